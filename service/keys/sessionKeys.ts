@@ -1,0 +1,37 @@
+import type { KeyObject } from "node:crypto";
+
+/** A key that seals sessions. The secret is a KeyObject because that never prints its value. */
+export interface SessionKey {
+  /** What tokens name the key by: the secret's version number, or a static key's fingerprint. */
+  readonly kid: string;
+  /** The secret's payload: input of the derivation, never used as a key itself. */
+  readonly secret: KeyObject;
+}
+
+export type KeyLookup =
+  | { readonly status: "found"; readonly key: SessionKey }
+  /** There is no such key. */
+  | { readonly status: "unknown" }
+  /** There was such a key: it is disabled or destroyed. */
+  | { readonly status: "retired" }
+  /** Whether there is such a key can't be told now; ask again in so many seconds. */
+  | { readonly status: "unavailable"; readonly retryAfter: number };
+
+export type Readiness =
+  | { readonly ready: true }
+  | { readonly ready: false; readonly reason: string };
+
+/** The keys of one service, whatever they come from. No method throws or rejects. */
+export interface SessionKeys {
+  /**
+   * Called once for each request before anything is opened or sealed. Returns a promise only if
+   * the keys are too old to be used without a new reading; a background reading is not waited for.
+   */
+  refresh(): Promise<void> | undefined;
+  /** The key of that name. A promise only if it has to be read first. */
+  find(kid: string): KeyLookup | Promise<KeyLookup>;
+  /** The key that seals now; undefined while there is none. */
+  signer(): SessionKey | undefined;
+  /** Whether requests can be served, for the readiness probe; tries to read keys if there are none. */
+  readiness(): Readiness | Promise<Readiness>;
+}

@@ -1,3 +1,9 @@
+import { randomBytes } from "node:crypto";
+import { OperatorError } from "../errors.ts";
+import type { KeyLookup, SessionKeys } from "../keys/sessionKeys.ts";
+import { decodeContent, encodeContent } from "./content.ts";
+import { NONCE_BYTES, type ParsedToken, type Purpose, parseToken, seal, unseal } from "./seal.ts";
+
 /** Unix time in seconds. */
 export type Seconds = number;
 
@@ -34,4 +40,72 @@ export interface Sealer {
   seal(name: string, content: Sealed<object>): string;
   /** Never throws. A promise only if a key has to be read first. */
   open(name: string, token: string): Opened | Promise<Opened>;
+}
+
+/** No key can be used now: answer 503 and leave every cookie as it is. */
+export class KeysUnavailableError extends OperatorError {
+  /** Seconds after which to try again. */
+  readonly retryAfter: number;
+
+  constructor(retryAfter: number) {
+    super(
+      "KEYS_UNAVAILABLE",
+      "The keys that seal sessions can't be read at the moment. Nobody is signed out by this: try again in a moment.",
+    );
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** Seconds after which a browser asks again, when nothing better is known. */
+const RETRY_AFTER = 5;
+
+export interface SealerDeps {
+  readonly keys: SessionKeys;
+  /** Name of the environment: tokens of one never open in another. */
+  readonly environment: string;
+  /** Unix time in seconds. */
+  readonly clock: () => Seconds;
+  readonly random?: (bytes: number) => Uint8Array;
+}
+
+export function createSealer({
+  keys,
+  environment,
+  clock,
+  random = randomBytes,
+}: SealerDeps): Sealer {
+  function openWith(lookup: KeyLookup, token: ParsedToken, purpose: Purpose): Opened {
+    const { kid } = token;
+    if (lookup.status === "unknown") return { outcome: "unknown_key", kid };
+    if (lookup.status === "retired") return { outcome: "retired_key", kid };
+    if (lookup.status === "unavailable") {
+      return { outcome: "key_unavailable", kid, retryAfter: lookup.retryAfter };
+    }
+    const plaintext = unseal(token, lookup.key, purpose);
+    if (plaintext === undefined) return { outcome: "tampered", kid };
+    const sealed = decodeContent(plaintext);
+    if (sealed === undefined) return { outcome: "malformed" };
+    const now = clock();
+    const age = Math.max(0, now - sealed.iat);
+    if (now >= sealed.exp) return { outcome: "expired", kid, age };
+    return { outcome: "ok", kid, age, sealed };
+  }
+
+  return {
+    seal(name, content) {
+      const key = keys.signer();
+      if (key === undefined) throw new KeysUnavailableError(RETRY_AFTER);
+      return seal(encodeContent(content), key, { name, environment }, random(NONCE_BYTES));
+    },
+
+    open(name, token) {
+      const parsed = parseToken(token);
+      if (parsed === undefined) return { outcome: "malformed" };
+      const purpose = { name, environment };
+      const lookup = keys.find(parsed.kid);
+      return lookup instanceof Promise
+        ? lookup.then((found) => openWith(found, parsed, purpose))
+        : openWith(lookup, parsed, purpose);
+    },
+  };
 }

@@ -1,0 +1,34 @@
+import { createSecretKey, hkdfSync } from "node:crypto";
+import type { SessionKey, SessionKeys } from "./sessionKeys.ts";
+
+/** The shortest secret that is taken, in characters. */
+export const MIN_SECRET_LENGTH = 32;
+const FINGERPRINT_BYTES = 6;
+
+/** Keys given as values: the first seals, the fallbacks are only accepted. */
+export function createStaticKeys(secret: string, fallbacks: readonly string[] = []): SessionKeys {
+  const signer = staticKey(secret);
+  const keys = new Map([...fallbacks.map(staticKey), signer].map((key) => [key.kid, key]));
+  return {
+    refresh: () => undefined,
+    find(kid) {
+      const key = keys.get(kid);
+      return key === undefined ? { status: "unknown" } : { status: "found", key };
+    },
+    signer: () => signer,
+    readiness: () => ({ ready: true }),
+  };
+}
+
+/** A key whose id is a fingerprint of its secret, the same on every instance. */
+function staticKey(value: string): SessionKey {
+  const secret = createSecretKey(Buffer.from(value));
+  const fingerprint = hkdfSync(
+    "sha256",
+    secret,
+    "",
+    "phoenix key fingerprint v1",
+    FINGERPRINT_BYTES,
+  );
+  return { kid: Buffer.from(fingerprint).toString("base64url"), secret };
+}

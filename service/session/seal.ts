@@ -1,0 +1,111 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+} from "node:crypto";
+import type { SessionKey } from "../keys/sessionKeys.ts";
+
+/**
+ * A sealed token is `v1.<kid>.<base64url(nonce ‖ ciphertext ‖ tag)>`: AES-256-GCM under a key that
+ * HKDF-SHA256 (RFC 5869) derives from the secret's payload. The additional data binds the format's
+ * version, the key's id, the token's name and the environment.
+ */
+const VERSION = "v1";
+const CIPHER = "aes-256-gcm";
+const KEY_BYTES = 32;
+/** The size that GCM is defined for without hashing: NIST SP 800-38D, 5.2.1.1. */
+export const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+/** A cookie can't be longer, and nothing longer is worth decoding. */
+const MAX_TOKEN_LENGTH = 4096;
+const TOKEN = /^v1\.([\w-]{1,16})\.([\w-]+)$/;
+
+/** What a token is for, and where: one sealed for another purpose or place doesn't open. */
+export interface Purpose {
+  /** For a cookie its name. */
+  readonly name: string;
+  readonly environment: string;
+}
+
+/** A token's parts, before anything about it is known to be true. */
+export interface ParsedToken {
+  readonly kid: string;
+  readonly nonce: Buffer;
+  readonly ciphertext: Buffer;
+  readonly tag: Buffer;
+}
+
+/** Seals bytes. `nonce` is 12 random bytes, never used twice with one key. */
+export function seal(
+  plaintext: Buffer,
+  key: SessionKey,
+  purpose: Purpose,
+  nonce: Uint8Array,
+): string {
+  const cipher = createCipheriv(CIPHER, sealingKey(key, purpose), nonce, {
+    authTagLength: TAG_BYTES,
+  });
+  cipher.setAAD(additionalData(key.kid, purpose));
+  const sealed = Buffer.concat([
+    nonce,
+    cipher.update(plaintext),
+    cipher.final(),
+    cipher.getAuthTag(),
+  ]);
+  return `${VERSION}.${key.kid}.${sealed.toString("base64url")}`;
+}
+
+/** Takes a token apart; undefined if it isn't written the one way in which `seal` writes it. */
+export function parseToken(token: string): ParsedToken | undefined {
+  if (token.length > MAX_TOKEN_LENGTH) return undefined;
+  const [, kid, body] = TOKEN.exec(token) ?? [];
+  if (kid === undefined || body === undefined) return undefined;
+  const bytes = Buffer.from(body, "base64url");
+  if (bytes.length < NONCE_BYTES + TAG_BYTES || bytes.toString("base64url") !== body) {
+    return undefined;
+  }
+  return {
+    kid,
+    nonce: bytes.subarray(0, NONCE_BYTES),
+    ciphertext: bytes.subarray(NONCE_BYTES, -TAG_BYTES),
+    tag: bytes.subarray(-TAG_BYTES),
+  };
+}
+
+/** The sealed bytes, or undefined if this key did not seal them for this purpose. */
+export function unseal(token: ParsedToken, key: SessionKey, purpose: Purpose): Buffer | undefined {
+  const decipher = createDecipheriv(CIPHER, sealingKey(key, purpose), token.nonce, {
+    authTagLength: TAG_BYTES,
+  });
+  decipher.setAAD(additionalData(token.kid, purpose));
+  decipher.setAuthTag(token.tag);
+  try {
+    return Buffer.concat([decipher.update(token.ciphertext), decipher.final()]);
+  } catch {
+    return undefined;
+  }
+}
+
+const sealingKeys = new WeakMap<KeyObject, Map<string, KeyObject>>();
+
+/**
+ * One key for each name, because random nonces allow 2^32 tokens under one key (NIST SP 800-38D,
+ * 8.3) and clip URLs are many more than sessions. Derived once for each secret that is held.
+ */
+function sealingKey({ secret }: SessionKey, { name }: Purpose): KeyObject {
+  const keys = sealingKeys.get(secret) ?? new Map<string, KeyObject>();
+  sealingKeys.set(secret, keys);
+  let key = keys.get(name);
+  if (key === undefined) {
+    const info = `phoenix sealed token ${VERSION} ${name}`;
+    key = createSecretKey(Buffer.from(hkdfSync("sha256", secret, "", info, KEY_BYTES)));
+    keys.set(name, key);
+  }
+  return key;
+}
+
+function additionalData(kid: string, { name, environment }: Purpose): Buffer {
+  return Buffer.from(JSON.stringify([VERSION, kid, name, environment]));
+}

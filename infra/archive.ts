@@ -1,0 +1,204 @@
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join, posix, relative, sep } from "node:path";
+import * as esbuild from "esbuild";
+import * as tar from "tar";
+
+/** A file of the archive. */
+export interface ArchivedFile {
+  /** Path inside the archive, with slashes. */
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** What is uploaded and run: the service, compiled, with its files. */
+export interface Archive {
+  /** Absolute path of the tar.gz. */
+  readonly path: string;
+  /** Size of the tar.gz. */
+  readonly bytes: number;
+  /** Digest of the tar.gz in hexadecimal; also its name. */
+  readonly sha256: string;
+  /** What is in it, sorted by path. */
+  readonly files: readonly ArchivedFile[];
+}
+
+/** The service does not compile, or a part of it is missing. The message says what and where. */
+export class BundleError extends Error {
+  readonly code = "BUNDLE_FAILED";
+
+  constructor(cause: string) {
+    super(`The service can't be bundled: ${cause}\nMend that; \`npm run bundle\` tries again.`);
+    this.name = "BundleError";
+  }
+}
+
+const REPOSITORY = dirname(import.meta.dirname);
+
+/** Archives that stay, so that going back to a tree of before finds its archive. */
+const KEPT_ARCHIVES = 5;
+/** ...and none this young goes (milliseconds): another process may be about to read it. */
+const KEPT_AGE = 60 * 60 * 1000;
+
+/** Options that both kinds of output share: small, without names of this machine's folders. */
+const COMMON = {
+  bundle: true,
+  write: false,
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: "none",
+  charset: "utf8",
+  // A linked node_modules goes by the name of the link, not by the place it leads to.
+  preserveSymlinks: true,
+  logLevel: "silent",
+} satisfies esbuild.BuildOptions;
+
+/** Identifiers stay as they are: a stack in the log is then worth reading. */
+const FOR_NODE = {
+  ...COMMON,
+  platform: "node",
+  target: "node24",
+  format: "cjs",
+  keepNames: true,
+  define: { "import.meta.dirname": "__dirname" },
+  // Empty in CommonJS: what needs it would fail on its first use, once deployed.
+  logOverride: { "empty-import-meta": "error" },
+} satisfies esbuild.BuildOptions;
+
+const FOR_BROWSERS = {
+  ...COMMON,
+  platform: "browser",
+  target: "es2022",
+  format: "esm",
+  minifyIdentifiers: true,
+} satisfies esbuild.BuildOptions;
+
+const COMPILED: readonly { from: string; to: string; options: esbuild.BuildOptions }[] = [
+  { from: "service/server.ts", to: "index.js", options: FOR_NODE },
+  { from: "service/rotation/server.ts", to: "rotator.js", options: FOR_NODE },
+  { from: "service/reels/page/main.ts", to: "public/reel-maker.js", options: FOR_BROWSERS },
+];
+
+const COPIED = [
+  { from: "service/public", to: "public" },
+  { from: "service/clips", to: "clips" },
+];
+
+/**
+ * Compiles `service/` and packs it with its files. The same tree gives the same bytes, whoever
+ * builds it and wherever: order, times, owners and modes are fixed, and no path gets in.
+ *
+ * @param root - the checkout to build; this one if left out
+ * @throws BundleError if the service does not compile or a part of it is missing
+ */
+export function buildArchive(root: string = REPOSITORY): Archive {
+  const directory = join(root, ".phoenix", "bundle");
+  mkdirSync(directory, { recursive: true });
+  const work = mkdtempSync(join(directory, "work-"));
+  try {
+    const stage = join(work, "stage");
+    mkdirSync(stage);
+    for (const { from, to } of COPIED) copy(root, from, join(stage, to));
+    for (const { from, to, options } of COMPILED) compile(root, from, join(stage, to), options);
+    const files = listFiles(stage);
+    const packed = join(work, "archive.tar.gz");
+    pack(stage, files, packed);
+    const content = readFileSync(packed);
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    const path = join(directory, `${sha256}.tar.gz`);
+    renameSync(packed, path);
+    prune(directory, path);
+    return { path, bytes: content.length, sha256, files };
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function copy(root: string, from: string, to: string): void {
+  const source = join(root, from);
+  if (!existsSync(source)) throw new BundleError(`${from} is missing.`);
+  // What begins with a dot belongs to somebody's desktop or editor.
+  cpSync(source, to, { recursive: true, filter: (path) => !basename(path).startsWith(".") });
+}
+
+function compile(root: string, from: string, to: string, options: esbuild.BuildOptions): void {
+  if (!existsSync(join(root, from))) throw new BundleError(`${from} is missing.`);
+  const output = bundle({ ...options, absWorkingDir: root, entryPoints: [from], outfile: to });
+  mkdirSync(dirname(to), { recursive: true });
+  writeFileSync(to, output);
+}
+
+function bundle(options: esbuild.BuildOptions): Uint8Array {
+  try {
+    const [output] = esbuild.buildSync({ ...options, write: false }).outputFiles;
+    if (output === undefined) throw new BundleError("esbuild returned no output.");
+    return output.contents;
+  } catch (error) {
+    throw isBuildFailure(error) ? new BundleError(describe(error)) : error;
+  }
+}
+
+function isBuildFailure(error: unknown): error is esbuild.BuildFailure {
+  return error instanceof Error && "errors" in error && Array.isArray(error.errors);
+}
+
+function describe(failure: esbuild.BuildFailure): string {
+  const messages = esbuild.formatMessagesSync(failure.errors, { kind: "error" });
+  return `\n\n${messages.join("").trim()}\n`;
+}
+
+function listFiles(stage: string): ArchivedFile[] {
+  return readdirSync(stage, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => {
+      const file = join(entry.parentPath, entry.name);
+      const path = relative(stage, file).split(sep).join(posix.sep);
+      return { path, bytes: statSync(file).size };
+    })
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function pack(stage: string, files: readonly ArchivedFile[], to: string): void {
+  // Whatever the builder's umask is.
+  for (const { path } of files) chmodSync(join(stage, path), 0o644);
+  tar.create(
+    {
+      sync: true,
+      cwd: stage,
+      file: to,
+      gzip: { level: 9 },
+      portable: true,
+      mtime: new Date(0),
+    },
+    files.map(({ path }) => path),
+  );
+}
+
+/** Removes archives of earlier builds but the last few, and what an interrupted build left. */
+function prune(directory: string, current: string): void {
+  const now = new Date();
+  utimesSync(current, now, now);
+  const entries = readdirSync(directory)
+    .map((name) => join(directory, name))
+    .flatMap((path) => {
+      const stat = statSync(path, { throwIfNoEntry: false });
+      return stat === undefined ? [] : [{ path, time: stat.mtimeMs }];
+    })
+    .sort((a, b) => b.time - a.time);
+  for (const { path, time } of entries.slice(KEPT_ARCHIVES)) {
+    if (now.getTime() - time > KEPT_AGE) rmSync(path, { recursive: true, force: true });
+  }
+}

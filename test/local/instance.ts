@@ -1,0 +1,265 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import * as http from "node:http";
+import { type AddressInfo, createServer } from "node:net";
+import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Backend } from "./balancer.ts";
+
+/** An HTTP probe as Cloud Run knows it; times are in seconds. */
+export interface Probe {
+  readonly path: string;
+  readonly initialDelaySeconds: number;
+  readonly periodSeconds: number;
+  readonly timeoutSeconds: number;
+  readonly failureThreshold: number;
+}
+
+/** What an instance runs: one container of a revision. */
+export interface Revision {
+  /** Folder with the unpacked archive. */
+  readonly directory: string;
+  /** Program and arguments; `node` is the Node that runs this. */
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly startupProbe: Probe;
+  readonly livenessProbe?: Probe | undefined;
+  /** Whether an instance has a CPU only while it works on requests. */
+  readonly cpuIdle?: boolean;
+}
+
+export interface InstanceEvents {
+  /** A line that the instance wrote. */
+  readonly onLine: (instance: Instance, line: string) => void;
+  /** The instance has ended, asked to or not. */
+  readonly onExit: (instance: Instance, how: string) => void;
+  /** The instance no longer answers its liveness probe and is about to be ended. */
+  readonly onUnhealthy: (instance: Instance) => void;
+}
+
+/**
+ * `starting` until its startup probe succeeds, `ready` while it gets requests, `frozen` while it
+ * has no CPU, `draining` from the wish to end it, `ended`.
+ */
+export type InstanceState = "starting" | "ready" | "frozen" | "draining" | "ended";
+
+/** How often a starting instance is asked (milliseconds), where its probe would ask less often. */
+const STARTUP_POLL = 50;
+
+/** Cloud Run's time from SIGTERM to SIGKILL (milliseconds); it documents ten seconds. */
+const TERMINATION_GRACE = 10_000;
+
+/** What a process needs of this machine; all else is what the program declares. */
+const ESSENTIALS = ["PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP"];
+
+/** One running instance of the service: a process of its own, reached over loopback. */
+export class Instance implements Backend {
+  readonly port: number;
+  readonly revision: Revision;
+  readonly agent = new http.Agent({ keepAlive: true, scheduling: "lifo" });
+  readonly #process: ChildProcess;
+  readonly #exited: Promise<void>;
+  readonly #events: InstanceEvents;
+  readonly #cpuIdle: boolean;
+  #inFlight = 0;
+  #id: string;
+  #state: InstanceState = "starting";
+  #liveness: NodeJS.Timeout | undefined;
+
+  private constructor(revision: Revision, port: number, events: InstanceEvents) {
+    this.revision = revision;
+    this.port = port;
+    this.#cpuIdle = revision.cpuIdle ?? false;
+    this.#events = events;
+    const [program = "node", ...args] = revision.command;
+    this.#process = spawn(program === "node" ? process.execPath : program, args, {
+      cwd: revision.directory,
+      env: { ...essentials(), ...revision.env, PORT: String(port) },
+      stdio: ["ignore", "pipe", "pipe"],
+      // Out of the terminal's group: Ctrl-C is for the fleet, which then ends its instances.
+      detached: true,
+    });
+    this.#id = `pid ${this.#process.pid ?? "?"}`;
+    this.#exited = new Promise((resolve) => {
+      const end = (how: string) => {
+        if (this.#state === "ended") return;
+        this.#state = "ended";
+        clearTimeout(this.#liveness);
+        this.agent.destroy();
+        events.onExit(this, how);
+        resolve();
+      };
+      this.#process.once("error", (error) => end(error.message));
+      this.#process.once("close", (code, signal) => end(signal ?? `code ${code}`));
+    });
+    for (const stream of [this.#process.stdout, this.#process.stderr]) {
+      if (stream)
+        createInterface({ input: stream }).on("line", (line) => events.onLine(this, line));
+    }
+  }
+
+  /** Starts a process on a free port. It gets no requests before `untilReady` has resolved. */
+  static async start(revision: Revision, events: InstanceEvents): Promise<Instance> {
+    return new Instance(revision, await freePort(), events);
+  }
+
+  /** The name the service gives itself (header X-Instance), known from its first answer. */
+  get id(): string {
+    return this.#id;
+  }
+
+  get state(): InstanceState {
+    return this.#state;
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  /**
+   * Asks the startup probe until it succeeds, for as long as Cloud Run would. True when the
+   * instance is ready; false if it ended or ran out of time, in which case it is killed.
+   */
+  async untilReady(): Promise<boolean> {
+    const probe = this.revision.startupProbe;
+    const patience = probe.initialDelaySeconds + probe.periodSeconds * probe.failureThreshold;
+    const deadline = performance.now() + patience * 1000;
+    while (this.#state === "starting" && performance.now() < deadline) {
+      const answer = await ask(this.port, probe);
+      if (answer?.ok) {
+        if (this.#state !== "starting") break;
+        this.#id = answer.instance ?? this.#id;
+        this.#state = "ready";
+        this.#watchLiveness();
+        this.#rest();
+        return true;
+      }
+      await Promise.race([delay(Math.min(STARTUP_POLL, probe.periodSeconds * 1000)), this.#exited]);
+    }
+    this.kill("SIGKILL");
+    await this.#exited;
+    return false;
+  }
+
+  begin(): void {
+    this.#inFlight += 1;
+    if (this.#cpuIdle && this.#inFlight === 1) this.kill("SIGCONT");
+  }
+
+  end(): void {
+    this.#inFlight -= 1;
+    if (this.#inFlight === 0) this.#rest();
+  }
+
+  /** Takes the CPU away, as Cloud Run does with an instance that has no request, for longer. */
+  freeze(): void {
+    if (this.#state !== "ready") return;
+    this.#state = "frozen";
+    this.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    if (this.#state !== "frozen") return;
+    if (!this.#cpuIdle) this.kill("SIGCONT");
+    this.#state = "ready";
+  }
+
+  /** Sends a signal as it is, with no farewell. */
+  kill(signal: NodeJS.Signals): void {
+    if (this.#state !== "ended") this.#process.kill(signal);
+  }
+
+  /** Resolves when the process has ended. */
+  ended(): Promise<void> {
+    return this.#exited;
+  }
+
+  /**
+   * Ends the instance as Cloud Run does: no new requests, SIGTERM once those under way are
+   * answered, SIGKILL ten seconds later.
+   *
+   * @param patience - milliseconds to wait for requests under way before SIGTERM
+   */
+  async drain(patience = TERMINATION_GRACE): Promise<void> {
+    if (this.#state === "ended") return;
+    this.#state = "draining";
+    this.kill("SIGCONT");
+    clearTimeout(this.#liveness);
+    const deadline = performance.now() + patience;
+    while (this.#inFlight > 0 && performance.now() < deadline) await delay(10);
+    this.kill("SIGTERM");
+    const timer = setTimeout(() => this.kill("SIGKILL"), TERMINATION_GRACE);
+    await this.#exited;
+    clearTimeout(timer);
+  }
+
+  #rest(): void {
+    if (this.#cpuIdle && this.#state === "ready") this.kill("SIGSTOP");
+  }
+
+  #watchLiveness(): void {
+    const probe = this.revision.livenessProbe;
+    if (probe === undefined) return;
+    let failures = 0;
+    const check = async () => {
+      if (this.#state === "ready") {
+        this.begin();
+        const answer = await ask(this.port, probe);
+        this.end();
+        failures = answer?.ok || this.#state !== "ready" ? 0 : failures + 1;
+        if (failures >= probe.failureThreshold) {
+          this.#events.onUnhealthy(this);
+          this.kill("SIGKILL");
+          return;
+        }
+      }
+      if (this.#state === "ready" || this.#state === "frozen") {
+        this.#liveness = setTimeout(() => void check(), probe.periodSeconds * 1000).unref();
+      }
+    };
+    const first = Math.max(probe.initialDelaySeconds, probe.periodSeconds);
+    this.#liveness = setTimeout(() => void check(), first * 1000).unref();
+  }
+}
+
+function essentials(): Record<string, string> {
+  const entries = ESSENTIALS.flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
+interface ProbeAnswer {
+  readonly ok: boolean;
+  readonly instance: string | undefined;
+}
+
+function ask(port: number, probe: Probe): Promise<ProbeAnswer | undefined> {
+  return new Promise((resolve) => {
+    const timeout = probe.timeoutSeconds * 1000;
+    const headers = { "User-Agent": "GoogleHC/1.0" };
+    const options = { host: "127.0.0.1", port, path: probe.path, agent: false, headers, timeout };
+    const request = http.get(options, (response) => {
+      response.resume();
+      const { statusCode = 0 } = response;
+      const instance = response.headers["x-instance"];
+      resolve({
+        // What Cloud Run takes for a success: 2XX and 3XX.
+        ok: statusCode >= 200 && statusCode < 400,
+        instance: typeof instance === "string" ? instance : undefined,
+      });
+    });
+    request.once("timeout", () => request.destroy());
+    request.once("error", () => resolve(undefined));
+    request.once("close", () => resolve(undefined));
+  });
+}
+
+/** Somebody else may take it before the instance does: that instance then ends and is replaced. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

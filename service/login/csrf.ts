@@ -1,0 +1,46 @@
+import { randomBytes } from "node:crypto";
+import { csrfSync } from "csrf-sync";
+import type { Request, RequestHandler } from "express";
+import { isApi, isSignedIn, requireSignIn } from "./requireSignIn.ts";
+
+const TOKEN_BYTES = 32;
+
+/** A new CSRF token. Each sign-in puts one into the session. */
+export function createCsrfToken(): string {
+  return randomBytes(TOKEN_BYTES).toString("base64url");
+}
+
+/**
+ * Refuses every unsafe request that does not carry its session's `csrf_token`, as the header
+ * `x-csrf-token` or as the form field `_csrf`: status 403, code `csrf_token_invalid`. Body parsers
+ * come before it. A program without a session is told that first, with 401: it has no token to send.
+ */
+export function csrfProtection(): RequestHandler {
+  const { csrfSynchronisedProtection } = csrfSync({
+    getTokenFromRequest: (req) => req.get("x-csrf-token") ?? formField(req),
+    getTokenFromState: (req) => req.session?.csrf_token || undefined,
+    storeTokenInState: (req, token) => {
+      if (req.session && token) req.session.csrf_token = token;
+    },
+    size: TOKEN_BYTES,
+    errorConfig: {
+      statusCode: 403,
+      code: "csrf_token_invalid",
+      message:
+        "This page is no longer valid: since it was opened, you have signed in again, or the " +
+        "session has ended. Go back, reload the page and try again.",
+    },
+  });
+  return function csrf(req, res, next) {
+    csrfSynchronisedProtection(req, res, (error?: unknown) => {
+      if (error !== undefined && isApi(req) && !isSignedIn(req)) requireSignIn(req, res, next);
+      else next(error);
+    });
+  };
+}
+
+function formField(req: Request): string | undefined {
+  const body: unknown = req.body;
+  const field = typeof body === "object" && body !== null && "_csrf" in body ? body._csrf : "";
+  return typeof field === "string" && field !== "" ? field : undefined;
+}

@@ -1,0 +1,146 @@
+import { type ErrorRequestHandler, type Request, type Response, Router } from "express";
+import { InsecureTransportError } from "../session/cookie.ts";
+import type { Sealer, Seconds } from "../session/sealer.ts";
+import { admit } from "./allowList.ts";
+import { createCsrfToken } from "./csrf.ts";
+import { type FailureReason, SignInError } from "./failure.ts";
+import { failurePage } from "./failurePage.ts";
+import { createOidcClient, createProofs, type Identity, type OidcClient } from "./oidc.ts";
+import { redirectUri } from "./redirectUri.ts";
+import { isSignedIn } from "./requireSignIn.ts";
+import { DEFAULT_RETURN_TO, parseReturnTo } from "./returnTo.ts";
+import type { SignInSettings } from "./settings.ts";
+import { createTransactions } from "./transaction.ts";
+
+/** Where sign-in writes what happened. */
+export interface SignInLog {
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+  error(details: object, message: string): void;
+}
+
+export interface SignInDeps {
+  readonly signIn: SignInSettings;
+  readonly cookieSecure: boolean;
+  readonly sealer: Sealer;
+  /** Unix time in seconds. */
+  readonly clock: () => Seconds;
+  readonly log: SignInLog;
+}
+
+/** How loud a failure is in the log: what visitors do, what somebody may be trying, what is broken. */
+const LEVELS: Record<FailureReason, keyof SignInLog> = {
+  not_set_up: "warn",
+  invalid_host: "info",
+  unknown_attempt: "info",
+  forged_answer: "warn",
+  code_refused: "warn",
+  cancelled: "info",
+  provider_unavailable: "error",
+  provider_error: "error",
+  email_unverified: "warn",
+  not_allowed: "warn",
+};
+
+/** `GET /login?returnTo=`, `GET /login/callback` and `POST /logout`. */
+export function signInRoutes(deps: SignInDeps): Router {
+  const { clock, cookieSecure, log } = deps;
+  const { oidc, allowedUsers } = deps.signIn;
+  const client = oidc && createOidcClient({ config: oidc });
+  const transactions = createTransactions(deps);
+  const routes = Router();
+
+  /** What sign-in needs before anything else. */
+  function begin(req: Request, res: Response): { readonly client: OidcClient; readonly uri: URL } {
+    res.set("Cache-Control", "no-store");
+    if (client === undefined) throw new SignInError("not_set_up");
+    if (cookieSecure && req.protocol !== "https") {
+      const error = new InsecureTransportError();
+      log.warn({ event: "sign_in_failed", reason: error.code }, error.message);
+      throw error;
+    }
+    const uri = redirectUri(req);
+    if (uri === undefined) throw new SignInError("invalid_host");
+    return { client, uri };
+  }
+
+  routes.get("/login", async (req, res) => {
+    const returnTo = parseReturnTo(req.query.returnTo);
+    res.locals.returnTo = returnTo;
+    const { client, uri } = begin(req, res);
+    const { attempts } = await transactions.read(req);
+    const proofs = createProofs();
+    const otherAccount = req.query.prompt === "select_account";
+    const url = await client.authorizationUrl(uri.href, proofs, otherAccount);
+    transactions.write(res, [...attempts, { ...proofs, returnTo, startedAt: clock() }]);
+    res.redirect(302, url.href);
+  });
+
+  routes.get("/login/callback", async (req, res) => {
+    const { client, uri } = begin(req, res);
+    const callback = new URL(uri);
+    callback.search = new URL(req.originalUrl, uri).search;
+    const { attempts, outcome } = await transactions.read(req);
+    const state = callback.searchParams.get("state");
+    const attempt = attempts.find((candidate) => candidate.state === state);
+    if (attempt === undefined) {
+      if (!isSignedIn(req)) throw new SignInError("unknown_attempt", { transaction: outcome });
+      res.redirect(303, DEFAULT_RETURN_TO);
+      return;
+    }
+    res.locals.returnTo = attempt.returnTo;
+    // Whatever comes of it, it is tried once.
+    transactions.write(
+      res,
+      attempts.filter((other) => other !== attempt),
+    );
+    const identity = await client.redeem(callback, attempt);
+    requireAdmission(identity, allowedUsers);
+    // Nothing of an earlier session stays: somebody else may have planted it.
+    req.session = {
+      user_id: identity.subject,
+      ...(identity.email !== undefined && { user_email: identity.email }),
+      csrf_token: createCsrfToken(),
+      id_token: identity.idToken,
+    };
+    res.redirect(303, attempt.returnTo);
+    log.info({ event: "signed_in", user_id: identity.subject }, "Signed in");
+  });
+
+  routes.post("/logout", (req, res) => {
+    req.session = null;
+    res.set("Cache-Control", "no-store").redirect(303, "/");
+  });
+
+  routes.use(failed(log));
+  return routes;
+}
+
+/** @throws SignInError */
+function requireAdmission(identity: Identity, allowedUsers: readonly string[]): void {
+  const admission = admit(allowedUsers, identity);
+  if (admission === "allowed") return;
+  // Enough to find out who it was and why, without a list of strangers' addresses in the log.
+  throw new SignInError(admission, {
+    user_id: identity.subject,
+    email_domain: identity.email?.replace(/^.*@/s, "").slice(0, 100),
+  });
+}
+
+/** Answers failed sign-ins with a page; passes on what is not one. */
+function failed(log: SignInLog): ErrorRequestHandler {
+  return (error, req, res, next) => {
+    if (!(error instanceof SignInError)) {
+      next(error);
+      return;
+    }
+    const { reason, details } = error;
+    log[LEVELS[reason]]({ event: "sign_in_failed", reason, ...details }, error.message);
+    const { status, retryAfter, body } = failurePage(reason, {
+      returnTo: res.locals.returnTo ?? DEFAULT_RETURN_TO,
+      redirectUri: redirectUri(req)?.href,
+    });
+    if (retryAfter !== undefined) res.set("Retry-After", String(retryAfter));
+    res.status(status).type("html").send(body);
+  };
+}

@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { generateJwks } from "./identity/keys.ts";
+import { ada } from "./identity/users.ts";
+import { type IdentityProvider, startIdentityProvider } from "./identityProvider.ts";
+
+const CLIENT = { clientId: "phoenix", clientSecret: "a secret of the tests" };
+const CALLBACK = "http://localhost:4000/login/callback";
+
+let provider: IdentityProvider;
+const said = ["info", "warn", "error"] as const;
+const consoles = said.map((level) => jest.spyOn(console, level).mockImplementation(() => {}));
+
+beforeAll(async () => {
+  provider = await startIdentityProvider({ port: 0, ...CLIENT });
+});
+
+afterAll(async () => {
+  await provider.close();
+});
+
+function authorization(changes: Record<string, string> = {}): string {
+  return `${provider.issuer}/auth?${new URLSearchParams({
+    client_id: CLIENT.clientId,
+    response_type: "code",
+    scope: "openid email profile",
+    redirect_uri: CALLBACK,
+    state: "state",
+    nonce: "n".repeat(43),
+    code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+    code_challenge_method: "S256",
+    ...changes,
+  })}`;
+}
+
+/** Walks to the provider's page and back; resolves to the callback's URL. */
+async function choose(form: Record<string, string>): Promise<URL> {
+  const cookies = new Map<string, string>();
+  let url = authorization();
+  let body: URLSearchParams | undefined;
+  while (url.startsWith(provider.issuer)) {
+    const cookie = [...cookies].map((pair) => pair.join("=")).join("; ");
+    const response = await fetch(url, {
+      headers: { cookie },
+      redirect: "manual",
+      ...(body && { method: "POST", body }),
+    });
+    for (const line of response.headers.getSetCookie()) {
+      const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+      cookies.set(name, value);
+    }
+    body = response.status === 200 ? new URLSearchParams(form) : undefined;
+    url = new URL(response.headers.get("location") ?? url, url).href;
+  }
+  return new URL(url);
+}
+
+async function tokens(code: string | null): Promise<Record<string, unknown>> {
+  const response = await fetch(`${provider.issuer}/token`, {
+    method: "POST",
+    body: new URLSearchParams({
+      grant_type: "authorization_code",
+      code: code ?? "",
+      redirect_uri: CALLBACK,
+      client_id: CLIENT.clientId,
+      client_secret: CLIENT.clientSecret,
+      code_verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+    }),
+  });
+  return (await response.json()) as Record<string, unknown>;
+}
+
+test("the page lists everybody with a button each, needs no script and lets none run", async () => {
+  const response = await fetch(authorization(), { redirect: "manual" });
+  const location = new URL(response.headers.get("location") ?? "", provider.issuer);
+  const cookie = response.headers
+    .getSetCookie()
+    .map((line) => line.split(";")[0])
+    .join("; ");
+  const page = await fetch(location, { headers: { cookie } });
+  const text = await page.text();
+  expect(page.status).toBe(200);
+  for (const name of ["Ada Lovelace", "Grace Hopper", "Mallory Unverified"]) {
+    expect(text).toMatch(new RegExp(`<button[^>]*><b>${name}</b>`));
+  }
+  expect(text).toContain('<html lang="en">');
+  expect(text).not.toContain("<script");
+  expect(page.headers.get("content-security-policy")).toMatch(
+    /^default-src 'none'; style-src 'sha/,
+  );
+});
+
+test("choosing a user gives an ID token with a verified e-mail, as large as a real one", async () => {
+  const callback = await choose({ user: "ada" });
+  expect(callback.searchParams.get("state")).toBe("state");
+  expect(callback.searchParams.get("iss")).toBe(provider.issuer);
+  const { id_token } = await tokens(callback.searchParams.get("code"));
+  const token = String(id_token);
+  const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+  const { sub, email, email_verified, name } = ada;
+  expect(claims).toMatchObject({ sub, email, email_verified, name, iss: provider.issuer });
+  expect(token.length).toBeGreaterThan(1_000);
+  expect(token.length).toBeLessThan(1_300);
+});
+
+test("a code is good for one exchange", async () => {
+  const code = (await choose({ user: "grace" })).searchParams.get("code");
+  expect(await tokens(code)).toHaveProperty("id_token");
+  expect(await tokens(code)).toMatchObject({ error: "invalid_grant" });
+});
+
+test("Cancel goes back with access_denied", async () => {
+  const callback = await choose({ cancel: "cancel" });
+  expect(callback.searchParams.get("error")).toBe("access_denied");
+});
+
+test.each([
+  "http://localhost:4000/elsewhere",
+  "http://example.com/login/callback",
+  "http://localhost.example.com/login/callback",
+  "http://localhost:4000@example.com/login/callback",
+])("it sends nobody to %s", async (redirect_uri) => {
+  const response = await fetch(authorization({ redirect_uri }), {
+    headers: { accept: "text/html" },
+    redirect: "manual",
+  });
+  expect(response.status).toBe(400);
+  expect(response.headers.get("location")).toBeNull();
+});
+
+test("a restart with the same keys signs with the same key", async () => {
+  const jwks = await generateJwks();
+  const published = [];
+  for (const _ of [1, 2]) {
+    const again = await startIdentityProvider({ port: 0, ...CLIENT, jwks });
+    published.push(await (await fetch(`${again.issuer}/jwks`)).json());
+    await again.close();
+  }
+  expect(published[0]).toEqual(published[1]);
+  expect(JSON.stringify(published)).not.toContain('"d"');
+});
+
+test("a port that is taken is an error of the caller's to handle", async () => {
+  const port = Number(new URL(provider.issuer).port);
+  await expect(startIdentityProvider({ port, ...CLIENT })).rejects.toMatchObject({
+    code: "EADDRINUSE",
+  });
+});
+
+test("it keeps the console quiet", () => {
+  for (const spy of consoles) expect(spy.mock.calls).toEqual([]);
+});

@@ -1,0 +1,191 @@
+import { randomBytes } from "node:crypto";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import {
+  type AccountClaims,
+  type Configuration,
+  interactionPolicy,
+  type JWKS,
+  type KoaContextWithOIDC,
+  Provider,
+} from "oidc-provider";
+import { generateJwks } from "./identity/keys.ts";
+import { createMemory } from "./identity/memory.ts";
+import { CONTENT_SECURITY_POLICY, chooseUserPage, failurePage } from "./identity/page.ts";
+import { LOCAL_USERS, type LocalUser } from "./identity/users.ts";
+
+export interface IdentityProviderOptions {
+  /** TCP port on the loopback interface; 0 for any. */
+  readonly port: number;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly users?: readonly LocalUser[];
+  /** The keys that sign ID tokens, to have the same ones after a restart; new ones if left out. */
+  readonly jwks?: JWKS;
+}
+
+export interface IdentityProvider {
+  readonly issuer: string;
+  close(): Promise<void>;
+}
+
+const SCOPE = "openid email profile";
+const CLAIMS = {
+  openid: ["sub"],
+  email: ["email", "email_verified"],
+  profile: ["name", "given_name", "family_name", "picture"],
+};
+const MAX_FORM_BYTES = 1_000;
+
+/**
+ * A real OpenID Connect provider for one application on this machine. Whoever comes chooses who to
+ * be; nothing is asked and nobody is remembered. Applications at any port of this machine may use
+ * it, behind TLS or not, as long as their callback is `/login/callback`.
+ *
+ * Its issuer is at 127.0.0.1, so that it shares no cookies with an application at localhost:
+ * cookies know hosts, but no ports.
+ */
+export async function startIdentityProvider({
+  port,
+  clientId,
+  clientSecret,
+  users = LOCAL_USERS,
+  jwks,
+}: IdentityProviderOptions): Promise<IdentityProvider> {
+  const keys = jwks ?? (await generateJwks());
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", resolve);
+  });
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const provider = new Provider(issuer, configuration(clientId, clientSecret, users, keys));
+  provider.Client.prototype.redirectUriAllowed = isLoopbackCallback;
+  const handle = provider.callback();
+  server.on("request", (req, res) => {
+    if (!req.url?.startsWith("/sign-in/")) {
+      void handle(req, res);
+      return;
+    }
+    signInPage(provider, users, req, res).catch((error: unknown) => {
+      sendPage(res, 400, failurePage("The sign-in is not there", String(error)));
+    });
+  });
+  return {
+    issuer,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function configuration(
+  clientId: string,
+  clientSecret: string,
+  users: readonly LocalUser[],
+  jwks: JWKS,
+): Configuration {
+  const policy = interactionPolicy.base();
+  policy.remove("consent");
+  policy.get("login")?.checks.add(
+    new interactionPolicy.Check("choice", "Who is it this time?", "login_required", (ctx) => {
+      const { REQUEST_PROMPT, NO_NEED_TO_PROMPT } = interactionPolicy.Check;
+      return ctx.oidc.result?.login === undefined ? REQUEST_PROMPT : NO_NEED_TO_PROMPT;
+    }),
+  );
+  policy.add(new interactionPolicy.Prompt({ name: "select_account", requestable: true }), 0);
+  return {
+    adapter: createMemory(),
+    claims: CLAIMS,
+    clientBasedCORS: () => false,
+    clients: [
+      {
+        client_id: clientId,
+        client_secret: clientSecret,
+        redirect_uris: ["https://localhost/login/callback"],
+        token_endpoint_auth_method: "client_secret_post",
+      },
+    ],
+    conformIdTokenClaims: false,
+    cookies: { keys: [randomBytes(32).toString("base64url")] },
+    features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: false } },
+    findAccount: (_ctx, sub) => {
+      const user = users.find((candidate) => candidate.sub === sub);
+      return user && { accountId: sub, claims: () => claimsOf(user) };
+    },
+    interactions: { policy, url: (_ctx, interaction) => `/sign-in/${interaction.uid}` },
+    jwks,
+    loadExistingGrant: grantAll,
+    pkce: { required: () => true },
+    renderError: (ctx, { error, error_description }) => {
+      ctx.type = "html";
+      ctx.set("Content-Security-Policy", CONTENT_SECURITY_POLICY);
+      ctx.body = failurePage(error, error_description);
+    },
+    scopes: SCOPE.split(" "),
+    ttl: {
+      AccessToken: 3_600,
+      AuthorizationCode: 60,
+      Grant: 3_600,
+      IdToken: 3_600,
+      Interaction: 3_600,
+      Session: 3_600,
+    },
+  };
+}
+
+/** The application is one's own, so nobody is asked whether it may know who they are. */
+async function grantAll({ oidc }: KoaContextWithOIDC) {
+  const { Grant } = oidc.provider;
+  const grant = new Grant({
+    clientId: oidc.client?.clientId ?? "",
+    accountId: oidc.session?.accountId ?? "",
+  });
+  grant.addOIDCScope(SCOPE);
+  await grant.save();
+  return grant;
+}
+
+/** The address of the picture makes an ID token as large as real ones are, about 1.1 kB. */
+function claimsOf({ id, ...claims }: LocalUser): AccountClaims {
+  const picture = `https://pictures.example.com/a/${claims.sub.padEnd(150, "0")}=s96-c`;
+  return { ...claims, picture };
+}
+
+function isLoopbackCallback(uri: string): boolean {
+  return /^https?:\/\/(?:localhost|127\.0\.0\.1)(?::\d+)?\/login\/callback$/.test(uri);
+}
+
+async function signInPage(
+  provider: Provider,
+  users: readonly LocalUser[],
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
+  await provider.interactionDetails(req, res);
+  if (req.method !== "POST") {
+    sendPage(res, 200, chooseUserPage(users));
+    return;
+  }
+  const form = new URLSearchParams((await text(req)).slice(0, MAX_FORM_BYTES));
+  const user = users.find(({ id }) => id === form.get("user"));
+  if (user !== undefined) {
+    const login = { accountId: user.sub, remember: false };
+    await provider.interactionFinished(req, res, { login, select_account: {} });
+  } else {
+    const result = { error: "access_denied", error_description: "The user pressed Cancel." };
+    await provider.interactionFinished(req, res, result);
+  }
+}
+
+function sendPage(res: ServerResponse, status: number, body: string): void {
+  res.writeHead(status, {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Content-Type": "text/html; charset=utf-8",
+  });
+  res.end(body);
+}

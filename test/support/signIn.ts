@@ -1,0 +1,83 @@
+import { ada, type LocalUser } from "../local/identity/users.ts";
+import { Browser, type BrowserOptions, type Landing } from "./browser.ts";
+
+export interface SignInOptions extends BrowserOptions {
+  /** Path to go to after sign-in. */
+  readonly returnTo?: string;
+}
+
+/** Somebody who is signed in, and the browser that they use. */
+export class Visitor extends Browser {
+  /** The CSRF token, from the page that forms and scripts get it from. */
+  async csrfToken(path = "/reel-maker"): Promise<string> {
+    const { response } = await this.follow(path);
+    const page = await response.text();
+    const [, token] = /name="(?:_csrf|csrf-token)" (?:value|content)="([\w-]+)"/.exec(page) ?? [];
+    if (token === undefined) {
+      throw new Error(`There is no CSRF token in ${path} (status ${response.status}).`);
+    }
+    return token;
+  }
+}
+
+/**
+ * Signs a user of the local provider in at a site, through the whole round trip, and returns the
+ * browser that has the session.
+ * @throws Error if the site refuses; its message is the status and what the page says.
+ */
+export async function signIn(
+  site: string,
+  user: LocalUser = ada,
+  { returnTo, ...options }: SignInOptions = {},
+): Promise<Visitor> {
+  const visitor = new Visitor(site, options);
+  const response = await visitor.fetch(await answerOfProvider(visitor, user, returnTo));
+  if (response.status !== 303) {
+    throw new Error(`Sign-in ended with ${response.status}: ${plainText(await response.text())}`);
+  }
+  return visitor;
+}
+
+/**
+ * The first two thirds of a sign-in: from the site to the provider, and what the provider sends
+ * the browser back with. Nothing has been asked of the site's callback yet.
+ */
+export async function answerOfProvider(
+  browser: Browser,
+  user: LocalUser | "cancel",
+  returnTo?: string,
+): Promise<string> {
+  const query = returnTo === undefined ? "" : `?${new URLSearchParams({ returnTo })}`;
+  return answer(browser, await browser.follow(`/login${query}`), user);
+}
+
+/** Chooses a user on the provider's page, and returns the callback's URL. */
+export async function answer(
+  browser: Browser,
+  { url, response }: Landing,
+  user: LocalUser | "cancel",
+): Promise<string> {
+  if (url.origin === browser.site || response.status !== 200) {
+    throw new Error(`No sign-in page at ${url.origin}${url.pathname}: status ${response.status}.`);
+  }
+  await response.body?.cancel();
+  const body =
+    user === "cancel"
+      ? new URLSearchParams({ cancel: "cancel" })
+      : new URLSearchParams({ user: user.id });
+  const callback = await browser.follow(url.href, { method: "POST", body }, (location) =>
+    location.pathname.startsWith("/login/callback"),
+  );
+  if (!callback.url.pathname.startsWith("/login/callback")) {
+    throw new Error(`The provider did not send the browser back: ${callback.response.status}.`);
+  }
+  return callback.url.href;
+}
+
+function plainText(page: string): string {
+  return page
+    .replace(/^[\s\S]*<body>/, "")
+    .replace(/<[^>]*>/g, " ")
+    .replace(/\s+/g, " ")
+    .trim();
+}

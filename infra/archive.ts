@@ -47,6 +47,7 @@ export class BundleError extends Error {
 }
 
 const REPOSITORY = dirname(import.meta.dirname);
+const ARCHIVE = ".tar.gz";
 
 /** Archives that stay, so that going back to a tree of before finds its archive. */
 const KEPT_ARCHIVES = 5;
@@ -118,7 +119,7 @@ export function buildArchive(root: string = REPOSITORY): Archive {
     pack(stage, files, packed);
     const content = readFileSync(packed);
     const sha256 = createHash("sha256").update(content).digest("hex");
-    const path = join(directory, `${sha256}.tar.gz`);
+    const path = join(directory, sha256 + ARCHIVE);
     renameSync(packed, path);
     prune(directory, path);
     return { path, bytes: content.length, sha256, files };
@@ -152,7 +153,9 @@ function bundle(options: esbuild.BuildOptions): Uint8Array {
 }
 
 function isBuildFailure(error: unknown): error is esbuild.BuildFailure {
-  return error instanceof Error && "errors" in error && Array.isArray(error.errors);
+  return (
+    typeof error === "object" && error !== null && "errors" in error && Array.isArray(error.errors)
+  );
 }
 
 function describe(failure: esbuild.BuildFailure): string {
@@ -187,18 +190,22 @@ function pack(stage: string, files: readonly ArchivedFile[], to: string): void {
   );
 }
 
-/** Removes archives of earlier builds but the last few, and what an interrupted build left. */
+/** Removes archives of earlier builds but the last few, and what interrupted builds left. */
 function prune(directory: string, current: string): void {
   const now = new Date();
   utimesSync(current, now, now);
   const entries = readdirSync(directory)
-    .map((name) => join(directory, name))
-    .flatMap((path) => {
-      const stat = statSync(path, { throwIfNoEntry: false });
-      return stat === undefined ? [] : [{ path, time: stat.mtimeMs }];
-    })
+    .map((name) => ({ name, time: modified(join(directory, name)) }))
     .sort((a, b) => b.time - a.time);
-  for (const { path, time } of entries.slice(KEPT_ARCHIVES)) {
-    if (now.getTime() - time > KEPT_AGE) rmSync(path, { recursive: true, force: true });
+  const archives = entries.filter(({ name }) => name.endsWith(ARCHIVE));
+  const leftovers = entries.filter(({ name }) => !name.endsWith(ARCHIVE));
+  for (const { name, time } of [...archives.slice(KEPT_ARCHIVES), ...leftovers]) {
+    const old = now.getTime() - time > KEPT_AGE;
+    if (old) rmSync(join(directory, name), { recursive: true, force: true });
   }
+}
+
+/** Milliseconds; 0 for what another process has just removed. */
+function modified(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }

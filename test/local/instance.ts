@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
 import * as http from "node:http";
 import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Backend } from "./balancer.ts";
@@ -49,7 +52,7 @@ const STARTUP_POLL = 50;
 const TERMINATION_GRACE = 10_000;
 
 /** What a process needs of this machine; all else is what the program declares. */
-const ESSENTIALS = ["PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP"];
+const ESSENTIALS = ["PATH", "SYSTEMROOT"];
 
 /** One running instance of the service: a process of its own, reached over loopback. */
 export class Instance implements Backend {
@@ -71,9 +74,11 @@ export class Instance implements Backend {
     this.#cpuIdle = revision.cpuIdle ?? false;
     this.#events = events;
     const [program = "node", ...args] = revision.command;
+    // No two instances share a disk.
+    const disk = mkdtempSync(join(tmpdir(), "phoenix-instance-"));
     this.#process = spawn(program === "node" ? process.execPath : program, args, {
       cwd: revision.directory,
-      env: { ...essentials(), ...revision.env, PORT: String(port) },
+      env: { ...essentials(), TMPDIR: disk, TEMP: disk, ...revision.env, PORT: String(port) },
       stdio: ["ignore", "pipe", "pipe"],
       // Out of the terminal's group: Ctrl-C is for the fleet, which then ends its instances.
       detached: true,
@@ -85,6 +90,7 @@ export class Instance implements Backend {
         this.#state = "ended";
         clearTimeout(this.#liveness);
         this.agent.destroy();
+        rmSync(disk, { recursive: true, force: true });
         events.onExit(this, how);
         resolve();
       };

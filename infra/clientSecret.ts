@@ -1,0 +1,67 @@
+import { Secret } from "@pulumi/gcp/secretmanager/secret.js";
+import { SecretIamMember } from "@pulumi/gcp/secretmanager/secretIamMember.js";
+import { SecretVersion } from "@pulumi/gcp/secretmanager/secretVersion.js";
+import {
+  ComponentResource,
+  type ComponentResourceOptions,
+  type Input,
+  type Output,
+  type Resource,
+} from "@pulumi/pulumi";
+import type { SecretValue } from "./serviceContainer.ts";
+
+export interface ClientSecretArgs {
+  readonly project: string;
+  readonly secretId: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** A Pulumi secret. */
+  readonly value: Output<string>;
+  /** Who may read it: `serviceAccount:EMAIL`. */
+  readonly reader: Input<string>;
+  readonly secretManagerApi: Resource;
+}
+
+/** The client secret of the OpenID Connect provider, which no environment shows. */
+export class ClientSecret extends ComponentResource {
+  readonly version: SecretVersion;
+  readonly grant: SecretIamMember;
+  readonly reference: SecretValue;
+
+  constructor(name: string, args: ClientSecretArgs, opts?: ComponentResourceOptions) {
+    super("phoenix:infra:ClientSecret", name, {}, opts);
+    const secret = new Secret(
+      name,
+      {
+        project: args.project,
+        secretId: args.secretId,
+        labels: { ...args.labels },
+        replication: { auto: {} },
+        // Whoever has the value can set it again.
+        deletionProtection: false,
+      },
+      { parent: this, dependsOn: [args.secretManagerApi] },
+    );
+    this.version = new SecretVersion(
+      name,
+      {
+        secret: secret.id,
+        secretData: args.value,
+        // Earlier revisions start with the version that they were made with.
+        deletionPolicy: "ABANDON",
+      },
+      { parent: this },
+    );
+    this.grant = new SecretIamMember(
+      `${name}-reader`,
+      {
+        project: args.project,
+        secretId: secret.secretId,
+        role: "roles/secretmanager.secretAccessor",
+        member: args.reader,
+      },
+      { parent: this },
+    );
+    this.reference = { secret: secret.secretId, version: this.version.version };
+    this.registerOutputs();
+  }
+}

@@ -1,0 +1,6 @@
+import { buildArchive } from "./archive.ts";
+import { declareStack } from "./program.ts";
+
+/** What `pulumi up` runs; each export is a stack output. */
+export const { url, signInRedirectUri, secretKey, release, service, revision } =
+  await declareStack(buildArchive);

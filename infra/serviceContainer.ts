@@ -1,0 +1,77 @@
+import type { types } from "@pulumi/gcp";
+import type { Input } from "@pulumi/pulumi";
+import type { DeclaredEnvironment } from "../service/env.ts";
+import type { Release } from "./serviceBundle.ts";
+
+type Container = types.input.cloudrunv2.ServiceTemplateContainer;
+
+/** Where the value of an environment variable comes from, if it is not declared in the open. */
+export interface SecretValue {
+  readonly secret: Input<string>;
+  /** Number of the version, so that each revision keeps the value that it was made with. */
+  readonly version: Input<string>;
+}
+
+export type EnvironmentValue = string | SecretValue;
+
+export interface ServiceContainerArgs {
+  readonly release: Release;
+  /** File of the bundle that is run. */
+  readonly entry: "index.js" | "rotator.js";
+  readonly environment: DeclaredEnvironment<string, EnvironmentValue>;
+  readonly cpu: string;
+  readonly memory: string;
+}
+
+/** The container of a Cloud Run service that runs an entry of the bundle. */
+export function serviceContainer(args: ServiceContainerArgs): Container {
+  return {
+    ...programOf(args.release, args.entry),
+    envs: Object.entries(args.environment).flatMap(([name, value]) =>
+      environmentVariable(name, value),
+    ),
+    resources: {
+      limits: { cpu: args.cpu, memory: args.memory },
+      // Without it, naming resources at all turns request-based billing off.
+      cpuIdle: true,
+      startupCpuBoost: true,
+    },
+    // Ready means that the keys could be read: a revision that can't read them never gets traffic.
+    startupProbe: {
+      httpGet: { path: "/health/ready" },
+      periodSeconds: 2,
+      timeoutSeconds: 2,
+      failureThreshold: 30,
+    },
+    // Live only means that the process answers, or an outage of Secret Manager would restart all.
+    livenessProbe: {
+      httpGet: { path: "/health/live" },
+      periodSeconds: 10,
+      timeoutSeconds: 4,
+      failureThreshold: 3,
+    },
+  };
+}
+
+function programOf(release: Release, entry: string): Container {
+  if ("image" in release) return { image: release.image, args: [entry] };
+  return {
+    // The bundle is laid over Google's base image; there is no image of our own.
+    image: "scratch",
+    baseImageUri: release.baseImageUri,
+    commands: ["node"],
+    args: [entry],
+    sourceCode: { cloudStorageSource: release.source },
+  };
+}
+
+/** A variable that is undefined stays unset. */
+function environmentVariable(
+  name: string,
+  value: EnvironmentValue | undefined,
+): types.input.cloudrunv2.ServiceTemplateContainerEnv[] {
+  if (value === undefined) return [];
+  return [
+    typeof value === "string" ? { name, value } : { name, valueSource: { secretKeyRef: value } },
+  ];
+}

@@ -1,0 +1,243 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { output, runtime } from "@pulumi/pulumi";
+import { parse } from "yaml";
+import { LOCAL_PROJECT, LOCAL_STACK } from "../../infra/config.ts";
+import { declareStack } from "../../infra/program.ts";
+import type { DeployedArchive } from "../../infra/serviceBundle.ts";
+
+/** A resource as the program registers it with Pulumi's engine. */
+export interface DeclaredResource {
+  readonly urn: string;
+  /** Such as `gcp:cloudrunv2/service:Service`. */
+  readonly type: string;
+  readonly name: string;
+  /** Whether a provider manages it; components are not custom. */
+  readonly custom: boolean;
+  /** As the provider would get them: outputs of other resources are stand-ins. */
+  readonly inputs: Record<string, unknown>;
+  /** Names of the inputs that are Pulumi secrets. */
+  readonly secretInputs: readonly string[];
+  readonly options: DeclaredOptions;
+}
+
+export interface DeclaredOptions {
+  /** URN of the parent; empty for the stack. */
+  readonly parent: string;
+  /** URNs of all that have to be there first, whether by dependsOn or by an input. */
+  readonly dependencies: readonly string[];
+  readonly protect: boolean;
+  readonly retainOnDelete: boolean;
+  readonly ignoreChanges: readonly string[];
+  readonly additionalSecretOutputs: readonly string[];
+}
+
+export interface DeclaredStack {
+  readonly resources: DeclaredResource[];
+  readonly outputs: Record<string, unknown>;
+}
+
+export interface EvaluateOptions {
+  /** The archive that would be deployed. Without it, none is built: a stand-in is named. */
+  readonly buildArchive?: () => DeployedArchive;
+  /** Answers calls of provider functions; without it, there is nothing at Google yet. */
+  readonly call?: (token: string, inputs: Record<string, unknown>) => Record<string, unknown>;
+}
+
+/** The project number in the addresses and identities that the stand-ins have. */
+export const PROJECT_NUMBER = "123456789012";
+
+const REPOSITORY = join(import.meta.dirname, "../..");
+const NO_ARCHIVE: DeployedArchive = { path: "/dev/null", sha256: "0".repeat(64) };
+const LOCAL_CONFIG = {
+  "gcp:project": LOCAL_PROJECT,
+  "gcp:region": "europe-west1",
+  "phoenix:sessionCookieSecure": "false",
+};
+
+let last: Promise<unknown> = Promise.resolve();
+
+/**
+ * Runs the Pulumi program in this process with a monitor of Pulumi's that deploys nothing, and
+ * returns what it declares.
+ *
+ * @param stack `dev`, `prod`, `local`, or any other name.
+ * @param config Full names and values, over those of Pulumi.STACK.yaml and the defaults.
+ * @throws ConfigError of infra/configError.ts.
+ */
+export function evaluateStack(
+  stack: string,
+  config: Record<string, string> = {},
+  options: EvaluateOptions = {},
+): Promise<DeclaredStack> {
+  // Pulumi's runtime has one state for the whole process.
+  const run = last.then(() => evaluate(stack, config, options));
+  last = run.catch(() => undefined);
+  return run;
+}
+
+/** The values that a stack starts from: defaults, then those of its file. */
+export function stackConfig(stack: string): Record<string, string> {
+  const file = join(REPOSITORY, `Pulumi.${stack}.yaml`);
+  return {
+    ...defaults(),
+    ...(stack === LOCAL_STACK ? LOCAL_CONFIG : {}),
+    ...(existsSync(file) ? texts(read(file).config) : {}),
+  };
+}
+
+async function evaluate(
+  stack: string,
+  config: Record<string, string>,
+  options: EvaluateOptions,
+): Promise<DeclaredStack> {
+  await runtime.setMocks(
+    {
+      newResource: ({ type, name, inputs, id }) => ({
+        id: id || `${name}-id`,
+        state: { ...computed(type, inputs), ...inputs },
+      }),
+      call: ({ token, inputs }) => {
+        if (options.call === undefined) throw new Error(`${token} found nothing.`);
+        return options.call(token, inputs);
+      },
+    },
+    "phoenix",
+    stack,
+  );
+  runtime.setAllConfig({ ...stackConfig(stack), ...config });
+  const resources: DeclaredResource[] = [];
+  observeRegistrations((resource) => resources.push(resource));
+  const declared = await runtime.runInPulumiStack(() =>
+    declareStack(options.buildArchive ?? (() => NO_ARCHIVE)),
+  );
+  const outputs = await resolved(declared ?? {});
+  await settled();
+  return { resources, outputs };
+}
+
+/** The part of Pulumi's registration request that is looked at. */
+interface RegisterRequest {
+  getType(): string;
+  getName(): string;
+  getCustom(): boolean;
+  getParent(): string;
+  getProtect(): boolean;
+  getRetainondelete(): boolean;
+  getDependenciesList(): string[];
+  getIgnorechangesList(): string[];
+  getAdditionalsecretoutputsList(): string[];
+  getObject(): unknown;
+}
+interface RegisterResponse {
+  getUrn(): string;
+}
+interface Monitor {
+  registerResource(
+    request: RegisterRequest,
+    callback: (error: unknown, response: RegisterResponse) => void,
+  ): unknown;
+}
+
+/** Mocks are told types, names and inputs only; what the engine is told goes by the monitor. */
+function observeRegistrations(observe: (resource: DeclaredResource) => void): void {
+  const monitor = runtime.getMonitor() as unknown as Monitor;
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (request, callback) =>
+    register(request, (error, response) => {
+      if (!error) observe(describe(request, response.getUrn()));
+      callback(error, response);
+    });
+}
+
+function describe(request: RegisterRequest, urn: string): DeclaredResource {
+  const raw: Record<string, unknown> = runtime.deserializeProperties(
+    request.getObject() as Parameters<typeof runtime.deserializeProperties>[0],
+  );
+  const entries = Object.entries(raw);
+  return {
+    urn,
+    type: request.getType(),
+    name: request.getName(),
+    custom: request.getCustom(),
+    inputs: Object.fromEntries(
+      entries.map(([key, value]) => [
+        key,
+        runtime.isRpcSecret(value) ? runtime.unwrapRpcSecret(value) : value,
+      ]),
+    ),
+    secretInputs: entries.filter(([, value]) => runtime.isRpcSecret(value)).map(([key]) => key),
+    options: {
+      parent: request.getParent(),
+      dependencies: request.getDependenciesList(),
+      protect: request.getProtect(),
+      retainOnDelete: request.getRetainondelete(),
+      ignoreChanges: request.getIgnorechangesList(),
+      additionalSecretOutputs: request.getAdditionalsecretoutputsList(),
+    },
+  };
+}
+
+/** What Google would have made up. */
+function computed(type: string, inputs: Record<string, unknown>): Record<string, unknown> {
+  const name = String(inputs.name ?? "");
+  switch (type) {
+    case "gcp:serviceaccount/account:Account": {
+      const email = `${inputs.accountId}@${inputs.project}.iam.gserviceaccount.com`;
+      return { email, member: `serviceAccount:${email}` };
+    }
+    case "gcp:projects/serviceIdentity:ServiceIdentity": {
+      const agent = String(inputs.service).replace(".googleapis.com", "");
+      const email = `service-${PROJECT_NUMBER}@gcp-sa-${agent}.iam.gserviceaccount.com`;
+      return { email, member: `serviceAccount:${email}` };
+    }
+    case "gcp:storage/bucketObject:BucketObject":
+      return { generation: 1_700_000_000_000_000 };
+    case "gcp:secretmanager/secretVersion:SecretVersion":
+      return { version: "1" };
+    case "gcp:cloudrunv2/service:Service": {
+      const url = `https://${name}-${PROJECT_NUMBER}.${inputs.location}.run.app`;
+      const uri = `https://${name}-abcdefghij-ew.a.run.app`;
+      return { uri, urls: [url, uri], latestReadyRevision: `${name}-00001-abc` };
+    }
+    case "gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig":
+      return { uptimeCheckId: `${inputs.displayName}-check` };
+    default:
+      return {};
+  }
+}
+
+/** Values of Outputs, however deep. */
+function resolved(outputs: object): Promise<Record<string, unknown>> {
+  return new Promise((resolve) => {
+    output(outputs).apply((values) => resolve(values as Record<string, unknown>));
+  });
+}
+
+/** Waits until every registration that the program has begun is through. */
+async function settled(): Promise<void> {
+  const { disconnect } = runtime;
+  await disconnect();
+}
+
+function defaults(): Record<string, string> {
+  const declared = read(join(REPOSITORY, "Pulumi.yaml")).config as Record<
+    string,
+    { default: unknown }
+  >;
+  return texts(
+    Object.fromEntries(
+      Object.entries(declared).map(([name, { default: value }]) => [`phoenix:${name}`, value]),
+    ),
+  );
+}
+
+function read(file: string): Record<string, unknown> {
+  return parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+}
+
+function texts(values: unknown): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(values as Record<string, unknown>).map(([key, value]) => [key, String(value)]),
+  );
+}

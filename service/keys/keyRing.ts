@@ -1,0 +1,124 @@
+/**
+ * The decisions about a secret's versions as a ring of keys: which one signs, which are accepted,
+ * which can go. Versions, policy and time in, decision out.
+ */
+
+/** Unix time in seconds. */
+type Seconds = number;
+
+export type VersionState = "ENABLED" | "DISABLED" | "DESTROYED";
+
+/** A version of the secret, without its payload. */
+export interface KeyVersion {
+  /** Versions count from 1, and a number is never used twice. */
+  readonly version: number;
+  readonly state: VersionState;
+  /** When Secret Manager created the version, by its own clock. */
+  readonly createTime: Seconds;
+  /** When a version that was destroyed with a delay will be gone for good. */
+  readonly scheduledDestroyTime?: Seconds;
+}
+
+export interface SigningPolicy {
+  /** Seconds for which a new key is accepted before it signs. */
+  readonly activationDelay: number;
+}
+
+export interface RetirementPolicy extends SigningPolicy {
+  /** Seconds from sign-in until a session ends. */
+  readonly sessionLifetime: number;
+}
+
+/** What a version does in the ring. */
+export type Role =
+  | "signing"
+  | "accepted"
+  | "not yet active"
+  | "retiring"
+  | "disabled"
+  | "being destroyed"
+  | "destroyed";
+
+/**
+ * Seconds that an old key is kept beyond the last session that it can have sealed: for instances
+ * that learnt of its successor late, and for clocks that differ.
+ */
+export const RETIREMENT_MARGIN = 3600;
+
+/** When a version is old enough to sign. */
+export function signsFrom(
+  { createTime }: Pick<KeyVersion, "createTime">,
+  { activationDelay }: SigningPolicy,
+): Seconds {
+  return createTime + activationDelay;
+}
+
+/**
+ * The version that signs, of those that can be used: the newest that is old enough for every
+ * instance to know it. If none is, the oldest, which the most instances know.
+ */
+export function chooseSigner<Version extends Pick<KeyVersion, "version" | "createTime">>(
+  usable: readonly Version[],
+  policy: SigningPolicy,
+  now: Seconds,
+): Version | undefined {
+  let newestActive: Version | undefined;
+  let oldest: Version | undefined;
+  for (const candidate of usable) {
+    if (oldest === undefined || candidate.version < oldest.version) oldest = candidate;
+    const active = signsFrom(candidate, policy) <= now;
+    if (active && (newestActive === undefined || candidate.version > newestActive.version)) {
+      newestActive = candidate;
+    }
+  }
+  return newestActive ?? oldest;
+}
+
+/** Whether sessions that the version sealed are accepted. */
+export function isAccepted({ state }: Pick<KeyVersion, "state">): boolean {
+  return state === "ENABLED";
+}
+
+/**
+ * The versions that no live session needs: a successor of theirs has been signing for a whole
+ * session lifetime and the margin. The version that signs is never among them.
+ */
+export function retirable<Version extends KeyVersion>(
+  versions: readonly Version[],
+  policy: RetirementPolicy,
+  now: Seconds,
+): Version[] {
+  const { sessionLifetime } = policy;
+  return versions.filter(
+    (candidate) =>
+      candidate.state !== "DESTROYED" &&
+      candidate.scheduledDestroyTime === undefined &&
+      versions.some(
+        (successor) =>
+          successor.version > candidate.version &&
+          isAccepted(successor) &&
+          signsFrom(successor, policy) + sessionLifetime + RETIREMENT_MARGIN <= now,
+      ),
+  );
+}
+
+/** What each version does at that time, by version number. */
+export function ringRoles(
+  versions: readonly KeyVersion[],
+  policy: RetirementPolicy,
+  now: Seconds,
+): Map<number, Role> {
+  const accepted = versions.filter(isAccepted);
+  const signer = chooseSigner(accepted, policy, now);
+  const leaving = new Set(retirable(versions, policy, now));
+  return new Map(versions.map((version) => [version.version, role(version)]));
+
+  function role(version: KeyVersion): Role {
+    if (version.state === "DESTROYED") return "destroyed";
+    if (version.scheduledDestroyTime !== undefined) return "being destroyed";
+    if (version === signer) return "signing";
+    if (leaving.has(version)) return "retiring";
+    if (version.state === "DISABLED") return "disabled";
+    return signsFrom(version, policy) <= now ? "accepted" : "not yet active";
+  }
+}

@@ -1,0 +1,216 @@
+import { type AbortAfter, unlessAborted } from "./abort.ts";
+import type { AccessTokens } from "./accessToken.ts";
+import { isWithin } from "./age.ts";
+import { createKeyLookup } from "./keyLookup.ts";
+import { chooseSigner } from "./keyRing.ts";
+import { FIRST_RETRY, JITTER, type KeyLimits, MAX_AGE_INTERVALS } from "./limits.ts";
+import { createRestClient } from "./restClient.ts";
+import { createRingMemory } from "./ringMemory.ts";
+import { readRing } from "./ringReading.ts";
+import { type SecretReference, secretResource } from "./secretReference.ts";
+import { createSecretVersions } from "./secretVersions.ts";
+import type { Readiness, SessionKey, SessionKeys } from "./sessionKeys.ts";
+
+/** What is told to the log; pino's loggers fit. */
+export interface KeyLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface SecretManagerKeysDeps {
+  readonly secret: SecretReference;
+  /** Base URL, as `parseSecretManagerEndpoint` returns it. */
+  readonly endpoint: string;
+  readonly limits: KeyLimits;
+  readonly log: KeyLog;
+  /** Unix time in seconds; fractions are welcome. */
+  readonly clock: () => number;
+  /** From 0 to below 1. */
+  readonly random?: () => number;
+  readonly fetch?: typeof fetch;
+  readonly accessTokens?: AccessTokens;
+  readonly abortAfter?: AbortAfter;
+}
+
+const KID = /^[1-9]\d{0,8}$/;
+
+/**
+ * The versions of a secret as a ring of keys, kept fresh by the requests that it serves.
+ *
+ * There are no timers: Cloud Run takes an instance's CPU away between requests. A reading of the
+ * ring begins with the first request after an interval, and that request does not wait for it,
+ * unless the ring is older than two intervals: then the instance was frozen, and anything may have
+ * happened. A failed reading keeps the ring; the next attempts come ever later, and no request
+ * waits for them.
+ */
+export function createSecretManagerKeys({
+  secret,
+  endpoint,
+  limits,
+  log,
+  clock,
+  random = Math.random,
+  abortAfter = AbortSignal.timeout,
+  ...rest
+}: SecretManagerKeysDeps): SessionKeys {
+  const { refreshInterval, readTimeout } = limits;
+  const client = createRestClient({ endpoint, timeout: readTimeout, abortAfter, ...rest });
+  const source = createSecretVersions(client, secret);
+  const memory = createRingMemory({
+    onUnfit: (version, reason) =>
+      log.error(
+        { event: "key_skipped", kid: String(version), reason },
+        `Version ${version} of SECRET_KEY is skipped: ${reason}`,
+      ),
+  });
+  const lookUp = createKeyLookup({
+    source,
+    memory,
+    limits,
+    clock,
+    onFailure: (version, error) =>
+      log.warn(
+        { event: "key_lookup_failed", kid: String(version), cause: messageOf(error) },
+        `Version ${version} of SECRET_KEY can't be looked up`,
+      ),
+  });
+
+  /** When the last reading began to which everything was answered. */
+  let asOf: number | undefined;
+  /** When the last reading failed, if nothing has succeeded since. */
+  let failedAt: number | undefined;
+  let failures = 0;
+  let failure: unknown;
+  let next: { readonly from: number; readonly wait: number } | undefined;
+  let current: { readonly since: number; readonly done: Promise<void> } | undefined;
+  let begun = 0;
+
+  function signingKey(): SessionKey | undefined {
+    const candidates = memory
+      .usable()
+      .flatMap(({ version, createTime, key }) =>
+        createTime === undefined ? [] : [{ version, createTime, key }],
+      );
+    return chooseSigner(candidates, limits, clock())?.key;
+  }
+
+  function isDue(now: number): boolean {
+    return next === undefined || !isWithin(now - next.from, next.wait);
+  }
+
+  function isTooOld(now: number): boolean {
+    return asOf === undefined || !isWithin(now - asOf, MAX_AGE_INTERVALS * refreshInterval);
+  }
+
+  function failedLately(now: number): boolean {
+    return failedAt !== undefined && isWithin(now - failedAt, MAX_AGE_INTERVALS * refreshInterval);
+  }
+
+  function after(now: number, seconds: number): { from: number; wait: number } {
+    return { from: now, wait: seconds * (1 - JITTER + 2 * JITTER * random()) };
+  }
+
+  async function read(since: number): Promise<void> {
+    begun += 1;
+    const mine = begun;
+    const [first] = await readRing(source, memory);
+    // A later one has begun, because this one was held up: an instance froze in the middle of it.
+    if (mine !== begun) return;
+    current = undefined;
+    const now = clock();
+    if (first === undefined) {
+      asOf = since;
+      failedAt = undefined;
+      failures = 0;
+      failure = undefined;
+      reportRefreshed(now);
+      return;
+    }
+    failedAt = now;
+    failure = first;
+    next = after(now, Math.min(refreshInterval, FIRST_RETRY * 2 ** failures));
+    failures += 1;
+    reportStale(now, first);
+  }
+
+  function reportRefreshed(now: number): void {
+    const keys = memory.usable();
+    const newest = keys.reduce((max, { createTime }) => Math.max(max, createTime ?? 0), 0);
+    log.info(
+      {
+        event: "key_ring_refreshed",
+        versions: keys.map(({ key }) => key.kid),
+        signing_kid: signingKey()?.kid,
+        ...(newest > 0 && { newest_key_age: Math.round(now - newest) }),
+      },
+      "Read the versions of SECRET_KEY",
+    );
+  }
+
+  function reportStale(now: number, error: unknown): void {
+    const fields = { event: "key_ring_stale", cause: messageOf(error) };
+    if (asOf === undefined) {
+      log.error(fields, "The versions of SECRET_KEY could not all be read yet");
+    } else {
+      const ringAge = Math.round(now - asOf);
+      log.error(
+        { ...fields, ring_age: ringAge },
+        `The versions of SECRET_KEY can't be read: going on with those of ${ringAge} s ago`,
+      );
+    }
+  }
+
+  function begin(now: number): void {
+    next = after(now, refreshInterval);
+    current = { since: now, done: read(now) };
+  }
+
+  /** Waits for the reading under way, as long as a request may. */
+  async function settle(done: Promise<void>): Promise<void> {
+    await unlessAborted(done, abortAfter(readTimeout * 1000)).catch(() => undefined);
+  }
+
+  function refresh(): Promise<void> | undefined {
+    const now = clock();
+    if (isDue(now)) begin(now);
+    if (current === undefined || !isTooOld(now) || failedLately(now)) return undefined;
+    // One that began long ago has been waited for already.
+    return isWithin(now - current.since, readTimeout) ? settle(current.done) : undefined;
+  }
+
+  function readiness(): Readiness | Promise<Readiness> {
+    if (signingKey() !== undefined) return { ready: true };
+    const now = clock();
+    if (isDue(now)) begin(now);
+    return current === undefined ? notReady() : settle(current.done).then(readinessNow);
+  }
+
+  function readinessNow(): Readiness {
+    return signingKey() === undefined ? notReady() : { ready: true };
+  }
+
+  function notReady(): Readiness {
+    const reason = reasonForNoKey();
+    log.error({ event: "keys_not_ready", reason }, "There is no key to sign sessions with");
+    return { ready: false, reason };
+  }
+
+  function reasonForNoKey(): string {
+    if (failure !== undefined) return messageOf(failure);
+    if (current !== undefined) return "Secret Manager has not answered yet. Try again in a moment.";
+    const resource = secretResource(secret);
+    return `${resource} has no enabled version that can be a key. Add one: npm run rotate -- --secret ${resource}`;
+  }
+
+  return {
+    refresh,
+    find: (kid) => (KID.test(kid) ? lookUp(Number(kid)) : { status: "unknown" }),
+    signer: signingKey,
+    readiness,
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

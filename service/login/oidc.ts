@@ -1,3 +1,4 @@
+import { isNativeError } from "node:util/types";
 import * as openid from "openid-client";
 import { type FailureDetails, SignInError } from "./failure.ts";
 
@@ -228,10 +229,9 @@ function subjectOf(error: unknown): { readonly claim?: unknown } {
 
 /** The code of a network error if there is one, such as ECONNREFUSED; otherwise its name. */
 function describeCause(error: unknown): string {
-  if (!(error instanceof Error)) return "unknown";
+  if (!isNativeError(error)) return "unknown";
   const { cause } = error;
-  if (cause instanceof Error && "code" in cause) return String(cause.code);
-  return error.name;
+  return isNativeError(cause) && "code" in cause ? String(cause.code) : error.name;
 }
 
 function printable(text: string): string {

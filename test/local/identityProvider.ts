@@ -111,6 +111,8 @@ function configuration(
     ],
     conformIdTokenClaims: false,
     cookies: { keys: [randomBytes(32).toString("base64url")] },
+    // Somebody else may have been chosen in another tab in the meantime.
+    expiresWithSession: () => false,
     features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: false } },
     findAccount: (_ctx, sub) => {
       const user = users.find((candidate) => candidate.sub === sub);

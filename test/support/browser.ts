@@ -22,7 +22,7 @@ export class Browser {
   /** The site that paths are relative to, without a trailing slash. */
   readonly site: string;
   readonly #headers: Readonly<Record<string, string>>;
-  /** Cookies by host, then by name. */
+  /** Cookies by host and path, then by name. */
   readonly #jar = new Map<string, Map<string, string>>();
 
   constructor(site: string, { headers = {} }: BrowserOptions = {}) {
@@ -30,15 +30,15 @@ export class Browser {
     this.#headers = headers;
   }
 
-  /** The site's cookies, by name. Change it to lose or to plant one. */
+  /** The site's cookies for all its paths, by name. Change it to lose or to plant one. */
   get cookies(): Map<string, string> {
-    return this.#cookiesOf(this.site);
+    return this.#cookiesAt(new URL(this.site).host, "/");
   }
 
   /** A second browser with the same cookies as this one has now. */
   clone(): Browser {
     const twin = new Browser(this.site, { headers: this.#headers });
-    for (const [host, cookies] of this.#jar) twin.#jar.set(host, new Map(cookies));
+    for (const [place, cookies] of this.#jar) twin.#jar.set(place, new Map(cookies));
     return twin;
   }
 
@@ -46,8 +46,7 @@ export class Browser {
   async fetch(pathOrUrl: string, request: BrowserRequest = {}): Promise<Response> {
     const url = this.#locate(pathOrUrl);
     const atSite = url.origin === this.site;
-    const cookies = this.#cookiesOf(url.origin);
-    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+    const cookie = this.#cookieHeader(url);
     const response = await fetch(url, {
       method: request.method ?? "GET",
       ...(request.body !== undefined && { body: request.body }),
@@ -59,7 +58,7 @@ export class Browser {
       },
       redirect: "manual",
     });
-    for (const line of response.headers.getSetCookie()) keep(cookies, line);
+    for (const line of response.headers.getSetCookie()) this.#keep(url.host, line);
     return response;
   }
 
@@ -85,11 +84,27 @@ export class Browser {
     );
   }
 
-  #cookiesOf(origin: string): Map<string, string> {
-    const { host } = new URL(origin);
-    const cookies = this.#jar.get(host) ?? new Map<string, string>();
-    this.#jar.set(host, cookies);
+  #cookiesAt(host: string, path: string): Map<string, string> {
+    const place = `${host}${path}`;
+    const cookies = this.#jar.get(place) ?? new Map<string, string>();
+    this.#jar.set(place, cookies);
     return cookies;
+  }
+
+  #cookieHeader({ host, pathname }: URL): string {
+    return [...this.#jar]
+      .filter(([place]) => `${host}${pathname}/`.startsWith(place.replace(/\/?$/, "/")))
+      .flatMap(([, cookies]) => [...cookies].map(([name, value]) => `${name}=${value}`))
+      .join("; ");
+  }
+
+  /** The part of RFC 6265 that matters here: a value to keep, or one that has ended. */
+  #keep(host: string, setCookie: string): void {
+    const [pair = "", ...attributes] = setCookie.split(";").map((part) => part.trim());
+    const [, name = "", value = ""] = /^([^=]*)=(.*)$/.exec(pair) ?? [];
+    const cookies = this.#cookiesAt(host, attribute(attributes, "path") ?? "/");
+    if (value === "" || hasEnded(attributes)) cookies.delete(name);
+    else cookies.set(name, value);
   }
 
   #locate(pathOrUrl: string): URL {
@@ -106,21 +121,11 @@ export interface Landing {
   readonly response: Response;
 }
 
-/** The part of RFC 6265 that matters here: a value to keep, or one that has ended. */
-function keep(cookies: Map<string, string>, setCookie: string): void {
-  const [pair = "", ...attributes] = setCookie.split(";").map((part) => part.trim());
-  const at = pair.indexOf("=");
-  const name = pair.slice(0, at);
-  const value = pair.slice(at + 1);
+function hasEnded(attributes: readonly string[]): boolean {
   const maxAge = attribute(attributes, "max-age");
+  if (maxAge !== undefined) return Number(maxAge) <= 0;
   const expires = attribute(attributes, "expires");
-  const ended =
-    value === "" ||
-    (maxAge !== undefined
-      ? Number(maxAge) <= 0
-      : expires !== undefined && Date.parse(expires) <= Date.now());
-  if (ended) cookies.delete(name);
-  else cookies.set(name, value);
+  return expires !== undefined && Date.parse(expires) <= Date.now();
 }
 
 function attribute(attributes: readonly string[], name: string): string | undefined {

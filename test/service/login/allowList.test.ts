@@ -1,0 +1,75 @@
+import { expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { admit, parseAllowedUsers } from "../../../service/login/allowList.ts";
+
+function list(text: string): readonly string[] {
+  const parsed = parseAllowedUsers(text);
+  if (!("value" in parsed)) throw new Error("The list was refused.");
+  return parsed.value;
+}
+
+const verified = (email: string) => ({ email, emailVerified: true });
+
+test.each([
+  ["an address", "ada@example.com", "ada@example.com"],
+  ["an address in other case", "Ada@Example.com", "aDA@eXAMPLE.COM"],
+  ["a domain", "@example.com", "anyone@example.com"],
+  ["a domain in other case", "@EXAMPLE.com", "anyone@Example.Com"],
+  ["one of several", "@example.org , ada@example.com,", "ada@example.com"],
+])("%s lets its users in", (_what, text, email) => {
+  expect(admit(list(text), verified(email))).toBe("allowed");
+});
+
+test.each([
+  ["another user of an address's domain", "ada@example.com", "grace@example.com"],
+  ["a domain under the domain", "@example.com", "ada@mail.example.com"],
+  ["a domain that ends alike", "@example.com", "ada@evilexample.com"],
+  ["a domain that begins alike", "@example.com", "ada@example.com.evil.example"],
+  ["a domain without its end", "@example.com", "ada@example.co"],
+  ["a letter that lower case makes alike", "@kent.example", "ada@\u212aent.example"],
+  ["an address that contains an allowed one", "ada@example.com", "xada@example.com"],
+])("%s stays out", (_what, text, email) => {
+  expect(admit(list(text), verified(email))).toBe("not_allowed");
+});
+
+test.each([
+  ["no address", undefined],
+  ["two addresses in one", "ada@evil.example,ada@example.com"],
+  ["two at signs", "ada@evil.example@example.com"],
+  ["an address with white space", "ada @example.com"],
+  ["an address with a line end", "evil@evil.example\n@example.com"],
+  ["a domain without a user", "@example.com"],
+])("%s never counts as verified", (_what, email) => {
+  expect(admit(list("@example.com"), { email, emailVerified: true })).toBe("email_unverified");
+});
+
+test("an address that is not verified stays out, whatever the list says", () => {
+  for (const text of ["", "ada@example.com", "@example.com"]) {
+    const claimed = { email: "ada@example.com", emailVerified: false };
+    expect(admit(list(text), claimed)).toBe("email_unverified");
+  }
+});
+
+test("an empty list lets everyone in whose address is verified", () => {
+  expect(admit(list(" , "), verified("anyone@anywhere.example"))).toBe("allowed");
+});
+
+test("a domain lets in exactly the addresses that end in it after their only at sign", () => {
+  fc.assert(
+    fc.property(fc.emailAddress(), fc.emailAddress(), (entry, email) => {
+      const domain = (address: string) => address.slice(address.indexOf("@")).toLowerCase();
+      const expected = domain(entry) === domain(email) ? "allowed" : "not_allowed";
+      expect(admit(list(domain(entry)), verified(email))).toBe(expected);
+      expect(admit(list(domain(email)), verified(email))).toBe("allowed");
+    }),
+  );
+});
+
+test("every entry that is neither an address nor a domain is named", () => {
+  const parsed = parseAllowedUsers("ada@example.com, example.com, *, @, a@b@c, @ok.example");
+  const causes = "problems" in parsed ? parsed.problems.map(({ cause }) => cause) : [];
+  expect(causes).toHaveLength(4);
+  for (const entry of ["example.com", "*", "@", "a@b@c"]) {
+    expect(causes.join()).toContain(`"${entry}"`);
+  }
+});

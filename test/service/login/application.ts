@@ -1,0 +1,68 @@
+import express, { type Express } from "express";
+import { createStaticKeys } from "../../../service/keys/static.ts";
+import { csrfProtection } from "../../../service/login/csrf.ts";
+import type { OidcConfig } from "../../../service/login/oidc.ts";
+import { requireSignIn } from "../../../service/login/requireSignIn.ts";
+import { signInRoutes } from "../../../service/login/routes.ts";
+import { createSealer } from "../../../service/session/sealer.ts";
+import { type IdentityProvider, startIdentityProvider } from "../../local/identityProvider.ts";
+import { SECRET, type SessionApp, sessionApp } from "../../support/sessionApp.ts";
+
+export const CLIENT = { clientId: "phoenix", clientSecret: "a secret of the tests" };
+
+export interface ApplicationOptions {
+  readonly oidc: OidcConfig | undefined;
+  readonly allowedUsers?: readonly string[];
+  readonly cookieSecure?: boolean;
+  readonly environment?: string;
+  readonly secret?: string;
+  /** Seconds by which this instance's clock is ahead; change it to travel in time. */
+  readonly time?: { ahead: number };
+}
+
+/** One instance of an application that has sessions, sign-in, and pages that show the session. */
+export function application({
+  oidc,
+  allowedUsers = [],
+  cookieSecure = false,
+  environment = "test",
+  secret = SECRET,
+  time = { ahead: 0 },
+}: ApplicationOptions): SessionApp {
+  const clock = () => Math.floor(Date.now() / 1000) + time.ahead;
+  const keys = createStaticKeys(secret);
+  const sealer = createSealer({ keys, environment, clock });
+  const signIn = { oidc, allowedUsers };
+  const written = sessionApp({ keys, environment, cookieSecure, clock }, (app) => {
+    const log = {
+      info: (details: object, message: string) => void written.lines.push({ ...details, message }),
+      warn: (details: object, message: string) => void written.lines.push({ ...details, message }),
+      error: (details: object, message: string) => void written.lines.push({ ...details, message }),
+    };
+    app.use(express.json(), express.urlencoded({ extended: false }));
+    addPages(app);
+    app.use(signInRoutes({ signIn, cookieSecure, sealer, clock, log }));
+  });
+  return written;
+}
+
+function addPages(app: Express): void {
+  app.post("/plant", (req, res) => {
+    req.session = { ...req.session, ...req.body };
+    res.sendStatus(204);
+  });
+  app.use(csrfProtection());
+  app.get("/session", (req, res) => void res.json(req.session));
+  app.post("/change", (_req, res) => void res.sendStatus(204));
+  app.get("/page", requireSignIn, (_req, res) => void res.send("a page"));
+  app.get("/reel-maker", requireSignIn, (_req, res) => void res.send("reel-maker"));
+  app.all("/api/thing", requireSignIn, (_req, res) => void res.json({ thing: true }));
+}
+
+/** A provider with the tests' client, and what an application needs to use it. */
+export async function startProvider(
+  port = 0,
+): Promise<IdentityProvider & { readonly oidc: OidcConfig }> {
+  const provider = await startIdentityProvider({ port, ...CLIENT });
+  return { ...provider, oidc: { issuer: new URL(provider.issuer), ...CLIENT } };
+}

@@ -1,0 +1,367 @@
+import type { RequestListener } from "node:http";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { ada, grace, mallory } from "../../local/identity/users.ts";
+import { Browser } from "../../support/browser.ts";
+import { type RunningServer, serve } from "../../support/httpServer.ts";
+import { answer, answerOfProvider, signIn } from "../../support/signIn.ts";
+import { type ApplicationOptions, application, CLIENT, startProvider } from "./application.ts";
+
+let provider: Awaited<ReturnType<typeof startProvider>>;
+beforeAll(async () => {
+  provider = await startProvider();
+});
+afterAll(async () => {
+  await provider.close();
+});
+
+type Lines = Record<string, unknown>[];
+
+/** One running instance, and what it logs. */
+async function start(
+  options: Partial<ApplicationOptions> = {},
+): Promise<RunningServer & { readonly lines: Lines }> {
+  const { app, lines } = application({ oidc: provider.oidc, ...options });
+  return { ...(await serve(app)), lines };
+}
+
+async function sessionOf(browser: Browser): Promise<Record<string, unknown>> {
+  const response = await browser.fetch("/session");
+  return (await response.json()) as Record<string, unknown>;
+}
+
+/** What a refused sign-in must look like, and the text of its page. */
+async function expectRefusal(browser: Browser, response: Response, status: number) {
+  expect(response.status).toBe(status);
+  expect(response.headers.get("content-type")).toContain("text/html");
+  expect(response.headers.get("cache-control")).toBe("no-store");
+  expect(await sessionOf(browser)).not.toHaveProperty("id_token");
+  return await response.text();
+}
+
+test("signing in fills the session and comes back to where one wanted to go", async () => {
+  await using site = await start();
+  const browser = new Browser(site.url);
+  const turned = await browser.fetch("/page?a=1");
+  expect(turned.status).toBe(302);
+  const landing = await browser.follow("/page?a=1");
+  const back = await browser.fetch(await answer(browser, landing, ada));
+  expect(back.status).toBe(303);
+  expect(back.headers.get("location")).toBe("/page?a=1");
+  expect(back.headers.get("cache-control")).toBe("no-store");
+  expect(await sessionOf(browser)).toEqual({
+    user_id: ada.sub,
+    user_email: ada.email,
+    csrf_token: expect.stringMatching(/^[\w-]{43}$/),
+    id_token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
+  });
+  expect(browser.cookies.has("sign-in")).toBe(false);
+  expect(site.lines).toContainEqual(expect.objectContaining({ event: "signed_in" }));
+});
+
+test("the way to the provider carries PKCE, state and nonce, each new every time", async () => {
+  await using site = await start();
+  const seen = new Set<string | null>();
+  for (const _ of [1, 2]) {
+    const response = await fetch(`${site.url}/login`, { redirect: "manual" });
+    const url = new URL(response.headers.get("location") ?? "");
+    const cookie = response.headers.getSetCookie().join();
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(url.origin).toBe(provider.issuer);
+    expect(Object.fromEntries(url.searchParams)).toMatchObject({
+      client_id: CLIENT.clientId,
+      response_type: "code",
+      scope: "openid email profile",
+      redirect_uri: `${site.url}/login/callback`,
+      code_challenge_method: "S256",
+    });
+    expect(url.searchParams.has("prompt")).toBe(false);
+    for (const name of ["state", "nonce", "code_challenge"]) {
+      const value = url.searchParams.get(name);
+      expect(value).toMatch(/^[\w-]{43}$/);
+      expect(cookie).not.toContain(value);
+      seen.add(value);
+    }
+    expect(cookie).toMatch(/^sign-in=v1\.[^;]+; Max-Age=600; Path=\/; .*HttpOnly; SameSite=Lax$/);
+  }
+  expect(seen.size).toBe(6);
+});
+
+test("a callback works on an instance that did not begin the sign-in", async () => {
+  const instances: RequestListener[] = [application({ oidc: provider.oidc }).app];
+  await using site = await serve((req, res) => instances[0]?.(req, res));
+  const browser = new Browser(site.url);
+  const callback = await answerOfProvider(browser, grace, "/page");
+  instances[0] = application({ oidc: provider.oidc }).app;
+  const response = await browser.fetch(callback);
+  expect(response.headers.get("location")).toBe("/page");
+  expect(await sessionOf(browser)).toHaveProperty("user_email", grace.email);
+});
+
+test("a sign-in of another environment or key does not go on", async () => {
+  for (const other of [
+    { environment: "dev" },
+    { secret: "another secret of 32 characters or more" },
+  ]) {
+    const instances: RequestListener[] = [application({ oidc: provider.oidc }).app];
+    await using site = await serve((req, res) => instances[0]?.(req, res));
+    const browser = new Browser(site.url);
+    const callback = await answerOfProvider(browser, ada);
+    instances[0] = application({ oidc: provider.oidc, ...other }).app;
+    await expectRefusal(browser, await browser.fetch(callback), 400);
+  }
+});
+
+test("a session's token is no sign-in, and a sign-in is no session", async () => {
+  await using site = await start();
+  const browser = new Browser(site.url);
+  const callback = await answerOfProvider(browser, ada);
+  const inTransit = browser.cookies.get("sign-in") ?? "";
+  browser.cookies.set(
+    "session",
+    Buffer.from(JSON.stringify({ sealed: inTransit })).toString("base64"),
+  );
+  expect(await sessionOf(browser)).toEqual({});
+  const signedIn = (await signIn(site.url)).cookies.get("session") ?? "";
+  const { sealed } = JSON.parse(Buffer.from(signedIn, "base64").toString());
+  browser.cookies.clear();
+  browser.cookies.set("sign-in", sealed);
+  await expectRefusal(browser, await browser.fetch(callback), 400);
+});
+
+test("two tabs that sign in at once both come to where they wanted to go", async () => {
+  await using site = await start();
+  const browser = new Browser(site.url);
+  const first = await browser.follow("/login?returnTo=/page?tab=1");
+  const second = await browser.follow("/login?returnTo=/page?tab=2");
+  const [callback1, callback2] = [
+    await answer(browser, first, ada),
+    await answer(browser, second, ada),
+  ];
+  expect((await browser.fetch(callback1)).headers.get("location")).toBe("/page?tab=1");
+  expect(browser.cookies.has("sign-in")).toBe(true);
+  expect((await browser.fetch(callback2)).headers.get("location")).toBe("/page?tab=2");
+  expect(browser.cookies.has("sign-in")).toBe(false);
+});
+
+test("a callback without its sign-in is refused, and so is one with another's state", async () => {
+  await using site = await start();
+  const stolen = await answerOfProvider(new Browser(site.url), mallory);
+  const stranger = new Browser(site.url);
+  await expectRefusal(stranger, await stranger.fetch(stolen), 400);
+  const victim = new Browser(site.url);
+  await answerOfProvider(victim, ada);
+  await expectRefusal(victim, await victim.fetch(stolen), 400);
+  for (const query of ["", "?code=1", "?state=", "?state=x&code=y", "?error=access_denied"]) {
+    await expectRefusal(victim, await victim.fetch(`/login/callback${query}`), 400);
+  }
+  expect(victim.cookies.has("sign-in")).toBe(true);
+});
+
+test("a callback counts once, even if the cookie is brought back", async () => {
+  await using site = await start();
+  const browser = new Browser(site.url);
+  const callback = await answerOfProvider(browser, ada);
+  const before = browser.clone();
+  expect((await browser.fetch(callback)).status).toBe(303);
+  const page = await expectRefusal(before, await before.fetch(callback), 400);
+  expect(page).toContain("used already");
+});
+
+test("a replayed callback takes somebody who is signed in to the reel-maker", async () => {
+  await using site = await start();
+  const browser = new Browser(site.url);
+  const callback = await answerOfProvider(browser, ada, "/page");
+  await browser.fetch(callback);
+  const before = await sessionOf(browser);
+  const again = await browser.fetch(callback);
+  expect([again.status, again.headers.get("location")]).toEqual([303, "/reel-maker"]);
+  expect(await sessionOf(browser)).toEqual(before);
+});
+
+test("a sign-in is over after ten minutes, by the server's clock", async () => {
+  const time = { ahead: 0 };
+  await using site = await start({ time });
+  const browser = new Browser(site.url);
+  const early = await answerOfProvider(browser, ada);
+  const late = browser.clone();
+  time.ahead = 598;
+  expect((await browser.fetch(early)).status).toBe(303);
+  time.ahead = 600;
+  const page = await expectRefusal(late, await late.fetch(early), 400);
+  expect(page).toContain("longer than ten minutes");
+  expect(page).toContain('href="/login?returnTo=');
+});
+
+test("pressing Cancel says so, and the way forward keeps the place", async () => {
+  await using site = await start();
+  const browser = new Browser(site.url);
+  const callback = await answerOfProvider(browser, "cancel", "/page");
+  const page = await expectRefusal(browser, await browser.fetch(callback), 403);
+  expect(page).toContain("cancelled");
+  expect(page).toContain('href="/login?returnTo=%2Fpage"');
+  expect(browser.cookies.has("sign-in")).toBe(false);
+});
+
+test("an e-mail that is not verified stays out, even where everyone may come", async () => {
+  await using site = await start();
+  const browser = new Browser(site.url);
+  const callback = await answerOfProvider(browser, mallory);
+  const page = await expectRefusal(browser, await browser.fetch(callback), 403);
+  expect(page).toContain("not verified");
+});
+
+test("only those on the list may sign in, and others may choose another account", async () => {
+  await using site = await start({ allowedUsers: ["ada@example.com"] });
+  await expect(signIn(site.url, ada)).resolves.toBeDefined();
+  const browser = new Browser(site.url);
+  const callback = await answerOfProvider(browser, grace, "/page");
+  const page = await expectRefusal(browser, await browser.fetch(callback), 403);
+  const [, link = ""] = /href="(\/login[^"]*)"/.exec(page) ?? [];
+  const again = await browser.fetch(link.replaceAll("&amp;", "&"));
+  const query = new URL(again.headers.get("location") ?? "").searchParams;
+  expect(link).toContain("returnTo=%2Fpage");
+  expect(query.get("prompt")).toMatch(/^(?:select_account|login)$/);
+  expect(JSON.stringify(site.lines)).not.toContain(grace.email);
+});
+
+test("sign-in leaves nothing of the session before it", async () => {
+  await using site = await start();
+  const browser = new Browser(site.url);
+  await browser.fetch("/plant", {
+    method: "POST",
+    body: new URLSearchParams({ csrf_token: "planted", reel: "planted", user_email: "planted" }),
+  });
+  expect(await sessionOf(browser)).toHaveProperty("csrf_token", "planted");
+  await browser.fetch(await answerOfProvider(browser, ada));
+  expect(JSON.stringify(await sessionOf(browser))).not.toContain("planted");
+});
+
+test("each sign-in has a CSRF token of its own", async () => {
+  await using site = await start();
+  const [one, two] = [await signIn(site.url), await signIn(site.url)];
+  expect((await sessionOf(one)).csrf_token).not.toBe((await sessionOf(two)).csrf_token);
+});
+
+test("signing out is a POST with the CSRF token, and ends the session", async () => {
+  await using site = await start();
+  const browser = await signIn(site.url);
+  const { csrf_token } = await sessionOf(browser);
+  expect((await browser.fetch("/logout")).status).toBe(404);
+  expect((await browser.fetch("/logout", { method: "POST" })).status).toBe(403);
+  expect(await sessionOf(browser)).toHaveProperty("id_token");
+  const body = new URLSearchParams({ _csrf: String(csrf_token) });
+  const response = await browser.fetch("/logout", { method: "POST", body });
+  expect([response.status, response.headers.get("location")]).toEqual([303, "/"]);
+  expect(response.headers.get("cache-control")).toBe("no-store");
+  expect(browser.cookies.size).toBe(0);
+});
+
+test("without a provider, /login explains what to set and the rest goes on", async () => {
+  await using site = await start({ oidc: undefined });
+  for (const path of ["/login", "/login/callback?code=1&state=2"]) {
+    const browser = new Browser(site.url);
+    const page = await expectRefusal(browser, await browser.fetch(path), 503);
+    for (const name of ["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"]) {
+      expect(page).toContain(name);
+    }
+    expect(page).toContain(`${site.url}/login/callback`);
+  }
+});
+
+test("behind TLS with SESSION_COOKIE_SECURE, cookies have the __Host- prefix and work", async () => {
+  await using site = await start({ cookieSecure: true });
+  const headers = { "x-forwarded-proto": "https" };
+  const begun = await fetch(`${site.url}/login`, { headers, redirect: "manual" });
+  const redirectUri = new URL(begun.headers.get("location") ?? "").searchParams.get("redirect_uri");
+  expect(redirectUri).toBe(`${site.url.replace("http:", "https:")}/login/callback`);
+  expect(begun.headers.getSetCookie().join()).toMatch(
+    /^__Host-sign-in=v1\.[^;]+; Max-Age=600; Path=\/; .*HttpOnly; Secure; SameSite=Lax$/,
+  );
+  const browser = await signIn(site.url, ada, { headers });
+  expect([...browser.cookies.keys()]).toEqual(["__Host-session"]);
+});
+
+test("SESSION_COOKIE_SECURE over http tells the visitor and the log, cause and remedy", async () => {
+  await using site = await start({ cookieSecure: true });
+  for (const path of ["/login", "/login/callback"]) {
+    const response = await fetch(`${site.url}${path}`, {
+      headers: { accept: "text/html" },
+      redirect: "manual",
+    });
+    const page = await response.text();
+    expect(response.status).toBe(400);
+    expect(page).toContain("SESSION_COOKIE_SECURE is true, and this request came over http");
+    expect(page).toContain("Open the site over https");
+    expect(response.headers.getSetCookie()).toEqual([]);
+    expect(site.lines.pop()).toMatchObject({ reason: "COOKIE_NEEDS_HTTPS" });
+  }
+});
+
+test("X-Forwarded-Host does not decide where the provider sends a visitor", async () => {
+  await using site = await start();
+  const response = await fetch(`${site.url}/login`, {
+    headers: { "x-forwarded-host": "evil.example" },
+    redirect: "manual",
+  });
+  expect(response.headers.get("location")).not.toContain("evil.example");
+});
+
+test("a provider that is down is a page with Retry-After, and the next visitor gets through", async () => {
+  const gone = await startProvider();
+  const { port } = new URL(gone.issuer);
+  await gone.close();
+  await using site = await start({ oidc: gone.oidc });
+  const browser = new Browser(site.url);
+  const response = await browser.fetch("/login?returnTo=/page");
+  expect(response.headers.get("retry-after")).toBe("5");
+  const page = await expectRefusal(browser, response, 503);
+  expect(page).toContain('href="/login?returnTo=%2Fpage"');
+  expect(site.lines.at(-1)).toMatchObject({
+    reason: "provider_unavailable",
+    step: "discovery",
+    cause: "ECONNREFUSED",
+  });
+  const back = await startProvider(Number(port));
+  await expect(signIn(site.url)).resolves.toBeDefined();
+  await back.close();
+});
+
+test("a provider that goes down in the middle is a page with Retry-After, and no session", async () => {
+  const leaving = await startProvider();
+  await using site = await start({ oidc: leaving.oidc });
+  const browser = new Browser(site.url);
+  const callback = await answerOfProvider(browser, ada, "/page");
+  await leaving.close();
+  const response = await browser.fetch(callback);
+  expect(response.headers.get("retry-after")).toBe("5");
+  await expectRefusal(browser, response, 503);
+});
+
+test("a wrong client secret is told to the log, and nothing of it to the visitor", async () => {
+  const oidc = { ...provider.oidc, clientSecret: "a wrong secret" };
+  await using site = await start({ oidc });
+  const browser = new Browser(site.url);
+  const callback = await answerOfProvider(browser, ada);
+  const page = await expectRefusal(browser, await browser.fetch(callback), 502);
+  expect(page).not.toMatch(/invalid_client|secret/);
+  expect(site.lines.at(-1)).toMatchObject({ reason: "provider_error", error: "invalid_client" });
+});
+
+test("no code, token, state or secret is ever in the log", async () => {
+  await using site = await start({ allowedUsers: ["@example.com"] });
+  const browser = new Browser(site.url);
+  const callback = new URL(await answerOfProvider(browser, ada));
+  const twice = browser.clone();
+  await browser.fetch(callback.href);
+  await twice.fetch(callback.href);
+  await twice.fetch(callback.href);
+  await expect(signIn(site.url, mallory)).rejects.toThrow("403");
+  const log = JSON.stringify(site.lines);
+  const { id_token, csrf_token } = await sessionOf(browser);
+  const cookies = [...browser.cookies.values()];
+  const secrets = [...callback.searchParams.values()].filter((value) => value !== provider.issuer);
+  for (const secret of [...secrets, ...cookies, id_token, csrf_token, CLIENT.clientSecret]) {
+    expect(log).not.toContain(String(secret));
+  }
+  expect(site.lines.length).toBeGreaterThanOrEqual(4);
+});

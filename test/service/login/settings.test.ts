@@ -1,0 +1,85 @@
+import { expect, test } from "@jest/globals";
+import { parseSignInSettings } from "../../../service/login/settings.ts";
+
+const LAPTOP = { cloudRun: false, environment: "local" };
+const DEV = { cloudRun: true, environment: "dev" };
+const PROD = { cloudRun: true, environment: "prod" };
+const GOOGLE = {
+  OIDC_ISSUER: "https://accounts.google.com",
+  OIDC_CLIENT_ID: "an id",
+  OIDC_CLIENT_SECRET: "a secret",
+};
+
+function problemsOf(env: Record<string, string | undefined>, where = LAPTOP): string[] {
+  const parsed = parseSignInSettings(env, where);
+  return "problems" in parsed ? parsed.problems.map(({ setting }) => setting) : [];
+}
+
+test("without any of the provider's settings there is no sign-in, and that is no problem", () => {
+  const value = { oidc: undefined, allowedUsers: [] };
+  expect(parseSignInSettings({}, LAPTOP)).toEqual({ value });
+  expect(parseSignInSettings({ OIDC_ISSUER: "" }, DEV)).toEqual({ value });
+});
+
+test("all of the provider's settings make a provider", () => {
+  const env = { ...GOOGLE, ALLOWED_USERS: "Ada@example.com, @example.org" };
+  expect(parseSignInSettings(env, PROD)).toEqual({
+    value: {
+      oidc: {
+        issuer: new URL("https://accounts.google.com"),
+        clientId: "an id",
+        clientSecret: "a secret",
+      },
+      allowedUsers: ["ada@example.com", "@example.org"],
+    },
+  });
+});
+
+test("each of the provider's settings that is missing beside the others is named", () => {
+  expect(problemsOf({ ...GOOGLE, OIDC_CLIENT_SECRET: "" })).toEqual(["OIDC_CLIENT_SECRET"]);
+  expect(problemsOf({ OIDC_CLIENT_ID: "an id" })).toEqual(["OIDC_ISSUER", "OIDC_CLIENT_SECRET"]);
+});
+
+test.each([
+  "accounts.google.com",
+  "ftp://accounts.google.com",
+  "http://accounts.google.com",
+  "http://localhost.evil.example",
+  "http://127.0.0.1.evil.example",
+  "https://user:password@accounts.google.com",
+  "https://accounts.google.com/?tenant=1",
+  "https://accounts.google.com/#here",
+  "https://accounts.google.com/.well-known/openid-configuration",
+])("%s is no issuer", (OIDC_ISSUER) => {
+  expect(problemsOf({ ...GOOGLE, OIDC_ISSUER })).toEqual(["OIDC_ISSUER"]);
+});
+
+test.each(["http://localhost:9000", "http://127.0.0.1:9000", "http://[::1]:9000"])(
+  "%s is an issuer on a laptop and none on Cloud Run",
+  (OIDC_ISSUER) => {
+    expect(problemsOf({ ...GOOGLE, OIDC_ISSUER })).toEqual([]);
+    expect(problemsOf({ ...GOOGLE, OIDC_ISSUER }, DEV)).toEqual(["OIDC_ISSUER"]);
+  },
+);
+
+test("white space around the client's id or secret is found here, not by the provider", () => {
+  const env = { ...GOOGLE, OIDC_CLIENT_ID: " an id", OIDC_CLIENT_SECRET: "a secret\n" };
+  expect(problemsOf(env)).toEqual(["OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"]);
+});
+
+test("prod must say who may sign in, other environments need not", () => {
+  expect(problemsOf(GOOGLE, PROD)).toEqual(["ALLOWED_USERS"]);
+  expect(problemsOf(GOOGLE, DEV)).toEqual([]);
+});
+
+test("all problems come at once, and none of them says the secret", () => {
+  const env = {
+    ...GOOGLE,
+    OIDC_ISSUER: "nonsense",
+    OIDC_CLIENT_SECRET: " hidden ",
+    ALLOWED_USERS: "x",
+  };
+  const parsed = parseSignInSettings(env, PROD);
+  expect(problemsOf(env, PROD)).toEqual(["OIDC_ISSUER", "OIDC_CLIENT_SECRET", "ALLOWED_USERS"]);
+  expect(JSON.stringify(parsed)).not.toContain("hidden");
+});

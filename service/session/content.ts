@@ -1,7 +1,7 @@
 import type { Sealed } from "./sealer.ts";
 
 /**
- * The plaintext of a sealed token: `length of JSON (2 bytes, big-endian) ‖ JSON ‖ packed bytes`,
+ * The plaintext of a sealed token: `length of JSON (4 bytes, big-endian) ‖ JSON ‖ packed bytes`,
  * where the JSON is `[iat, exp, data, { field: [bytes of each segment] }]`.
  *
  * A JWT is base64url already, and a token is base64url inside cookie-session's base64: three times
@@ -12,15 +12,14 @@ import type { Sealed } from "./sealer.ts";
 
 /** Shorter texts would save less than the note about them costs. */
 const PACK_FROM_LENGTH = 64;
-const JSON_LENGTH_BYTES = 2;
-const MAX_JSON_LENGTH = 0xffff;
+const JSON_LENGTH_BYTES = 4;
 
 type PackedLengths = Record<string, number[]>;
 
-/** @throws RangeError if the JSON part is longer than 65,535 bytes. */
+/** The bytes of a content; `decodeContent` reads them. */
 export function encodeContent({ iat, exp, data }: Sealed<object>): Buffer {
-  const rest: Record<string, unknown> = {};
-  const lengths: PackedLengths = {};
+  const rest: Record<string, unknown> = Object.create(null);
+  const lengths: PackedLengths = Object.create(null);
   const packed: Buffer[] = [];
   for (const [field, value] of Object.entries(data)) {
     const segments = typeof value === "string" ? decodeSegments(value) : undefined;
@@ -33,18 +32,15 @@ export function encodeContent({ iat, exp, data }: Sealed<object>): Buffer {
     }
   }
   const json = Buffer.from(JSON.stringify([iat, exp, rest, lengths]));
-  if (json.length > MAX_JSON_LENGTH) {
-    throw new RangeError(`A token's content of ${json.length} bytes is too large to be sealed.`);
-  }
   const head = Buffer.alloc(JSON_LENGTH_BYTES);
-  head.writeUInt16BE(json.length);
+  head.writeUInt32BE(json.length);
   return Buffer.concat([head, json, ...packed]);
 }
 
 /** The content, or undefined if the bytes are none that `encodeContent` makes. */
 export function decodeContent(bytes: Buffer): Sealed<Record<string, unknown>> | undefined {
   if (bytes.length < JSON_LENGTH_BYTES) return undefined;
-  let offset = JSON_LENGTH_BYTES + bytes.readUInt16BE();
+  let offset = JSON_LENGTH_BYTES + bytes.readUInt32BE();
   const parsed = parseJson(bytes.toString("utf8", JSON_LENGTH_BYTES, offset));
   if (!Array.isArray(parsed) || parsed.length !== 4) return undefined;
   const [iat, exp, data, lengths] = parsed;

@@ -1,0 +1,96 @@
+import express, { type Express, type RequestHandler } from "express";
+import helmet from "helmet";
+import type { Logger } from "pino";
+import { errorHandler, notFound } from "./errorPages.ts";
+import { healthRoutes } from "./health.ts";
+import { homeRoutes } from "./home.ts";
+import type { SessionKeys } from "./keys/sessionKeys.ts";
+import { requestLog } from "./log.ts";
+import { csrfProtection } from "./login/csrf.ts";
+import { signInRoutes } from "./login/routes.ts";
+import type { SignInSettings } from "./login/settings.ts";
+import { reelRoutes } from "./reels/routes.ts";
+import type { Sealer, Seconds } from "./session/sealer.ts";
+
+export interface AppDeps {
+  readonly log: Logger;
+  /** Name of this instance, random for each process. */
+  readonly instance: string;
+  /** Google Cloud project; undefined outside Google Cloud. */
+  readonly project: string | undefined;
+  readonly keys: SessionKeys;
+  readonly sealer: Sealer;
+  /** The session middleware. */
+  readonly sessions: RequestHandler;
+  readonly cookieSecure: boolean;
+  readonly signIn: SignInSettings;
+  /** Unix time in seconds. */
+  readonly clock: () => Seconds;
+  /** Whether the process is about to end. */
+  readonly draining: () => boolean;
+  /** Folder of static files, served under /static. */
+  readonly publicDirectory: string;
+  /** Folder of the clips and their posters. */
+  readonly clipsDirectory: string;
+}
+
+/** The most that a request's body may be: a reel is a list of names. */
+const BODY_LIMIT = "16kb";
+
+/** The web application. The order of what follows is the order in which a request passes it. */
+export function createApp(deps: AppDeps): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  // Google's front end is one hop away; what a client claims in X-Forwarded-* is before it.
+  app.set("trust proxy", 1);
+
+  app.use(requestLog(deps));
+  app.use(instanceHeader(deps));
+  app.use(securityHeaders(deps.cookieSecure));
+  app.use(healthRoutes(deps));
+  app.use("/static", express.static(deps.publicDirectory, { index: false, redirect: false }));
+
+  app.use(deps.sessions);
+  app.use(express.json({ limit: BODY_LIMIT }));
+  app.use(express.urlencoded({ extended: false, limit: BODY_LIMIT }));
+  app.use(csrfProtection());
+  app.use(homeRoutes());
+  app.use(signInRoutes(deps));
+  app.use(reelRoutes(deps));
+
+  app.use(notFound());
+  app.use(errorHandler(deps));
+  return app;
+}
+
+function instanceHeader({ instance, draining }: AppDeps): RequestHandler {
+  return (_req, res, next) => {
+    res.setHeader("X-Instance", instance);
+    if (draining()) res.setHeader("Connection", "close");
+    next();
+  };
+}
+
+/** Everything comes from this origin, and nothing else may frame, embed or script it. */
+function securityHeaders(https: boolean): RequestHandler {
+  return helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'"],
+        mediaSrc: ["'self'"],
+        connectSrc: ["'self'"],
+        formAction: ["'self'"],
+        baseUri: ["'none'"],
+        frameAncestors: ["'none'"],
+        ...(https && { upgradeInsecureRequests: [] }),
+      },
+    },
+    strictTransportSecurity: https && { maxAge: 63_072_000, includeSubDomains: false },
+    referrerPolicy: { policy: "same-origin" },
+    xFrameOptions: { action: "deny" },
+  });
+}

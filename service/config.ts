@@ -1,0 +1,162 @@
+import { ConfigError, type Problem } from "./errors.ts";
+import { parseSecretManagerEndpoint } from "./keys/endpoint.ts";
+import { type KeyLimits, parseKeyLimits } from "./keys/limits.ts";
+import { parseSecretReference, type SecretReference } from "./keys/secretReference.ts";
+import { MIN_SECRET_LENGTH } from "./keys/static.ts";
+import { LOG_LEVELS } from "./log.ts";
+import { parseSignInSettings, type SignInSettings } from "./login/settings.ts";
+import {
+  type Environment,
+  oneOf,
+  optional,
+  type Parsed,
+  problem,
+  wholeNumber,
+} from "./settings.ts";
+
+/** Where the keys come from. */
+export type SecretKey =
+  | { readonly form: "static"; readonly secret: string; readonly fallbacks: readonly string[] }
+  | { readonly form: "secretManager"; readonly secret: SecretReference; readonly endpoint: string };
+
+export interface WebConfig {
+  /** Name of the environment that sessions belong to. */
+  readonly environment: string;
+  /** Google Cloud project; undefined outside Google Cloud. */
+  readonly project: string | undefined;
+  readonly logLevel: string;
+  readonly port: number;
+  readonly secretKey: SecretKey;
+  readonly keyLimits: KeyLimits;
+  readonly sessionType: "cookie" | "filesystem";
+  readonly cookieSecure: boolean;
+  /** Seconds from sign-in until a session ends. */
+  readonly sessionLifetime: number;
+  readonly signIn: SignInSettings;
+}
+
+/** Seven days. */
+const DEFAULT_LIFETIME = 604_800;
+/** Browsers keep no cookie for longer than 400 days: RFC 6265bis, 5.5. */
+const MAX_LIFETIME = 34_560_000;
+
+/**
+ * The web service's configuration, from its environment variables.
+ * @throws ConfigError with every problem there is, not just the first.
+ */
+export function parseWebConfig(env: Environment): WebConfig {
+  const problems: Problem[] = [];
+  function take<Value>(parsed: Parsed<Value>): Value {
+    if ("value" in parsed) return parsed.value;
+    problems.push(...parsed.problems);
+    return undefined as Value; // never seen: the problems are thrown before anything is returned
+  }
+
+  const cloudRun = optional(env, "K_SERVICE") !== undefined;
+  const environment = take(parseEnvironment(env, cloudRun));
+  const config: WebConfig = {
+    environment,
+    project: optional(env, "GOOGLE_CLOUD_PROJECT"),
+    logLevel: take(oneOf(env, "LOG_LEVEL", LOG_LEVELS, "info")),
+    port: take(wholeNumber(env, "PORT", { unit: "a port", min: 0, max: 65_535, fallback: 8080 })),
+    secretKey: take(parseSecretKey(env)),
+    keyLimits: take(parseKeyLimits(env)),
+    sessionType: take(parseSessionType(env)),
+    cookieSecure: take(parseCookieSecure(env, cloudRun)),
+    sessionLifetime: take(
+      wholeNumber(env, "PERMANENT_SESSION_LIFETIME", {
+        unit: "seconds",
+        min: 1,
+        max: MAX_LIFETIME,
+        fallback: DEFAULT_LIFETIME,
+      }),
+    ),
+    signIn: take(parseSignInSettings(env, { cloudRun, environment })),
+  };
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+function parseEnvironment(env: Environment, cloudRun: boolean): Parsed<string> {
+  const value = optional(env, "ENVIRONMENT");
+  if (value !== undefined) return { value };
+  if (!cloudRun) return { value: "local" };
+  return problem(
+    "ENVIRONMENT",
+    "is not set, so sessions of one environment would open in another",
+    "Set it to the environment's name, such as dev or prod",
+  );
+}
+
+function parseSecretKey(env: Environment): Parsed<SecretKey> {
+  const text = optional(env, "SECRET_KEY");
+  if (text === undefined) {
+    return problem(
+      "SECRET_KEY",
+      "is not set: the session is unavailable because no secret key was set",
+      `Set it to a random value of at least ${MIN_SECRET_LENGTH} characters (openssl rand -base64 48), or to sm://PROJECT/SECRET`,
+    );
+  }
+  if (text.startsWith("sm://")) {
+    const secret = parseSecretReference(text);
+    if (secret === undefined) {
+      return problem(
+        "SECRET_KEY",
+        "starts with sm:// and does not name a secret",
+        "Write it as sm://PROJECT/SECRET",
+      );
+    }
+    const endpoint = parseSecretManagerEndpoint(env);
+    return "value" in endpoint
+      ? { value: { form: "secretManager", secret, endpoint: endpoint.value } }
+      : endpoint;
+  }
+  const fallbacks = (optional(env, "SECRET_KEY_FALLBACKS") ?? "").split(",").filter(Boolean);
+  const problems = [
+    ...tooShort("SECRET_KEY", [text]),
+    ...tooShort("SECRET_KEY_FALLBACKS", fallbacks),
+  ];
+  if (problems.length > 0) return { problems };
+  return { value: { form: "static", secret: text, fallbacks } };
+}
+
+function tooShort(setting: string, secrets: readonly string[]): Problem[] {
+  if (secrets.every((secret) => secret.length >= MIN_SECRET_LENGTH)) return [];
+  return [
+    {
+      setting,
+      cause: `has a value that is shorter than ${MIN_SECRET_LENGTH} characters, which could be guessed`,
+      remedy: "Use random values: openssl rand -base64 48",
+    },
+  ];
+}
+
+function parseSessionType(env: Environment): Parsed<WebConfig["sessionType"]> {
+  const type = env.SESSION_TYPE;
+  if (type === undefined || type === "None") return { value: "cookie" };
+  if (type === "filesystem") return { value: type };
+  return problem(
+    "SESSION_TYPE",
+    "is neither None nor filesystem",
+    "Leave it out, or set it to None, for sessions in sealed cookies",
+  );
+}
+
+function parseCookieSecure(env: Environment, cloudRun: boolean): Parsed<boolean> {
+  const text = env.SESSION_COOKIE_SECURE ?? "false";
+  if (text !== "true" && text !== "false") {
+    return problem(
+      "SESSION_COOKIE_SECURE",
+      "is neither true nor false",
+      "Set it to true where the site is served over https, to false for http on a laptop",
+    );
+  }
+  if (cloudRun && text === "false") {
+    return problem(
+      "SESSION_COOKIE_SECURE",
+      "is not true on Cloud Run, which serves https only",
+      "Set it to true: pulumi config set phoenix:sessionCookieSecure true",
+    );
+  }
+  return { value: text === "true" };
+}

@@ -1,0 +1,85 @@
+/** Markup that is safe to put into a page as it is. */
+export class Html {
+  readonly #markup: string;
+
+  constructor(markup: string) {
+    this.#markup = markup;
+  }
+
+  toString(): string {
+    return this.#markup;
+  }
+}
+
+type Content = Html | string | number | false | undefined | readonly Content[];
+
+/** Markup from a template: what is put in is escaped, unless it is markup itself. */
+export function html(strings: TemplateStringsArray, ...values: readonly Content[]): Html {
+  return new Html(String.raw({ raw: strings }, ...values.map(render)));
+}
+
+function render(content: Content): string {
+  if (content instanceof Html) return content.toString();
+  if (Array.isArray(content)) return content.map(render).join("");
+  if (content === undefined || content === false) return "";
+  return escapeText(String(content));
+}
+
+const ENTITIES: Record<string, string> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+function escapeText(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
+}
+
+export interface Page {
+  readonly title: string;
+  readonly body: Html;
+  /** More for the head: scripts, meta elements. */
+  readonly head?: Html;
+}
+
+/** A whole page in the product's layout. */
+export function page({ title, body, head }: Page): string {
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title} · Phoenix</title>
+<link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/static/style.css">
+${head}
+</head>
+<body>
+${body}
+</body>
+</html>
+`.toString();
+}
+
+export interface Message {
+  readonly title: string;
+  /** What happened, and why: one paragraph each. */
+  readonly text: readonly Content[];
+  /** The way forward. */
+  readonly link?: { readonly href: string; readonly label: string };
+}
+
+/** A page that says one thing: an error, or what to do next. */
+export function messagePage({ title, text, link }: Message): string {
+  return page({
+    title,
+    body: html`<main class="message">
+<h1>${title}</h1>
+${text.map((paragraph) => html`<p>${paragraph}</p>\n`)}
+${link && html`<p><a class="button" href="${link.href}">${link.label}</a></p>`}
+</main>`,
+  });
+}

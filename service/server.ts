@@ -1,0 +1,49 @@
+import { randomBytes } from "node:crypto";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { createApp } from "./app.ts";
+import { parseWebConfig, type WebConfig } from "./config.ts";
+import { createSecretManagerKeys } from "./keys/secretManager.ts";
+import type { SessionKeys } from "./keys/sessionKeys.ts";
+import { createStaticKeys } from "./keys/static.ts";
+import { createLog } from "./log.ts";
+import { createSealer } from "./session/sealer.ts";
+import { createSessions } from "./session/sessions.ts";
+import { drainOnSigterm } from "./shutdown.ts";
+import { listen, start } from "./start.ts";
+
+/** Longer than any front end keeps an idle connection, so that it is never closed under a request. */
+const KEEP_ALIVE_MILLISECONDS = 620_000;
+
+/** Unix time in seconds. */
+const clock = () => Math.floor(Date.now() / 1000);
+
+start(() => {
+  const config = parseWebConfig(process.env);
+  const log = createLog({ level: config.logLevel });
+  const instance = randomBytes(3).toString("hex");
+  const keys = createKeys(config, log);
+  const sealer = createSealer({ keys, environment: config.environment, clock });
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MILLISECONDS });
+  const app = createApp({
+    ...config,
+    log,
+    instance,
+    keys,
+    sealer,
+    sessions: createSessions({ ...config, instance, keys, sealer, clock }),
+    clock,
+    draining: drainOnSigterm(server, log),
+    publicDirectory: join(import.meta.dirname, "public"),
+    clipsDirectory: join(import.meta.dirname, "clips"),
+  });
+  server.on("request", app);
+  listen(server, config.port, log.child({ instance }));
+});
+
+function createKeys({ secretKey, keyLimits }: WebConfig, log: Logger): SessionKeys {
+  if (secretKey.form === "static") return createStaticKeys(secretKey.secret, secretKey.fallbacks);
+  const { secret, endpoint } = secretKey;
+  return createSecretManagerKeys({ secret, endpoint, limits: keyLimits, clock, log });
+}

@@ -1,0 +1,59 @@
+import type { Problem } from "./errors.ts";
+
+/** Environment variables as the process has them; a variable that is empty counts as unset. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A setting's value, or what is wrong with it. */
+export type Parsed<Value> = { readonly value: Value } | { readonly problems: readonly Problem[] };
+
+/** The variable's value, or undefined if it is unset or empty. */
+export function optional(env: Environment, name: string): string | undefined {
+  return env[name] || undefined;
+}
+
+export interface WholeNumber {
+  readonly unit: string;
+  readonly min: number;
+  readonly max: number;
+  readonly fallback: number;
+}
+
+/** A whole number within bounds; `fallback` if the variable is unset. */
+export function wholeNumber(
+  env: Environment,
+  name: string,
+  { unit, min, max, fallback }: WholeNumber,
+): Parsed<number> {
+  const text = optional(env, name);
+  if (text === undefined) return { value: fallback };
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= min && value <= max) return { value };
+  return problem(
+    name,
+    "is not a whole number within its bounds",
+    `Set it to ${unit} from ${min} to ${max}, or leave it out for ${fallback}`,
+  );
+}
+
+/** One of a few words; `fallback` if the variable is unset. */
+export function oneOf<Word extends string>(
+  env: Environment,
+  name: string,
+  words: readonly Word[],
+  fallback: Word,
+): Parsed<Word> {
+  const text = optional(env, name);
+  if (text === undefined) return { value: fallback };
+  const value = words.find((word) => word === text);
+  if (value !== undefined) return { value };
+  return problem(name, "has a value that it can't have", `Set it to one of ${words.join(", ")}`);
+}
+
+/** A single problem, as the result of parsing. */
+export function problem(
+  setting: string,
+  cause: string,
+  remedy: string,
+): { readonly problems: readonly Problem[] } {
+  return { problems: [{ setting, cause, remedy }] };
+}

@@ -1,0 +1,338 @@
+import { existsSync } from "node:fs";
+import { expect, test } from "@jest/globals";
+import * as fc from "fast-check";
+import type { SessionKeys } from "../../../service/keys/sessionKeys.ts";
+import { createStaticKeys } from "../../../service/keys/static.ts";
+import type { SessionData } from "../../../service/session/session.ts";
+import { serve } from "../../support/httpServer.ts";
+import { SECRET, type SessionAppOptions, sessionApp } from "../../support/sessionApp.ts";
+
+const ADA: SessionData = { user_id: "ada", user_email: "ada@example.com", id_token: "a.b.c" };
+const START = 1_800_000_000;
+const LIFETIME = 604_800;
+
+/** A service whose routes do one thing each to the session. */
+async function start(options: SessionAppOptions = {}) {
+  const { app, lines } = sessionApp(options, (routes) => {
+    routes.get("/sign-in", (req, res) => {
+      req.session = { ...ADA, csrf_token: String(req.query.token ?? "t") };
+      res.json({});
+    });
+    routes.get("/read", (req, res) => {
+      res.json({ ...req.session, outcome: res.locals.session });
+    });
+    routes.get("/choose", (req, res) => {
+      if (req.session) req.session.reel = ["tides"];
+      res.json({});
+    });
+    routes.get("/sign-out", (req, res) => {
+      req.session = null;
+      res.json({});
+    });
+    routes.get("/large", (req, res) => {
+      if (req.session) req.session.reel = ["x".repeat(Number(req.query.size))];
+      res.type("html").send("<p>saved</p>");
+    });
+    routes.get("/bigint", (req, res) => {
+      Object.assign(req.session ?? {}, { count: 1n });
+      res.json({});
+    });
+  });
+  const server = await serve(app);
+  async function get(path: string, cookie?: string, headers: Record<string, string> = {}) {
+    const response = await fetch(server.url + path, {
+      headers: { ...headers, ...(cookie !== undefined && { cookie }) },
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      setCookie: response.headers.getSetCookie(),
+      text,
+      json: () => JSON.parse(text),
+    };
+  }
+  return { ...server, get, lines, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+}
+
+function pairOf(setCookie: readonly string[]): string {
+  return setCookie[0]?.split(";")[0] ?? "";
+}
+
+function attributesOf(setCookie: readonly string[]): string[] {
+  return (setCookie[0] ?? "").split("; ").slice(1);
+}
+
+test("session data persists across requests", async () => {
+  await using service = await start();
+  const cookie = pairOf((await service.get("/sign-in")).setCookie);
+  const read = await service.get("/read", cookie);
+  expect(read.json()).toMatchObject({ ...ADA, csrf_token: "t", outcome: { session: "ok" } });
+});
+
+test("session data persists across instances that share nothing but the key", async () => {
+  await using one = await start({ keys: createStaticKeys(SECRET) });
+  await using other = await start({ keys: createStaticKeys(SECRET) });
+  const cookie = pairOf((await one.get("/sign-in")).setCookie);
+  expect((await other.get("/read", cookie)).json()).toMatchObject(ADA);
+});
+
+test("the cookie is HttpOnly and SameSite=Lax, for the whole site, and lasts as long as the session", async () => {
+  await using service = await start();
+  const { setCookie } = await service.get("/sign-in");
+  expect(setCookie).toHaveLength(1);
+  expect(setCookie[0]).toMatch(/^session=/);
+  expect(attributesOf(setCookie)).toEqual(
+    expect.arrayContaining(["httponly", "samesite=lax", "path=/", `max-age=${LIFETIME}`]),
+  );
+  expect(setCookie[0]).not.toMatch(/; (secure|domain)/);
+});
+
+test("with SESSION_COOKIE_SECURE the cookie is Secure and bound to its host by its name", async () => {
+  await using service = await start({ cookieSecure: true });
+  const https = { "x-forwarded-proto": "https" };
+  const { setCookie } = await service.get("/sign-in", undefined, https);
+  expect(setCookie[0]).toMatch(/^__Host-session=/);
+  expect(attributesOf(setCookie)).toEqual(
+    expect.arrayContaining(["secure", "httponly", "samesite=lax", "path=/"]),
+  );
+});
+
+test("with SESSION_COOKIE_SECURE over plain http the visitor is told what is wrong", async () => {
+  await using service = await start({ cookieSecure: true });
+  const { status, text, setCookie } = await service.get("/sign-in");
+  expect(status).toBe(400);
+  expect(text).toContain("SESSION_COOKIE_SECURE");
+  expect(text).toContain("https");
+  expect(setCookie).toEqual([]);
+});
+
+test("a response sets the cookie only when the session changed", async () => {
+  await using service = await start();
+  const cookie = pairOf((await service.get("/sign-in")).setCookie);
+  expect((await service.get("/read", cookie)).setCookie).toEqual([]);
+  expect((await service.get("/read")).setCookie).toEqual([]);
+  const chosen = await service.get("/choose", cookie);
+  expect(chosen.setCookie).toHaveLength(1);
+  expect((await service.get("/choose", pairOf(chosen.setCookie))).setCookie).toEqual([]);
+});
+
+test("whatever depends on the session is not stored by any cache", async () => {
+  await using service = await start();
+  for (const path of ["/sign-in", "/read", "/sign-out", "/large?size=9000"]) {
+    expect((await service.get(path)).headers.get("cache-control")).toBe("no-store");
+  }
+});
+
+test("signing out removes the cookie, and a visitor without one is sent none", async () => {
+  await using service = await start();
+  const cookie = pairOf((await service.get("/sign-in")).setCookie);
+  const { setCookie } = await service.get("/sign-out", cookie);
+  expect(pairOf(setCookie)).toBe("session=");
+  expect(attributesOf(setCookie)).toContain("max-age=0");
+  expect((await service.get("/sign-out")).setCookie).toEqual([]);
+});
+
+test("the server ends a session when its lifetime is over, whatever the browser does", async () => {
+  let now = START;
+  await using service = await start({ clock: () => now });
+  const cookie = pairOf((await service.get("/sign-in")).setCookie);
+  now = START + LIFETIME - 1;
+  expect((await service.get("/read", cookie)).json()).toMatchObject(ADA);
+  now = START + LIFETIME;
+  const read = await service.get("/read", cookie);
+  expect(read.json()).toEqual({
+    outcome: { session: "expired", kid: expect.any(String), session_age: LIFETIME },
+  });
+});
+
+test("writing to a session does not make it last longer", async () => {
+  let now = START;
+  await using service = await start({ clock: () => now });
+  const cookie = pairOf((await service.get("/sign-in")).setCookie);
+  now = START + LIFETIME - 10;
+  const { setCookie } = await service.get("/choose", cookie);
+  expect(attributesOf(setCookie)).toContain("max-age=10");
+  now = START + LIFETIME;
+  expect((await service.get("/read", pairOf(setCookie))).json()).toMatchObject({
+    outcome: { session: "expired" },
+  });
+});
+
+test("a shorter lifetime holds for sessions that exist already", async () => {
+  let now = START;
+  await using before = await start({ clock: () => now });
+  await using after = await start({ clock: () => now, sessionLifetime: 60 });
+  const cookie = pairOf((await before.get("/sign-in")).setCookie);
+  now = START + 60;
+  expect((await after.get("/read", cookie)).json()).toMatchObject({
+    outcome: { session: "expired" },
+  });
+  expect((await before.get("/read", cookie)).json()).toMatchObject({ outcome: { session: "ok" } });
+});
+
+test("a longer lifetime does not make sessions that exist already last longer", async () => {
+  let now = START;
+  await using before = await start({ clock: () => now, sessionLifetime: 60 });
+  await using after = await start({ clock: () => now });
+  const cookie = pairOf((await before.get("/sign-in")).setCookie);
+  now = START + 30;
+  const rewritten = pairOf((await after.get("/choose", cookie)).setCookie);
+  now = START + 60;
+  expect((await after.get("/read", rewritten)).json()).toMatchObject({
+    outcome: { session: "expired" },
+  });
+});
+
+test("signing in again starts a new lifetime", async () => {
+  let now = START;
+  await using service = await start({ clock: () => now });
+  const first = pairOf((await service.get("/sign-in")).setCookie);
+  now = START + LIFETIME;
+  const second = pairOf((await service.get("/sign-in", first)).setCookie);
+  now = START + LIFETIME + 10;
+  expect((await service.get("/read", second)).json()).toMatchObject({
+    outcome: { session: "ok", session_age: 10 },
+  });
+});
+
+test("a cookie that does not open is left in place, and counts as no session", async () => {
+  await using service = await start();
+  await using stranger = await start({ keys: createStaticKeys("another key ".repeat(4)) });
+  const good = pairOf((await service.get("/sign-in")).setCookie);
+  const foreign = pairOf((await stranger.get("/sign-in")).setCookie);
+  const flask = "session=.eJyrVkrLz1eyUkpKLFKqBQAd3QR5.ZxY3rQ.Ij1kZ2Vsd2ViIHNpZ25hdHVyZQ";
+  const refused: [cookie: string, outcome: string][] = [
+    [foreign, "unknown_key"],
+    [flask, "malformed"],
+    ["session=", "malformed"],
+    ["session=bnVsbA==", "malformed"],
+    [`session=${Buffer.from('{"user_id":"ada"}').toString("base64")}`, "malformed"],
+    [`${good}=`, "malformed"],
+    [`${good}!`, "malformed"],
+    [good.replace("=", '="'), "malformed"],
+    [`${good} `.replace("=", "= "), "malformed"],
+  ];
+  for (const [cookie, outcome] of refused) {
+    const { json, setCookie, status } = await service.get("/read", cookie);
+    expect(status).toBe(200);
+    expect(json()).toMatchObject({ outcome: { session: outcome } });
+    expect(json()).not.toHaveProperty("user_id");
+    expect(setCookie).toEqual([]);
+  }
+});
+
+test("no change of the cookie's text is accepted", async () => {
+  await using service = await start();
+  const cookie = pairOf((await service.get("/sign-in")).setCookie);
+  const value = cookie.slice("session=".length);
+  const printable = fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code));
+  await fc.assert(
+    fc.asyncProperty(fc.nat(value.length - 1), printable, async (index, character) => {
+      fc.pre(character !== value[index] && character !== ";");
+      const changed = `session=${value.slice(0, index)}${character}${value.slice(index + 1)}`;
+      const { json, setCookie } = await service.get("/read", changed);
+      expect(json().outcome.session).not.toBe("ok");
+      expect(setCookie).toEqual([]);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("while a key can't be read the answer is 503 with Retry-After, and the cookie stays", async () => {
+  const keys: SessionKeys = {
+    ...createStaticKeys(SECRET),
+    find: async () => ({ status: "unavailable", retryAfter: 7 }),
+  };
+  await using before = await start();
+  await using service = await start({ keys });
+  const cookie = pairOf((await before.get("/sign-in")).setCookie);
+  for (const path of ["/read", "/sign-in", "/sign-out", "/choose"]) {
+    const { status, headers, setCookie, text } = await service.get(path, cookie);
+    expect(status).toBe(503);
+    expect(headers.get("retry-after")).toBe("7");
+    expect(setCookie).toEqual([]);
+    expect(text).not.toContain("ada");
+  }
+});
+
+test("without a key to seal with, signing in answers 503 and sets no cookie", async () => {
+  const keys: SessionKeys = { ...createStaticKeys(SECRET), signer: () => undefined };
+  await using service = await start({ keys });
+  const { status, headers, setCookie } = await service.get("/sign-in");
+  expect(status).toBe(503);
+  expect(headers.get("retry-after")).toMatch(/^\d+$/);
+  expect(setCookie).toEqual([]);
+});
+
+test("a session that does not fit into a cookie names the total, the limit and the largest field", async () => {
+  await using service = await start();
+  const cookie = pairOf((await service.get("/sign-in")).setCookie);
+  for (const size of [3_000, 9_000, 200_000]) {
+    const { status, text, setCookie } = await service.get(`/large?size=${size}`, cookie);
+    expect(status).toBe(500);
+    expect(text).toMatch(/would be \d{4,} bytes, and browsers keep 4096/);
+    expect(text).toContain("reel");
+    expect(text).not.toContain("saved");
+    expect(setCookie).toEqual([]);
+  }
+  expect((await service.get("/read", cookie)).json()).toMatchObject(ADA);
+  expect((await service.get("/large?size=1000", cookie)).text).toBe("<p>saved</p>");
+});
+
+test("no session up to the limit is lost: each is either kept or refused with an error", async () => {
+  await using service = await start();
+  const cookie = pairOf((await service.get("/sign-in")).setCookie);
+  for (let size = 1_900; size < 2_300; size += 7) {
+    const { status, setCookie } = await service.get(`/large?size=${size}`, cookie);
+    const bytes = Buffer.byteLength(setCookie[0] ?? "");
+    expect(status).toBe(setCookie.length === 1 ? 200 : 500);
+    expect(bytes).toBeLessThanOrEqual(4_096);
+  }
+});
+
+test("a value that JSON can't carry is an error in the answer and the log, not a lost session", async () => {
+  await using service = await start();
+  const { status, setCookie } = await service.get("/bigint");
+  expect(status).toBe(500);
+  expect(setCookie).toEqual([]);
+  expect(service.lines).toContainEqual(
+    expect.objectContaining({ severity: "ERROR", code: "SESSION_NOT_SERIALIZABLE" }),
+  );
+});
+
+test("nothing of a session or its cookie is in the log", async () => {
+  await using service = await start();
+  const cookie = pairOf((await service.get("/sign-in")).setCookie);
+  await service.get("/large?size=9000", cookie);
+  await service.get("/bigint", cookie);
+  const log = JSON.stringify(service.lines);
+  expect(log).not.toContain("ada@example.com");
+  expect(log).not.toContain(cookie.slice(20, 60));
+  expect(log).not.toContain(SECRET);
+});
+
+test("cookie sessions create no session directory", async () => {
+  await using service = await start();
+  await service.get("/sign-in");
+  expect(existsSync("flask_session")).toBe(false);
+  expect(existsSync("sessions")).toBe(false);
+});
+
+test("filesystem sessions work on the instance that made them, and expire on any other", async () => {
+  await using one = await start({ sessionType: "filesystem", instance: `one-${process.pid}` });
+  await using other = await start({ sessionType: "filesystem", instance: `two-${process.pid}` });
+  const cookie = pairOf((await one.get("/sign-in")).setCookie);
+  expect((await one.get("/read", cookie)).json()).toMatchObject({
+    ...ADA,
+    outcome: { session: "ok" },
+  });
+  expect((await other.get("/read", cookie)).json()).toEqual({ outcome: { session: "expired" } });
+});
+
+test("signing out of a filesystem session ends it", async () => {
+  await using service = await start({ sessionType: "filesystem", instance: `out-${process.pid}` });
+  const cookie = pairOf((await service.get("/sign-in")).setCookie);
+  await service.get("/sign-out", cookie);
+  expect((await service.get("/read", cookie)).json()).not.toHaveProperty("user_id");
+});

@@ -101,7 +101,7 @@ export function createOidcClient({
   return {
     async authorizationUrl(redirectUri, { state, nonce, verifier }, otherAccount) {
       const provider = await discover();
-      return openid.buildAuthorizationUrl(provider, {
+      const parameters = {
         redirect_uri: redirectUri,
         scope: SCOPE,
         state,
@@ -109,11 +109,17 @@ export function createOidcClient({
         code_challenge: await openid.calculatePKCECodeChallenge(verifier),
         code_challenge_method: "S256",
         ...(otherAccount && promptForAccount(provider.serverMetadata())),
-      });
+      };
+      try {
+        return openid.buildAuthorizationUrl(provider, parameters);
+      } catch (error) {
+        throw translate(error);
+      }
     },
 
     async redeem(callback, { state, nonce, verifier }) {
       const provider = await discover();
+      requireAnswer(callback.searchParams);
       try {
         const tokens = await openid.authorizationCodeGrant(provider, callback, {
           expectedState: state,
@@ -140,6 +146,13 @@ export function createOidcClient({
       }
     },
   };
+}
+
+/** What comes back is a code or an error, and everything once. */
+function requireAnswer(parameters: URLSearchParams): void {
+  const names = [...parameters.keys()];
+  const whole = names.includes("code") || names.includes("error");
+  if (!whole || new Set(names).size < names.length) throw new SignInError("forged_answer");
 }
 
 /** Runs a task once for all who ask, and again for those who ask after it failed. */

@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { ada } from "../../local/identity/users.ts";
+import { Browser } from "../../support/browser.ts";
+import { type RunningServer, serve } from "../../support/httpServer.ts";
+import { signIn, type Visitor } from "../../support/signIn.ts";
+import { application, startProvider } from "./application.ts";
+
+let provider: Awaited<ReturnType<typeof startProvider>>;
+let site: RunningServer;
+let visitor: Visitor;
+let token: string;
+
+beforeAll(async () => {
+  provider = await startProvider();
+  site = await serve(application({ oidc: provider.oidc }).app);
+  visitor = await signIn(site.url, ada);
+  token = await tokenOf(visitor);
+});
+
+afterAll(async () => {
+  await site[Symbol.asyncDispose]();
+  await provider.close();
+});
+
+async function tokenOf(browser: Browser): Promise<string> {
+  const session = (await (await browser.fetch("/session")).json()) as Record<string, string>;
+  return session.csrf_token ?? "";
+}
+
+test("the token is taken from the header and from the form", async () => {
+  const header = { method: "POST", headers: { "x-csrf-token": token } };
+  const form = { method: "POST", body: new URLSearchParams({ _csrf: token }) };
+  expect((await visitor.fetch("/change", header)).status).toBe(204);
+  expect((await visitor.fetch("/change", form)).status).toBe(204);
+});
+
+test.each(["POST", "PUT", "PATCH", "DELETE"])(
+  "a %s without the token is refused",
+  async (method) => {
+    for (const path of ["/change", "/api/thing", "/anything"]) {
+      expect((await visitor.fetch(path, { method })).status).toBe(403);
+    }
+  },
+);
+
+test("the refusal is a problem document for programs, with a code and what to do", async () => {
+  const response = await visitor.fetch("/api/thing", { method: "POST" });
+  expect(response.headers.get("content-type")).toContain("application/problem+json");
+  expect(await response.json()).toMatchObject({
+    status: 403,
+    code: "csrf_token_invalid",
+    detail: expect.stringContaining("reload the page"),
+  });
+});
+
+test("a token that is empty, changed, of another session or in the URL is refused", async () => {
+  const other = await tokenOf(await signIn(site.url, ada));
+  const changed = `${token.slice(0, -1)}${token.endsWith("A") ? "B" : "A"}`;
+  for (const wrong of ["", changed, other, `${token} `.repeat(2)]) {
+    const headers = { "x-csrf-token": wrong };
+    expect((await visitor.fetch("/change", { method: "POST", headers })).status).toBe(403);
+    const body = new URLSearchParams({ _csrf: wrong });
+    expect((await visitor.fetch("/change", { method: "POST", body })).status).toBe(403);
+  }
+  const inUrl = await visitor.fetch(`/change?_csrf=${token}`, { method: "POST" });
+  expect(inUrl.status).toBe(403);
+  const twice = new URLSearchParams([
+    ["_csrf", token],
+    ["_csrf", token],
+  ]);
+  expect((await visitor.fetch("/change", { method: "POST", body: twice })).status).toBe(403);
+});
+
+test("a session without a token accepts none, not even an empty one", async () => {
+  const stranger = new Browser(site.url);
+  for (const planted of [undefined, ""]) {
+    if (planted !== undefined) {
+      const body = new URLSearchParams({ csrf_token: planted });
+      await stranger.fetch("/plant", { method: "POST", body });
+    }
+    for (const value of ["", "undefined", "null"]) {
+      const headers = { "x-csrf-token": value };
+      expect((await stranger.fetch("/change", { method: "POST", headers })).status).toBe(403);
+    }
+  }
+});
+
+test("a program without a session is told so, not that its token is wrong", async () => {
+  const response = await new Browser(site.url).fetch("/api/thing", { method: "POST" });
+  expect(response.status).toBe(401);
+  expect(await response.json()).toMatchObject({ code: "sign_in_required" });
+});
+
+test.each(["GET", "HEAD", "OPTIONS"])("a %s needs no token", async (method) => {
+  expect((await visitor.fetch("/session", { method })).status).toBe(200);
+});

@@ -1,0 +1,184 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { Browser } from "../../support/browser.ts";
+import { type RunningServer, serve } from "../../support/httpServer.ts";
+import { application } from "./application.ts";
+import { type Forgery, type ForgingProvider, startForgingProvider } from "./forgingProvider.ts";
+
+let provider: ForgingProvider;
+let site: RunningServer;
+let lines: Record<string, unknown>[];
+
+beforeAll(async () => {
+  provider = await startForgingProvider();
+  const written = application({ oidc: provider.oidc });
+  lines = written.lines;
+  site = await serve(written.app);
+});
+
+afterAll(async () => {
+  await site[Symbol.asyncDispose]();
+  await provider[Symbol.asyncDispose]();
+});
+
+beforeEach(() => {
+  provider.forgery = {};
+});
+
+/** Begins a sign-in and returns what the provider was asked. */
+async function begin(browser: Browser): Promise<URLSearchParams> {
+  const response = await browser.fetch("/login?returnTo=/page");
+  const { searchParams } = new URL(response.headers.get("location") ?? "");
+  provider.nonce = searchParams.get("nonce") ?? "";
+  return searchParams;
+}
+
+/** A whole sign-in in which the provider answers with that forgery. */
+async function attempt(forgery: Forgery, more: Record<string, string> = {}) {
+  const browser = new Browser(site.url);
+  const asked = await begin(browser);
+  provider.forgery = forgery;
+  const state = asked.get("state") ?? "";
+  const query = new URLSearchParams({ code: "the-code", state, ...more });
+  const response = await browser.fetch(`/login/callback?${query}`);
+  const session = (await (await browser.fetch("/session")).json()) as Record<string, unknown>;
+  return { response, session, page: await response.text(), log: lines.at(-1) };
+}
+
+test("what a good provider answers signs one in", async () => {
+  const { response, session } = await attempt({});
+  expect(response.status).toBe(303);
+  expect(session).toMatchObject({ user_id: "somebody", user_email: "somebody@example.com" });
+});
+
+const HOUR_AGO = Math.floor(Date.now() / 1000) - 3_600;
+
+test.each<[string, Forgery, number, string]>([
+  ["of another sign-in", { claims: { nonce: "another" } }, 400, "forged_answer"],
+  ["without a nonce", { claims: { nonce: undefined } }, 502, "provider_error"],
+  ["for another application", { claims: { aud: "another" } }, 502, "provider_error"],
+  ["for others besides", { claims: { aud: ["phoenix", "x"] } }, 502, "provider_error"],
+  ["of another issuer", { claims: { iss: "https://evil.example" } }, 502, "provider_error"],
+  ["that has expired", { claims: { exp: HOUR_AGO } }, 502, "provider_error"],
+  ["without a subject", { claims: { sub: undefined } }, 502, "provider_error"],
+  ["signed by another key", { foreignKey: true }, 502, "provider_error"],
+  [
+    "with a changed byte",
+    { idToken: (good) => `${good.slice(0, -8)}AAAAAAAA` },
+    502,
+    "provider_error",
+  ],
+  [
+    "without a signature",
+    { idToken: (good) => good.replace(/\.[^.]*$/, ".") },
+    502,
+    "provider_error",
+  ],
+  ["that says alg none", { idToken: unsecured }, 502, "provider_error"],
+  ["that is none", { idToken: () => "nonsense" }, 502, "provider_error"],
+])("an ID token %s signs nobody in", async (_what, forgery, status, reason) => {
+  const { response, session, page, log } = await attempt(forgery);
+  expect(response.status).toBe(status);
+  expect(session).toEqual({});
+  expect(page).toContain('href="/login?returnTo=%2Fpage"');
+  expect(log).toMatchObject({ event: "sign_in_failed", reason });
+  expect(JSON.stringify(log)).not.toMatch(/the-code|eyJ/);
+});
+
+function unsecured(good: string): string {
+  const header = Buffer.from(JSON.stringify({ alg: "none" })).toString("base64url");
+  return `${header}.${good.split(".")[1]}.`;
+}
+
+test("a callback that names another issuer is refused before its code goes anywhere", async () => {
+  provider.asked.length = 0;
+  const { response, session } = await attempt({}, { iss: "https://evil.example" });
+  expect(response.status).toBe(400);
+  expect(session).toEqual({});
+  expect(provider.asked).not.toContain("/token");
+});
+
+test.each<[string, Forgery, number]>([
+  ["refuses the code", { answer: { status: 400, body: { error: "invalid_grant" } } }, 400],
+  ["refuses this service", { answer: { status: 401, body: { error: "invalid_client" } } }, 502],
+  ["answers with nonsense", { answer: { status: 200, body: "nonsense" } }, 502],
+  ["leaves out the ID token", { answer: { status: 200, body: withoutIdToken() } }, 502],
+  ["has a fault", { answer: { status: 500, body: {} } }, 503],
+])("a provider that %s signs nobody in", async (_what, forgery, status) => {
+  const { response, session } = await attempt(forgery);
+  expect(response.status).toBe(status);
+  expect(response.headers.has("retry-after")).toBe(status === 503);
+  expect(session).toEqual({});
+});
+
+function withoutIdToken(): object {
+  return { access_token: "an access token", token_type: "Bearer" };
+}
+
+test.each([
+  ["access_denied", 403],
+  ["server_error", 503],
+  ["temporarily_unavailable", 503],
+  ["invalid_scope", 502],
+  ["<script>alert(1)</script>", 502],
+])(
+  "the provider's error %s is a page of status %d that does not repeat it",
+  async (error, status) => {
+    const browser = new Browser(site.url);
+    const state = (await begin(browser)).get("state") ?? "";
+    const error_description = "<b>Call 555-0100</b>\r\nnow";
+    const query = new URLSearchParams({ state, error, error_description });
+    const response = await browser.fetch(`/login/callback?${query}`);
+    const page = await response.text();
+    expect(response.status).toBe(status);
+    expect(page).not.toMatch(/555|alert/);
+    expect(lines.at(-1)).toMatchObject({
+      error,
+      error_description: "<b>Call 555-0100</b>??now",
+    });
+  },
+);
+
+test("an answer that is neither a code nor an error, or more than one, is refused", async () => {
+  const browser = new Browser(site.url);
+  const state = (await begin(browser)).get("state") ?? "";
+  for (const more of ["", "&code=1&code=2", `&code=1&state=${state}`, "&id_token=1"]) {
+    const again = browser.clone();
+    expect((await again.fetch(`/login/callback?state=${state}${more}`)).status).toBe(400);
+  }
+});
+
+test("an e-mail that the ID token leaves out is asked for at the userinfo endpoint", async () => {
+  const claims = { email: undefined, email_verified: undefined };
+  const userinfo = { sub: "somebody", email: "else@example.com", email_verified: true };
+  const { session } = await attempt({ claims, userinfo });
+  expect(session).toMatchObject({ user_email: "else@example.com" });
+});
+
+test("userinfo about somebody else signs nobody in", async () => {
+  const claims = { email: undefined };
+  const userinfo = { sub: "another", email: "else@example.com", email_verified: true };
+  const { response, session } = await attempt({ claims, userinfo });
+  expect([response.status, session]).toEqual([502, {}]);
+});
+
+test.each([undefined, false, "true", 1])(
+  "email_verified that is %p does not count",
+  async (value) => {
+    const { response, session } = await attempt({ claims: { email_verified: value } });
+    expect([response.status, session]).toEqual([403, {}]);
+  },
+);
+
+test("for another account, a provider is asked in the way that it knows", async () => {
+  const response = await fetch(`${site.url}/login?prompt=select_account`, { redirect: "manual" });
+  const { searchParams } = new URL(response.headers.get("location") ?? "");
+  expect(searchParams.get("prompt")).toBe("login");
+});
+
+test("a session that does not fit into a cookie is told by its largest field, and is none", async () => {
+  const { response, session, page } = await attempt({ claims: { picture: "x".repeat(4_000) } });
+  expect(response.status).toBe(500);
+  expect(response.headers.get("location")).toBeNull();
+  expect(page).toContain("Its largest field is id_token");
+  expect(session).toEqual({});
+});

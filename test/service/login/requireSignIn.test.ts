@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { ada } from "../../local/identity/users.ts";
+import { Browser } from "../../support/browser.ts";
+import { type RunningServer, serve } from "../../support/httpServer.ts";
+import { signIn } from "../../support/signIn.ts";
+import { application, startProvider } from "./application.ts";
+
+const time = { ahead: 0 };
+let provider: Awaited<ReturnType<typeof startProvider>>;
+let site: RunningServer;
+
+beforeAll(async () => {
+  provider = await startProvider();
+  site = await serve(application({ oidc: provider.oidc, time }).app);
+});
+
+afterAll(async () => {
+  await site[Symbol.asyncDispose]();
+  await provider.close();
+});
+
+test("a page without a session leads to sign-in and back, with its query", async () => {
+  const response = await new Browser(site.url).fetch("/page?a=1&b=%2F%2F");
+  const location = new URL(response.headers.get("location") ?? "", site.url);
+  expect(response.status).toBe(302);
+  expect(response.headers.get("cache-control")).toBe("no-store");
+  expect(location.pathname).toBe("/login");
+  expect(location.searchParams.get("returnTo")).toBe("/page?a=1&b=%2F%2F");
+});
+
+test("the API without a session answers 401 with a problem document, never a redirect", async () => {
+  for (const path of ["/api/thing", "/API/thing", "/api/thing?returnTo=/page"]) {
+    const response = await new Browser(site.url).fetch(path);
+    expect(response.status).toBe(401);
+    expect(response.headers.get("content-type")).toContain("application/problem+json");
+    expect(await response.json()).toMatchObject({ status: 401, code: "sign_in_required" });
+  }
+});
+
+test("a session without an ID token is not signed in, whatever else it holds", async () => {
+  const browser = new Browser(site.url);
+  for (const id_token of [undefined, ""]) {
+    const planted = {
+      user_id: "1",
+      user_email: "a@b",
+      ...(id_token !== undefined && { id_token }),
+    };
+    await browser.fetch("/plant", { method: "POST", body: new URLSearchParams(planted) });
+    expect((await browser.fetch("/api/thing")).status).toBe(401);
+    expect((await browser.fetch("/page")).status).toBe(302);
+  }
+});
+
+test("who is signed in gets through, until the session has expired", async () => {
+  const browser = await signIn(site.url, ada);
+  expect((await browser.fetch("/page")).status).toBe(200);
+  expect((await browser.fetch("/api/thing")).status).toBe(200);
+  time.ahead = 604_800;
+  const response = await browser.fetch("/api/thing");
+  expect(response.status).toBe(401);
+  expect(await response.json()).toMatchObject({ code: "session_expired" });
+  expect((await browser.fetch("/page")).status).toBe(302);
+});

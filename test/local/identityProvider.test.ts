@@ -127,6 +127,12 @@ test.each([
   expect(response.headers.get("location")).toBeNull();
 });
 
+test("a sign-in that is over says so and what to do", async () => {
+  const response = await fetch(`${provider.issuer}/sign-in/nothing`, { method: "POST" });
+  expect(response.status).toBe(400);
+  expect(await response.text()).toContain("Go back to the application and sign in again.");
+});
+
 test("a restart with the same keys signs with the same key", async () => {
   const jwks = await generateJwks();
   const published = [];

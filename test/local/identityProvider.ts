@@ -69,7 +69,7 @@ export async function startIdentityProvider({
       return;
     }
     signInPage(provider, users, req, res).catch((error: unknown) => {
-      sendPage(res, 400, failurePage("The sign-in is not there", String(error)));
+      sendPage(res, 400, failurePage("The sign-in is over", String(error)));
     });
   });
   return {

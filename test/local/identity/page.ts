@@ -45,7 +45,11 @@ ${users.map((user) => html`<li><button class="user" name="user" value="${user.id
 
 /** What the provider shows if a request can't go back to the application. */
 export function failurePage(error: string, description: string | undefined): string {
-  return document("This sign-in can't go on", html`<p>${error}: ${description}</p>`);
+  return document(
+    "This sign-in can't go on",
+    html`<p>${error}: ${description}</p>
+<p>Go back to the application and sign in again.</p>`,
+  );
 }
 
 function document(title: string, body: Html): string {

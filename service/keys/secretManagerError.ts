@@ -31,7 +31,7 @@ const REMEDIES: Record<SecretManagerFailure, string> = {
   NO_CREDENTIALS: "Run gcloud auth application-default login, or give the service an account",
   UNAUTHENTICATED: "Sign in again: gcloud auth application-default login",
   FORBIDDEN:
-    "Grant the account its role on the secret, and make sure that secretmanager.googleapis.com is enabled in the project",
+    "Grant the account roles on the secret (to read: secretmanager.secretAccessor and .viewer; to rotate: .secretVersionManager), and see that the API is enabled",
   NOT_FOUND: "Check the project and the secret's name: gcloud secrets list",
   FAILED_PRECONDITION: "Look at the version's state: gcloud secrets versions list",
   EXHAUSTED: "Wait a minute; if it lasts, raise the quota or phoenix:keyRefreshInterval",

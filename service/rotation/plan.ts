@@ -1,0 +1,73 @@
+import {
+  isAccepted,
+  type KeyVersion,
+  type RetirementPolicy,
+  retirable,
+  signsFrom,
+} from "../keys/keyRing.ts";
+
+export interface RotationPolicy extends RetirementPolicy {
+  /**
+   * Seconds for which an added version counts as the rotation that is asked for again: what makes
+   * a message that is delivered twice, or a command that is repeated, harmless.
+   */
+  readonly minimumAge: number;
+}
+
+/** Why a rotation is done. */
+export type Occasion = "planned" | "compromised";
+
+export type Step<Version extends KeyVersion = KeyVersion> =
+  | { readonly action: "add" }
+  | { readonly action: "disable"; readonly version: Version }
+  | { readonly action: "destroy"; readonly version: Version };
+
+export interface RotationPlan<Version extends KeyVersion = KeyVersion> {
+  /** In the order they are to be done in: whichever is the last one done, every session works. */
+  readonly steps: readonly Step<Version>[];
+  /** The version that was added so lately that none is added now. */
+  readonly alreadyAdded: Version | undefined;
+}
+
+/**
+ * What a rotation does with these versions at that time (Unix seconds).
+ *
+ * Planned: adds a version, unless one was just added, and destroys those that no session needs.
+ * Compromised: adds a version whatever there is, and disables all others. A version is disabled
+ * only if it was there before, so of several that run at once none disables the newest.
+ */
+export function planRotation<Version extends KeyVersion>(
+  versions: readonly Version[],
+  policy: RotationPolicy,
+  now: number,
+  occasion: Occasion,
+): RotationPlan<Version> {
+  const newestFirst = versions.toSorted((a, b) => b.version - a.version);
+  if (occasion === "compromised") {
+    const disable = newestFirst
+      .filter(isAccepted)
+      .map((version) => ({ action: "disable", version }) as const);
+    return { steps: [{ action: "add" }, ...disable], alreadyAdded: undefined };
+  }
+  const newest = newestFirst.find(isAccepted);
+  const alreadyAdded =
+    newest !== undefined && now - newest.createTime < policy.minimumAge ? newest : undefined;
+  const destroy = retirable(newestFirst, policy, now).map(
+    (version) => ({ action: "destroy", version }) as const,
+  );
+  return {
+    steps: alreadyAdded === undefined ? [{ action: "add" }, ...destroy] : destroy,
+    alreadyAdded,
+  };
+}
+
+/** When a version that is added now will sign: at once if it is to be the only one. */
+export function newVersionSignsFrom(
+  versions: readonly KeyVersion[],
+  policy: RotationPolicy,
+  now: number,
+  occasion: Occasion,
+): number {
+  const alone = occasion === "compromised" || !versions.some(isAccepted);
+  return alone ? now : signsFrom({ createTime: now }, policy);
+}

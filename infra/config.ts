@@ -1,6 +1,6 @@
 import { getStack, type Output, runtime, secret } from "@pulumi/pulumi";
 import { ConfigError } from "./configError.ts";
-import { leastIntervals } from "./quota.ts";
+import { leastRefreshInterval } from "./quota.ts";
 import { Settings, setTo, shown } from "./settings.ts";
 
 /** Who may call the web service. */
@@ -33,7 +33,6 @@ export interface StackConfig {
   readonly allowedUsers: readonly string[];
   readonly keyActivationDelay: number;
   readonly keyRefreshInterval: number;
-  readonly keyLookupInterval: number;
   /** Undefined: keys are rotated by hand only. */
   readonly rotationPeriod: number | undefined;
   readonly publicAccess: PublicAccess;
@@ -139,12 +138,11 @@ export function parseConfig(
     );
   }
 
-  const intervals = leastIntervals(maxInstances);
   const keyRefreshInterval = Math.max(
     settings.integer("phoenix:keyRefreshInterval", 10, HOUR),
-    intervals.refresh,
+    leastRefreshInterval(maxInstances),
   );
-  const keyActivationDelay = settings.integer("phoenix:keyActivationDelay", 60, 7 * DAY);
+  const keyActivationDelay = settings.integer("phoenix:keyActivationDelay", 60, DAY);
   // A ring is at most twice the interval old, and the list that it was read from may lag a little.
   const leastDelay = 3 * keyRefreshInterval;
   if (keyActivationDelay < leastDelay) {
@@ -177,13 +175,8 @@ export function parseConfig(
     allowedUsers: parseAllowedUsers(settings, prod),
     keyActivationDelay,
     keyRefreshInterval,
-    keyLookupInterval: intervals.lookup,
     rotationPeriod: parsePeriod(settings, keyActivationDelay),
-    publicAccess: settings.oneOf("phoenix:publicAccess", [
-      "invokerIamDisabled",
-      "allUsers",
-      "private",
-    ]),
+    publicAccess: parsePublicAccess(settings),
     minInstances,
     maxInstances,
     concurrency: settings.integer("phoenix:concurrency", 1, 1000),
@@ -201,6 +194,14 @@ export function parseConfig(
       "phoenix:baseImage",
       `is ${shown(baseImage)}, not STACK/runtimes/nodejsVERSION`,
       setTo("phoenix:baseImage", "google-24-full/runtimes/nodejs24"),
+    );
+  }
+  const silent = !["trace", "debug", "info"].includes(config.logLevel);
+  if (silent && config.alertEmails.length > 0) {
+    settings.report(
+      "phoenix:logLevel",
+      `is ${config.logLevel}, so that the entries that alerts count are never written`,
+      setTo("phoenix:logLevel", "info"),
     );
   }
   if (settings.problems.length > 0) throw new ConfigError(environment, settings.problems);
@@ -275,6 +276,24 @@ function parseCookieSecure(settings: Settings, local: boolean): boolean {
     );
   }
   return secure;
+}
+
+const PUBLIC_ACCESS = ["invokerIamDisabled", "allUsers", "private"] as const;
+
+function parsePublicAccess(settings: Settings): PublicAccess {
+  const setting = "phoenix:publicAccess";
+  const value = settings.text(setting);
+  const access = PUBLIC_ACCESS.find((each) => each === value);
+  if (access === undefined) {
+    settings.report(
+      setting,
+      `is ${shown(value)}, not one of ${PUBLIC_ACCESS.join(", ")}`,
+      "Run `pulumi config set phoenix:publicAccess invokerIamDisabled`; where the organization's " +
+        "policy run.managed.requireInvokerIam forbids that, set allUsers, and where " +
+        "iam.allowedPolicyMemberDomains forbids that too, private",
+    );
+  }
+  return access ?? "private";
 }
 
 function parseSignIn(settings: Settings, local: boolean): SignIn | undefined {
@@ -394,7 +413,7 @@ function parseTraffic(settings: Settings, environment: string): TrafficShare[] {
   const example = `latest=10,phoenix-${environment}-00001-abc=90`;
   const pairs = settings.pairs(setting, example);
   const shares = pairs.map(([revision, percent]): TrafficShare => {
-    if (!/^\d{1,3}$/.test(percent)) {
+    if (!/^[1-9]\d{0,2}$/.test(percent)) {
       settings.report(
         setting,
         `gives ${shown(revision)} ${shown(percent)}, not a percentage`,

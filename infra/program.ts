@@ -1,6 +1,11 @@
 import type { Output } from "@pulumi/pulumi";
 import { type Api, Apis } from "./apis.ts";
 import { readConfig, type StackConfig } from "./config.ts";
+import { KeyRotator } from "./keyRotator.ts";
+import { Monitoring } from "./monitoring.ts";
+import { stackNames } from "./names.ts";
+import { planSchedule, readSecret } from "./rotationSchedule.ts";
+import { RotationTopic } from "./rotationTopic.ts";
 import { type DeployedArchive, type Release, ServiceBundle } from "./serviceBundle.ts";
 import { SessionKey } from "./sessionKey.ts";
 import { WebService } from "./webService.ts";
@@ -29,36 +34,56 @@ export interface StackOutputs {
  */
 export async function declareStack(buildArchive: () => DeployedArchive): Promise<StackOutputs> {
   const { config, oidcClientSecret } = readConfig();
-  const { project, region, labels } = config;
-  const prefix = `phoenix-${config.environment}`;
-  const names: Api[] = ["iam", "logging", "monitoring", "run", "secretmanager", "storage"];
-  const apis = new Apis("apis", { project, names });
+  const { project, region, labels, rotationPeriod } = config;
+  const names = stackNames(project, config.environment);
+  const schedule =
+    rotationPeriod === undefined
+      ? undefined
+      : planSchedule(rotationPeriod, await readSecret(project, names.secretKey), new Date());
+
+  const apis = new Apis("apis", { project, names: apisOf(config) });
   const archive = config.image === undefined ? buildArchive() : undefined;
   const bundle = new ServiceBundle("bundle", {
     project,
     region,
-    bucketName: `${project}-${prefix}-bundles`,
+    bucketName: names.bucket,
     labels,
     archive,
     keepBundles: config.deletionProtection,
     storageApi: apis.of("storage"),
   });
+  const release = releaseOf(config, bundle);
+
+  const events =
+    schedule &&
+    new RotationTopic("secret-events", { project, topicName: names.secretEvents, labels, apis });
   const sessionKey = new SessionKey("session-key", {
     project,
-    secretId: `${prefix}-SECRET_KEY`,
+    secretId: names.secretKey,
     labels,
     deletionProtection: config.deletionProtection,
-    rotation: undefined,
+    rotation: schedule && events && { ...events, schedule },
     secretManagerApi: apis.of("secretmanager"),
   });
   const web = new WebService("web", {
     config,
-    serviceName: prefix,
+    names,
     apis,
-    release: releaseOf(config, bundle),
+    release,
     sessionKey,
     oidcClientSecret: config.signIn && oidcClientSecret,
   });
+  if (events !== undefined) {
+    new KeyRotator("rotator", { config, names, apis, release, sessionKey, topic: events.topic });
+  }
+  new Monitoring("monitoring", {
+    config,
+    names,
+    apis,
+    url: web.url,
+    secretKey: sessionKey.reference,
+  });
+
   return {
     url: web.url,
     signInRedirectUri: web.url.apply((url) => `${url}/login/callback`),
@@ -67,6 +92,11 @@ export async function declareStack(buildArchive: () => DeployedArchive): Promise
     service: web.service.name,
     revision: web.service.latestReadyRevision,
   };
+}
+
+function apisOf({ rotationPeriod }: StackConfig): Api[] {
+  const always: Api[] = ["iam", "logging", "monitoring", "run", "secretmanager", "storage"];
+  return rotationPeriod === undefined ? always : [...always, "pubsub"];
 }
 
 function releaseOf(config: StackConfig, bundle: ServiceBundle): Release {

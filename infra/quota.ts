@@ -3,21 +3,15 @@
  * https://cloud.google.com/secret-manager/quotas
  */
 const CALLS_A_MINUTE = 600;
-/** Half of them are for the instances' readings of the list... */
-const REFRESH_SHARE = 1 / 2;
-/** ...a quarter for look-ups of unknown keys, and the rest for rotations and people. */
-const LOOKUP_SHARE = 1 / 4;
+/** Half of them are the instances'; the rest is for other stacks, deployments and people. */
+const SHARE = 1 / 2;
 /** An instance reads the list up to this much earlier than its interval says. */
 const JITTER = 0.2;
 
 /**
- * The shortest intervals, in whole seconds, at which so many instances together stay within their
- * shares of the quota.
+ * The shortest interval, in whole seconds, at which so many instances can each read the list of
+ * the secret's versions within their share of the quota.
  */
-export function leastIntervals(instances: number): { refresh: number; lookup: number } {
-  const interval = (share: number) => (instances * 60) / (CALLS_A_MINUTE * share);
-  return {
-    refresh: Math.ceil(interval(REFRESH_SHARE) / (1 - JITTER)),
-    lookup: Math.max(1, Math.ceil(interval(LOOKUP_SHARE))),
-  };
+export function leastRefreshInterval(instances: number): number {
+  return Math.ceil((instances * 60) / (CALLS_A_MINUTE * SHARE) / (1 - JITTER));
 }

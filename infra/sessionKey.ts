@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { Topic } from "@pulumi/gcp/pubsub/topic.js";
 import { Secret } from "@pulumi/gcp/secretmanager/secret.js";
 import { SecretIamMember } from "@pulumi/gcp/secretmanager/secretIamMember.js";
 import { SecretVersion } from "@pulumi/gcp/secretmanager/secretVersion.js";
@@ -9,21 +10,17 @@ import {
   type Resource,
   secret,
 } from "@pulumi/pulumi";
+import type { RotationSchedule } from "./rotationSchedule.ts";
 
 /** How long a destroyed version can still be brought back: a week. */
 const DESTROY_DELAY = "604800s";
 
-export interface RotationSchedule {
-  /** Seconds between two rotations. */
-  readonly period: number;
-  /** When the schedule is new: RFC 3339, at least five minutes ahead. */
-  readonly firstTime: string;
-  /** Whether Secret Manager follows a schedule of this period already. */
-  readonly running: boolean;
-  /** Where Secret Manager announces that a rotation is due. */
-  readonly topic: Input<string>;
-  /** What has to be there first: the grant that lets Secret Manager publish. */
-  readonly dependsOn: readonly Resource[];
+/** Has Secret Manager announce when SECRET_KEY is due for a rotation. */
+export interface Rotation {
+  readonly schedule: RotationSchedule;
+  readonly topic: Topic;
+  /** The grant that lets Secret Manager publish: it tries to as soon as it is told the topic. */
+  readonly publisherGrant: Resource;
 }
 
 export interface SessionKeyArgs {
@@ -31,7 +28,7 @@ export interface SessionKeyArgs {
   readonly secretId: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly deletionProtection: boolean;
-  readonly rotation: RotationSchedule | undefined;
+  readonly rotation: Rotation | undefined;
   readonly secretManagerApi: Resource;
 }
 
@@ -58,19 +55,20 @@ export class SessionKey extends ComponentResource {
         versionDestroyTtl: DESTROY_DELAY,
         deletionProtection: args.deletionProtection,
         ...(rotation && {
-          topics: [{ name: rotation.topic }],
+          topics: [{ name: rotation.topic.id }],
           rotation: {
-            rotationPeriod: `${rotation.period}s`,
-            nextRotationTime: rotation.firstTime,
+            rotationPeriod: `${rotation.schedule.period}s`,
+            nextRotationTime: rotation.schedule.firstTime,
           },
         }),
       },
       {
         parent: this,
         protect: args.deletionProtection,
-        // Secret Manager moves the time on by itself; only a new schedule is to set it.
-        ignoreChanges: rotation?.running ? ["rotation.nextRotationTime"] : [],
-        dependsOn: [args.secretManagerApi, ...(rotation?.dependsOn ?? [])],
+        // Secret Manager moves the time on by itself. Only a new schedule sets it, and has to:
+        // Pulumi would drop the time, or send one of the past, and Google refuses both.
+        ignoreChanges: rotation && !rotation.schedule.isNew ? ["rotation.nextRotationTime"] : [],
+        dependsOn: [args.secretManagerApi, ...(rotation ? [rotation.publisherGrant] : [])],
       },
     );
     this.firstVersion = new SecretVersion(

@@ -11,14 +11,14 @@ import type { DeclaredEnvironment, WebVariable } from "../service/env.ts";
 import type { Apis } from "./apis.ts";
 import { ClientSecret } from "./clientSecret.ts";
 import type { StackConfig, TrafficShare } from "./config.ts";
+import type { StackNames } from "./names.ts";
 import type { Release } from "./serviceBundle.ts";
 import { type EnvironmentValue, serviceContainer } from "./serviceContainer.ts";
 import type { SessionKey } from "./sessionKey.ts";
 
 export interface WebServiceArgs {
   readonly config: StackConfig;
-  /** Name of the service and its account. */
-  readonly serviceName: string;
+  readonly names: StackNames;
   readonly apis: Apis;
   readonly release: Release;
   readonly sessionKey: SessionKey;
@@ -34,12 +34,12 @@ export class WebService extends ComponentResource {
 
   constructor(name: string, args: WebServiceArgs, opts?: ComponentResourceOptions) {
     super("phoenix:infra:WebService", name, {}, opts);
-    const { config, apis, sessionKey } = args;
+    const { config, names, apis, sessionKey } = args;
     const account = new Account(
       name,
       {
         project: config.project,
-        accountId: args.serviceName,
+        accountId: names.web,
         displayName: `Phoenix ${config.environment}: web service`,
       },
       { parent: this, dependsOn: [apis.of("iam")] },
@@ -50,7 +50,7 @@ export class WebService extends ComponentResource {
         "oidc-client-secret",
         {
           project: config.project,
-          secretId: `${args.serviceName}-OIDC_CLIENT_SECRET`,
+          secretId: names.clientSecret,
           labels: config.labels,
           value: args.oidcClientSecret,
           reader: account.member,
@@ -71,7 +71,7 @@ export class WebService extends ComponentResource {
       {
         project: config.project,
         location: config.region,
-        name: args.serviceName,
+        name: names.web,
         labels: { ...config.labels },
         ingress: "INGRESS_TRAFFIC_ALL",
         invokerIamDisabled: config.publicAccess === "invokerIamDisabled",
@@ -140,8 +140,8 @@ function webEnvironment(
     ALLOWED_USERS: config.allowedUsers.length > 0 ? config.allowedUsers.join(",") : undefined,
     KEY_ACTIVATION_DELAY: String(config.keyActivationDelay),
     KEY_REFRESH_INTERVAL: String(config.keyRefreshInterval),
-    KEY_LOOKUP_INTERVAL: String(config.keyLookupInterval),
     // What one instance does by itself is the service's own business: its defaults hold.
+    KEY_LOOKUP_INTERVAL: undefined,
     KEY_READ_TIMEOUT: undefined,
     KEY_LOOKUP_BURST: undefined,
     KEY_ABSENT_TTL: undefined,
@@ -160,6 +160,7 @@ function trafficTarget({ revision, percent }: TrafficShare) {
  */
 function stableUrl(service: Service): Output<string> {
   return service.urls.apply(
-    (urls) => urls.find((url) => /-\d+\.[a-z0-9-]+\.run\.app$/.test(url)) ?? urls[0] ?? "",
+    // Pulumi's mocks make no addresses up.
+    (urls = []) => urls.find((url) => /-\d+\.[a-z0-9-]+\.run\.app$/.test(url)) ?? urls[0] ?? "",
   );
 }

@@ -184,7 +184,11 @@ function computed(type: string, inputs: Record<string, unknown>): Record<string,
   switch (type) {
     case "gcp:serviceaccount/account:Account": {
       const email = `${inputs.accountId}@${inputs.project}.iam.gserviceaccount.com`;
-      return { email, member: `serviceAccount:${email}` };
+      return {
+        email,
+        member: `serviceAccount:${email}`,
+        name: `projects/${inputs.project}/serviceAccounts/${email}`,
+      };
     }
     case "gcp:projects/serviceIdentity:ServiceIdentity": {
       const agent = String(inputs.service).replace(".googleapis.com", "");

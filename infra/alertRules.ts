@@ -1,0 +1,125 @@
+import { LOG_EVENTS, LOST_SESSIONS } from "./logEvents.ts";
+import type { MetricNames } from "./logMetrics.ts";
+
+/** When somebody is to be told, and what they can do. */
+export interface AlertRule {
+  /** Part of the resource's name. */
+  readonly name: string;
+  readonly title: string;
+  readonly severity: "CRITICAL" | "ERROR" | "WARNING";
+  /** PromQL that yields a value as long as the alert holds. */
+  readonly query: string;
+  /** Seconds for which it has to hold first; a multiple of 30. */
+  readonly lasting: number;
+  /** Markdown: what it means and what to do. */
+  readonly advice: string;
+}
+
+export interface AlertRulesArgs {
+  readonly serviceName: string;
+  readonly metrics: MetricNames;
+  /** Full name of the secret's reference, for commands: sm://PROJECT/SECRET. */
+  readonly secretKey: string;
+  /** Name of the subscription that keeps rotations that failed; undefined without a schedule. */
+  readonly deadLetters: string | undefined;
+}
+
+/** Refused sessions in ten minutes. Anybody can make up a cookie or two, so it takes a few. */
+const REFUSED = 10;
+/** Share of answers that are the service's own fault... */
+const FAULTY_SHARE = 0.05;
+/** ...and how many there have to be in five minutes: one of three says nothing. */
+const FAULTY_COUNT = 5;
+
+/** The rules of one stack. */
+export function alertRules(args: AlertRulesArgs): AlertRule[] {
+  const { metrics, serviceName, secretKey } = args;
+  const counted = (metric: string, labels = "") =>
+    `${metric}{monitored_resource="cloud_run_revision"${labels}}`;
+  const requests = (labels = "") =>
+    counted("run_googleapis_com:request_count", `,service_name="${serviceName}"${labels}`);
+  const trouble = (event: string) =>
+    `sum(increase(${counted(metrics.keyTrouble, `,event="${event}"`)}[10m])) > 0`;
+  const rules: AlertRule[] = [
+    {
+      name: "sessions-refused",
+      title: "Sessions are refused for want of their key",
+      severity: "CRITICAL",
+      query: `sum by (outcome) (increase(${counted(metrics.sessions, `,outcome=~"${LOST_SESSIONS.join("|")}"`)}[10m])) > ${REFUSED}`,
+      lasting: 0,
+      advice:
+        "`unknown_key`: visitors hold sessions of a key that is not among the secret's versions. " +
+        "If a version was destroyed too early, restore it within its seven days: " +
+        "`gcloud secrets versions enable`. If there never was one, somebody tries cookies out.\n\n" +
+        "`key_unavailable`: Secret Manager could not be asked; these visitors got 503 and stay " +
+        "signed in. See the entries `key_lookup_failed` and `key_ring_stale` for the reason.",
+    },
+    {
+      name: "key-ring-stale",
+      title: "The list of keys can't be read",
+      severity: "ERROR",
+      query: trouble(LOG_EVENTS.keyRingStale),
+      lasting: 300,
+      advice:
+        `The service goes on with the keys that it has, and does not see changes of ${secretKey}. ` +
+        "The entries `key_ring_stale` name the cause: a grant that is gone, a quota, an outage.",
+    },
+    {
+      name: "keys-not-ready",
+      title: "An instance has no key",
+      severity: "CRITICAL",
+      query: trouble(LOG_EVENTS.keysNotReady),
+      lasting: 0,
+      advice:
+        `An instance could not read one usable version of ${secretKey} and takes no requests. ` +
+        "The entries `keys_not_ready` name the reason.",
+    },
+    {
+      name: "key-skipped",
+      title: "A version of SECRET_KEY is of no use",
+      severity: "WARNING",
+      query: trouble(LOG_EVENTS.keySkipped),
+      lasting: 0,
+      advice:
+        "The entries `key_skipped` name the version and what is wrong with it; a payload has to " +
+        "have 32 characters at least. Disable the version, then `npm run rotate`.",
+    },
+    {
+      name: "server-errors",
+      title: "The service answers with errors",
+      severity: "ERROR",
+      query:
+        `sum(increase(${requests(',response_code_class="5xx"')}[5m])) / sum(increase(${requests()}[5m])) > ${FAULTY_SHARE} ` +
+        `and sum(increase(${requests(',response_code_class="5xx"')}[5m])) > ${FAULTY_COUNT}`,
+      lasting: 300,
+      advice:
+        "See the entries of severity ERROR. If it began with a deployment, go back: set " +
+        "`phoenix:traffic` to the revision before and run `pulumi up`.",
+    },
+  ];
+  if (metrics.oldKeys !== undefined) {
+    rules.push({
+      name: "old-key",
+      title: "SECRET_KEY was not rotated",
+      severity: "WARNING",
+      query: `sum(increase(${counted(metrics.oldKeys)}[1h])) > 0`,
+      lasting: 0,
+      advice:
+        "The newest key is older than one and a half periods. See the rotator's log and the dead " +
+        "letters; `npm run rotate` rotates by hand.",
+    });
+  }
+  if (args.deadLetters !== undefined) {
+    rules.push({
+      name: "rotation-dead-letters",
+      title: "A rotation of SECRET_KEY failed for good",
+      severity: "ERROR",
+      query: `max(pubsub_googleapis_com:subscription_num_undelivered_messages{monitored_resource="pubsub_subscription",subscription_id="${args.deadLetters}"}) > 0`,
+      lasting: 0,
+      advice:
+        "The rotator failed for hours; its log says why. Rotate by hand with `npm run rotate`, then " +
+        `take the message out: \`gcloud pubsub subscriptions pull ${args.deadLetters} --auto-ack\`.`,
+    });
+  }
+  return rules;
+}

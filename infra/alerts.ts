@@ -1,0 +1,135 @@
+import { AlertPolicy } from "@pulumi/gcp/monitoring/alertPolicy.js";
+import { NotificationChannel } from "@pulumi/gcp/monitoring/notificationChannel.js";
+import { UptimeCheckConfig } from "@pulumi/gcp/monitoring/uptimeCheckConfig.js";
+import {
+  ComponentResource,
+  type ComponentResourceOptions,
+  type Input,
+  interpolate,
+  type Resource,
+} from "@pulumi/pulumi";
+import type { AlertRule } from "./alertRules.ts";
+
+export interface AlertsArgs {
+  readonly project: string;
+  /** What the policies' display names begin with. */
+  readonly title: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Who is told: at least one. */
+  readonly emails: readonly string[];
+  readonly rules: readonly AlertRule[];
+  /** Host that has to answer from outside; undefined where outsiders get no answer. */
+  readonly publicHost: Input<string> | undefined;
+  readonly monitoringApi: Resource;
+}
+
+/** Tells people by e-mail when a rule holds, or when the service can't be reached. */
+export class Alerts extends ComponentResource {
+  readonly #args: AlertsArgs;
+  readonly #channels: readonly NotificationChannel[];
+
+  constructor(name: string, args: AlertsArgs, opts?: ComponentResourceOptions) {
+    super("phoenix:infra:Alerts", name, {}, opts);
+    this.#args = args;
+    this.#channels = args.emails.map(
+      (email) =>
+        new NotificationChannel(
+          email,
+          {
+            project: args.project,
+            type: "email",
+            displayName: `${args.title}: ${email}`,
+            labels: { email_address: email },
+            userLabels: { ...args.labels },
+          },
+          { parent: this, dependsOn: [args.monitoringApi] },
+        ),
+    );
+    for (const rule of args.rules) this.#declarePolicy(rule);
+    if (args.publicHost !== undefined) this.#declareUptime(args.publicHost);
+    this.registerOutputs();
+  }
+
+  #declarePolicy({ name, title, severity, query, lasting, advice }: AlertRule): void {
+    this.#policy(name, title, severity, advice, {
+      displayName: title,
+      conditionPrometheusQueryLanguage: {
+        query,
+        duration: `${lasting}s`,
+        evaluationInterval: "60s",
+        // A metric exists once it has been written, which in a new project none has.
+        disableMetricValidation: true,
+      },
+    });
+  }
+
+  #declareUptime(host: Input<string>): void {
+    const { project, title, labels, monitoringApi } = this.#args;
+    const check = new UptimeCheckConfig(
+      "uptime",
+      {
+        project,
+        displayName: title,
+        period: "300s",
+        timeout: "10s",
+        httpCheck: { path: "/health/ready", port: 443, useSsl: true, validateSsl: true },
+        monitoredResource: { type: "uptime_url", labels: { project_id: project, host } },
+        userLabels: { ...labels },
+      },
+      { parent: this, dependsOn: [monitoringApi] },
+    );
+    this.#policy(
+      "unreachable",
+      "The service can't be reached",
+      "CRITICAL",
+      "From two regions at least, `/health/ready` does not answer, or says that there is no key.",
+      {
+        displayName: "Fails from two regions",
+        conditionThreshold: {
+          filter: interpolate`metric.type="monitoring.googleapis.com/uptime_check/check_passed" AND resource.type="uptime_url" AND metric.labels.check_id="${check.uptimeCheckId}"`,
+          aggregations: [
+            {
+              alignmentPeriod: "600s",
+              perSeriesAligner: "ALIGN_NEXT_OLDER",
+              crossSeriesReducer: "REDUCE_COUNT_FALSE",
+              groupByFields: ["resource.label.host"],
+            },
+          ],
+          comparison: "COMPARISON_GT",
+          thresholdValue: 1,
+          duration: "60s",
+          trigger: { count: 1 },
+        },
+      },
+    );
+  }
+
+  #policy(
+    name: string,
+    title: string,
+    severity: string,
+    advice: string,
+    condition: ConstructorParameters<typeof AlertPolicy>[1]["conditions"] extends Input<
+      Input<infer Condition>[]
+    >
+      ? Condition
+      : never,
+  ): void {
+    const { project, labels, monitoringApi } = this.#args;
+    new AlertPolicy(
+      name,
+      {
+        project,
+        displayName: `${this.#args.title}: ${title}`,
+        severity,
+        combiner: "OR",
+        conditions: [condition],
+        notificationChannels: this.#channels.map(({ id }) => id),
+        documentation: { content: advice, mimeType: "text/markdown" },
+        alertStrategy: { autoClose: "86400s" },
+        userLabels: { ...labels },
+      },
+      { parent: this, dependsOn: [monitoringApi] },
+    );
+  }
+}

@@ -1,0 +1,97 @@
+import type { MetricNames } from "./logMetrics.ts";
+
+export interface DashboardArgs {
+  readonly title: string;
+  readonly serviceName: string;
+  readonly metrics: MetricNames;
+  /** Name of the subscription of rotations that failed; undefined without a schedule. */
+  readonly deadLetters: string | undefined;
+}
+
+interface Chart {
+  readonly title: string;
+  readonly query: string;
+  readonly kind: "LINE" | "STACKED_AREA" | "STACKED_BAR";
+}
+
+/** Columns of Cloud Monitoring's mosaic, and how many of them and of its rows a chart takes. */
+const COLUMNS = 48;
+const CHART = { width: 24, height: 16 };
+
+/**
+ * One page of charts, as JSON:
+ * https://cloud.google.com/monitoring/api/ref_v3/rest/v1/projects.dashboards
+ */
+export function dashboardJson(args: DashboardArgs): string {
+  const charts = chartsOf(args);
+  const perRow = COLUMNS / CHART.width;
+  return JSON.stringify({
+    displayName: args.title,
+    mosaicLayout: {
+      columns: COLUMNS,
+      tiles: charts.map((chart, index) => ({
+        xPos: (index % perRow) * CHART.width,
+        yPos: Math.floor(index / perRow) * CHART.height,
+        ...CHART,
+        widget: {
+          title: chart.title,
+          xyChart: {
+            dataSets: [
+              {
+                plotType: chart.kind,
+                targetAxis: "Y1",
+                timeSeriesQuery: { prometheusQuery: chart.query },
+              },
+            ],
+          },
+        },
+      })),
+    },
+  });
+}
+
+function chartsOf({ serviceName, metrics, deadLetters }: DashboardArgs): Chart[] {
+  const run = (metric: string) =>
+    `run_googleapis_com:${metric}{monitored_resource="cloud_run_revision",service_name="${serviceName}"}`;
+  const counted = (metric: string) => `${metric}{monitored_resource="cloud_run_revision"}`;
+  const latency = (quantile: number) =>
+    `histogram_quantile(${quantile}, sum by (le) (increase(${run("request_latencies_bucket")}[5m])))`;
+  return [
+    {
+      title: "Sessions by outcome",
+      query: `sum by (outcome) (increase(${counted(metrics.sessions)}[5m]))`,
+      kind: "STACKED_BAR",
+    },
+    {
+      title: "Trouble with the keys",
+      query: `sum by (event) (increase(${counted(metrics.keyTrouble)}[5m]))`,
+      kind: "STACKED_BAR",
+    },
+    {
+      title: "Requests a second by class of answer",
+      query: `sum by (response_code_class) (rate(${run("request_count")}[5m]))`,
+      kind: "STACKED_AREA",
+    },
+    { title: "Latency, median (ms)", query: latency(0.5), kind: "LINE" },
+    { title: "Latency, 99th percentile (ms)", query: latency(0.99), kind: "LINE" },
+    {
+      title: "Instances by state",
+      query: `sum by (state) (${run("container_instance_count")})`,
+      kind: "STACKED_AREA",
+    },
+    {
+      title: "Requests a second by revision",
+      query: `sum by (revision_name) (rate(${run("request_count")}[5m]))`,
+      kind: "STACKED_AREA",
+    },
+    ...(deadLetters === undefined
+      ? []
+      : [
+          {
+            title: "Rotations that failed for good",
+            query: `max(pubsub_googleapis_com:subscription_num_undelivered_messages{monitored_resource="pubsub_subscription",subscription_id="${deadLetters}"})`,
+            kind: "LINE" as const,
+          },
+        ]),
+  ];
+}

@@ -1,0 +1,26 @@
+/**
+ * What alerts and the dashboard look for in the service's log: fields of `jsonPayload`. Names and
+ * values are those that the service writes.
+ */
+export const LOG_FIELDS = {
+  /** On each request's entry: what became of its session. */
+  session: "session",
+  /** On other entries: what happened. */
+  event: "event",
+  /** On `key_ring_refreshed`: seconds since the newest key was made. */
+  newestKeyAge: "newest_key_age",
+} as const;
+
+/** Outcomes that mean that a rotation lost somebody, or that keys can't be read. */
+export const LOST_SESSIONS = ["unknown_key", "key_unavailable"] as const;
+
+export const LOG_EVENTS = {
+  /** The list of keys could not be read; the service goes on with an older one. */
+  keyRingStale: "key_ring_stale",
+  /** The list of keys was read. */
+  keyRingRefreshed: "key_ring_refreshed",
+  /** There is no key that could sign. */
+  keysNotReady: "keys_not_ready",
+  /** A key is of no use, such as one that is too short. */
+  keySkipped: "key_skipped",
+} as const;

@@ -1,0 +1,35 @@
+/** Names of what one stack has at Google. Two stacks can share a project. */
+export interface StackNames {
+  /** The web service and its account. */
+  readonly web: string;
+  /** The rotator and its account. */
+  readonly rotator: string;
+  /** The account that Pub/Sub calls the rotator as. */
+  readonly push: string;
+  readonly secretKey: string;
+  readonly clientSecret: string;
+  /** Names of buckets are Google-wide, so the project's is a part of it. */
+  readonly bucket: string;
+  /** Topic of what happens to SECRET_KEY. */
+  readonly secretEvents: string;
+  /** Subscription that calls the rotator. */
+  readonly rotation: string;
+  /** Topic and subscription of rotations that failed. */
+  readonly deadLetters: string;
+}
+
+/** The names of the stack `environment` in a project. */
+export function stackNames(project: string, environment: string): StackNames {
+  const prefix = `phoenix-${environment}`;
+  return {
+    web: prefix,
+    rotator: `${prefix}-rotator`,
+    push: `${prefix}-push`,
+    secretKey: `${prefix}-SECRET_KEY`,
+    clientSecret: `${prefix}-OIDC_CLIENT_SECRET`,
+    bucket: `${project}-${prefix}-bundles`,
+    secretEvents: `${prefix}-secret-events`,
+    rotation: `${prefix}-rotation`,
+    deadLetters: `${prefix}-rotation-dead-letters`,
+  };
+}

@@ -1,0 +1,115 @@
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { OperatorError } from "../errors.ts";
+import type { Clip } from "./wire.ts";
+
+/** The clips that came with this service are not as their list says. */
+export class ClipsError extends OperatorError {
+  constructor(problems: readonly string[], options?: ErrorOptions) {
+    const found = problems.map((problem) => `- ${problem}`).join("\n");
+    super(
+      "CLIPS_INVALID",
+      `The sample clips can't be used:\n${found}\nDeploy the service again with all of its clips.`,
+      options,
+    );
+  }
+}
+
+/** The clips and the files that they are made of, checked. */
+export interface ClipStore {
+  readonly clips: readonly Clip[];
+  find(id: string): Clip | undefined;
+  /** Whether this is the name of a clip's video or poster: no other file may be read. */
+  hasFile(name: string): boolean;
+}
+
+/** Names of a clip's two files. */
+export function filesOf({ id }: Pick<Clip, "id">): { readonly video: string; poster: string } {
+  return { video: `${id}.mp4`, poster: `${id}.jpg` };
+}
+
+/**
+ * Reads clips.json and looks at every file that it speaks of.
+ *
+ * @throws ClipsError with everything that is wrong.
+ */
+export function readClips(directory: string): ClipStore {
+  const clips = parseClips(readList(join(directory, "clips.json")));
+  const problems = clips.flatMap((clip) => checkFiles(directory, clip));
+  if (problems.length > 0) throw new ClipsError(problems);
+  const byId = new Map(clips.map((clip) => [clip.id, clip]));
+  const files = new Set(clips.flatMap((clip) => Object.values(filesOf(clip))));
+  return {
+    clips,
+    find: (id) => byId.get(id),
+    hasFile: (name) => files.has(name),
+  };
+}
+
+function readList(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    throw new ClipsError([`clips.json can't be read: ${(cause as Error).message}`], { cause });
+  }
+}
+
+/**
+ * The list of clips from parsed JSON.
+ *
+ * @throws ClipsError with everything that is wrong.
+ */
+export function parseClips(list: unknown): readonly Clip[] {
+  if (!Array.isArray(list) || list.length === 0) {
+    throw new ClipsError(["clips.json is not a list of one clip or more"]);
+  }
+  const problems: string[] = [];
+  const ids = new Set<unknown>();
+  for (const [index, clip] of list.entries()) {
+    problems.push(...checkClip(clip).map((problem) => `clip ${index + 1} ${problem}`));
+    if (ids.has(clip?.id)) problems.push(`clip ${index + 1} has the id of an earlier one`);
+    ids.add(clip?.id);
+  }
+  if (problems.length > 0) throw new ClipsError(problems);
+  return list;
+}
+
+/** What each member has to be. An id names files, so it has nothing that means something in paths. */
+const MEMBERS: Record<keyof Clip, (value: unknown) => boolean> = {
+  id: (value) => isText(value) && /^[a-z][a-z0-9-]{0,31}$/.test(value),
+  title: isText,
+  description: isText,
+  duration: isPositive,
+  width: isPositive,
+  height: isPositive,
+  bytes: isPositive,
+  color: (value) => isText(value) && /^#[\da-f]{6}$/.test(value),
+};
+
+function checkClip(clip: unknown): string[] {
+  if (typeof clip !== "object" || clip === null) return ["is not an object"];
+  const members: Record<string, unknown> = { ...clip };
+  return Object.entries(MEMBERS)
+    .filter(([name, valid]) => !valid(members[name]))
+    .map(([name]) => `has no valid ${name}`);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
+}
+
+function isPositive(value: unknown): value is number {
+  return typeof value === "number" && value > 0;
+}
+
+function checkFiles(directory: string, clip: Clip): string[] {
+  const { video, poster } = filesOf(clip);
+  const size = sizeOf(directory, video);
+  if (size === undefined) return [`${video} is missing`];
+  if (size !== clip.bytes) return [`${video} has ${size} bytes instead of ${clip.bytes}`];
+  return sizeOf(directory, poster) === undefined ? [`${poster} is missing`] : [];
+}
+
+function sizeOf(directory: string, name: string): number | undefined {
+  return statSync(join(directory, name), { throwIfNoEntry: false })?.size;
+}

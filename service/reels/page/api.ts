@@ -1,0 +1,100 @@
+import type { ClipList, ClipUrl, ProblemDetails, Reel } from "../wire.ts";
+import type { Order } from "./order.ts";
+import { retryDelay } from "./retry.ts";
+
+/** The service refused: `code` says why, `status` 401 that the session is over. */
+export class RefusedError extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor({ status, code, title, detail }: ProblemDetails) {
+    super(detail ?? title);
+    this.name = "RefusedError";
+    this.status = status;
+    this.code = code;
+  }
+}
+
+export interface ApiDeps {
+  readonly fetch: typeof fetch;
+  /** The page's token for requests that change something. */
+  readonly csrfToken: string;
+  /** Resolves after so many milliseconds. */
+  readonly wait: (milliseconds: number) => Promise<void>;
+  /** From 0 to 1. */
+  readonly random: () => number;
+}
+
+/** What the service answered, and when it said so: its clock counts, not this device's. */
+export interface Answer<Body> {
+  readonly body: Body;
+  /** The service's Unix time in seconds; undefined if it did not say. */
+  readonly date: number | undefined;
+}
+
+/** The service's API. Passing failures are tried again; others throw (RefusedError, TypeError). */
+export interface Api {
+  clips(): Promise<Answer<ClipList>>;
+  clipUrl(id: string): Promise<Answer<ClipUrl>>;
+  reel(): Promise<Answer<Reel>>;
+  saveReel(clips: Order): Promise<Answer<Reel>>;
+}
+
+const TIMEOUT = 12_000;
+
+export function createApi({ fetch, csrfToken, wait, random }: ApiDeps): Api {
+  async function once(path: string, init: RequestInit): Promise<Response> {
+    return fetch(path, {
+      ...init,
+      headers: { Accept: "application/json", ...init.headers },
+      signal: AbortSignal.timeout(TIMEOUT),
+    });
+  }
+
+  async function ask<Body>(path: string, init: RequestInit = {}): Promise<Answer<Body>> {
+    for (let attempt = 1; ; attempt++) {
+      let response: Response | undefined;
+      let reason: unknown;
+      try {
+        response = await once(path, init);
+        if (response.ok) return { body: await response.json(), date: dateOf(response) };
+      } catch (error) {
+        reason = error;
+      }
+      // An answer that broke off is as good as none.
+      const answer = reason === undefined ? response : undefined;
+      const retryAfter = answer?.headers.get("retry-after");
+      const delay = retryDelay({ status: answer?.status, retryAfter }, attempt, random());
+      if (delay === undefined) throw reason ?? (await refusal(answer));
+      await wait(delay);
+    }
+  }
+
+  return {
+    clips: () => ask("/api/clips"),
+    clipUrl: (id) => ask(`/api/clips/${id}/url`),
+    reel: () => ask("/api/reel"),
+    saveReel: (clips) =>
+      ask("/api/reel", {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "X-CSRF-Token": csrfToken },
+        body: JSON.stringify({ clips }),
+      }),
+  };
+}
+
+function dateOf(response: Response): number | undefined {
+  const milliseconds = Date.parse(response.headers.get("date") ?? "");
+  return Number.isNaN(milliseconds) ? undefined : milliseconds / 1000;
+}
+
+async function refusal(response: Response | undefined): Promise<RefusedError> {
+  const status = response?.status ?? 0;
+  const unknown = { status, code: "unknown", title: `The service answered ${status}.` };
+  try {
+    const problem: Partial<ProblemDetails> = await response?.json();
+    return new RefusedError({ ...unknown, ...problem, status });
+  } catch {
+    return new RefusedError(unknown);
+  }
+}

@@ -1,0 +1,62 @@
+/** An element of the page by its id. */
+export function byId<Name extends keyof HTMLElementTagNameMap>(
+  id: string,
+  name: Name,
+): HTMLElementTagNameMap[Name] {
+  const found = document.getElementById(id);
+  if (found?.localName !== name) throw new Error(`The page has no <${name} id="${id}">`);
+  return found as HTMLElementTagNameMap[Name];
+}
+
+/** A new element: attributes (left out if undefined) and what is in it. */
+export function element<Name extends keyof HTMLElementTagNameMap>(
+  name: Name,
+  attributes: Readonly<Record<string, string | undefined>>,
+  ...content: (Node | string)[]
+): HTMLElementTagNameMap[Name] {
+  const made = document.createElement(name);
+  for (const [attribute, value] of Object.entries(attributes)) {
+    if (value !== undefined) made.setAttribute(attribute, value);
+  }
+  made.append(...content);
+  return made;
+}
+
+/** One of the icons that the page has. */
+export function icon(name: string): SVGSVGElement {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(space, "use");
+  use.setAttribute("href", `#icon-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+/** A button that shows an icon and is called otherwise. */
+export function iconButton(name: string, label: string, className: string): HTMLButtonElement {
+  return element(
+    "button",
+    { type: "button", class: className, "aria-label": label, title: label },
+    icon(name),
+  );
+}
+
+/** Says which instance served something, with a colour of its own. */
+export function instanceMark(instance: string): HTMLSpanElement {
+  const dot = element("i", { class: "dot", "aria-hidden": "true" });
+  dot.style.backgroundColor = `hsl(${hue(instance)} 70% 52%)`;
+  return element("span", { class: "instance" }, dot, `from ${instance}`);
+}
+
+function hue(name: string): number {
+  let hash = 7;
+  for (const character of name) hash = (hash * 31 + character.charCodeAt(0)) % 360_007;
+  return (hash * 47) % 360;
+}
+
+/** Whether the visitor asked for less motion. */
+export function prefersStillness(): boolean {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
+}

@@ -1,0 +1,125 @@
+import { type RequestHandler, type Response, Router } from "express";
+import { requireSignIn } from "../login/requireSignIn.ts";
+import { sendProblem } from "../problem.ts";
+import type { Sealer, Seconds } from "../session/sealer.ts";
+import { filesOf, readClips } from "./clips.ts";
+import { CLIP_URL_LIFETIME, createClipUrls } from "./clipUrl.ts";
+import { parseReel, REEL_LIMIT, savedReel } from "./reel.ts";
+import { reelMakerPage } from "./reelMakerPage.ts";
+import type { ClipList, ClipUrl, Reel } from "./wire.ts";
+
+/** Where the clips' routes write what no answer tells. */
+export interface ReelLog {
+  warn(details: object, message: string): void;
+}
+
+export interface ReelDeps {
+  readonly sealer: Sealer;
+  /** Unix time in seconds. */
+  readonly clock: () => Seconds;
+  /** Name of this instance, told with every clip. */
+  readonly instance: string;
+  /** Folder of clips.json and the files that it names. */
+  readonly clipsDirectory: string;
+  readonly log: ReelLog;
+}
+
+/**
+ * The reel maker: its page, the clips' API and their files. Expects session, body parsers and the
+ * CSRF check before it.
+ *
+ * @throws ClipsError if the clips are not complete.
+ */
+export function reelRoutes(deps: ReelDeps): Router {
+  const { clock, clipsDirectory, instance, log } = deps;
+  const store = readClips(clipsDirectory);
+  const urls = createClipUrls(deps);
+  const routes = Router();
+
+  routes.use(["/reel-maker", "/api/clips", "/api/reel"], requireSignIn, keepOutOfCaches);
+
+  routes.get("/reel-maker", (req, res) => {
+    const { user_id, user_email, csrf_token } = req.session ?? {};
+    const { length } = store.clips;
+    res
+      .type("html")
+      .send(reelMakerPage({ clips: length, user: user_id, email: user_email, csrf: csrf_token }));
+  });
+
+  routes.get("/api/clips", (_req, res) => {
+    res.json({ clips: store.clips, reel_limit: REEL_LIMIT, instance } satisfies ClipList);
+  });
+
+  routes.get("/api/clips/:id/url", (req, res) => {
+    const clip = store.find(req.params.id);
+    if (clip === undefined) {
+      sendProblem(res, {
+        status: 404,
+        code: "clip_not_found",
+        title: "There is no such clip",
+        detail: "GET /api/clips lists those that there are.",
+      });
+      return;
+    }
+    const { video, poster } = filesOf(clip);
+    const expiresAt = clock() + CLIP_URL_LIFETIME;
+    res.json({
+      url: urls.sign(video, expiresAt),
+      poster_url: urls.sign(poster, expiresAt),
+      expires_at: expiresAt,
+      instance,
+    } satisfies ClipUrl);
+  });
+
+  routes.get("/api/reel", (req, res) => {
+    res.json({ clips: savedReel(req.session?.reel, store), instance } satisfies Reel);
+  });
+
+  const saveReel: RequestHandler = (req, res) => {
+    const parsed = parseReel(req.body, store);
+    if ("problem" in parsed) {
+      const title = "The reel can't be saved";
+      sendProblem(res, { status: 400, code: "reel_invalid", title, detail: parsed.problem });
+      return;
+    }
+    if (req.session !== null) req.session.reel = parsed.reel;
+    res.json({ clips: parsed.reel, instance } satisfies Reel);
+  };
+  routes.route("/api/reel").post(saveReel).put(saveReel);
+
+  routes.get("/media/:file", async (req, res) => {
+    const { file } = req.params;
+    const admission = await urls.admit(file, req.query.token);
+    if (!admission.allowed || !store.hasFile(file)) {
+      refuse(res, admission.allowed ? "invalid" : admission.reason);
+      return;
+    }
+    res.set("Cache-Control", `private, max-age=${admission.expiresAt - clock()}`);
+    res.sendFile(file, { root: clipsDirectory, cacheControl: false }, (error?: Error) => {
+      if (error === undefined || res.headersSent) return;
+      if ("status" in error && error.status === 416) {
+        const title = "There is no such part of the file";
+        sendProblem(res, { status: 416, code: "range_not_satisfiable", title });
+        return;
+      }
+      log.warn({ event: "clip_unreadable", file, err: error }, `${file} could not be sent`);
+      const title = "The clip can't be read";
+      sendProblem(res, { status: 500, code: "clip_unreadable", title });
+    });
+  });
+
+  return routes;
+}
+
+/** What depends on the session is nobody else's, and nothing that the back button may bring up. */
+const keepOutOfCaches: RequestHandler = (_req, res, next) => {
+  res.set("Cache-Control", "no-store");
+  next();
+};
+
+function refuse(res: Response, reason: "expired" | "invalid"): void {
+  const detail = "GET /api/clips/ID/url gives a new URL.";
+  const title =
+    reason === "expired" ? "This URL has run out" : "This URL is not one that the service gave";
+  sendProblem(res, { status: 403, code: `clip_url_${reason}`, title, detail });
+}

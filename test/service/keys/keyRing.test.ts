@@ -1,0 +1,122 @@
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import {
+  chooseSigner,
+  type KeyVersion,
+  RETIREMENT_MARGIN,
+  retirable,
+  ringRoles,
+} from "../../../service/keys/keyRing.ts";
+
+const POLICY = { activationDelay: 1800, sessionLifetime: 604_800 };
+const NOW = 10_000_000;
+
+function version(number: number, age: number, rest: Partial<KeyVersion> = {}): KeyVersion {
+  return { version: number, state: "ENABLED", createTime: NOW - age, ...rest };
+}
+
+function signer(...versions: KeyVersion[]): number | undefined {
+  return chooseSigner(versions, POLICY, NOW)?.version;
+}
+
+describe("the key that signs", () => {
+  test("is the newest that is at least the activation delay old", () => {
+    expect(signer(version(1, 9000), version(2, 1800), version(3, 1799))).toBe(2);
+    expect(signer(version(3, 1801), version(1, 9000), version(2, 1900))).toBe(3);
+  });
+
+  test("is the oldest if none is old enough", () => {
+    expect(signer(version(5, 10), version(4, 20), version(6, 0))).toBe(4);
+  });
+
+  test("is none if there is none", () => {
+    expect(signer()).toBeUndefined();
+  });
+
+  test("stays the same on two machines whose clocks differ, except while a key turns active", () => {
+    expect(chooseSigner([version(1, 9000), version(2, 3600)], POLICY, NOW + 600)?.version).toBe(2);
+    expect(chooseSigner([version(1, 9000), version(2, 3600)], POLICY, NOW - 600)?.version).toBe(2);
+  });
+});
+
+describe("a version may be destroyed", () => {
+  const settled = POLICY.activationDelay + POLICY.sessionLifetime + RETIREMENT_MARGIN;
+
+  test("when its successor has signed for a session lifetime and an hour, not a second before", () => {
+    expect(retirable([version(1, 9e6), version(2, settled - 1)], POLICY, NOW)).toEqual([]);
+    expect(retirable([version(1, 9e6), version(2, settled)], POLICY, NOW)).toEqual([
+      version(1, 9e6),
+    ]);
+  });
+
+  test("not on account of a successor that is disabled", () => {
+    const versions = [version(1, 9e6), version(2, settled, { state: "DISABLED" })];
+    expect(retirable(versions, POLICY, NOW)).toEqual([]);
+  });
+
+  test("also if it is disabled, but not if it is gone or going", () => {
+    const disabled = version(1, 9e6, { state: "DISABLED" });
+    const going = version(2, 9e6, { state: "DISABLED", scheduledDestroyTime: NOW + 5 });
+    const gone = version(3, 9e6, { state: "DESTROYED" });
+    expect(retirable([disabled, going, gone, version(4, settled)], POLICY, NOW)).toEqual([
+      disabled,
+    ]);
+  });
+
+  test("never if it is the one that signs, or can sign a session that still lives", () => {
+    const versions = fc
+      .uniqueArray(
+        fc.record({
+          version: fc.integer({ min: 1, max: 50 }),
+          state: fc.constantFrom("ENABLED" as const, "DISABLED" as const, "DESTROYED" as const),
+          age: fc.integer({ min: 0, max: 3_000_000 }),
+        }),
+        { selector: ({ version }) => version, maxLength: 12 },
+      )
+      .map((list) => {
+        // Higher numbers are never older.
+        const ages = list.map(({ age }) => age).sort((a, b) => b - a);
+        return list
+          .toSorted((a, b) => a.version - b.version)
+          .map((entry, index) => version(entry.version, ages[index] ?? 0, { state: entry.state }));
+      });
+    fc.assert(
+      fc.property(versions, (all) => {
+        const enabled = all.filter(({ state }) => state === "ENABLED");
+        // Whoever signed at some time within the last lifetime, going by what is enabled now.
+        const needed = new Set<number | undefined>();
+        for (let ago = 0; ago <= POLICY.sessionLifetime; ago += 43_200) {
+          const then = enabled.filter(({ createTime }) => createTime <= NOW - ago);
+          needed.add(chooseSigner(then, POLICY, NOW - ago)?.version);
+        }
+        for (const { version } of retirable(all, POLICY, NOW))
+          expect(needed).not.toContain(version);
+      }),
+    );
+  });
+});
+
+test("each version's role tells what it does", () => {
+  const versions = [
+    version(7, 60),
+    version(6, 7000),
+    version(5, 1e6),
+    version(4, 2e6),
+    version(3, 3e6, { state: "DISABLED", scheduledDestroyTime: NOW + 100 }),
+    version(2, 3e6, { state: "DESTROYED" }),
+  ];
+  expect([...ringRoles(versions, POLICY, NOW)]).toEqual([
+    [7, "not yet active"],
+    [6, "signing"],
+    [5, "accepted"],
+    [4, "retiring"],
+    [3, "being destroyed"],
+    [2, "destroyed"],
+  ]);
+  expect(ringRoles([version(1, 10), version(2, 5, { state: "DISABLED" })], POLICY, NOW)).toEqual(
+    new Map([
+      [1, "signing"],
+      [2, "disabled"],
+    ]),
+  );
+});

@@ -1,0 +1,798 @@
+import { describe, expect, test } from "@jest/globals";
+import type { SessionKey } from "../../../service/keys/sessionKeys.ts";
+import type { FaultRule } from "../../local/secretManager/faults.ts";
+import {
+  createKeyBench,
+  ENDPOINT,
+  type InstanceKeys,
+  type KeyBench,
+  SECRET,
+} from "../../support/keyBench.ts";
+
+const OUTAGES: FaultRule["fault"][] = [
+  "unreachable",
+  "hang",
+  "unauthenticated",
+  "forbidden",
+  "exhausted",
+  "internal",
+  "unavailable",
+  "garbage",
+  "nonsense",
+  "proxy404",
+];
+
+/** A bench with an old version, and an instance that knows it. */
+async function started(options?: Parameters<KeyBench["keys"]>[0]) {
+  const bench = createKeyBench();
+  bench.add();
+  await bench.time.advance(7200);
+  const keys = bench.keys(options);
+  expect(await bench.time.settle(keys.readiness())).toEqual({ ready: true });
+  return { ...bench, keys };
+}
+
+/** What a request does before anything is opened. */
+function request(bench: Pick<KeyBench, "time">, keys: InstanceKeys): Promise<unknown> {
+  return bench.time.settle(keys.refresh());
+}
+
+async function find(bench: Pick<KeyBench, "time">, keys: InstanceKeys, kid: number | string) {
+  return (await bench.time.settle(keys.find(String(kid)))).status;
+}
+
+function payloadOf(key: SessionKey | undefined): string | undefined {
+  return key?.secret.export().toString();
+}
+
+describe("accepting", () => {
+  test("any enabled version is accepted", async () => {
+    const bench = createKeyBench();
+    const versions = [bench.add(), bench.add(), bench.add()];
+    const keys = bench.keys();
+    await bench.time.settle(keys.readiness());
+    for (const version of versions) {
+      const found = await keys.find(String(version));
+      expect(found).toMatchObject({ status: "found", key: { kid: String(version) } });
+    }
+    expect(bench.standIn.calls).toMatchObject({ list: 1, access: 4, get: 0 });
+  });
+
+  test("disabled and destroyed versions are refused without asking", async () => {
+    const bench = createKeyBench();
+    for (let i = 0; i < 3; i += 1) bench.add();
+    bench.disable(1);
+    bench.standIn.store.destroy(SECRET.project, SECRET.name, "2");
+    const keys = bench.keys();
+    await bench.time.settle(keys.readiness());
+    const before = { ...bench.standIn.calls };
+    expect(keys.find("1")).toEqual({ status: "retired" });
+    expect(keys.find("2")).toEqual({ status: "retired" });
+    expect(bench.standIn.calls).toEqual(before);
+  });
+
+  test("a version that is enabled again is accepted again", async () => {
+    const { keys, ...bench } = await started();
+    bench.add();
+    bench.disable(1);
+    await bench.time.advance(121);
+    await request(bench, keys);
+    expect(await find(bench, keys, 1)).toBe("retired");
+    bench.enable(1);
+    await bench.time.advance(121);
+    await request(bench, keys);
+    expect(await find(bench, keys, 1)).toBe("found");
+  });
+
+  test("a key stays the same object for as long as its payload is the same", async () => {
+    const { keys, ...bench } = await started();
+    const before = keys.signer();
+    await bench.time.advance(600);
+    await request(bench, keys);
+    expect(keys.signer()).toBe(before);
+  });
+});
+
+describe("signing", () => {
+  test("a new key is accepted at once and signs when it is the activation delay old", async () => {
+    const { keys, ...bench } = await started();
+    bench.add();
+    await bench.time.advance(121);
+    await request(bench, keys);
+    expect(await find(bench, keys, 2)).toBe("found");
+    expect(keys.signer()?.kid).toBe("1");
+    await bench.time.advance(1800 - 122);
+    expect(keys.signer()?.kid).toBe("1");
+    await bench.time.advance(1);
+    expect(keys.signer()?.kid).toBe("2");
+  });
+
+  test("a key signs at once if it is the only one, however new", async () => {
+    const { keys, ...bench } = await started();
+    bench.add();
+    bench.disable(1);
+    await bench.time.advance(121);
+    await request(bench, keys);
+    expect(keys.signer()?.kid).toBe("2");
+  });
+
+  test("a disabled key neither signs nor opens two refresh intervals later", async () => {
+    const { keys, ...bench } = await started();
+    bench.add();
+    await bench.time.advance(4000);
+    await request(bench, keys);
+    expect(keys.signer()?.kid).toBe("2");
+    bench.disable(2);
+    await bench.time.advance(120);
+    await request(bench, keys);
+    expect(keys.signer()?.kid).toBe("1");
+    expect(await find(bench, keys, 2)).toBe("retired");
+  });
+});
+
+describe("refreshing", () => {
+  test("requests within an interval cause no call; the next one does, and does not wait", async () => {
+    const { keys, ...bench } = await started();
+    await bench.time.advance(59);
+    expect(keys.refresh()).toBeUndefined();
+    expect(bench.standIn.calls.list).toBe(1);
+    await bench.time.advance(1);
+    expect(keys.refresh()).toBeUndefined();
+    await bench.time.advance(0);
+    expect(bench.standIn.calls.list).toBe(2);
+  });
+
+  test("a ring older than two intervals is read before the request is answered", async () => {
+    const { keys, ...bench } = await started();
+    bench.disable(1);
+    bench.add();
+    await bench.time.advance(120);
+    const waiting = keys.refresh();
+    expect(waiting).toBeInstanceOf(Promise);
+    await bench.time.settle(waiting);
+    expect(await find(bench, keys, 1)).toBe("retired");
+    expect(keys.signer()?.kid).toBe("2");
+  });
+
+  test("a hundred requests at once share one reading", async () => {
+    const { keys, ...bench } = await started();
+    await bench.time.advance(3600);
+    await bench.time.settle(Promise.all(Array.from({ length: 100 }, () => keys.refresh())));
+    expect(bench.standIn.calls.list).toBe(2);
+  });
+
+  test("a request waits two seconds at most, and goes on with the keys there are", async () => {
+    const { keys, ...bench } = await started();
+    await bench.time.advance(3600);
+    bench.standIn.fail({ fault: "hang" });
+    const begin = bench.time.now();
+    await request(bench, keys);
+    expect(bench.time.now() - begin).toBe(2);
+    expect(await find(bench, keys, 1)).toBe("found");
+  });
+
+  test.each([
+    [0, 48],
+    [0.5, 60],
+    [0.999, 72],
+  ])("intervals differ by a fifth: a draw of %d gives %d s", async (draw, seconds) => {
+    const { keys, ...bench } = await started({ random: () => draw });
+    await bench.time.advance(seconds - 1);
+    await request(bench, keys);
+    expect(bench.standIn.calls.list).toBe(1);
+    await bench.time.advance(1);
+    await request(bench, keys);
+    expect(bench.standIn.calls.list).toBe(2);
+  });
+
+  test("a clock that is set back or ahead delays no reading", async () => {
+    const { keys, ...bench } = await started();
+    for (const jump of [-86_400, 86_400]) {
+      bench.time.jump(jump);
+      const { list } = bench.standIn.calls;
+      await request(bench, keys);
+      expect(bench.standIn.calls.list).toBe(list + 1);
+      await bench.time.advance(121);
+      await request(bench, keys);
+      expect(bench.standIn.calls.list).toBe(list + 2);
+    }
+  });
+
+  test("a list of many pages is read to its end", async () => {
+    const bench = createKeyBench();
+    for (let i = 0; i < 2500; i += 1) {
+      bench.add();
+      if (i < 2495) bench.standIn.store.destroy(SECRET.project, SECRET.name, String(i + 1));
+    }
+    const keys = bench.keys();
+    expect(await bench.time.settle(keys.readiness())).toEqual({ ready: true });
+    expect(bench.standIn.calls).toMatchObject({ list: 3, access: 6, get: 0 });
+    expect(keys.find("1")).toEqual({ status: "retired" });
+  });
+
+  test("a list that never ends is left after ten pages", async () => {
+    const bench = createKeyBench();
+    let calls = 0;
+    const fetch = async () => {
+      calls += 1;
+      return Response.json({ versions: [], nextPageToken: "again" });
+    };
+    const keys = bench.keys({ fetch });
+    await bench.time.settle(keys.readiness());
+    expect(calls).toBeLessThanOrEqual(11);
+  });
+
+  test("each reading is logged with the signing kid and the newest key's age", async () => {
+    const { keys } = await started();
+    expect(keys.lines).toEqual([
+      {
+        level: "info",
+        event: "key_ring_refreshed",
+        versions: ["1"],
+        signing_kid: "1",
+        newest_key_age: 7200,
+        message: "Read the versions of SECRET_KEY",
+      },
+    ]);
+  });
+});
+
+describe("a list that lags", () => {
+  test("hides no new key: an instance that starts now accepts it", async () => {
+    const bench = createKeyBench();
+    bench.add();
+    await bench.time.advance(7200);
+    bench.standIn.setLag(3600);
+    bench.add();
+    bench.add();
+    const keys = bench.keys();
+    await bench.time.settle(keys.readiness());
+    expect(keys.find("3")).toMatchObject({ status: "found" });
+    await bench.time.advance(1800);
+    expect(keys.signer()?.kid).toBe("3");
+  });
+
+  test("hides no disabling: the key is refused within two intervals", async () => {
+    const { keys, ...bench } = await started();
+    bench.add();
+    bench.standIn.setLag(86_400);
+    bench.disable(1);
+    await bench.time.advance(120);
+    await request(bench, keys);
+    expect(await find(bench, keys, 1)).toBe("retired");
+    await bench.time.advance(120);
+    await request(bench, keys);
+    expect(await find(bench, keys, 1)).toBe("retired");
+    expect(keys.lines.filter(({ level }) => level === "error")).toEqual([]);
+  });
+
+  test("leaves a key that was read by its number where it is", async () => {
+    const { keys, ...bench } = await started();
+    bench.standIn.setLag(86_400);
+    bench.add();
+    expect(await find(bench, keys, 2)).toBe("found");
+    await bench.time.advance(300);
+    await request(bench, keys);
+    expect(keys.find("2")).toMatchObject({ status: "found" });
+    bench.disable(2);
+    await bench.time.advance(120);
+    await request(bench, keys);
+    expect(keys.find("2")).toEqual({ status: "retired" });
+  });
+
+  test("and leaves numbers out: those are read too", async () => {
+    const bench = createKeyBench();
+    for (let i = 0; i < 3; i += 1) bench.add();
+    bench.standIn.setLag(86_400);
+    for (let i = 0; i < 3; i += 1) bench.add();
+    await bench.time.advance(86_400 - 1);
+    const keys = bench.keys();
+    await bench.time.settle(keys.readiness());
+    for (let kid = 1; kid <= 6; kid += 1) {
+      expect(keys.find(String(kid))).toMatchObject({ status: "found" });
+    }
+  });
+});
+
+describe("a key that is not known", () => {
+  test("is read by its number, once for all who ask", async () => {
+    const { keys, ...bench } = await started();
+    bench.add();
+    const found = await bench.time.settle(
+      Promise.all(Array.from({ length: 40 }, () => keys.find("2"))),
+    );
+    expect(new Set(found.map(({ status }) => status))).toEqual(new Set(["found"]));
+    expect(bench.standIn.calls).toMatchObject({ access: 2 + 1, get: 1 });
+    expect(keys.find("2")).toMatchObject({ status: "found" });
+  });
+
+  test("is found at once in the moment that it signs elsewhere", async () => {
+    const bench = createKeyBench();
+    bench.add();
+    const [first, second] = [bench.keys(), bench.keys()];
+    await bench.time.settle(first.readiness());
+    await bench.time.settle(second.readiness());
+    await bench.time.advance(59);
+    bench.add();
+    bench.disable(1);
+    const third = bench.keys();
+    await bench.time.settle(third.readiness());
+    expect(third.signer()?.kid).toBe("2");
+    expect(await find(bench, first, 2)).toBe("found");
+    expect(await find(bench, second, 2)).toBe("found");
+  });
+
+  test.each([
+    "",
+    "0",
+    "01",
+    "-1",
+    "1.0",
+    "1e3",
+    "latest",
+    "1234567890",
+    "../1",
+    "1 ",
+    "１",
+    "__proto__",
+  ])("is not looked for if it is %j, which is no version's number", async (kid) => {
+    const { keys, ...bench } = await started();
+    const before = { ...bench.standIn.calls };
+    expect(keys.find(kid)).toEqual({ status: "unknown" });
+    expect(bench.standIn.calls).toEqual(before);
+  });
+
+  test("that does not exist is not looked for again while that is remembered", async () => {
+    const { keys, ...bench } = await started();
+    const before = bench.standIn.calls.access;
+    expect(await find(bench, keys, 5000)).toBe("unknown");
+    await bench.time.advance(59);
+    expect(keys.find("5000")).toEqual({ status: "unknown" });
+    expect(bench.standIn.calls.access).toBe(before + 1);
+    await bench.time.advance(1);
+    expect(await find(bench, keys, 5000)).toBe("unknown");
+    expect(bench.standIn.calls.access).toBe(before + 2);
+  });
+
+  test("that was just absent and may exist by now is never taken for absent", async () => {
+    const { keys, ...bench } = await started();
+    expect(await find(bench, keys, 2)).toBe("unknown");
+    bench.add();
+    bench.disable(1);
+    // Another instance signs with it already.
+    expect(await find(bench, keys, 2)).toBe("unavailable");
+    await bench.time.advance(6);
+    expect(await find(bench, keys, 2)).toBe("found");
+  });
+
+  test("that does not exist is so only for who asked before the reading began", async () => {
+    const { keys, ...bench } = await started();
+    const [first, second] = [keys.find("2"), keys.find("2")];
+    expect((await bench.time.settle(first)).status).toBe("unknown");
+    expect(await bench.time.settle(second)).toEqual({ status: "unavailable", retryAfter: 1 });
+  });
+
+  test("costs a token, found or not, and without tokens it is unavailable, not unknown", async () => {
+    const { keys, ...bench } = await started();
+    const before = bench.standIn.calls.access;
+    for (let kid = 100; kid < 110; kid += 1) {
+      expect(await find(bench, keys, kid)).toBe("unknown");
+    }
+    expect(await bench.time.settle(keys.find("110"))).toEqual({
+      status: "unavailable",
+      retryAfter: 6,
+    });
+    expect(bench.standIn.calls.access).toBe(before + 10);
+    await bench.time.advance(6);
+    expect(await find(bench, keys, 110)).toBe("unknown");
+    expect(await find(bench, keys, 111)).toBe("unavailable");
+  });
+
+  test("and is the very next one is found through any flood of made-up ones", async () => {
+    const { keys, ...bench } = await started();
+    for (let kid = 100; kid < 1000; kid += 1) await keys.find(String(kid));
+    bench.add();
+    expect(await find(bench, keys, 2)).toBe("found");
+  });
+
+  test("but has signed for long is known through any flood, because the ring has it", async () => {
+    const { keys, ...bench } = await started();
+    bench.standIn.setLag(86_400);
+    bench.add();
+    await bench.time.advance(1801);
+    // The instance was frozen meanwhile; the flood comes first.
+    for (let kid = 100; kid < 1000; kid += 1) void keys.find(String(kid));
+    await request(bench, keys);
+    expect(keys.find("2")).toMatchObject({ status: "found" });
+    expect(keys.signer()?.kid).toBe("2");
+  });
+
+  test("costs bounded memory and a bounded number of calls, whatever is sent", async () => {
+    const { keys, ...bench } = await started();
+    for (let kid = 1; kid <= 20_000; kid += 1) {
+      void keys.find(String(kid * 37));
+      if (kid % 1000 === 0) await bench.time.advance(1);
+    }
+    // 20 s: the burst, one for each 6 s, and as many for the next version.
+    expect(bench.standIn.calls.access).toBeLessThanOrEqual(2 + 10 + 3 + 4);
+  });
+
+  test.each(OUTAGES)(
+    "is unavailable, and nobody is signed out, while calls fail: %s",
+    async (fault) => {
+      const { keys, ...bench } = await started();
+      bench.add();
+      bench.standIn.fail({ fault });
+      expect(await bench.time.settle(keys.find("2"))).toEqual({
+        status: "unavailable",
+        retryAfter: 6,
+      });
+      expect(await find(bench, keys, 3)).toBe("unavailable");
+      const failing = { ...bench.standIn.calls };
+      expect(await find(bench, keys, 2)).toBe("unavailable");
+      expect(bench.standIn.calls).toEqual(failing);
+      bench.standIn.heal();
+      await bench.time.advance(6);
+      expect(await find(bench, keys, 2)).toBe("found");
+      expect(keys.lines.at(-1)).toMatchObject({ event: "key_lookup_failed", kid: "3" });
+    },
+  );
+
+  test("and is disabled ends the session, once that is known for certain", async () => {
+    const { keys, ...bench } = await started();
+    bench.add();
+    bench.disable(2);
+    bench.standIn.fail({ fault: "internal", on: ["get"], times: 1 });
+    expect(await find(bench, keys, 2)).toBe("unavailable");
+    await bench.time.advance(6);
+    expect(await find(bench, keys, 2)).toBe("retired");
+  });
+});
+
+describe("Secret Manager in trouble", () => {
+  test.each(OUTAGES)("for an hour of %s a running instance goes on", async (fault) => {
+    const { keys, ...bench } = await started();
+    bench.standIn.fail({ fault });
+    for (let minute = 0; minute < 60; minute += 1) {
+      await bench.time.advance(60);
+      await request(bench, keys);
+      expect(await find(bench, keys, 1)).toBe("found");
+      expect(keys.signer()?.kid).toBe("1");
+      expect(keys.readiness()).toEqual({ ready: true });
+    }
+    const stale = keys.lines.filter(({ event }) => event === "key_ring_stale");
+    expect(stale.length).toBeGreaterThan(30);
+    expect(stale.at(-1)).toMatchObject({ level: "error", cause: expect.any(String) });
+    expect(stale.at(-1)?.ring_age).toBeGreaterThan(3400);
+    bench.standIn.heal();
+    bench.add();
+    await bench.time.advance(72);
+    await request(bench, keys);
+    await bench.time.advance(0);
+    expect(keys.find("2")).toMatchObject({ status: "found" });
+    expect(keys.lines.at(-1)).toMatchObject({ event: "key_ring_refreshed" });
+  });
+
+  test("requests wait for the first failure, and not for those that follow", async () => {
+    const { keys, ...bench } = await started();
+    bench.standIn.fail({ fault: "hang" });
+    await bench.time.advance(300);
+    await request(bench, keys);
+    for (let second = 0; second < 300; second += 1) {
+      await bench.time.advance(1);
+      expect(keys.refresh()).toBeUndefined();
+    }
+  });
+
+  test("failed readings are repeated ever less often, up to the interval", async () => {
+    const { keys, ...bench } = await started();
+    bench.standIn.fail({ fault: "internal" });
+    const { list } = bench.standIn.calls;
+    for (let second = 0; second < 3600; second += 1) {
+      await bench.time.advance(1);
+      keys.refresh();
+    }
+    expect(bench.standIn.calls.list - list).toBeLessThanOrEqual(60 + 6);
+  });
+
+  test.each([
+    ["unreachable", /can't be reached \(UND_ERR_SOCKET\)\. Check the network/],
+    ["hang", /did not answer within 2 s/],
+    ["forbidden", /answered 403: Permission denied on resource\. Grant the account/],
+    ["exhausted", /answered 429: Quota exceeded\. Wait a minute/],
+    ["internal", /answered 500/],
+    ["garbage", /not a JSON object/],
+    ["nonsense", /version without a name/],
+    ["proxy404", /answered 404\. Check what answers/],
+  ] as const)("a new instance is not ready and says why: %s", async (fault, reason) => {
+    const bench = createKeyBench();
+    bench.add();
+    bench.standIn.fail({ fault });
+    const keys = bench.keys();
+    const readiness = await bench.time.settle(keys.readiness());
+    expect(readiness).toMatchObject({ ready: false, reason: expect.stringMatching(reason) });
+    expect(keys.lines.at(-1)).toMatchObject({ event: "keys_not_ready", level: "error" });
+    expect(keys.signer()).toBeUndefined();
+    expect(await find(bench, keys, 1)).toBe("unavailable");
+    bench.standIn.heal();
+    await bench.time.advance(6);
+    expect(await bench.time.settle(keys.readiness())).toEqual({ ready: true });
+  });
+
+  test("probes of an instance without keys don't become a flood", async () => {
+    const bench = createKeyBench();
+    bench.standIn.fail({ fault: "internal" });
+    const keys = bench.keys();
+    for (let probe = 0; probe < 600; probe += 1) {
+      await bench.time.settle(keys.readiness());
+      await bench.time.advance(0.1);
+    }
+    expect(bench.standIn.calls.list).toBeLessThanOrEqual(7);
+  });
+
+  test("a secret without versions makes an instance not ready, and tells what to do", async () => {
+    const bench = createKeyBench();
+    const keys = bench.keys();
+    expect(await bench.time.settle(keys.readiness())).toEqual({
+      ready: false,
+      reason:
+        "projects/phoenix-test/secrets/SECRET_KEY has no enabled version that can be a key. Add one: npm run rotate -- --secret projects/phoenix-test/secrets/SECRET_KEY",
+    });
+    bench.add();
+    await bench.time.advance(60);
+    expect(await bench.time.settle(keys.readiness())).toEqual({ ready: true });
+  });
+
+  test("a list that fails hides neither a disabled key nor a new one", async () => {
+    const { keys, ...bench } = await started();
+    bench.standIn.fail({ fault: "exhausted", on: ["list"] });
+    bench.add();
+    expect(await find(bench, keys, 2)).toBe("found");
+    bench.disable(1);
+    await bench.time.advance(120);
+    await request(bench, keys);
+    expect(keys.find("1")).toEqual({ status: "retired" });
+    expect(keys.signer()?.kid).toBe("2");
+  });
+
+  test("a secret that was deleted as a whole ends nobody's session", async () => {
+    let gone = false;
+    const bench = createKeyBench();
+    bench.add();
+    const keys = bench.keys({
+      fetch: (input, init) =>
+        bench.standIn.fetch(gone ? String(input).replace(SECRET.name, "DELETED") : input, init),
+    });
+    await bench.time.settle(keys.readiness());
+    gone = true;
+    await bench.time.advance(600);
+    await request(bench, keys);
+    expect(await find(bench, keys, 1)).toBe("found");
+    expect(keys.lines.at(-1)).toMatchObject({
+      event: "key_ring_stale",
+      cause: expect.stringContaining(
+        "answered 404: Secret [projects/phoenix-test/secrets/DELETED]",
+      ),
+    });
+  });
+});
+
+describe("a version that is no key", () => {
+  test("is skipped with an error, never signs, and takes nothing down", async () => {
+    const bench = createKeyBench();
+    bench.add();
+    bench.add("too short");
+    bench.add(`${" ".repeat(40)}\n`);
+    await bench.time.advance(9000);
+    const keys = bench.keys();
+    expect(await bench.time.settle(keys.readiness())).toEqual({ ready: true });
+    expect(keys.signer()?.kid).toBe("1");
+    expect(keys.find("2")).toEqual({ status: "unknown" });
+    const skipped = keys.lines.filter(({ event }) => event === "key_skipped");
+    expect(skipped).toMatchObject([
+      { level: "error", kid: "3", reason: expect.stringContaining("0 characters") },
+      { level: "error", kid: "2", reason: expect.stringContaining("9 characters") },
+    ]);
+    await bench.time.advance(600);
+    await request(bench, keys);
+    expect(keys.lines.filter(({ event }) => event === "key_skipped")).toHaveLength(2);
+  });
+
+  test("by its checksum is not used, and not refused either", async () => {
+    const { keys, ...bench } = await started();
+    bench.add();
+    bench.standIn.fail({ fault: "wrongChecksum" });
+    expect(await find(bench, keys, 2)).toBe("unavailable");
+    await bench.time.advance(300);
+    await request(bench, keys);
+    expect(await find(bench, keys, 1)).toBe("found");
+    expect(keys.lines.at(-1)).toMatchObject({ cause: expect.stringContaining("checksum") });
+    bench.standIn.heal();
+    await bench.time.advance(72);
+    await request(bench, keys);
+    await bench.time.advance(0);
+    expect(await find(bench, keys, 2)).toBe("found");
+  });
+
+  test("is not used for another one's number", async () => {
+    const bench = createKeyBench();
+    bench.add();
+    bench.add();
+    const swap: typeof fetch = (input, init) =>
+      bench.standIn.fetch(String(input).replace("/2:access", "/1:access"), init);
+    const keys = bench.keys({ fetch: swap });
+    await bench.time.settle(keys.readiness());
+    expect(keys.find("1")).toMatchObject({ status: "found" });
+    expect(await find(bench, keys, 2)).toBe("unavailable");
+  });
+
+  test("that is listed as enabled and can't be accessed is unavailable, and the others serve", async () => {
+    const bench = createKeyBench();
+    bench.add();
+    bench.add();
+    await bench.time.advance(9000);
+    const forbid: typeof fetch = (input, init) =>
+      String(input).endsWith("/2:access")
+        ? Promise.resolve(
+            Response.json({ error: { code: 403, status: "PERMISSION_DENIED" } }, { status: 403 }),
+          )
+        : bench.standIn.fetch(input, init);
+    const keys = bench.keys({ fetch: forbid });
+    expect(await bench.time.settle(keys.readiness())).toEqual({ ready: true });
+    expect(keys.signer()?.kid).toBe("1");
+    expect(await find(bench, keys, 2)).toBe("unavailable");
+  });
+
+  test("because it was destroyed between list and access is retired", async () => {
+    const bench = createKeyBench();
+    bench.add();
+    bench.add();
+    const late: typeof fetch = (input, init) => {
+      if (String(input).endsWith("/2:access")) {
+        try {
+          bench.standIn.store.destroy(SECRET.project, SECRET.name, "2");
+        } catch {
+          // destroyed by the call before
+        }
+      }
+      return bench.standIn.fetch(input, init);
+    };
+    const keys = bench.keys({ fetch: late });
+    await bench.time.settle(keys.readiness());
+    expect(keys.find("2")).toEqual({ status: "retired" });
+    expect(keys.find("1")).toMatchObject({ status: "found" });
+  });
+
+  test("a payload that changed under the same number replaces the old one", async () => {
+    const bench = createKeyBench();
+    bench.add("the payload of a secret that was deleted");
+    const other = createKeyBench();
+    other.add("the payload of a secret that was made anew");
+    let current = bench;
+    const keys = bench.keys({ fetch: (input, init) => current.standIn.fetch(input, init) });
+    await bench.time.settle(keys.readiness());
+    expect(payloadOf(keys.signer())).toContain("deleted");
+    current = other;
+    await bench.time.advance(600);
+    await request(bench, keys);
+    expect(payloadOf(keys.signer())).toContain("made anew");
+  });
+});
+
+describe("an instance that freezes in the middle of a reading", () => {
+  /** Answers are held back from now on, until it thaws; time-outs too, as nothing runs. */
+  function freezer(bench: KeyBench) {
+    let gate: PromiseWithResolvers<void> | undefined;
+    const fetch: typeof globalThis.fetch = async (input, init) => {
+      const held = gate;
+      const { signal: _, ...rest } = init ?? {};
+      const response = await bench.standIn.fetch(input, held === undefined ? init : rest);
+      await held?.promise;
+      return response;
+    };
+    return {
+      fetch,
+      freeze() {
+        gate = Promise.withResolvers();
+      },
+      thaw() {
+        gate?.resolve();
+        gate = undefined;
+      },
+    };
+  }
+
+  test("does not take what it was told before for what is true after", async () => {
+    const bench = createKeyBench();
+    bench.add();
+    await bench.time.advance(9000);
+    const { fetch, freeze, thaw } = freezer(bench);
+    const keys = bench.keys({ fetch });
+    await bench.time.settle(keys.readiness());
+    await bench.time.advance(60);
+    freeze();
+    expect(keys.refresh()).toBeUndefined(); // sent, and answered while it is frozen
+    await bench.time.advance(1);
+    bench.disable(1);
+    bench.add();
+    await bench.time.advance(3600);
+    thaw();
+    await request(bench, keys);
+    await bench.time.advance(0);
+    expect(keys.find("1")).toEqual({ status: "retired" });
+    expect(keys.signer()?.kid).toBe("2");
+  });
+
+  test("does not end a session because its key was absent back then", async () => {
+    const bench = createKeyBench();
+    bench.add();
+    const { fetch, freeze, thaw } = freezer(bench);
+    const keys = bench.keys({ fetch });
+    await bench.time.settle(keys.readiness());
+    freeze();
+    void keys.find("20");
+    await bench.time.advance(1);
+    for (let i = 2; i <= 20; i += 1) bench.add();
+    await bench.time.advance(3600);
+    thaw();
+    expect(await find(bench, keys, 20)).toBe("found");
+  });
+});
+
+describe("credentials", () => {
+  test("are sent to Google with every call, and never to this machine", async () => {
+    const bench = createKeyBench();
+    bench.add();
+    const seen: (string | null)[] = [];
+    const fetch: typeof globalThis.fetch = (input, init) => {
+      seen.push(new Headers(init?.headers).get("authorization"));
+      return bench.standIn.fetch(input, init);
+    };
+    let tokens = 0;
+    const accessTokens = async () => {
+      tokens += 1;
+      return "ya29.secret";
+    };
+    const local = bench.keys({ fetch, accessTokens, endpoint: ENDPOINT });
+    expect(await bench.time.settle(local.readiness())).toEqual({ ready: true });
+    expect(tokens).toBe(0);
+    expect(new Set(seen.splice(0))).toEqual(new Set([null]));
+
+    const google = "https://secretmanager.googleapis.com";
+    const keys = bench.keys({ fetch, accessTokens, endpoint: google });
+    expect(await bench.time.settle(keys.readiness())).toEqual({ ready: true });
+    expect(new Set(seen)).toEqual(new Set(["Bearer ya29.secret"]));
+  });
+
+  test("that are missing, or take too long, make an instance not ready and say so", async () => {
+    const bench = createKeyBench();
+    const endpoint = "https://secretmanager.googleapis.com";
+    const none = bench.keys({ endpoint, accessTokens: () => Promise.reject(new Error("no file")) });
+    expect(await bench.time.settle(none.readiness())).toMatchObject({
+      reason: expect.stringContaining("gcloud auth application-default login"),
+    });
+    const slow = bench.keys({ endpoint, accessTokens: () => new Promise(() => undefined) });
+    expect(await bench.time.settle(slow.readiness())).toMatchObject({
+      reason: expect.stringContaining("did not answer within 2 s"),
+    });
+  });
+
+  test("and payloads are in no log line and no reason", async () => {
+    const bench = createKeyBench();
+    bench.add("a payload that must not be seen anywhere");
+    bench.add("short-secret");
+    const accessTokens = async () => "ya29.secret";
+    const endpoint = "https://secretmanager.googleapis.com";
+    const keys = bench.keys({ accessTokens, endpoint });
+    await bench.time.settle(keys.readiness());
+    for (const fault of [...OUTAGES, "wrongChecksum"] as const) {
+      bench.standIn.fail({ fault });
+      await bench.time.advance(600);
+      await request(bench, keys);
+      await find(bench, keys, 77);
+      bench.standIn.heal();
+    }
+    const text = JSON.stringify([keys.lines, keys.signer(), await keys.find("1")]);
+    expect(text).not.toMatch(/must not be seen|short-secret|ya29|cGF5bG9h|YSBwYXls/);
+  });
+});

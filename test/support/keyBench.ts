@@ -1,0 +1,94 @@
+import type { AccessTokens } from "../../service/keys/accessToken.ts";
+import type { KeyLimits } from "../../service/keys/limits.ts";
+import { createSecretManagerKeys } from "../../service/keys/secretManager.ts";
+import type { SessionKeys } from "../../service/keys/sessionKeys.ts";
+import {
+  createSecretManagerStandIn,
+  type SecretManagerStandIn,
+} from "../local/secretManager/standIn.ts";
+import { createVirtualTime, type VirtualTime } from "./virtualTime.ts";
+
+export const SECRET = { project: "phoenix-test", name: "SECRET_KEY" };
+export const ENDPOINT = "http://127.0.0.1:1";
+
+/** The defaults, written out so that a test can count on them. */
+export const LIMITS: KeyLimits = {
+  activationDelay: 1800,
+  refreshInterval: 60,
+  readTimeout: 2,
+  lookupBurst: 10,
+  lookupInterval: 6,
+  absentTtl: 60,
+};
+
+export interface LogLine {
+  readonly level: "info" | "warn" | "error";
+  readonly event?: string;
+  readonly message: string;
+  readonly [field: string]: unknown;
+}
+
+/** Secret Manager's stand-in with one secret, in virtual time. */
+export interface KeyBench {
+  readonly time: VirtualTime;
+  readonly standIn: SecretManagerStandIn;
+  /** Adds a version with a random payload, or that one, and returns its number. */
+  add(payload?: string): number;
+  disable(version: number): void;
+  enable(version: number): void;
+  /** A new instance's keys, with a log of their own. */
+  keys(options?: InstanceOptions): InstanceKeys;
+}
+
+export interface InstanceOptions {
+  readonly limits?: Partial<KeyLimits>;
+  readonly fetch?: typeof fetch;
+  readonly endpoint?: string;
+  readonly accessTokens?: AccessTokens;
+  readonly abortAfter?: VirtualTime["abortAfter"];
+  readonly random?: () => number;
+}
+
+export interface InstanceKeys extends SessionKeys {
+  readonly lines: LogLine[];
+}
+
+export function createKeyBench(settings: Record<string, unknown> = {}): KeyBench {
+  const time = createVirtualTime();
+  const standIn = createSecretManagerStandIn({ clock: time.now });
+  const { project, name } = SECRET;
+  standIn.store.createSecret(project, name, settings);
+  let added = 0;
+
+  return {
+    time,
+    standIn,
+    add(payload) {
+      added += 1;
+      const text = payload ?? `payload ${added} `.padEnd(48, "x");
+      const { name: resource } = standIn.store.add(project, name, {
+        data: Buffer.from(text).toString("base64"),
+      });
+      return Number(resource.split("/").at(-1));
+    },
+    disable: (version) => void standIn.store.disable(project, name, String(version)),
+    enable: (version) => void standIn.store.enable(project, name, String(version)),
+    keys({ limits, ...rest } = {}) {
+      const lines: LogLine[] = [];
+      const logAs = (level: LogLine["level"]) => (fields: object, message: string) =>
+        void lines.push({ ...fields, level, message });
+      const keys = createSecretManagerKeys({
+        secret: SECRET,
+        endpoint: ENDPOINT,
+        limits: { ...LIMITS, ...limits },
+        clock: time.now,
+        random: () => 0.5,
+        fetch: standIn.fetch,
+        abortAfter: time.abortAfter,
+        log: { info: logAs("info"), warn: logAs("warn"), error: logAs("error") },
+        ...rest,
+      });
+      return { ...keys, lines };
+    },
+  };
+}

@@ -64,7 +64,7 @@ export class ServiceBundle extends ComponentResource {
         // A bucket with bundles, which the program keeps, can't be deleted otherwise.
         forceDestroy: !args.keepBundles,
       },
-      { parent: this, dependsOn: [args.storageApi] },
+      { parent: this, protect: args.keepBundles, dependsOn: [args.storageApi] },
     );
     if (args.archive !== undefined) {
       const object = new BucketObject(

@@ -101,7 +101,7 @@ export class WebService extends ComponentResource {
             ? config.traffic.map(trafficTarget)
             : [trafficTarget({ percent: 100 })],
       },
-      { parent: this, dependsOn: needed },
+      { parent: this, protect: config.deletionProtection, dependsOn: needed },
     );
     if (config.publicAccess === "allUsers") {
       new ServiceIamMember(

@@ -1,0 +1,143 @@
+import type { asset } from "@pulumi/pulumi";
+import type { DeclaredResource, DeclaredStack } from "../support/declaredStack.ts";
+import type { Probe } from "./instance.ts";
+
+/** A Cloud Run service as the program declares it, in what matters for running it. */
+export interface DeclaredService {
+  /** The archive that it runs: path of a tar.gz. */
+  readonly archive: string;
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly startupProbe: Probe;
+  readonly livenessProbe: Probe | undefined;
+  readonly cpuIdle: boolean;
+  readonly minInstances: number;
+  readonly maxInstances: number;
+}
+
+/** A version of a secret that the program makes. */
+export interface DeclaredSecretVersion {
+  readonly project: string;
+  readonly secret: string;
+  /** How long a destroyed version can be brought back, such as `604800s`; undefined: not at all. */
+  readonly versionDestroyTtl: unknown;
+  readonly payload: string;
+}
+
+/** The part of a service's inputs that is read here; the names are the provider's. */
+interface ServiceInputs {
+  readonly template: {
+    readonly containers: readonly Container[];
+    readonly scaling: { readonly minInstanceCount: number; readonly maxInstanceCount: number };
+  };
+}
+
+interface Container {
+  readonly commands?: readonly string[];
+  readonly args?: readonly string[];
+  readonly envs: readonly EnvironmentVariable[];
+  readonly resources?: { readonly cpuIdle?: boolean };
+  readonly startupProbe?: DeclaredProbe;
+  readonly livenessProbe?: DeclaredProbe;
+  readonly sourceCode?: { readonly cloudStorageSource: { readonly object: string } };
+}
+
+interface EnvironmentVariable {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueSource?: { readonly secretKeyRef: { readonly secret: string } };
+}
+
+interface DeclaredProbe {
+  readonly httpGet?: { readonly path?: string };
+  readonly initialDelaySeconds?: number;
+  readonly periodSeconds?: number;
+  readonly timeoutSeconds?: number;
+  readonly failureThreshold?: number;
+}
+
+/**
+ * Takes the service of that resource name out of what the program declares, with the archive that
+ * is uploaded for it and the secrets that its environment refers to.
+ *
+ * @throws Error if the program declares something that can't be run here
+ */
+export async function findService(stack: DeclaredStack, name: string): Promise<DeclaredService> {
+  const resource = stack.resources.find((one) => one.type === SERVICE && one.name === name);
+  if (resource === undefined) throw new Error(`The program declares no service ${name}.`);
+  const { template } = resource.inputs as unknown as ServiceInputs;
+  const [container] = template.containers;
+  if (container === undefined) throw new Error(`The service ${name} has no container.`);
+  const startupProbe = readProbe(container.startupProbe);
+  if (startupProbe === undefined) throw new Error(`The service ${name} has no startup probe.`);
+  return {
+    archive: await findArchive(stack, container),
+    command: [...(container.commands ?? []), ...(container.args ?? [])],
+    env: readEnvironment(stack, container),
+    startupProbe,
+    livenessProbe: readProbe(container.livenessProbe),
+    cpuIdle: container.resources?.cpuIdle ?? true,
+    minInstances: template.scaling.minInstanceCount,
+    maxInstances: template.scaling.maxInstanceCount,
+  };
+}
+
+/** What the program stores in secrets: the first SECRET_KEY, the provider's client secret. */
+export function findSecretVersions({ resources }: DeclaredStack): DeclaredSecretVersion[] {
+  return resources
+    .filter(({ type }) => type === SECRET_VERSION)
+    .map(({ inputs }) => {
+      // A mocked resource's ID is made of its name.
+      const secret = resources.find(
+        (one) => one.type === SECRET && `${one.name}-id` === inputs.secret,
+      );
+      if (secret === undefined) throw new Error(`There is no secret ${String(inputs.secret)}.`);
+      return {
+        project: String(secret.inputs.project),
+        secret: String(secret.inputs.secretId),
+        versionDestroyTtl: secret.inputs.versionDestroyTtl,
+        payload: String(inputs.secretData ?? inputs.secretDataWo),
+      };
+    });
+}
+
+const SERVICE = "gcp:cloudrunv2/service:Service";
+const BUCKET_OBJECT = "gcp:storage/bucketObject:BucketObject";
+const SECRET = "gcp:secretmanager/secret:Secret";
+const SECRET_VERSION = "gcp:secretmanager/secretVersion:SecretVersion";
+
+async function findArchive(stack: DeclaredStack, container: Container): Promise<string> {
+  const object = container.sourceCode?.cloudStorageSource.object;
+  if (object === undefined) {
+    throw new Error("phoenix:image deploys a container image; the local run needs the bundle.");
+  }
+  const isUploaded = ({ type, inputs }: DeclaredResource) =>
+    type === BUCKET_OBJECT && inputs.name === object;
+  const uploaded = stack.resources.find(isUploaded);
+  if (uploaded === undefined) throw new Error(`The program uploads no ${object}.`);
+  return await (uploaded.inputs.source as asset.FileAsset).path;
+}
+
+function readEnvironment(stack: DeclaredStack, container: Container): Record<string, string> {
+  const versions = findSecretVersions(stack);
+  const entries = container.envs.map(({ name, value, valueSource }) => {
+    const secret = valueSource?.secretKeyRef.secret;
+    if (secret === undefined) return [name, value ?? ""] as const;
+    const version = versions.find((one) => one.secret === secret);
+    if (version === undefined) throw new Error(`${name} refers to ${secret}, which has no value.`);
+    return [name, version.payload] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** What is left out is Cloud Run's default: https://cloud.google.com/run/docs/configuring/healthchecks */
+function readProbe(probe: DeclaredProbe | undefined): Probe | undefined {
+  if (probe?.httpGet === undefined) return undefined;
+  return {
+    path: probe.httpGet.path ?? "/",
+    initialDelaySeconds: probe.initialDelaySeconds ?? 0,
+    periodSeconds: probe.periodSeconds ?? 10,
+    timeoutSeconds: probe.timeoutSeconds ?? 1,
+    failureThreshold: probe.failureThreshold ?? 3,
+  };
+}

@@ -1,0 +1,240 @@
+import { randomBytes } from "node:crypto";
+import { type Archive, buildArchive } from "../../infra/archive.ts";
+import { evaluateStack } from "../support/declaredStack.ts";
+import {
+  type DeclaredSecretVersion,
+  type DeclaredService,
+  findSecretVersions,
+  findService,
+} from "./declaredService.ts";
+import { Fleet, type FleetEvents } from "./fleet.ts";
+import { type IdentityProvider, startIdentityProvider } from "./identityProvider.ts";
+import type { Revision } from "./instance.ts";
+import { RunFolder } from "./runFolder.ts";
+import { type RunningSecretManager, startSecretManager } from "./secretManager.ts";
+
+/** Ports of this machine; 0 for any that is free. */
+export interface Ports {
+  readonly site: number;
+  readonly identityProvider: number;
+  readonly secretManager: number;
+}
+
+export interface DeploymentOptions {
+  readonly ports?: Ports;
+  /** As many as are declared, and at least three, if left out. */
+  readonly instances?: number | undefined;
+  /** Configuration of the stack over its defaults: full names, values as text. */
+  readonly config?: Readonly<Record<string, string>>;
+  /** Environment of the service over what the program declares. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** File that keeps SECRET_KEY from one run to the next; if left out, nothing is kept. */
+  readonly state?: string;
+  /** Whether visitors are supposed to come by https. */
+  readonly https?: boolean;
+  /** Whether instances lose their CPU while they have no request, as it is declared. */
+  readonly cpuIdle?: boolean;
+  readonly events?: FleetEvents;
+  /** Unix time in seconds, for Secret Manager; the machine's if left out. */
+  readonly clock?: () => number;
+  /** An archive that is there already; one is built if left out. */
+  readonly archive?: Archive;
+}
+
+/** Shows the fault where there are two instances, and more plainly with three. */
+const LEAST_INSTANCES = 3;
+const ANY_PORTS: Ports = { site: 0, identityProvider: 0, secretManager: 0 };
+const CLIENT_ID = "phoenix-local";
+
+/** A part of the deployment found its port taken. */
+export class PortTakenError extends Error {
+  readonly code = "PORT_TAKEN";
+  readonly port: number;
+
+  constructor(port: number) {
+    super(`Port ${port} is taken.`);
+    this.port = port;
+  }
+}
+
+/**
+ * The stack on this machine: what the Pulumi program declares for stack `local`, with stand-ins for
+ * Google's Secret Manager and for the provider that users sign in at.
+ */
+export class LocalDeployment {
+  readonly fleet: Fleet;
+  readonly service: DeclaredService;
+  readonly identityProvider: IdentityProvider;
+  readonly secretManager: RunningSecretManager;
+  /** The secret that is SECRET_KEY: `projects/PROJECT/secrets/SECRET`. */
+  readonly secretKey: string;
+  readonly #folder: RunFolder;
+  #revision: Revision;
+  #archive: string;
+
+  private constructor(parts: Parts, fleet: Fleet) {
+    this.fleet = fleet;
+    this.service = parts.service;
+    this.identityProvider = parts.identityProvider;
+    this.secretManager = parts.secretManager;
+    this.secretKey = secretNameOf(parts.service);
+    this.#folder = parts.folder;
+    this.#revision = parts.revision;
+    this.#archive = parts.service.archive;
+  }
+
+  /**
+   * @throws PortTakenError, RevisionFailedError if the service does not get ready, BundleError if
+   * it does not compile, and infra's ConfigError
+   */
+  static async start(options: DeploymentOptions = {}): Promise<LocalDeployment> {
+    const ports = options.ports ?? ANY_PORTS;
+    const opened: (() => unknown)[] = [];
+    try {
+      const clientSecret = randomBytes(24).toString("base64url");
+      const identityProvider = await onPort(ports.identityProvider, (port) =>
+        startIdentityProvider({ port, clientId: CLIENT_ID, clientSecret }),
+      );
+      opened.push(() => identityProvider.close());
+      const secretManager = await onPort(ports.secretManager, (port) =>
+        startSecretManager({
+          port,
+          ...(options.clock && { clock: options.clock }),
+          ...(options.state !== undefined && { state: options.state }),
+        }),
+      );
+      opened.push(() => secretManager.close());
+      const stack = await evaluateStack(
+        "local",
+        {
+          "phoenix:oidcIssuer": identityProvider.issuer,
+          "phoenix:oidcClientId": CLIENT_ID,
+          "phoenix:oidcClientSecret": clientSecret,
+          ...options.config,
+        },
+        { buildArchive: () => options.archive ?? buildArchive() },
+      );
+      const service = await findService(stack, "web");
+      for (const version of findSecretVersions(stack)) {
+        if (secretName(version) === secretNameOf(service))
+          storeFirstVersion(secretManager, version);
+      }
+      const folder = new RunFolder();
+      opened.push(() => folder.remove());
+      const revision: Revision = {
+        directory: folder.unpack(service.archive),
+        command: service.command,
+        env: { ...service.env, SECRET_MANAGER_ENDPOINT: secretManager.url, ...options.env },
+        startupProbe: service.startupProbe,
+        livenessProbe: service.livenessProbe,
+        cpuIdle: options.cpuIdle === true && service.cpuIdle,
+      };
+      const fleet = await onPort(ports.site, (port) =>
+        Fleet.start({
+          revision,
+          instances: options.instances ?? instancesOf(service),
+          port,
+          proto: options.https ? "https" : "http",
+          ...(options.events && { events: options.events }),
+        }),
+      );
+      const parts = { service, identityProvider, secretManager, folder, revision };
+      return new LocalDeployment(parts, fleet);
+    } catch (error) {
+      for (const close of opened.reverse()) await close();
+      throw error;
+    }
+  }
+
+  get url(): string {
+    return this.fleet.url;
+  }
+
+  /**
+   * Deploys another archive, or the same one with another environment, and loses no request.
+   * False if nothing differs.
+   *
+   * @throws RevisionFailedError if it does not get ready; what runs goes on
+   */
+  async roll({
+    archive,
+    env,
+  }: {
+    archive?: string;
+    env?: Record<string, string>;
+  }): Promise<boolean> {
+    if (env === undefined && archive === this.#archive) return false;
+    const directory = this.#folder.unpack(archive ?? this.#archive);
+    const revision = { ...this.#revision, directory, env: { ...this.#revision.env, ...env } };
+    await this.fleet.roll(revision);
+    this.#revision = revision;
+    this.#archive = archive ?? this.#archive;
+    return true;
+  }
+
+  /** Ends every process and server, and removes what was unpacked. */
+  async close(): Promise<void> {
+    await this.fleet.close();
+    await Promise.all([this.identityProvider.close(), this.secretManager.close()]);
+    this.#folder.remove();
+  }
+
+  /** Ends every process at once; for a program that is about to end itself. */
+  abandon(): void {
+    this.fleet.abandon();
+    this.#folder.remove();
+  }
+}
+
+interface Parts {
+  readonly service: DeclaredService;
+  readonly identityProvider: IdentityProvider;
+  readonly secretManager: RunningSecretManager;
+  readonly folder: RunFolder;
+  readonly revision: Revision;
+}
+
+async function onPort<Started>(
+  port: number,
+  start: (port: number) => Promise<Started>,
+): Promise<Started> {
+  try {
+    return await start(port);
+  } catch (error) {
+    const taken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
+    throw taken ? new PortTakenError(port) : error;
+  }
+}
+
+/** As the deployment does: a secret that has a version, from an earlier run, keeps it. */
+function storeFirstVersion(
+  { standIn: { store } }: RunningSecretManager,
+  { project, secret, versionDestroyTtl, payload }: DeclaredSecretVersion,
+): void {
+  try {
+    store.createSecret(project, secret, { replication: { automatic: {} }, versionDestroyTtl });
+  } catch (error) {
+    if ((error as { status?: unknown }).status !== "ALREADY_EXISTS") throw error;
+  }
+  const { versions } = store.list(project, secret, { filter: "", pageSize: 1, pageToken: "" });
+  if (versions === undefined) {
+    store.add(project, secret, { data: Buffer.from(payload).toString("base64") });
+  }
+}
+
+function instancesOf({ minInstances, maxInstances }: DeclaredService): number {
+  return Math.min(Math.max(minInstances, LEAST_INSTANCES), maxInstances);
+}
+
+function secretName({ project, secret }: { project: string; secret: string }): string {
+  return `projects/${project}/secrets/${secret}`;
+}
+
+/** The service's SECRET_KEY, `sm://PROJECT/SECRET`, as Secret Manager's API names it. */
+function secretNameOf({ env }: DeclaredService): string {
+  const [, project, secret] = /^sm:\/\/([^/]+)\/([^/]+)$/.exec(env.SECRET_KEY ?? "") ?? [];
+  if (project === undefined || secret === undefined) {
+    throw new Error("The program declares a SECRET_KEY that is no sm://PROJECT/SECRET.");
+  }
+  return secretName({ project, secret });
+}

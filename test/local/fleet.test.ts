@@ -1,0 +1,223 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
+import { Fleet, type FleetEvents, type FleetOptions } from "./fleet.ts";
+import type { Probe, Revision } from "./instance.ts";
+
+/** What a service has to do here: be ready, say who it is, end on SIGTERM. */
+const SERVICE = `
+const { createServer } = require("node:http");
+const id = process.pid.toString(36);
+let ready = true;
+const server = createServer((request, response) => {
+  response.setHeader("X-Instance", id);
+  const [, what] = request.url.split("/");
+  if (what === "ready") response.writeHead(ready ? 200 : 503).end();
+  else if (what === "sick") { ready = false; response.end(); }
+  else if (what === "503") response.writeHead(503).end();
+  else if (what === "slow") setTimeout(() => response.end(id), 200);
+  else if (what === "env") response.end(JSON.stringify(process.env));
+  else response.end(id);
+});
+if (process.env.BROKEN) { console.error("broken on purpose"); process.exit(1); }
+server.listen(process.env.PORT, "127.0.0.1");
+process.once("SIGTERM", () => server.close());
+`;
+
+const PROBE: Probe = {
+  path: "/ready",
+  initialDelaySeconds: 0,
+  periodSeconds: 1,
+  timeoutSeconds: 1,
+  failureThreshold: 20,
+};
+
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "phoenix-fleet-"));
+  writeFileSync(join(directory, "index.js"), SERVICE);
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const fleets: Fleet[] = [];
+afterEach(async () => {
+  await Promise.all(fleets.splice(0).map((fleet) => fleet.close()));
+});
+
+function revision(change: Partial<Revision> = {}): Revision {
+  return { directory, command: ["node", "index.js"], env: {}, startupProbe: PROBE, ...change };
+}
+
+async function start(options: Partial<FleetOptions> = {}): Promise<Fleet> {
+  const fleet = await Fleet.start({ revision: revision(), instances: 2, ...options });
+  fleets.push(fleet);
+  return fleet;
+}
+
+/** The instance that answered; throws unless it did with 200. */
+async function ask({ port }: Fleet, path = "/"): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`);
+  const body = await response.text();
+  if (response.status !== 200) throw new Error(`${response.status} ${body}`);
+  return response.headers.get("x-instance") ?? "";
+}
+
+/** Who answers: twenty times as many requests as there are instances, so that none is missed. */
+async function askAll(fleet: Fleet): Promise<Set<string>> {
+  const count = 20 * fleet.instances().length;
+  return new Set(await Promise.all(Array.from({ length: count }, () => ask(fleet))));
+}
+
+function ids(fleet: Fleet): Set<string> {
+  return new Set(fleet.instances().map(({ id }) => id));
+}
+
+test("every instance is picked, and each has the name that it gives itself", async () => {
+  const fleet = await start({ instances: 3 });
+  expect(fleet.instances().map(({ state }) => state)).toEqual(["ready", "ready", "ready"]);
+  expect(await askAll(fleet)).toEqual(ids(fleet));
+});
+
+test("an instance has the declared environment, a port, a disk of its own, and nothing else", async () => {
+  process.env.NOT_DECLARED = "secret";
+  const fleet = await start({ revision: revision({ env: { DECLARED: "yes" } }), instances: 1 });
+  delete process.env.NOT_DECLARED;
+  const response = await fetch(`http://127.0.0.1:${fleet.port}/env`);
+  const env = (await response.json()) as Record<string, string>;
+  expect(env).toMatchObject({ DECLARED: "yes", PORT: expect.stringMatching(/^\d+$/) });
+  const names = new Set(["DECLARED", "PATH", "PORT", "SYSTEMROOT", "TEMP", "TMPDIR"]);
+  expect(Object.keys(env).filter((name) => !names.has(name))).toEqual([]);
+  expect(existsSync(env.TMPDIR ?? "")).toBe(true);
+  await fleet.close();
+  expect(existsSync(env.TMPDIR ?? "")).toBe(false);
+});
+
+test("instances that are killed, added, drained and frozen cost no request", async () => {
+  const fleet = await start({ instances: 3 });
+  let going = true;
+  const load = Array.from({ length: 8 }, async () => {
+    let answered = 0;
+    for (; going; answered++) await ask(fleet);
+    return answered;
+  });
+  try {
+    const before = ids(fleet);
+    await fleet.kill();
+    const { id: added } = await fleet.add();
+    await fleet.drain([...before].find((id) => ids(fleet).has(id)));
+    fleet.freeze(added);
+    expect(await askAll(fleet)).not.toContain(added);
+    fleet.thaw(added);
+    expect(await askAll(fleet)).toContain(added);
+    expect(fleet.instances()).toHaveLength(2);
+  } finally {
+    going = false;
+  }
+  for (const answered of await Promise.all(load)) expect(answered).toBeGreaterThan(0);
+});
+
+test("an instance that crashes is replaced, and the crash is told", async () => {
+  const ready = Promise.withResolvers<void>();
+  const crashes: string[] = [];
+  let starts = 0;
+  const fleet = await start({
+    events: {
+      onCrash: (instance, how) => crashes.push(`${instance.id} ${how}`),
+      onReady: () => {
+        starts += 1;
+        if (starts === 3) ready.resolve();
+      },
+    },
+  });
+  const [victim] = fleet.instances();
+  await fleet.crash(victim?.id);
+  expect(await ask(fleet)).toBe(fleet.instances()[0]?.id);
+  await ready.promise;
+  expect(crashes).toEqual([`${victim?.id} SIGKILL`]);
+  expect(await askAll(fleet)).toEqual(ids(fleet));
+  expect(fleet.instances()).toHaveLength(2);
+});
+
+test("requests wait for an instance while there is none", async () => {
+  const fleet = await start({ instances: 1 });
+  const [victim] = fleet.instances();
+  await fleet.crash();
+  expect(await ask(fleet)).not.toBe(victim?.id);
+});
+
+test("an instance that fails its liveness probe is replaced", async () => {
+  const sick = Promise.withResolvers<string>();
+  const replaced = Promise.withResolvers<void>();
+  const livenessProbe = { ...PROBE, periodSeconds: 0.05, failureThreshold: 2 };
+  let starts = 0;
+  const events: FleetEvents = {
+    onUnhealthy: ({ id }) => sick.resolve(id),
+    onReady: () => {
+      starts += 1;
+      if (starts === 2) replaced.resolve();
+    },
+  };
+  const fleet = await start({ revision: revision({ livenessProbe }), instances: 1, events });
+  const id = await ask(fleet, "/sick");
+  expect(await sick.promise).toBe(id);
+  await replaced.promise;
+  expect(await ask(fleet)).not.toBe(id);
+});
+
+test("a new revision takes over without losing a request", async () => {
+  const fleet = await start();
+  const before = ids(fleet);
+  const slow = [ask(fleet, "/slow"), ask(fleet, "/slow"), ask(fleet, "/slow")];
+  await fleet.roll(revision());
+  for (const id of await Promise.all(slow)) expect(before).toContain(id);
+  for (const id of await askAll(fleet)) expect(before).not.toContain(id);
+  expect(fleet.instances()).toHaveLength(2);
+});
+
+test("a revision that does not get ready leaves the one before in place", async () => {
+  const lines: string[] = [];
+  const fleet = await start({ events: { onLine: (_instance, line) => lines.push(line) } });
+  const before = ids(fleet);
+  const roll = fleet.roll(revision({ env: { BROKEN: "1" } }));
+  await expect(roll).rejects.toMatchObject({ code: "REVISION_FAILED" });
+  expect(lines).toContain("broken on purpose");
+  expect(ids(fleet)).toEqual(before);
+  expect(await askAll(fleet)).toEqual(before);
+});
+
+test("a fleet whose first revision does not get ready does not start", async () => {
+  const broken = Fleet.start({ revision: revision({ env: { BROKEN: "1" } }), instances: 2 });
+  await expect(broken).rejects.toMatchObject({ code: "REVISION_FAILED" });
+});
+
+test("an instance that takes too long to get ready is given up", async () => {
+  const startupProbe = { ...PROBE, path: "/503", periodSeconds: 0.1, failureThreshold: 3 };
+  const slow = Fleet.start({ revision: revision({ startupProbe }), instances: 1 });
+  await expect(slow).rejects.toMatchObject({ code: "REVISION_FAILED" });
+});
+
+test("instances may have a CPU only while they answer", async () => {
+  const fleet = await start({ revision: revision({ cpuIdle: true }) });
+  for (let round = 0; round < 3; round++) {
+    expect(await askAll(fleet)).toEqual(ids(fleet));
+    await delay(5);
+  }
+  await ask(fleet, "/slow");
+});
+
+test("a port that is taken is refused", async () => {
+  const { port } = await start({ instances: 1 });
+  const second = Fleet.start({ revision: revision(), instances: 1, port });
+  await expect(second).rejects.toMatchObject({ code: "EADDRINUSE" });
+});
+
+test("closing ends every process", async () => {
+  const fleet = await start();
+  fleet.freeze();
+  const pids = fleet.instances().map(({ pid }) => pid ?? 0);
+  await fleet.close();
+  for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow();
+  await expect(fetch(`http://127.0.0.1:${fleet.port}/`)).rejects.toThrow();
+});

@@ -1,0 +1,145 @@
+import { createInterface } from "node:readline";
+import { say, shownEvents, warn } from "./console.ts";
+import { LocalDeployment, type Ports, PortTakenError } from "./deployment.ts";
+import { type LocalOptions, parseOptions, USAGE, UsageError } from "./options.ts";
+import { rebuild, watchService } from "./rebuild.ts";
+import { keptFile } from "./runFolder.ts";
+
+/** A rotation is meant to be watched here: times are as short as the program lets them be. */
+const FAST_ROTATION = { activationDelay: 90, refreshInterval: 10 };
+
+/** Both signals of one Ctrl-C arrive within this (milliseconds): npm passes on its own. */
+const SAME_CTRL_C = 500;
+
+let deployment: LocalDeployment | undefined;
+process.exitCode = await main(process.argv.slice(2));
+
+/** `npm start`: the stack on this machine, until Ctrl-C. Returns the exit code if it failed. */
+async function main(args: readonly string[]): Promise<number> {
+  const began = performance.now();
+  endOnSignals();
+  try {
+    const options = parseOptions(args);
+    if (options.help) {
+      process.stdout.write(USAGE);
+      return 0;
+    }
+    deployment = await start(options);
+    announce(deployment, performance.now() - began);
+    if (options.watch) watchService(() => redeploy(deployment));
+    listenToKeys(deployment);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`${describe(error)}\n`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+function start({ port, instances, sessionType }: LocalOptions): Promise<LocalDeployment> {
+  const ports: Ports =
+    port === 0
+      ? { site: 0, identityProvider: 0, secretManager: 0 }
+      : { site: port, identityProvider: port + 1, secretManager: port + 2 };
+  return LocalDeployment.start({
+    ports,
+    instances,
+    config: {
+      "phoenix:keyActivationDelay": String(FAST_ROTATION.activationDelay),
+      "phoenix:keyRefreshInterval": String(FAST_ROTATION.refreshInterval),
+    },
+    ...(sessionType === "filesystem" && { env: { SESSION_TYPE: "filesystem" } }),
+    state: keptFile("secrets.json"),
+    events: shownEvents,
+  });
+}
+
+function announce(
+  { url, fleet, service, secretManager, secretKey }: LocalDeployment,
+  took: number,
+) {
+  const { KEY_ACTIVATION_DELAY, KEY_REFRESH_INTERVAL } = service.env;
+  const times = `KEY_ACTIVATION_DELAY=${KEY_ACTIVATION_DELAY} KEY_REFRESH_INTERVAL=${KEY_REFRESH_INTERVAL}`;
+  const instances = fleet.instances().length;
+  process.stdout.write(`
+Phoenix is at ${url}
+${instances === 1 ? "1 instance" : `${instances} instances`}, ready after ${(took / 1000).toFixed(1)} s. Ctrl-C ends everything.
+
+Rotate SECRET_KEY; the new key signs ${KEY_ACTIVATION_DELAY} seconds later:
+  ${times} \\
+    npm run rotate -- --secret ${secretKey} --endpoint ${secretManager.url}
+${process.stdin.isTTY ? `\n${KEYS}\n` : ""}
+`);
+}
+
+const KEYS = "Type a, then Enter, to add an instance; k to kill one; q to end.";
+
+function listenToKeys(running: LocalDeployment): void {
+  if (!process.stdin.isTTY) return;
+  createInterface({ input: process.stdin }).on("line", (line) => {
+    act(running, line.trim()).catch((error: unknown) => warn(describe(error)));
+  });
+}
+
+async function act(running: LocalDeployment, key: string): Promise<void> {
+  const { fleet } = running;
+  if (key === "a") {
+    await fleet.add();
+  } else if (key === "k" && fleet.instances().length > 1) {
+    const before = fleet.instances();
+    await fleet.kill();
+    const after = fleet.instances();
+    const gone = before.filter((instance) => !after.includes(instance));
+    say(`instance ${gone.map(({ id }) => id).join()} was killed; ${after.length} left`);
+  } else if (key === "k") {
+    say("the last instance stays; type a first");
+  } else if (key === "q") {
+    await end();
+  } else if (key !== "") {
+    say(KEYS);
+  }
+}
+
+async function redeploy(running: LocalDeployment | undefined): Promise<void> {
+  if (running === undefined) return;
+  const began = performance.now();
+  try {
+    const { path } = await rebuild();
+    if (!(await running.roll({ archive: path }))) return;
+    say(`the change is deployed after ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  } catch (error) {
+    warn(`${describe(error)}\nThe instances from before the change go on.`);
+  }
+}
+
+/** Ctrl-C ends everything and is no failure: that is how this command ends. */
+function endOnSignals(): void {
+  let first: number | undefined;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      first ??= performance.now();
+      if (deployment === undefined || performance.now() - first > SAME_CTRL_C) process.exit(0);
+      else void end();
+    });
+  }
+  process.on("exit", () => deployment?.abandon());
+}
+
+let ending = false;
+
+async function end(): Promise<void> {
+  if (ending) return;
+  ending = true;
+  say("ending");
+  await deployment?.close();
+  process.exit(0);
+}
+
+/** Operators' mistakes as cause and remedy; anything else is a bug and keeps its stack. */
+function describe(error: unknown): string {
+  if (error instanceof UsageError) return `${error.message}\n\n${USAGE}`;
+  if (error instanceof PortTakenError) {
+    return `${error.message} End what uses it, or choose another: npm start -- --port ${error.port + 10}`;
+  }
+  if (error instanceof Error && "code" in error) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

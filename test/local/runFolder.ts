@@ -1,0 +1,52 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import * as tar from "tar";
+
+const LOCAL = join(import.meta.dirname, "..", "..", ".phoenix", "local");
+
+/** Where archives are unpacked for one run. Removed when the run ends. */
+export class RunFolder {
+  readonly #path: string;
+
+  constructor() {
+    mkdirSync(LOCAL, { recursive: true });
+    removeAbandoned();
+    this.#path = mkdtempSync(join(LOCAL, `run-${process.pid}-`));
+  }
+
+  /** Unpacks an archive, as Cloud Run does when an instance starts; returns the folder. */
+  unpack(archive: string): string {
+    const directory = mkdtempSync(join(this.#path, `${basename(archive).slice(0, 12)}-`));
+    tar.extract({ sync: true, file: archive, cwd: directory });
+    return directory;
+  }
+
+  remove(): void {
+    rmSync(this.#path, { recursive: true, force: true });
+  }
+}
+
+/** A file beside the runs, which outlives them. */
+export function keptFile(name: string): string {
+  mkdirSync(LOCAL, { recursive: true });
+  return join(LOCAL, name);
+}
+
+/** Folders of runs that were ended in a way that left no time to remove them. */
+function removeAbandoned(): void {
+  for (const name of readdirSync(LOCAL)) {
+    const [, pid] = /^run-(\d+)-/.exec(name) ?? [];
+    if (pid !== undefined && !isRunning(Number(pid))) {
+      rmSync(join(LOCAL, name), { recursive: true, force: true });
+    }
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}

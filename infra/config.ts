@@ -97,9 +97,13 @@ const MEMORY: Readonly<Record<string, readonly [least: number, most: number]>> =
   "8": [4096, 32768],
 };
 
+const CLIENT_SECRET = "phoenix:oidcClientSecret";
+
 /**
  * Checks the configuration of one stack.
  *
+ * @param encrypted Names of the values that are encrypted in the stack's file; undefined where
+ * there is no such file.
  * @param values Full names (`gcp:project`, `phoenix:maxInstances`) and values as text. All of
  * `phoenix:` are there: Pulumi takes those that a stack does not set from Pulumi.yaml.
  * @throws ConfigError with all problems.
@@ -107,6 +111,7 @@ const MEMORY: Readonly<Record<string, readonly [least: number, most: number]>> =
 export function parseConfig(
   values: Readonly<Record<string, string>>,
   environment: string,
+  encrypted?: readonly string[],
 ): StackConfig {
   const settings = new Settings(values);
   reportUnknown(settings, values);
@@ -154,6 +159,13 @@ export function parseConfig(
     );
   }
 
+  if (encrypted?.includes(CLIENT_SECRET) === false && settings.text(CLIENT_SECRET) !== "") {
+    settings.report(
+      CLIENT_SECRET,
+      `is readable for everyone in Pulumi.${environment}.yaml`,
+      `Run \`pulumi config set --secret ${CLIENT_SECRET}\`, and have the provider make a new one if the file has left this machine`,
+    );
+  }
   const { cpu, memory } = parseSize(settings);
   const region = parseRegion(settings);
   const baseImage = settings.text("phoenix:baseImage");
@@ -219,9 +231,15 @@ export function readConfig(): {
   oidcClientSecret: Output<string> | undefined;
 } {
   const values = runtime.allConfig();
-  const config = parseConfig(values, getStack());
-  const clientSecret = values["phoenix:oidcClientSecret"];
+  const config = parseConfig(values, getStack(), encryptedNames());
+  const clientSecret = values[CLIENT_SECRET];
   return { config, oidcClientSecret: clientSecret ? secret(clientSecret.trim()) : undefined };
+}
+
+/** The CLI tells the program this way; Pulumi's own functions for it keep quiet about it. */
+function encryptedNames(): string[] | undefined {
+  const names = process.env.PULUMI_CONFIG_SECRET_KEYS;
+  return names === undefined ? undefined : (JSON.parse(names) as string[]);
 }
 
 function reportUnknown(settings: Settings, values: Readonly<Record<string, string>>): void {
@@ -307,9 +325,9 @@ function parseSignIn(settings: Settings, local: boolean): SignIn | undefined {
     },
     { name: "phoenix:oidcClientId", set: clientId !== "", remedy: "phoenix:oidcClientId ID" },
     {
-      name: "phoenix:oidcClientSecret",
-      set: settings.text("phoenix:oidcClientSecret") !== "",
-      remedy: "--secret phoenix:oidcClientSecret",
+      name: CLIENT_SECRET,
+      set: settings.text(CLIENT_SECRET) !== "",
+      remedy: `--secret ${CLIENT_SECRET}`,
     },
   ];
   if (parts.every((part) => !part.set)) return undefined;

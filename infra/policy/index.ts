@@ -1,0 +1,17 @@
+import { PolicyPack } from "@pulumi/policy";
+import { RULES } from "./rules.ts";
+
+/** `pulumi preview --policy-pack infra/policy` holds every resource to the rules. */
+new PolicyPack("phoenix", {
+  policies: RULES.map((rule) => ({
+    name: rule.name,
+    description: rule.description,
+    enforcementLevel: "mandatory",
+    validateResource: ({ type, name, props, urn }, report) => {
+      const [, , stack = ""] = urn.split(/::?/);
+      for (const violation of rule.violations({ type, name, inputs: props, stack })) {
+        report(`${name} ${violation}.`);
+      }
+    },
+  })),
+});

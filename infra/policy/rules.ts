@@ -1,0 +1,177 @@
+/** A resource as a stack declares it. */
+export interface CheckedResource {
+  /** Such as `gcp:cloudrunv2/service:Service`. */
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  /** Name of the stack. */
+  readonly stack: string;
+}
+
+/** One thing that holds in every stack. */
+export interface PolicyRule {
+  readonly name: string;
+  readonly description: string;
+  /** What is wrong with a resource, as clauses that follow its name; none if nothing is. */
+  violations(resource: CheckedResource): string[];
+}
+
+const BUCKET = "gcp:storage/bucket:Bucket";
+const SECRET = "gcp:secretmanager/secret:Secret";
+const SECRET_VERSION = "gcp:secretmanager/secretVersion:SecretVersion";
+const SERVICE = "gcp:cloudrunv2/service:Service";
+const SUBSCRIPTION = "gcp:pubsub/subscription:Subscription";
+
+const WEEK = 7 * 24 * 3600;
+
+/** What `pulumi preview --policy-pack infra/policy` and the tests hold every stack to. */
+export const RULES: readonly PolicyRule[] = [
+  {
+    name: "grants-on-single-resources",
+    description: "Roles are granted on single resources, and never basic ones.",
+    violations: ({ type, inputs }) => [
+      ...(/^gcp:(projects|folder|organizations)\/iam/i.test(type)
+        ? ["grants a role on more than one resource"]
+        : []),
+      ...(["roles/owner", "roles/editor", "roles/viewer"].includes(text(inputs.role))
+        ? [`grants the basic role ${text(inputs.role)}`]
+        : []),
+    ],
+  },
+  {
+    name: "public-only-by-invocation",
+    description: "All the world may call the web service, and nothing else.",
+    violations: ({ type, inputs }) => {
+      const open = /^all(Authenticated)?Users$/.test(text(inputs.member));
+      const invoker =
+        type === "gcp:cloudrunv2/serviceIamMember:ServiceIamMember" &&
+        inputs.role === "roles/run.invoker";
+      return open && !invoker ? [`gives ${text(inputs.member)} ${text(inputs.role)}`] : [];
+    },
+  },
+  {
+    name: "private-buckets",
+    description: "Buckets are closed to the public, and keep what is replaced.",
+    violations: of(BUCKET, (inputs) => [
+      ...(inputs.publicAccessPrevention === "enforced" ? [] : ["can be made public"]),
+      ...(inputs.uniformBucketLevelAccess === true ? [] : ["has access lists for objects"]),
+      ...(at(inputs, "versioning", "enabled") === true ? [] : ["loses what is replaced"]),
+    ]),
+  },
+  {
+    name: "secrets-are-kept",
+    description: "SECRET_KEY outlives mistakes: a destroyed version comes back within a week.",
+    violations: of(SECRET, (inputs, stack) => {
+      if (!text(inputs.secretId).endsWith("-SECRET_KEY")) return [];
+      const delay = Number.parseInt(text(inputs.versionDestroyTtl) || "0", 10);
+      return [
+        ...(delay >= WEEK ? [] : ["loses a destroyed version within a week"]),
+        ...(stack === "prod" && inputs.deletionProtection !== true
+          ? ["can be deleted in prod"]
+          : []),
+      ];
+    }),
+  },
+  {
+    name: "versions-are-left-alone",
+    description: "No deployment deletes a version of a secret.",
+    violations: of(SECRET_VERSION, (inputs) =>
+      inputs.deletionPolicy === "ABANDON" ? [] : ["is destroyed with its resource"],
+    ),
+  },
+  {
+    name: "services-run-as-themselves",
+    description: "A service has its own account, probes, and request-based billing.",
+    violations: of(SERVICE, (inputs) => [
+      ...(at(inputs, "template", "serviceAccount") === undefined
+        ? ["runs as the project's default account"]
+        : []),
+      ...containers(inputs).flatMap((container) => [
+        ...(container.startupProbe && container.livenessProbe ? [] : ["has no probes"]),
+        ...(at(container, "resources", "cpuIdle") === true
+          ? []
+          : ["pays for instances without requests"]),
+        ...(/^scratch$|@sha256:[0-9a-f]{64}$/.test(text(container.image))
+          ? []
+          : ["runs an image that can change by itself"]),
+      ]),
+    ]),
+  },
+  {
+    name: "no-secret-in-the-open",
+    description: "No environment shows a secret.",
+    violations: of(SERVICE, (inputs) =>
+      environment(inputs)
+        .filter(({ name, value }) => {
+          if (value === undefined) return false;
+          if (name === "SECRET_KEY") return !text(value).startsWith("sm://");
+          return /SECRET|PASSWORD|TOKEN/.test(name);
+        })
+        .map(({ name }) => `shows ${name} in its environment`),
+    ),
+  },
+  {
+    name: "cookies-over-https",
+    description: "Session cookies are sent over https only.",
+    violations: of(SERVICE, (inputs, stack) =>
+      environment(inputs).some(
+        ({ name, value }) => name === "SESSION_COOKIE_SECURE" && value !== "true",
+      ) && stack !== "local"
+        ? ["sends session cookies without encryption"]
+        : [],
+    ),
+  },
+  {
+    name: "prod-is-guarded",
+    description: "In prod the web service can't be deleted, is warm, and knows who may sign in.",
+    violations: of(SERVICE, (inputs, stack) => {
+      const names = environment(inputs).map(({ name }) => name);
+      if (stack !== "prod" || !names.includes("SESSION_COOKIE_SECURE")) return [];
+      const warm = at(inputs, "template", "scaling", "minInstanceCount");
+      return [
+        ...(inputs.deletionProtection === true ? [] : ["can be deleted in prod"]),
+        ...(typeof warm === "number" && warm >= 1 ? [] : ["has no warm instance in prod"]),
+        ...(names.includes("ALLOWED_USERS") ? [] : ["lets everyone sign in in prod"]),
+      ];
+    }),
+  },
+  {
+    name: "subscriptions-last",
+    description: "Subscriptions never expire; a push has a token, and a place for what fails.",
+    violations: of(SUBSCRIPTION, (inputs) => [
+      ...(at(inputs, "expirationPolicy", "ttl") === "" ? [] : ["expires when it is not used"]),
+      ...(inputs.pushConfig === undefined
+        ? []
+        : [
+            ...(at(inputs, "pushConfig", "oidcToken") ? [] : ["pushes without a token"]),
+            ...(inputs.deadLetterPolicy ? [] : ["loses what can't be delivered"]),
+          ]),
+    ]),
+  },
+];
+
+function of(
+  type: string,
+  violations: (inputs: CheckedResource["inputs"], stack: string) => string[],
+): PolicyRule["violations"] {
+  return (resource) => (resource.type === type ? violations(resource.inputs, resource.stack) : []);
+}
+
+/** A value deep inside; undefined if there is none. */
+function at(value: unknown, ...path: string[]): unknown {
+  return path.reduce<unknown>((inner, key) => (inner as Record<string, unknown>)?.[key], value);
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function containers(service: CheckedResource["inputs"]): Record<string, unknown>[] {
+  return (at(service, "template", "containers") ?? []) as Record<string, unknown>[];
+}
+
+function environment(service: CheckedResource["inputs"]): { name: string; value: unknown }[] {
+  return containers(service).flatMap(
+    (container) => (container.envs ?? []) as { name: string; value: unknown }[],
+  );
+}

@@ -1,3 +1,4 @@
+// Plain JavaScript, because Pulumi would compile TypeScript its own way before Node sees it.
 import { PolicyPack } from "@pulumi/policy";
 import { RULES } from "./rules.ts";
 
@@ -8,7 +9,8 @@ new PolicyPack("phoenix", {
     description: rule.description,
     enforcementLevel: "mandatory",
     validateResource: ({ type, name, props, urn }, report) => {
-      const [, , stack = ""] = urn.split(/::?/);
+      // urn:pulumi:STACK::PROJECT::TYPE::NAME
+      const stack = urn.split(":")[2] ?? "";
       for (const violation of rule.violations({ type, name, inputs: props, stack })) {
         report(`${name} ${violation}.`);
       }

@@ -448,7 +448,7 @@ function parseTraffic(settings: Settings, environment: string): TrafficShare[] {
     return { ...(revision === "latest" ? {} : { revision }), percent: Number(percent) };
   });
   const sum = shares.reduce((total, share) => total + share.percent, 0);
-  if (shares.length > 0 && sum !== 100) {
+  if (shares.length > 0 && !Number.isNaN(sum) && sum !== 100) {
     settings.report(setting, `adds up to ${sum} percent, not 100`, setTo(setting, example));
   }
   if (new Set(pairs.map(([revision]) => revision)).size < pairs.length) {

@@ -108,11 +108,20 @@ async function evaluate(
   runtime.setAllConfig({ ...stackConfig(stack), ...config });
   const resources: DeclaredResource[] = [];
   observeRegistrations((resource) => resources.push(resource));
-  const declared = await runtime.runInPulumiStack(() =>
-    declareStack(options.buildArchive ?? (() => NO_ARCHIVE)),
-  );
+  let failure: unknown;
+  const declared = await runtime.runInPulumiStack(async () => {
+    try {
+      return await declareStack(options.buildArchive ?? (() => NO_ARCHIVE));
+    } catch (error) {
+      // Pulumi would hand it on twice, the second time to nobody.
+      failure = error;
+      return {};
+    }
+  });
   const outputs = await resolved(declared ?? {});
-  await settled();
+  // Registrations that the program has begun are through after this.
+  await runtime.disconnect();
+  if (failure !== undefined) throw failure;
   return { resources, outputs };
 }
 
@@ -216,12 +225,6 @@ function resolved(outputs: object): Promise<Record<string, unknown>> {
   return new Promise((resolve) => {
     output(outputs).apply((values) => resolve(values as Record<string, unknown>));
   });
-}
-
-/** Waits until every registration that the program has begun is through. */
-async function settled(): Promise<void> {
-  const { disconnect } = runtime;
-  await disconnect();
 }
 
 function defaults(): Record<string, string> {

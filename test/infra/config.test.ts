@@ -1,0 +1,391 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { parse } from "yaml";
+import { parseConfig } from "../../infra/config.ts";
+import { ConfigError, type Problem } from "../../infra/configError.ts";
+import { evaluateStack, stackConfig } from "../support/declaredStack.ts";
+
+function valuesOf(stack: string, changes: Record<string, string> = {}): Record<string, string> {
+  return {
+    ...stackConfig(stack),
+    "gcp:project": "acme-phoenix",
+    "phoenix:allowedUsers": "@acme.example",
+    ...changes,
+  };
+}
+
+function problemsOf(
+  stack: string,
+  changes: Record<string, string>,
+  encrypted?: string[],
+): readonly Problem[] {
+  try {
+    parseConfig(valuesOf(stack, changes), stack, encrypted);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+test("dev and prod differ as their files say, and both send cookies over https only", () => {
+  const dev = parseConfig(valuesOf("dev"), "dev");
+  const prod = parseConfig(valuesOf("prod"), "prod");
+  expect(dev).toMatchObject({
+    environment: "dev",
+    sessionCookieSecure: true,
+    deletionProtection: false,
+    minInstances: 0,
+    rotationPeriod: undefined,
+  });
+  expect(prod).toMatchObject({
+    environment: "prod",
+    sessionCookieSecure: true,
+    deletionProtection: true,
+    minInstances: 1,
+    rotationPeriod: 30 * 24 * 3600,
+  });
+});
+
+test("every setting has a type, a default and a description", () => {
+  const file = readFileSync(join(import.meta.dirname, "../../Pulumi.yaml"), "utf8");
+  const declared: Record<string, object> = parse(file).config;
+  for (const [name, setting] of Object.entries(declared)) {
+    expect([name, Object.keys(setting).sort()]).toEqual([name, ["default", "description", "type"]]);
+  }
+});
+
+test("the defaults make sense in a stack that sets nothing but its project and region", () => {
+  const values = {
+    ...stackConfig("staging"),
+    "gcp:project": "acme-phoenix",
+    "gcp:region": "us-central1",
+  };
+  expect(parseConfig(values, "staging")).toMatchObject({
+    sessionCookieSecure: true,
+    sessionLifetime: 604_800,
+    keyActivationDelay: 1800,
+    keyRefreshInterval: 60,
+    signIn: undefined,
+    image: undefined,
+    traffic: [],
+    alertEmails: [],
+    deletionProtection: true,
+  });
+});
+
+interface Refusal {
+  readonly setting: string;
+  readonly because: string;
+  readonly stack?: string;
+  readonly changes: Record<string, string>;
+  readonly remedy: RegExp;
+}
+
+const REFUSALS: Refusal[] = [
+  {
+    setting: "gcp:project",
+    because: "it is not set",
+    changes: { "gcp:project": "" },
+    remedy: /pulumi config set gcp:project ID/,
+  },
+  {
+    setting: "gcp:project",
+    because: "it is a name, not an ID",
+    changes: { "gcp:project": "Acme Phoenix" },
+    remedy: /gcloud projects list/,
+  },
+  {
+    setting: "gcp:region",
+    because: "it is not set",
+    changes: { "gcp:region": "" },
+    remedy: /pulumi config set gcp:region europe-west1/,
+  },
+  {
+    setting: "phoenix:sessionCookieSecure",
+    because: "it is false on Cloud Run",
+    stack: "prod",
+    changes: { "phoenix:sessionCookieSecure": "false" },
+    remedy: /pulumi config set phoenix:sessionCookieSecure true/,
+  },
+  {
+    setting: "phoenix:sessionCookieSecure",
+    because: "it is neither true nor false",
+    changes: { "phoenix:sessionCookieSecure": "yes" },
+    remedy: /phoenix:sessionCookieSecure true/,
+  },
+  {
+    setting: "phoenix:maxInstances",
+    because: "it is less than minInstances",
+    changes: { "phoenix:minInstances": "4", "phoenix:maxInstances": "3" },
+    remedy: /phoenix:maxInstances 4/,
+  },
+  {
+    setting: "phoenix:minInstances",
+    because: "prod has no warm instance",
+    stack: "prod",
+    changes: { "phoenix:minInstances": "0" },
+    remedy: /phoenix:minInstances 1/,
+  },
+  {
+    setting: "phoenix:minInstances",
+    because: "it is no whole number",
+    changes: { "phoenix:minInstances": "1.5" },
+    remedy: /phoenix:minInstances 0/,
+  },
+  {
+    setting: "phoenix:sessionLifetime",
+    because: "it is nothing",
+    changes: { "phoenix:sessionLifetime": "0" },
+    remedy: /phoenix:sessionLifetime 60/,
+  },
+  {
+    setting: "phoenix:logLevel",
+    because: "there is no such level",
+    changes: { "phoenix:logLevel": "verbose" },
+    remedy: /phoenix:logLevel info/,
+  },
+  {
+    setting: "phoenix:logLevel",
+    because: "alerts would never see an entry",
+    changes: { "phoenix:logLevel": "warn", "phoenix:alertEmails": "oncall@acme.example" },
+    remedy: /phoenix:logLevel info/,
+  },
+  {
+    setting: "phoenix:oidcClientId",
+    because: "the issuer is set",
+    changes: { "phoenix:oidcIssuer": "https://id.example", "phoenix:oidcClientSecret": "x" },
+    remedy: /pulumi config set phoenix:oidcClientId ID/,
+  },
+  {
+    setting: "phoenix:oidcClientSecret",
+    because: "the rest is set",
+    changes: { "phoenix:oidcIssuer": "https://id.example", "phoenix:oidcClientId": "x" },
+    remedy: /pulumi config set --secret phoenix:oidcClientSecret/,
+  },
+  {
+    setting: "phoenix:oidcIssuer",
+    because: "it is not https",
+    changes: {
+      "phoenix:oidcIssuer": "http://localhost:9000",
+      "phoenix:oidcClientId": "x",
+      "phoenix:oidcClientSecret": "x",
+    },
+    remedy: /phoenix:oidcIssuer https:/,
+  },
+  {
+    setting: "phoenix:allowedUsers",
+    because: "prod would let everyone in",
+    stack: "prod",
+    changes: { "phoenix:allowedUsers": "" },
+    remedy: /pulumi config set phoenix:allowedUsers @YOUR-DOMAIN/,
+  },
+  {
+    setting: "phoenix:allowedUsers",
+    because: "an entry is neither address nor @domain",
+    changes: { "phoenix:allowedUsers": "acme.example" },
+    remedy: /ada@example\.com,@example\.org/,
+  },
+  {
+    setting: "phoenix:keyActivationDelay",
+    because: "a key would sign before every instance has read it",
+    changes: { "phoenix:keyActivationDelay": "120" },
+    remedy: /phoenix:keyActivationDelay 180/,
+  },
+  {
+    setting: "phoenix:rotationPeriod",
+    because: "it has no unit",
+    changes: { "phoenix:rotationPeriod": "30" },
+    remedy: /phoenix:rotationPeriod 30d/,
+  },
+  {
+    setting: "phoenix:rotationPeriod",
+    because: "the rotator would take the version before for this one",
+    changes: { "phoenix:rotationPeriod": "1h" },
+    remedy: /phoenix:rotationPeriod 30d/,
+  },
+  {
+    setting: "phoenix:publicAccess",
+    because: "there is no such way, and both policies that may forbid the others are named",
+    changes: { "phoenix:publicAccess": "everyone" },
+    remedy: /run\.managed\.requireInvokerIam.*allUsers.*iam\.allowedPolicyMemberDomains.*private/,
+  },
+  {
+    setting: "phoenix:cpu",
+    because: "Cloud Run has no such size",
+    changes: { "phoenix:cpu": "3" },
+    remedy: /phoenix:cpu 1/,
+  },
+  {
+    setting: "phoenix:memory",
+    because: "so many CPUs need more",
+    changes: { "phoenix:cpu": "4", "phoenix:memory": "512Mi" },
+    remedy: /phoenix:memory 2048Mi/,
+  },
+  {
+    setting: "phoenix:concurrency",
+    because: "Cloud Run allows 1000",
+    changes: { "phoenix:concurrency": "1001" },
+    remedy: /phoenix:concurrency 1/,
+  },
+  {
+    setting: "phoenix:baseImage",
+    because: "it is no runtime",
+    changes: { "phoenix:baseImage": "node:24" },
+    remedy: /google-24-full\/runtimes\/nodejs24/,
+  },
+  {
+    setting: "phoenix:image",
+    because: "a tag can move",
+    changes: { "phoenix:image": "europe-docker.pkg.dev/acme/phoenix/web:latest" },
+    remedy: /REPOSITORY@sha256:DIGEST/,
+  },
+  {
+    setting: "phoenix:traffic",
+    because: "it does not add up to 100",
+    changes: { "phoenix:traffic": "latest=10,phoenix-dev-00002-abc=80" },
+    remedy: /pulumi config set phoenix:traffic/,
+  },
+  {
+    setting: "phoenix:traffic",
+    because: "an entry is no revision",
+    changes: { "phoenix:traffic": "Phoenix!=100" },
+    remedy: /gcloud run revisions list --service phoenix-dev/,
+  },
+  {
+    setting: "phoenix:traffic",
+    because: "a share is no percentage",
+    changes: { "phoenix:traffic": "latest=all" },
+    remedy: /latest=10,/,
+  },
+  {
+    setting: "phoenix:labels",
+    because: "Google takes lower case only",
+    changes: { "phoenix:labels": "Team=Web" },
+    remedy: /team=web,cost-center=42/,
+  },
+  {
+    setting: "phoenix:labels",
+    because: "the key is the program's own",
+    changes: { "phoenix:labels": "environment=other" },
+    remedy: /team=web/,
+  },
+  {
+    setting: "phoenix:alertEmails",
+    because: "an entry is no address",
+    changes: { "phoenix:alertEmails": "oncall" },
+    remedy: /oncall@example\.com/,
+  },
+  {
+    setting: "phoenix:maxInstance",
+    because: "there is no such setting",
+    changes: { "phoenix:maxInstance": "3" },
+    remedy: /pulumi config rm phoenix:maxInstance/,
+  },
+  {
+    setting: "The stack's name",
+    because: "accounts could not be named after it",
+    stack: "a-name-that-is-too-long",
+    changes: { "gcp:region": "europe-west1" },
+    remedy: /pulumi stack rename/,
+  },
+  {
+    setting: "The stack",
+    because: "local is never deployed",
+    stack: "local",
+    changes: {},
+    remedy: /npm start/,
+  },
+];
+
+describe("a configuration is refused", () => {
+  test.each(REFUSALS)("for $setting, because $because", (refusal) => {
+    const problems = problemsOf(refusal.stack ?? "dev", refusal.changes);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]?.setting).toBe(refusal.setting);
+    expect(problems[0]?.remedy).toMatch(refusal.remedy);
+  });
+
+  test("with all that is wrong at once, a line for each", () => {
+    const changes = {
+      "gcp:project": "",
+      "phoenix:cpu": "3",
+      "phoenix:sessionCookieSecure": "false",
+    };
+    expect(() => parseConfig(valuesOf("prod", changes), "prod")).toThrow(
+      /stack prod can't be deployed:\n(.+\n){2}.+\.$/,
+    );
+  });
+
+  test("before anything is declared", async () => {
+    const evaluated = evaluateStack("dev", { "gcp:project": "" });
+    await expect(evaluated).rejects.toThrow("gcp:project is not set.");
+  });
+
+  test("where the client secret is readable in the stack's file", () => {
+    const signIn = {
+      "phoenix:oidcIssuer": "https://id.example",
+      "phoenix:oidcClientId": "id",
+      "phoenix:oidcClientSecret": "open-to-see",
+    };
+    const [problem] = problemsOf("dev", signIn, []);
+    expect(problem?.setting).toBe("phoenix:oidcClientSecret");
+    expect(JSON.stringify(problem)).not.toContain("open-to-see");
+    expect(problemsOf("dev", signIn, ["phoenix:oidcClientSecret"])).toEqual([]);
+  });
+});
+
+test("only local may do without https, and only on this machine", () => {
+  const local = {
+    ...stackConfig("local"),
+    "phoenix:oidcClientId": "x",
+    "phoenix:oidcClientSecret": "x",
+  };
+  const at = (issuer: string) => parseConfig({ ...local, "phoenix:oidcIssuer": issuer }, "local");
+  expect(at("http://127.0.0.1:9000")).toMatchObject({
+    sessionCookieSecure: false,
+    signIn: { issuer: "http://127.0.0.1:9000" },
+  });
+  expect(() => at("http://id.example")).toThrow(ConfigError);
+});
+
+test.each([
+  [1, 60],
+  [240, 60],
+  [241, 61],
+  [1000, 250],
+])(
+  "%i instances read the list of keys every %i seconds, half the quota at most",
+  (instances, seconds) => {
+    const config = parseConfig(
+      valuesOf("dev", { "phoenix:maxInstances": String(instances) }),
+      "dev",
+    );
+    expect(config.keyRefreshInterval).toBe(seconds);
+    // An instance may be a fifth early: https://cloud.google.com/secret-manager/quotas
+    expect((instances * 60) / (seconds * 0.8)).toBeLessThanOrEqual(600 / 2);
+  },
+);
+
+test("lists may have spaces, and traffic names revisions and the newest", () => {
+  const config = parseConfig(
+    valuesOf("dev", {
+      "phoenix:allowedUsers": " ada@acme.example , @acme.example,",
+      "phoenix:labels": "team=web, cost-center=42",
+      "phoenix:traffic": "latest=10, phoenix-dev-00002-abc=90",
+    }),
+    "dev",
+  );
+  expect(config.allowedUsers).toEqual(["ada@acme.example", "@acme.example"]);
+  expect(config.labels).toEqual({
+    team: "web",
+    "cost-center": "42",
+    app: "phoenix",
+    environment: "dev",
+  });
+  expect(config.traffic).toEqual([
+    { percent: 10 },
+    { revision: "phoenix-dev-00002-abc", percent: 90 },
+  ]);
+});

@@ -1,0 +1,90 @@
+import {
+  type DeclaredResource,
+  type DeclaredStack,
+  type EvaluateOptions,
+  evaluateStack,
+} from "../support/declaredStack.ts";
+
+/** What somebody sets who deploys dev or prod for the first time. */
+export const DEPLOYED = { "gcp:project": "acme-phoenix", "phoenix:allowedUsers": "@acme.example" };
+export const SIGN_IN = {
+  "phoenix:oidcIssuer": "https://accounts.google.com",
+  "phoenix:oidcClientId": "client-id",
+  "phoenix:oidcClientSecret": "the-client-secret-of-the-provider",
+};
+export const ALERTS = { "phoenix:alertEmails": "oncall@acme.example, ada@acme.example" };
+
+export const WEB = "gcp:cloudrunv2/service:Service web";
+export const ROTATOR = "gcp:cloudrunv2/service:Service rotator";
+export const SECRET = "gcp:secretmanager/secret:Secret session-key";
+export const FIRST_VERSION =
+  "gcp:secretmanager/secretVersion:SecretVersion session-key-first-version";
+
+/** One declared stack, with resources by `TYPE NAME`. */
+export interface Selected extends DeclaredStack {
+  get(id: string): DeclaredResource;
+  has(id: string): boolean;
+  ofType(type: string): DeclaredResource[];
+  /** `TYPE NAME` of all that are there before a resource, directly or not. */
+  before(id: string): Set<string>;
+}
+
+export async function declared(
+  stack: "dev" | "prod" | "local",
+  config: Record<string, string> = {},
+  options?: EvaluateOptions,
+): Promise<Selected> {
+  const own = stack === "local" ? config : { ...DEPLOYED, ...config };
+  const result = await evaluateStack(stack, own, options);
+  const byUrn = new Map(result.resources.map((resource) => [resource.urn, resource]));
+  const byId = new Map(result.resources.map((resource) => [idOf(resource), resource]));
+  const get = (id: string) => {
+    const resource = byId.get(id);
+    if (resource === undefined) throw new Error(`There is no ${id}.`);
+    return resource;
+  };
+  return {
+    ...result,
+    get,
+    has: (id) => byId.has(id),
+    ofType: (type) => result.resources.filter((resource) => resource.type === type),
+    before: (id) => {
+      const found = new Set<string>();
+      const visit = (resource: DeclaredResource) => {
+        for (const urn of resource.options.dependencies) {
+          const dependency = byUrn.get(urn);
+          if (dependency === undefined || found.has(idOf(dependency))) continue;
+          found.add(idOf(dependency));
+          visit(dependency);
+        }
+      };
+      visit(get(id));
+      return found;
+    },
+  };
+}
+
+export function idOf({ type, name }: DeclaredResource): string {
+  return `${type} ${name}`;
+}
+
+/** A value deep inside a resource's inputs. */
+export function input(resource: DeclaredResource, path: string): unknown {
+  return path
+    .split(".")
+    .reduce<unknown>((value, key) => (value as Record<string, unknown>)?.[key], resource.inputs);
+}
+
+export interface DeclaredVariable {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueSource?: { secretKeyRef: { secret: string; version: string } };
+}
+
+export function environmentOf(service: DeclaredResource): DeclaredVariable[] {
+  return input(service, "template.containers.0.envs") as DeclaredVariable[];
+}
+
+export function variable(service: DeclaredResource, name: string): string | undefined {
+  return environmentOf(service).find((each) => each.name === name)?.value;
+}

@@ -1,0 +1,131 @@
+import { describe, expect, test } from "@jest/globals";
+import { RULES } from "../../infra/policy/rules.ts";
+import type { DeclaredResource } from "../support/declaredStack.ts";
+import { ALERTS, declared, environmentOf, SECRET, SIGN_IN, WEB } from "./select.ts";
+
+function violations(stack: string, resources: readonly DeclaredResource[]): string[] {
+  return resources.flatMap(({ type, name, inputs }) =>
+    RULES.flatMap((rule) =>
+      rule.violations({ type, name, inputs, stack }).map((each) => `${rule.name}: ${name} ${each}`),
+    ),
+  );
+}
+
+test.each(["dev", "prod", "local"] as const)("%s holds to every rule", async (stack) => {
+  const { resources } = await declared(stack, {
+    ...SIGN_IN,
+    ...ALERTS,
+    "phoenix:rotationPeriod": "30d",
+  });
+  expect(violations(stack, resources)).toEqual([]);
+});
+
+describe("a rule is broken by", () => {
+  interface Breach {
+    readonly breach: string;
+    readonly id: string;
+    readonly inputs: (inputs: DeclaredResource["inputs"]) => object;
+    readonly expected: string;
+  }
+  // biome-ignore lint/suspicious/noExplicitAny: these reach into inputs of many shapes.
+  const template = (inputs: any, change: object) => ({
+    template: { ...inputs.template, ...change },
+  });
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  const container = (inputs: any, change: object) =>
+    template(inputs, { containers: [{ ...inputs.template.containers[0], ...change }] });
+  const BUCKET = "gcp:storage/bucket:Bucket bundles";
+  const PUSH = "gcp:pubsub/subscription:Subscription rotator";
+  const VIEWER = "gcp:secretmanager/secretIamMember:SecretIamMember web-viewer";
+  const VERSION = "gcp:secretmanager/secretVersion:SecretVersion session-key-first-version";
+
+  test.each<Breach>([
+    {
+      breach: "a bucket that can be made public",
+      id: BUCKET,
+      inputs: () => ({ publicAccessPrevention: "inherited" }),
+      expected: "private-buckets: bundles can be made public",
+    },
+    {
+      breach: "a secret of prod that can be deleted",
+      id: SECRET,
+      inputs: () => ({ deletionProtection: false }),
+      expected: "secrets-are-kept: session-key can be deleted in prod",
+    },
+    {
+      breach: "a secret whose versions are destroyed at once",
+      id: SECRET,
+      inputs: () => ({ versionDestroyTtl: undefined }),
+      expected: "secrets-are-kept: session-key loses a destroyed version within a week",
+    },
+    {
+      breach: "a version that goes with its resource",
+      id: VERSION,
+      inputs: () => ({ deletionPolicy: "DELETE" }),
+      expected: "versions-are-left-alone: session-key-first-version is destroyed with its resource",
+    },
+    {
+      breach: "a basic role",
+      id: VIEWER,
+      inputs: () => ({ role: "roles/editor" }),
+      expected: "grants-on-single-resources: web-viewer grants the basic role roles/editor",
+    },
+    {
+      breach: "a secret that all the world may see",
+      id: VIEWER,
+      inputs: () => ({ member: "allUsers" }),
+      expected: "public-only-by-invocation: web-viewer gives allUsers roles/secretmanager.viewer",
+    },
+    {
+      breach: "the default account",
+      id: WEB,
+      inputs: (inputs) => template(inputs, { serviceAccount: undefined }),
+      expected: "services-run-as-themselves: web runs as the project's default account",
+    },
+    {
+      breach: "instances that cost without requests",
+      id: WEB,
+      inputs: (inputs) => container(inputs, { resources: { limits: {} } }),
+      expected: "services-run-as-themselves: web pays for instances without requests",
+    },
+    {
+      breach: "an image by its tag",
+      id: WEB,
+      inputs: (inputs) => container(inputs, { image: "europe-docker.pkg.dev/a/b/c:latest" }),
+      expected: "services-run-as-themselves: web runs an image that can change by itself",
+    },
+    {
+      breach: "no warm instance in prod",
+      id: WEB,
+      inputs: (inputs) => template(inputs, { scaling: { minInstanceCount: 0 } }),
+      expected: "prod-is-guarded: web has no warm instance in prod",
+    },
+    {
+      breach: "a push without a token",
+      id: PUSH,
+      inputs: () => ({ pushConfig: { pushEndpoint: "https://example.com" } }),
+      expected: "subscriptions-last: rotator pushes without a token",
+    },
+    {
+      breach: "a subscription that expires",
+      id: PUSH,
+      inputs: () => ({ expirationPolicy: undefined }),
+      expected: "subscriptions-last: rotator expires when it is not used",
+    },
+  ])("$breach", async ({ id, inputs, expected }) => {
+    const resource = (await declared("prod")).get(id);
+    const broken = { ...resource, inputs: { ...resource.inputs, ...inputs(resource.inputs) } };
+    expect(violations("prod", [broken])).toEqual([expected]);
+  });
+
+  test.each([
+    ["SECRET_KEY", "a-key-of-more-than-thirty-two-characters", "no-secret-in-the-open"],
+    ["OIDC_CLIENT_SECRET", "the-client-secret", "no-secret-in-the-open"],
+    ["SESSION_COOKIE_SECURE", "false", "cookies-over-https"],
+  ])("%s=%s", async (name, value, rule) => {
+    const web = (await declared("prod", SIGN_IN)).get(WEB);
+    const envs = environmentOf(web).map((each) => (each.name === name ? { name, value } : each));
+    const broken = { ...web, inputs: { ...web.inputs, ...container(web.inputs, { envs }) } };
+    expect(violations("prod", [broken])).toEqual([expect.stringMatching(`^${rule}: web `)]);
+  });
+});

@@ -1,0 +1,98 @@
+import { expect, jest, test } from "@jest/globals";
+import { ALERTS, DEPLOYED, declared, FIRST_VERSION, idOf, SIGN_IN } from "./select.ts";
+
+const ALL = { ...SIGN_IN, ...ALERTS };
+
+test("nothing uses an API before it is enabled", async () => {
+  const { resources, before } = await declared("prod", ALL);
+  const apis: Record<string, string> = {
+    cloudrunv2: "run",
+    logging: "logging",
+    monitoring: "monitoring",
+    pubsub: "pubsub",
+    secretmanager: "secretmanager",
+    serviceaccount: "iam",
+    storage: "storage",
+  };
+  for (const resource of resources) {
+    const [, module = ""] = /^gcp:(\w+)\//.exec(resource.type) ?? [];
+    const api = apis[module];
+    if (api === undefined) continue;
+    expect([idOf(resource), [...before(idOf(resource))]]).toEqual([
+      idOf(resource),
+      expect.arrayContaining([`gcp:projects/service:Service ${api}`]),
+    ]);
+  }
+});
+
+test("APIs stay enabled when the stack goes: others in the project may use them", async () => {
+  const { ofType } = await declared("dev");
+  for (const api of ofType("gcp:projects/service:Service")) {
+    expect(api.inputs.disableOnDestroy).toBe(false);
+  }
+});
+
+test("no value of a secret is in an output, in the open in an input, or in the log", async () => {
+  const written: string[] = [];
+  const spies = (["log", "info", "warn", "error"] as const).map((method) =>
+    jest.spyOn(console, method).mockImplementation((...args) => {
+      written.push(args.map(String).join(" "));
+    }),
+  );
+  const { outputs, resources, get } = await declared("prod", ALL);
+  for (const spy of spies) spy.mockRestore();
+  const secrets = [
+    String(get(FIRST_VERSION).inputs.secretDataWo),
+    SIGN_IN["phoenix:oidcClientSecret"],
+  ];
+  const open = resources.map(({ inputs, secretInputs, ...rest }) => ({
+    ...rest,
+    inputs: Object.fromEntries(
+      Object.entries(inputs).filter(([key]) => !secretInputs.includes(key)),
+    ),
+  }));
+  const everything = JSON.stringify([open, outputs, written]);
+  for (const secret of secrets) expect(everything).not.toContain(secret);
+  expect(
+    resources.filter(({ secretInputs }) => secretInputs.length > 0).map(({ name }) => name),
+  ).toEqual(expect.arrayContaining(["session-key-first-version", "oidc-client-secret"]));
+});
+
+test("a declared stack is the same each time, but for the key and the times", async () => {
+  const fingerprint = async () => {
+    const { resources } = await declared("prod", ALL);
+    return resources
+      .map((resource) => JSON.stringify(resource))
+      .map((text) => text.replace(/"secretDataWo":"[^"]+"|"nextRotationTime":"[^"]+"/g, ""))
+      .toSorted();
+  };
+  expect(await fingerprint()).toEqual(await fingerprint());
+});
+
+test("labels are on everything that takes any", async () => {
+  const { resources } = await declared("prod", { ...ALL, "phoenix:labels": "team=web" });
+  const labelled = resources.filter(({ inputs }) => "labels" in inputs || "userLabels" in inputs);
+  for (const { name, inputs, type } of labelled) {
+    const labels = type.includes("notificationChannel")
+      ? inputs.userLabels
+      : (inputs.userLabels ?? inputs.labels);
+    expect([name, labels]).toEqual([name, { team: "web", app: "phoenix", environment: "prod" }]);
+  }
+  expect(labelled.length).toBeGreaterThan(10);
+});
+
+test("local declares the same things as any other stack", async () => {
+  const config = {
+    ...ALL,
+    "phoenix:rotationPeriod": "30d",
+    "phoenix:publicAccess": "invokerIamDisabled",
+  };
+  const local = await declared("local", config);
+  const prod = await declared("prod", { ...DEPLOYED, ...config });
+  const ids = (stack: typeof local) =>
+    stack.resources
+      .filter(({ custom }) => custom)
+      .map(idOf)
+      .toSorted();
+  expect(ids(local)).toEqual(ids(prod));
+});

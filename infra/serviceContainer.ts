@@ -39,9 +39,9 @@ export function serviceContainer(args: ServiceContainerArgs): Container {
     // Ready means that the keys could be read: a revision that can't read them never gets traffic.
     startupProbe: {
       httpGet: { path: "/health/ready" },
-      periodSeconds: 2,
+      periodSeconds: 3,
       timeoutSeconds: 2,
-      failureThreshold: 30,
+      failureThreshold: 20,
     },
     // Live only means that the process answers, or an outage of Secret Manager would restart all.
     livenessProbe: {

@@ -85,7 +85,6 @@ export class SessionKey extends ComponentResource {
         parent: this,
         // A version that was disabled because it leaked stays disabled.
         ignoreChanges: ["enabled"],
-        additionalSecretOutputs: ["secretDataWo"],
       },
     );
     this.reference = `sm://${args.project}/${args.secretId}`;

@@ -37,11 +37,13 @@ export function serviceContainer(args: ServiceContainerArgs): Container {
       startupCpuBoost: true,
     },
     // Ready means that the keys could be read: a revision that can't read them never gets traffic.
+    // Asked often, because a visitor waits; and for minutes, because a new grant takes some to
+    // reach Secret Manager: https://cloud.google.com/iam/docs/access-change-propagation
     startupProbe: {
       httpGet: { path: "/health/ready" },
-      periodSeconds: 3,
-      timeoutSeconds: 2,
-      failureThreshold: 20,
+      periodSeconds: 1,
+      timeoutSeconds: 1,
+      failureThreshold: 200,
     },
     // Live only means that the process answers, or an outage of Secret Manager would restart all.
     livenessProbe: {

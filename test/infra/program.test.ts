@@ -39,7 +39,7 @@ test("no value of a secret is in an output, in the open in an input, or in the l
       written.push(args.map(String).join(" "));
     }),
   );
-  const { outputs, resources, get } = await declared("prod", ALL);
+  const { outputs, resources, get } = await declared("prod", ALL, {});
   for (const spy of spies) spy.mockRestore();
   const secrets = [
     String(get(FIRST_VERSION).inputs.secretDataWo),
@@ -60,7 +60,7 @@ test("no value of a secret is in an output, in the open in an input, or in the l
 
 test("a declared stack is the same each time, but for the key and the times", async () => {
   const fingerprint = async () => {
-    const { resources } = await declared("prod", ALL);
+    const { resources } = await declared("prod", ALL, {});
     return resources
       .map((resource) => JSON.stringify(resource))
       .map((text) => text.replace(/"secretDataWo":"[^"]+"|"nextRotationTime":"[^"]+"/g, ""))

@@ -29,13 +29,26 @@ export interface Selected extends DeclaredStack {
   before(id: string): Set<string>;
 }
 
-export async function declared(
+// Pulumi notes a stack with each of its many promises, and jest has stacks be 100 frames long.
+Error.stackTraceLimit = 10;
+
+const evaluated = new Map<string, Promise<Selected>>();
+
+/** Evaluates a stack as `DEPLOYED`, or as it is if it is local; the same one only once a file. */
+export function declared(
   stack: "dev" | "prod" | "local",
   config: Record<string, string> = {},
   options?: EvaluateOptions,
 ): Promise<Selected> {
   const own = stack === "local" ? config : { ...DEPLOYED, ...config };
-  const result = await evaluateStack(stack, own, options);
+  if (options !== undefined) return evaluateStack(stack, own, options).then(select);
+  const key = JSON.stringify([stack, own]);
+  const known = evaluated.get(key) ?? evaluateStack(stack, own).then(select);
+  evaluated.set(key, known);
+  return known;
+}
+
+function select(result: DeclaredStack): Selected {
   const byUrn = new Map(result.resources.map((resource) => [resource.urn, resource]));
   const byId = new Map(result.resources.map((resource) => [idOf(resource), resource]));
   const get = (id: string) => {
@@ -43,24 +56,21 @@ export async function declared(
     if (resource === undefined) throw new Error(`There is no ${id}.`);
     return resource;
   };
+  const visit = (resource: DeclaredResource, found: Set<string>) => {
+    for (const urn of resource.options.dependencies) {
+      const dependency = byUrn.get(urn);
+      if (dependency === undefined || found.has(idOf(dependency))) continue;
+      found.add(idOf(dependency));
+      visit(dependency, found);
+    }
+    return found;
+  };
   return {
     ...result,
     get,
     has: (id) => byId.has(id),
     ofType: (type) => result.resources.filter((resource) => resource.type === type),
-    before: (id) => {
-      const found = new Set<string>();
-      const visit = (resource: DeclaredResource) => {
-        for (const urn of resource.options.dependencies) {
-          const dependency = byUrn.get(urn);
-          if (dependency === undefined || found.has(idOf(dependency))) continue;
-          found.add(idOf(dependency));
-          visit(dependency);
-        }
-      };
-      visit(get(id));
-      return found;
-    },
+    before: (id) => visit(get(id), new Set()),
   };
 }
 

@@ -6,7 +6,7 @@ const NOW = new Date("2026-01-01T12:00:00.123Z");
 const DAY = 24 * 3600;
 
 test("the first version is random, secret, and written once", async () => {
-  const [one, other] = [await declared("dev"), await declared("dev")];
+  const [one, other] = [await declared("dev"), await declared("dev", {}, {})];
   const version = one.get(FIRST_VERSION);
   expect(version.secretInputs).toEqual(["secretDataWo"]);
   expect(version.options.additionalSecretOutputs).toContain("secretDataWo");
@@ -118,7 +118,18 @@ test("no setting replaces the secret: its name and replication never change", as
     const { inputs } = (await declared("prod", config)).get(SECRET);
     return [inputs.project, inputs.secretId, inputs.replication];
   };
+  const all = {
+    "phoenix:rotationPeriod": "7d",
+    "phoenix:labels": "team=web",
+    "phoenix:deletionProtection": "false",
+    "phoenix:sessionLifetime": "3600",
+    "gcp:region": "us-central1",
+    ...SIGN_IN,
+  };
   const original = await fixed({});
+  expect(await fixed(all)).toEqual(original);
+  expect(await fixed({ ...all, "phoenix:rotationPeriod": "" })).toEqual(original);
+});
   const changes: Record<string, string>[] = [
     { "phoenix:rotationPeriod": "" },
     { "phoenix:rotationPeriod": "7d" },

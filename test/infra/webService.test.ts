@@ -114,7 +114,7 @@ test("requests are what is paid for, and traffic waits until the keys are read",
   const { get } = await declared("dev", { "phoenix:cpu": "2", "phoenix:memory": "1Gi" });
   expect(input(get(WEB), "template.containers.0")).toMatchObject({
     resources: { limits: { cpu: "2", memory: "1Gi" }, cpuIdle: true, startupCpuBoost: true },
-    startupProbe: { httpGet: { path: "/health/ready" } },
+    startupProbe: { httpGet: { path: "/health/ready" }, periodSeconds: 1 },
     livenessProbe: { httpGet: { path: "/health/live" } },
   });
 });
@@ -217,4 +217,13 @@ test("components contain what is theirs", async () => {
   expect(parents[WEB]).toBe("phoenix:infra:WebService::web");
   expect(parents[FIRST_VERSION]).toBe("phoenix:infra:SessionKey::session-key");
   expect(Object.values(parents).filter((parent) => parent?.startsWith("pulumi:"))).toEqual([]);
+});
+
+test("a first deployment waits for its grants to take effect, as long as Cloud Run lets it", async () => {
+  const { get } = await declared("prod");
+  const probe = input(get(WEB), "template.containers.0.startupProbe") as Record<string, number>;
+  const { periodSeconds = 0, timeoutSeconds = 0, failureThreshold = 0 } = probe;
+  expect(timeoutSeconds).toBeLessThanOrEqual(periodSeconds);
+  expect(periodSeconds * failureThreshold).toBeGreaterThanOrEqual(180);
+  expect(periodSeconds * failureThreshold).toBeLessThanOrEqual(240);
 });

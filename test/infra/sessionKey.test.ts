@@ -130,14 +130,3 @@ test("no setting replaces the secret: its name and replication never change", as
   expect(await fixed(all)).toEqual(original);
   expect(await fixed({ ...all, "phoenix:rotationPeriod": "" })).toEqual(original);
 });
-  const changes: Record<string, string>[] = [
-    { "phoenix:rotationPeriod": "" },
-    { "phoenix:rotationPeriod": "7d" },
-    { "phoenix:labels": "team=web" },
-    { "phoenix:deletionProtection": "false" },
-    { "phoenix:sessionLifetime": "3600" },
-    { "gcp:region": "us-central1" },
-    SIGN_IN,
-  ];
-  for (const change of changes) expect(await fixed(change)).toEqual(original);
-});

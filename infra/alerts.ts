@@ -1,6 +1,7 @@
 import { AlertPolicy } from "@pulumi/gcp/monitoring/alertPolicy.js";
 import { NotificationChannel } from "@pulumi/gcp/monitoring/notificationChannel.js";
 import { UptimeCheckConfig } from "@pulumi/gcp/monitoring/uptimeCheckConfig.js";
+import type { monitoring } from "@pulumi/gcp/types/input.js";
 import {
   ComponentResource,
   type ComponentResourceOptions,
@@ -45,20 +46,23 @@ export class Alerts extends ComponentResource {
           { parent: this, dependsOn: [args.monitoringApi] },
         ),
     );
-    for (const rule of args.rules) this.#declarePolicy(rule);
+    for (const rule of args.rules) this.#declareRule(rule);
     if (args.publicHost !== undefined) this.#declareUptime(args.publicHost);
     this.registerOutputs();
   }
 
-  #declarePolicy({ name, title, severity, query, lasting, advice }: AlertRule): void {
-    this.#policy(name, title, severity, advice, {
-      displayName: title,
-      conditionPrometheusQueryLanguage: {
-        query,
-        duration: `${lasting}s`,
-        evaluationInterval: "60s",
-        // A metric exists once it has been written, which in a new project none has.
-        disableMetricValidation: true,
+  #declareRule({ query, lasting, ...rule }: AlertRule): void {
+    this.#declarePolicy({
+      ...rule,
+      condition: {
+        displayName: rule.title,
+        conditionPrometheusQueryLanguage: {
+          query,
+          duration: `${lasting}s`,
+          evaluationInterval: "60s",
+          // A metric exists once it has been written, which in a new project none has.
+          disableMetricValidation: true,
+        },
       },
     });
   }
@@ -78,12 +82,13 @@ export class Alerts extends ComponentResource {
       },
       { parent: this, dependsOn: [monitoringApi] },
     );
-    this.#policy(
-      "unreachable",
-      "The service can't be reached",
-      "CRITICAL",
-      "From two regions at least, `/health/ready` does not answer, or says that there is no key.",
-      {
+    this.#declarePolicy({
+      name: "unreachable",
+      title: "The service can't be reached",
+      severity: "CRITICAL",
+      advice:
+        "From two regions at least, `/health/ready` does not answer, or says that there is no key.",
+      condition: {
         displayName: "Fails from two regions",
         conditionThreshold: {
           filter: interpolate`metric.type="monitoring.googleapis.com/uptime_check/check_passed" AND resource.type="uptime_url" AND metric.labels.check_id="${check.uptimeCheckId}"`,
@@ -101,20 +106,10 @@ export class Alerts extends ComponentResource {
           trigger: { count: 1 },
         },
       },
-    );
+    });
   }
 
-  #policy(
-    name: string,
-    title: string,
-    severity: string,
-    advice: string,
-    condition: ConstructorParameters<typeof AlertPolicy>[1]["conditions"] extends Input<
-      Input<infer Condition>[]
-    >
-      ? Condition
-      : never,
-  ): void {
+  #declarePolicy({ name, title, severity, advice, condition }: Policy): void {
     const { project, labels, monitoringApi } = this.#args;
     new AlertPolicy(
       name,
@@ -132,4 +127,8 @@ export class Alerts extends ComponentResource {
       { parent: this, dependsOn: [monitoringApi] },
     );
   }
+}
+
+interface Policy extends Omit<AlertRule, "query" | "lasting"> {
+  readonly condition: monitoring.AlertPolicyCondition;
 }

@@ -1,9 +1,9 @@
-import type { types } from "@pulumi/gcp";
+import type { cloudrunv2 } from "@pulumi/gcp/types/input.js";
 import type { Input } from "@pulumi/pulumi";
 import type { DeclaredEnvironment } from "../service/env.ts";
 import type { Release } from "./serviceBundle.ts";
 
-type Container = types.input.cloudrunv2.ServiceTemplateContainer;
+type Container = cloudrunv2.ServiceTemplateContainer;
 
 /** Where the value of an environment variable comes from, if it is not declared in the open. */
 export interface SecretValue {
@@ -71,7 +71,7 @@ function programOf(release: Release, entry: string): Container {
 function environmentVariable(
   name: string,
   value: EnvironmentValue | undefined,
-): types.input.cloudrunv2.ServiceTemplateContainerEnv[] {
+): cloudrunv2.ServiceTemplateContainerEnv[] {
   if (value === undefined) return [];
   return [
     typeof value === "string" ? { name, value } : { name, valueSource: { secretKeyRef: value } },

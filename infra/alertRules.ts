@@ -26,6 +26,8 @@ export interface AlertRulesArgs {
 
 /** Refused sessions in ten minutes. Anybody can make up a cookie or two, so it takes a few. */
 const REFUSED = 10;
+/** Longer than the five minutes for which one entry counts: what passes by itself raises nothing. */
+const PERSISTENT = 420;
 /** Share of answers that are the service's own fault... */
 const FAULTY_SHARE = 0.05;
 /** ...and how many there have to be in five minutes: one of three says nothing. */
@@ -39,7 +41,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
   const requests = (labels = "") =>
     counted("run_googleapis_com:request_count", `,service_name="${serviceName}"${labels}`);
   const trouble = (event: string) =>
-    `sum(increase(${counted(metrics.keyTrouble, `,event="${event}"`)}[10m])) > 0`;
+    `sum(increase(${counted(metrics.keyTrouble, `,event="${event}"`)}[5m])) > 0`;
   const rules: AlertRule[] = [
     {
       name: "sessions-refused",
@@ -59,7 +61,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       title: "The list of keys can't be read",
       severity: "ERROR",
       query: trouble(LOG_EVENTS.keyRingStale),
-      lasting: 300,
+      lasting: PERSISTENT,
       advice:
         `The service goes on with the keys that it has, and does not see changes of ${secretKey}. ` +
         "The entries `key_ring_stale` name the cause: a grant that is gone, a quota, an outage.",
@@ -69,7 +71,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       title: "An instance has no key",
       severity: "CRITICAL",
       query: trouble(LOG_EVENTS.keysNotReady),
-      lasting: 0,
+      lasting: PERSISTENT,
       advice:
         `An instance could not read one usable version of ${secretKey} and takes no requests. ` +
         "The entries `keys_not_ready` name the reason.",

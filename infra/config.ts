@@ -102,10 +102,11 @@ const CLIENT_SECRET = "phoenix:oidcClientSecret";
 /**
  * Checks the configuration of one stack.
  *
- * @param encrypted Names of the values that are encrypted in the stack's file; undefined where
- * there is no such file.
  * @param values Full names (`gcp:project`, `phoenix:maxInstances`) and values as text. All of
  * `phoenix:` are there: Pulumi takes those that a stack does not set from Pulumi.yaml.
+ * @param environment Name of the stack.
+ * @param encrypted Names of the values that are encrypted in the stack's file; undefined where
+ * there is no such file.
  * @throws ConfigError with all problems.
  */
 export function parseConfig(

@@ -102,5 +102,8 @@ function apisOf({ rotationPeriod }: StackConfig): Api[] {
 function releaseOf(config: StackConfig, bundle: ServiceBundle): Release {
   if (config.image !== undefined) return { image: config.image };
   if (bundle.source === undefined) throw new Error("There is neither an image nor a bundle.");
-  return { baseImageUri: config.baseImageUri, source: bundle.source };
+  const { region, baseImage } = config;
+  // Each region has Google's images for itself.
+  const baseImageUri = `${region}-docker.pkg.dev/serverless-runtimes/${baseImage}`;
+  return { baseImageUri, source: bundle.source };
 }

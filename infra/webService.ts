@@ -10,7 +10,8 @@ import {
 import type { DeclaredEnvironment, WebVariable } from "../service/env.ts";
 import type { Apis } from "./apis.ts";
 import { ClientSecret } from "./clientSecret.ts";
-import type { StackConfig, TrafficShare } from "./config.ts";
+import type { TrafficShare } from "./config/release.ts";
+import type { StackConfig } from "./config.ts";
 import type { StackNames } from "./names.ts";
 import type { Release } from "./serviceBundle.ts";
 import { type EnvironmentValue, serviceContainer } from "./serviceContainer.ts";

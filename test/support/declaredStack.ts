@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { output, runtime } from "@pulumi/pulumi";
 import { parse } from "yaml";
-import { LOCAL_PROJECT, LOCAL_STACK } from "../../infra/config.ts";
+import { LOCAL_PROJECT, LOCAL_STACK } from "../../infra/config/place.ts";
 import { declareStack } from "../../infra/program.ts";
 import type { DeployedArchive } from "../../infra/serviceBundle.ts";
 

@@ -1,4 +1,4 @@
-import type { Problem } from "./configError.ts";
+import type { Problem } from "../configError.ts";
 
 /**
  * The problems that were found in one configuration. Readers return a usable value even where they
@@ -7,6 +7,7 @@ import type { Problem } from "./configError.ts";
 export class Settings {
   readonly problems: Problem[] = [];
   readonly #values: Readonly<Record<string, string>>;
+  readonly #read = new Set<string>();
 
   constructor(values: Readonly<Record<string, string>>) {
     this.#values = values;
@@ -18,7 +19,17 @@ export class Settings {
 
   /** The value without surrounding space; empty if it is not set. */
   text(setting: string): string {
+    this.#read.add(setting);
     return (this.#values[setting] ?? "").trim();
+  }
+
+  /** Reports what is set and was never read: a name that is misspelt, or of an earlier version. */
+  reportUnread(prefix: string): void {
+    for (const name of Object.keys(this.#values)) {
+      if (name.startsWith(prefix) && !this.#read.has(name)) {
+        this.report(name, "is no setting of this program", `Run \`pulumi config rm ${name}\``);
+      }
+    }
   }
 
   boolean(setting: string): boolean {

@@ -1,0 +1,68 @@
+import { type Settings, setTo, shown } from "./settings.ts";
+
+/** How much of it there is. */
+export interface CapacityConfig {
+  readonly minInstances: number;
+  readonly maxInstances: number;
+  /** Requests that one instance serves at once. */
+  readonly concurrency: number;
+  readonly cpu: string;
+  /** Such as `512Mi`. */
+  readonly memory: string;
+}
+
+/**
+ * Memory that Cloud Run allows for each number of CPUs, in MiB:
+ * https://cloud.google.com/run/docs/configuring/services/memory-limits
+ */
+const MEMORY: Readonly<Record<string, readonly [least: number, most: number]>> = {
+  "1": [128, 4096],
+  "2": [128, 8192],
+  "4": [2048, 16384],
+  "6": [4096, 24576],
+  "8": [4096, 32768],
+};
+
+export function parseCapacity(settings: Settings, environment: string): CapacityConfig {
+  return {
+    ...parseInstances(settings, environment),
+    concurrency: settings.integer("phoenix:concurrency", 1, 1000),
+    ...parseSize(settings),
+  };
+}
+
+function parseInstances(settings: Settings, environment: string) {
+  const minInstances = settings.integer("phoenix:minInstances", 0, 1000);
+  const maxInstances = settings.integer("phoenix:maxInstances", 1, 1000);
+  if (minInstances > maxInstances) {
+    settings.report(
+      "phoenix:maxInstances",
+      `is ${maxInstances}, less than phoenix:minInstances, ${minInstances}`,
+      setTo("phoenix:maxInstances", String(minInstances)),
+    );
+  }
+  if (environment === "prod" && minInstances === 0) {
+    settings.report(
+      "phoenix:minInstances",
+      "is 0, so that in prod the first visitor after a pause waits for an instance",
+      setTo("phoenix:minInstances", "1"),
+    );
+  }
+  return { minInstances, maxInstances };
+}
+
+function parseSize(settings: Settings) {
+  const cpu = settings.oneOf("phoenix:cpu", ["1", "2", "4", "6", "8"]);
+  const memory = settings.text("phoenix:memory");
+  const match = /^(\d{1,5})(Mi|Gi)$/.exec(memory);
+  const mebibytes = match ? Number(match[1]) * (match[2] === "Gi" ? 1024 : 1) : 0;
+  const [least, most] = MEMORY[cpu] ?? [0, 0];
+  if (mebibytes < least || mebibytes > most) {
+    settings.report(
+      "phoenix:memory",
+      `is ${shown(memory)}, not ${least}Mi to ${most}Mi, which is what ${cpu} CPU can have`,
+      setTo("phoenix:memory", `${Math.max(least, 512)}Mi`),
+    );
+  }
+  return { cpu, memory };
+}

@@ -30,8 +30,11 @@ ${symbols()}
 <main class="studio">
 <section id="library" aria-labelledby="library-title">
 <header class="heading">
+<div>
 <h1 id="library-title">Make a reel</h1>
-<p id="served" class="soft">Choose clips in the order you want to see them.</p>
+<p class="soft">Choose clips in the order you want to see them.</p>
+</div>
+<p id="served" class="soft"></p>
 </header>
 <noscript><p class="notice">The reel maker needs JavaScript. Allow it for this site and reload the page.</p></noscript>
 <div id="notice" class="notice" role="alert" hidden></div>
@@ -56,11 +59,11 @@ ${icon("reel")}
 <p id="grip-help" hidden>Drag it, or press the arrow keys up and down.</p>
 <ol id="rows" class="rows" aria-labelledby="reel-title"></ol>
 </section>
-</main>
 <div id="dock" class="dock" hidden>
 <a href="#reel"><strong>Your reel</strong><span id="dock-length"></span></a>
 <button id="dock-play" class="button" type="button">${icon("play")}Play</button>
 </div>
+</main>
 <p id="announcer" class="unseen" role="status"></p>
 ${theatre()}`,
   });

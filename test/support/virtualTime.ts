@@ -30,7 +30,7 @@ export function createVirtualTime(start = START): VirtualTime {
       if (first === undefined) break;
       passed = Math.max(passed, first.at);
       alarms.delete(first);
-      const awaited = getEventListeners(first.controller.signal, "abort").length > 0;
+      const awaited = isAwaited(first.controller);
       first.controller.abort(new DOMException("Too late", "TimeoutError"));
       if (awaited) await idle();
     }
@@ -54,18 +54,23 @@ export function createVirtualTime(start = START): VirtualTime {
         settled = true;
       });
       watched.catch(() => undefined);
-      await idle();
-      while (!settled) {
-        const next = Math.min(...[...alarms].map(({ at }) => at));
-        if (next === Number.POSITIVE_INFINITY) break;
-        await passUntil(Math.max(passed, next));
+      for (;;) {
+        await idle();
+        if (settled) break;
+        const awaited = [...alarms].filter(({ controller }) => isAwaited(controller));
+        if (awaited.length === 0) break;
+        await passUntil(Math.max(passed, Math.min(...awaited.map(({ at }) => at))));
       }
       return watched;
     },
   };
 }
 
-/** Until nothing happens any more without time passing. */
+function isAwaited({ signal }: AbortController): boolean {
+  return getEventListeners(signal, "abort").length > 0;
+}
+
+/** Until nothing happens any more without time passing: the loop turns a few times. */
 async function idle(): Promise<void> {
-  for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate);
+  for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
 }

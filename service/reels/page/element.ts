@@ -43,17 +43,16 @@ export function iconButton(name: string, label: string, className: string): HTML
   );
 }
 
+/** Hues that are easy to tell apart, for instances in the order in which they appear. */
+const HUES = [18, 212, 150, 282, 48, 330, 180, 100];
+const seen: string[] = [];
+
 /** Says which instance served something, with a colour of its own. */
 export function instanceMark(instance: string): HTMLSpanElement {
+  if (!seen.includes(instance)) seen.push(instance);
   const dot = element("i", { class: "dot", "aria-hidden": "true" });
-  dot.style.backgroundColor = `hsl(${hue(instance)} 70% 52%)`;
+  dot.style.backgroundColor = `hsl(${HUES[seen.indexOf(instance) % HUES.length]} 75% 52%)`;
   return element("span", { class: "instance" }, dot, `from ${instance}`);
-}
-
-function hue(name: string): number {
-  let hash = 7;
-  for (const character of name) hash = (hash * 31 + character.charCodeAt(0)) % 360_007;
-  return (hash * 47) % 360;
 }
 
 /** Whether the visitor asked for less motion. */

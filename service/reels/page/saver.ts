@@ -69,7 +69,6 @@ export function createSaver({ save, onState }: SaverDeps): Saver {
     confirm(clips) {
       wanted = clips;
       confirmed = clips;
-      onState("saved");
     },
     confirmed: () => confirmed,
     pending,

@@ -1,0 +1,166 @@
+import type { Clip } from "../wire.ts";
+import type { Api } from "./api.ts";
+import { createClipSources } from "./clipSources.ts";
+import { chooseStart, type Drafts } from "./draft.ts";
+import { byId, element } from "./element.ts";
+import { createLibrary } from "./library.ts";
+import { announce } from "./notice.ts";
+import { formatDuration, move, type Order, sameOrder, toggle } from "./order.ts";
+import { createRows } from "./rows.ts";
+import type { Saver } from "./saver.ts";
+import { createTheatre } from "./theatre.ts";
+
+export interface StudioDeps {
+  readonly api: Api;
+  readonly saver: Saver;
+  readonly drafts: Drafts;
+  readonly clips: readonly Clip[];
+  /** How many clips a reel may have. */
+  readonly limit: number;
+  /** The reel that the session has; null if it has none yet. */
+  readonly saved: Order | null;
+  /** A clip could not be had; whether that ends the session is not the studio's to say. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Where a reel is made, once the clips are known. */
+export interface Studio {
+  /** The reel was saved elsewhere: shows that one, unless this one is still being saved. */
+  adopt(order: Order): void;
+  /** Ends the show. */
+  close(): void;
+}
+
+export function openStudio(deps: StudioDeps): Studio {
+  const { api, saver, drafts, limit, saved, onError } = deps;
+  const clips = new Map(deps.clips.map((clip) => [clip.id, clip]));
+  const titleOf = (id: string) => clips.get(id)?.title ?? id;
+  const known = (ids: Order) => ids.filter((id) => clips.has(id)).slice(0, limit);
+  const instances = new Map<string, string>();
+  const preview = byId("preview", "button");
+  let order: Order = [];
+
+  const sources = createClipSources({
+    api,
+    uptime: () => performance.now() / 1000,
+    onSource(id, source) {
+      instances.set(id, source.instance);
+      library.showSource(id, source);
+      rows.showSource(id);
+      showServed();
+      if (id === order[0]) preparePlayer();
+    },
+  });
+  const library = createLibrary({
+    list: byId("cards", "ul"),
+    clips: deps.clips,
+    onToggle(id) {
+      if (order.length >= limit && !order.includes(id)) {
+        announce(`A reel has at most ${limit} clips.`);
+        return;
+      }
+      change(toggle(order, id));
+      const place = order.indexOf(id) + 1;
+      announce(`${titleOf(id)} ${place > 0 ? `is number ${place} of your reel` : "is removed"}.`);
+    },
+    onRetry: (id) => void loadSource(id),
+  });
+  const rows = createRows({
+    list: byId("rows", "ol"),
+    clips,
+    sources,
+    onMove(id, to) {
+      change(move(order, id, to));
+      announce(`${titleOf(id)} is now number ${order.indexOf(id) + 1} of ${order.length}.`);
+    },
+    onRemove(id) {
+      change(toggle(order, id));
+      announce(`${titleOf(id)} is removed.`);
+    },
+  });
+  const theatre = createTheatre({ sources, onError });
+
+  function change(next: Order): void {
+    drafts.write({ clips: next, base: saver.confirmed() });
+    show(next);
+    saver.set(next);
+  }
+
+  function show(next: Order): void {
+    order = next;
+    library.showOrder(order);
+    rows.showOrder(order);
+    showLength();
+    preparePlayer();
+  }
+
+  function showLength(): void {
+    const seconds = order.reduce((sum, id) => sum + (clips.get(id)?.duration ?? 0), 0);
+    const count = order.length === 1 ? "1 clip" : `${order.length} clips`;
+    const length = `${count} · ${formatDuration(seconds)}`;
+    preview.hidden = order.length === 0;
+    byId("empty", "div").hidden = order.length > 0;
+    byId("dock", "div").hidden = order.length === 0;
+    byId("length", "span").textContent = length;
+    byId("dock-length", "span").textContent = length;
+  }
+
+  function preparePlayer(): void {
+    const first = clips.get(order[0] ?? "");
+    theatre.prepare(first);
+    const frame = preview.firstElementChild;
+    if (first === undefined || !(frame instanceof HTMLElement)) return;
+    const poster = sources.peek(first.id)?.poster_url;
+    frame.style.backgroundColor = first.color;
+    frame.replaceChildren(
+      ...(poster ? [element("img", { src: poster, alt: "", class: "there" })] : []),
+    );
+  }
+
+  async function loadSource(id: string): Promise<void> {
+    try {
+      await sources.get(id);
+    } catch (error) {
+      library.showFailure(id);
+      onError(error);
+    }
+  }
+
+  function showServed(): void {
+    const count = new Set(instances.values()).size;
+    const by = count === 1 ? "one instance" : `${count} instances`;
+    byId("served", "p").textContent = `${clips.size} clips, served by ${by}.`;
+  }
+
+  const play = () => theatre.open(order.flatMap((id) => clips.get(id) ?? []));
+  preview.addEventListener("click", play);
+  byId("dock-play", "button").addEventListener("click", play);
+  hideDockBeside(byId("reel", "section"));
+
+  const start = chooseStart(saved, drafts.read());
+  saver.confirm(saved ?? []);
+  show(known(start.clips));
+  if (start.restored) {
+    change(order);
+    announce("Your reel is back as you left it.");
+  }
+  for (const id of clips.keys()) void loadSource(id);
+
+  return {
+    adopt(next) {
+      if (saver.pending() || sameOrder(next, order)) return;
+      saver.confirm(next);
+      drafts.write({ clips: next, base: next });
+      show(known(next));
+    },
+    close: theatre.close,
+  };
+}
+
+/** The dock leads to the reel: where that is in sight, it would only be in the way. */
+function hideDockBeside(reel: HTMLElement): void {
+  const dock = byId("dock", "div");
+  new IntersectionObserver(([entry]) => {
+    dock.classList.toggle("idle", entry?.isIntersecting === true);
+  }).observe(reel);
+}

@@ -1,0 +1,384 @@
+import { execFile } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { parse } from "yaml";
+
+interface Step {
+  readonly uses?: string;
+  readonly run?: string;
+  readonly id?: string;
+  readonly with?: Readonly<Record<string, unknown>>;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+interface Job {
+  readonly if?: string;
+  readonly needs?: string | readonly string[];
+  readonly uses?: string;
+  readonly with?: Readonly<Record<string, string>>;
+  readonly secrets?: unknown;
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly environment?: { readonly name: string };
+  readonly concurrency?: { readonly group: string; readonly "cancel-in-progress": boolean };
+  readonly steps?: readonly Step[];
+}
+
+interface Workflow {
+  readonly on: Readonly<Record<string, unknown>>;
+  readonly permissions: unknown;
+  readonly jobs: Readonly<Record<string, Job>>;
+}
+
+const REPOSITORY = dirname(dirname(__dirname));
+const FOLDER = join(REPOSITORY, ".github/workflows");
+const sources = new Map(
+  readdirSync(FOLDER).map((file) => [
+    file.replace(/\.yml$/, ""),
+    readFileSync(join(FOLDER, file), "utf8"),
+  ]),
+);
+const workflows = new Map(
+  [...sources].map(([name, source]): [string, Workflow] => [name, parse(source)]),
+);
+
+function workflow(name: string): Workflow {
+  const found = workflows.get(name);
+  if (found === undefined) throw new Error(`There is no workflow ${name}.`);
+  return found;
+}
+
+function job(name: string, id: string): Job {
+  const found = workflow(name).jobs[id];
+  if (found === undefined) throw new Error(`Workflow ${name} has no job ${id}.`);
+  return found;
+}
+
+const jobs = [...workflows].flatMap(([name, { jobs }]) =>
+  Object.entries(jobs).map(([id, job]) => ({ name: `${name}/${id}`, job })),
+);
+const steps = jobs.flatMap(({ name, job }) =>
+  (job.steps ?? []).map((step) => ({ job: name, step })),
+);
+
+/** What a job authenticates with, or undefined. */
+function identity({ steps = [] }: Job): string | undefined {
+  const auth = steps.find(({ uses }) => uses?.startsWith("google-github-actions/auth@"));
+  return auth && `${auth.with?.service_account} by ${auth.with?.workload_identity_provider}`;
+}
+
+describe("Permissions", () => {
+  test("a workflow grants nothing, and each job exactly what it needs", () => {
+    expect([...workflows.values()].map(({ permissions }) => permissions)).toEqual(
+      [...workflows].map(() => ({})),
+    );
+    expect(Object.fromEntries(jobs.map(({ name, job }) => [name, job.permissions]))).toEqual({
+      "checks/checks": { contents: "read" },
+      "deliver/checks": { contents: "read" },
+      "deliver/dev": { contents: "read", "id-token": "write" },
+      "deliver/prod": { contents: "read", "id-token": "write" },
+      "preview/preview": { contents: "read", "id-token": "write" },
+      "preview/comment": { "pull-requests": "write" },
+      "rotate/rotate": { contents: "read", "id-token": "write" },
+      "up/up": { contents: "read", "id-token": "write" },
+    });
+  });
+
+  test("the job that may write a comment runs no code of the pull request", () => {
+    const { steps = [] } = job("preview", "comment");
+    expect(steps.map(({ uses }) => uses)).toEqual([undefined]);
+    expect(steps.map(({ run = "" }) => /\b(npm|npx|node)\b/.test(run))).toEqual([false]);
+  });
+
+  test("there is no long-lived credential: no workflow names a secret", () => {
+    for (const source of sources.values()) expect(source).not.toMatch(/secrets\.|credentials_json/);
+    expect(jobs.filter(({ job }) => job.secrets !== undefined)).toEqual([]);
+  });
+
+  test("a checkout leaves no token behind", () => {
+    const checkouts = steps.filter(({ step }) => step.uses?.startsWith("actions/checkout@"));
+    expect(checkouts.length).toBe(4);
+    for (const { step } of checkouts) expect(step.with).toEqual({ "persist-credentials": false });
+  });
+
+  test("packages are installed before there are credentials", () => {
+    for (const { job } of jobs.filter(({ job }) => identity(job) !== undefined)) {
+      const order = (job.steps ?? []).map(({ uses, run }) => uses?.split("@")[0] ?? run);
+      expect(order.slice(0, 3)).toEqual([
+        "actions/checkout",
+        "npm ci",
+        "google-github-actions/auth",
+      ]);
+    }
+  });
+});
+
+describe("Supply chain", () => {
+  test("every action is pinned by its commit, with its version beside it", () => {
+    const lines = [...sources.values()].flatMap((source) => source.match(/^.*\buses: .*$/gm) ?? []);
+    expect(lines.length).toBeGreaterThan(6);
+    for (const line of lines) {
+      expect(line).toMatch(
+        /uses: (\.\/\.github\/workflows\/[a-z]+\.yml$|[\w.-]+\/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$)/,
+      );
+    }
+  });
+
+  test("an action has the same commit everywhere", () => {
+    const actions = new Set(
+      steps.flatMap(({ step }) => (step.uses === undefined ? [] : [step.uses])),
+    );
+    expect([...actions].map((action) => action.split("@")[0]).sort()).toEqual([
+      "actions/checkout",
+      "google-github-actions/auth",
+    ]);
+  });
+
+  test("nothing from outside is put into a shell script: scripts read variables", () => {
+    for (const { step } of steps) expect(step.run ?? "").not.toContain("${{");
+  });
+
+  test("no event runs the code of a fork with more than a fork has", () => {
+    const events = [...workflows.values()].flatMap(({ on }) => Object.keys(on));
+    expect(new Set(events)).toEqual(
+      new Set(["push", "pull_request", "workflow_call", "workflow_dispatch"]),
+    );
+  });
+});
+
+describe("Checks", () => {
+  const commands = (job("checks", "checks").steps ?? []).flatMap(({ run }) => run ?? []);
+
+  test("they are the commands of .ci/run, in its order", () => {
+    const file = join(REPOSITORY, ".ci/run");
+    const local = readFileSync(file, "utf8").match(/^npm .*$/gm);
+    expect(commands).toEqual(local);
+  });
+
+  test("each is a script of package.json", () => {
+    const { scripts } = JSON.parse(readFileSync(join(REPOSITORY, "package.json"), "utf8"));
+    const names = commands
+      .filter((command) => command !== "npm ci")
+      .map((command) => command.replace(/^npm (run )?/, ""));
+    expect(names).toEqual(["lint", "test", "test:browser", "bundle"]);
+    for (const name of names) expect(scripts).toHaveProperty([name]);
+  });
+
+  test("they run on every push and on every pull request", () => {
+    expect(workflow("checks").on).toEqual({
+      push: { "branches-ignore": ["main"] },
+      pull_request: null,
+      workflow_call: null,
+    });
+    // Pushes to main and of tags v* get theirs here.
+    expect(job("deliver", "checks").uses).toBe("./.github/workflows/checks.yml");
+    expect(job("deliver", "checks").if).toBeUndefined();
+  });
+});
+
+describe("Delivery", () => {
+  test("main goes to dev and a tag v* to prod, and only after the checks", () => {
+    expect(workflow("deliver").on).toMatchObject({ push: { branches: ["main"], tags: ["v*"] } });
+    expect(job("deliver", "dev")).toMatchObject({
+      if: "vars.DELIVERY == 'on' && github.ref == 'refs/heads/main'",
+      needs: "checks",
+      uses: "./.github/workflows/up.yml",
+      with: { stack: "dev" },
+    });
+    expect(job("deliver", "prod")).toMatchObject({
+      if: "vars.DELIVERY == 'on' && startsWith(github.ref, 'refs/tags/v')",
+      needs: "checks",
+      uses: "./.github/workflows/up.yml",
+      with: { stack: "prod" },
+    });
+  });
+
+  test("whatever changes a stack passes through the environment of its name", () => {
+    for (const changing of [job("up", "up"), job("rotate", "rotate")]) {
+      expect(changing.environment?.name).toBe("${{ inputs.stack }}");
+    }
+  });
+
+  test("two updates of a stack never overlap, and none is broken off", () => {
+    expect(job("up", "up").concurrency).toEqual({
+      group: "up-${{ inputs.stack }}",
+      "cancel-in-progress": false,
+    });
+    for (const name of ["deliver", "up"]) expect(workflow(name)).not.toHaveProperty("concurrency");
+    const updating = jobs.filter(({ job }) =>
+      (job.steps ?? []).some(({ run }) => run?.includes("pulumi up ")),
+    );
+    expect(updating.map(({ name }) => name)).toEqual(["up/up"]);
+  });
+
+  test("a key is rotated by hand from main only, and waits for no update", () => {
+    const { on } = workflow("rotate");
+    expect(Object.keys(on)).toEqual(["workflow_dispatch"]);
+    expect(job("rotate", "rotate")).toMatchObject({
+      if: "github.ref == 'refs/heads/main'",
+      concurrency: { group: "rotate-${{ inputs.stack }}", "cancel-in-progress": false },
+    });
+  });
+});
+
+describe("Preview", () => {
+  const preview = job("preview", "preview");
+
+  test("only a pull request of this repository gets an identity, and no bot's", () => {
+    expect(preview.if?.split(" && ")).toEqual([
+      "vars.DELIVERY == 'on'",
+      "github.event.pull_request.head.repo.id == github.event.pull_request.base.repo.id",
+      "github.event.pull_request.user.login != 'dependabot[bot]'",
+    ]);
+  });
+
+  test("it has another identity than what deploys, of the stack's own environment", () => {
+    expect(identity(preview)).toContain("phoenix-preview@");
+    expect(identity(preview)).toMatch(/providers\/preview$/);
+    expect(identity(job("up", "up"))).toContain("phoenix-deploy@");
+    expect(identity(job("up", "up"))).toMatch(/providers\/deploy$/);
+    expect(identity(job("rotate", "rotate"))).toBe(identity(job("up", "up")));
+    expect(preview.environment?.name).toBe("${{ matrix.stack }}-preview");
+  });
+
+  test("it runs no Pulumi command but preview", () => {
+    const scripts = (preview.steps ?? []).map(({ run = "" }) => run).join("\n");
+    expect(scripts.match(/npx pulumi \w+/g)).toEqual(["npx pulumi preview"]);
+  });
+});
+
+describe("Scripts, run with stand-ins for the commands they call", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "phoenix-delivery-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  /** Puts a shell script in front of the command of that name. */
+  function standIn(command: string, script: string): void {
+    writeFileSync(join(folder, command), `#!/bin/bash\n${script}\n`);
+    chmodSync(join(folder, command), 0o755);
+  }
+
+  /** Runs a job's only named script as GitHub does, and yields its exit code. */
+  async function run(of: Job, env: Readonly<Record<string, string>>): Promise<number> {
+    const script = of.steps?.findLast((step) => step.run !== undefined)?.run ?? "";
+    try {
+      await promisify(execFile)("bash", ["-eo", "pipefail", "-c", script], {
+        cwd: folder,
+        env: {
+          PATH: `${folder}${delimiter}${process.env.PATH}`,
+          RUNNER_TEMP: folder,
+          GITHUB_OUTPUT: join(folder, "output"),
+          GITHUB_STEP_SUMMARY: join(folder, "summary"),
+          ...env,
+        },
+      });
+      return 0;
+    } catch (error) {
+      return (error as { code: number }).code;
+    }
+  }
+
+  const written = (name: string) =>
+    existsSync(join(folder, name)) ? readFileSync(join(folder, name), "utf8") : "";
+
+  test("a preview that fails is shown, and fails its job", async () => {
+    standIn("npx", 'echo "$@" > called; echo "error: no such stack" >&2; exit 7');
+    expect(await run(job("preview", "preview"), { STACK: "dev" })).toBe(7);
+    expect(written("called")).toMatch(/^pulumi preview --stack dev --diff --non-interactive /);
+    expect(written("output")).toMatch(/^dev<<(\w{32})\nerror: no such stack\n\n\1\n$/);
+  });
+
+  test("a preview that is too long for a comment is cut, and says so", async () => {
+    standIn("npx", "head -c 100000 /dev/zero | tr '\\0' x");
+    expect(await run(job("preview", "preview"), { STACK: "prod" })).toBe(0);
+    expect(written("output").length).toBeLessThan(21_000);
+    expect(written("output")).toContain("\n… The log of this job has the rest.\n");
+  });
+
+  const COMMENT = {
+    REPOSITORY: "owner/name",
+    PULL_REQUEST: "12",
+    COMMIT: "abc",
+    RUN: "https://github.example/run",
+    DEV: "+ gcp:secret\n</details>\n```\n@everyone $(touch pwned)",
+    PROD: "",
+  };
+
+  test("the first preview of a pull request writes a comment", async () => {
+    standIn("gh", 'printf "%s " "$@" >> calls; echo >> calls');
+    expect(await run(job("preview", "comment"), COMMENT)).toBe(0);
+    expect(written("calls")).toContain("--method POST repos/owner/name/issues/12/comments ");
+    expect(written("calls")).not.toContain("PATCH");
+  });
+
+  test("a later one changes that comment", async () => {
+    standIn(
+      "gh",
+      'printf "%s " "$@" >> calls; echo >> calls; case "$*" in *--paginate*) echo 345; echo 678;; esac',
+    );
+    expect(await run(job("preview", "comment"), COMMENT)).toBe(0);
+    expect(written("calls")).toContain("--method PATCH repos/owner/name/issues/comments/345 ");
+    expect(written("calls")).not.toContain("POST");
+  });
+
+  test("what Pulumi prints can't end its block in the comment, call anybody or run", async () => {
+    standIn("gh", "true");
+    await run(job("preview", "comment"), COMMENT);
+    const lines = written("comment.md").split("\n");
+    expect(lines[0]).toBe("<!-- pulumi preview -->");
+    expect(lines).toContain("    </details>");
+    expect(lines).toContain("    @everyone $(touch pwned)");
+    expect(lines).toContain("    No output: see the log.");
+    expect(lines.filter((line) => line === "</details>")).toHaveLength(2);
+    expect(readdirSync(folder)).not.toContain("pwned");
+    expect(written("summary")).toBe(written("comment.md"));
+  });
+
+  test("an update without a share of traffic leaves the stack's own setting", async () => {
+    standIn(
+      "npx",
+      'echo "$@" >> calls; case "$*" in *output*) echo https://phoenix.example;; esac',
+    );
+    expect(await run(job("up", "up"), { STACK: "dev", TRAFFIC: "" })).toBe(0);
+    expect(written("calls").split("\n")).toEqual([
+      "pulumi up --stack dev --yes --non-interactive --color never --suppress-progress",
+      "pulumi stack output url --stack dev",
+      "",
+    ]);
+    expect(written("output")).toBe("url=https://phoenix.example\n");
+  });
+
+  test("a share of traffic reaches Pulumi as one argument, whatever is in it", async () => {
+    standIn("npx", 'printf "<%s>" "$@" >> calls');
+    const TRAFFIC = 'phoenix-prod-1=100"; touch pwned; $(touch pwned)';
+    expect(await run(job("up", "up"), { STACK: "prod", TRAFFIC })).toBe(0);
+    expect(written("calls")).toContain(`<--config><phoenix:traffic=${TRAFFIC}>`);
+    expect(readdirSync(folder)).not.toContain("pwned");
+  });
+
+  test("an update that fails fails its job", async () => {
+    standIn("npx", "exit 255");
+    expect(await run(job("up", "up"), { STACK: "dev", TRAFFIC: "" })).toBe(255);
+  });
+
+  test.each([
+    ["false", "run rotate -- --stack prod --yes"],
+    ["true", "run rotate -- --stack prod --yes --compromised"],
+  ])("a rotation with compromised: %s runs npm %s", async (COMPROMISED, command) => {
+    standIn("npm", 'echo "$@" >> calls');
+    expect(await run(job("rotate", "rotate"), { STACK: "prod", COMPROMISED })).toBe(0);
+    expect(written("calls")).toBe(`${command}\n`);
+  });
+});

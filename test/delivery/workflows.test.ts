@@ -170,7 +170,7 @@ describe("Checks", () => {
     const names = commands
       .filter((command) => command !== "npm ci")
       .map((command) => command.replace(/^npm (run )?/, ""));
-    expect(names).toEqual(["lint", "test", "test:browser", "bundle"]);
+    expect(names).toEqual(["lint", "test", "test:browser", "test:chaos", "bundle"]);
     for (const name of names) expect(scripts).toHaveProperty([name]);
   });
 

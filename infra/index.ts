@@ -2,5 +2,5 @@ import { buildArchive } from "./archive.ts";
 import { declareStack } from "./program.ts";
 
 /** What `pulumi up` runs; each export is a stack output. */
-export const { url, signInRedirectUri, secretKey, release, service, revision } =
+export const { url, signInRedirectUri, secretKey, keyPolicy, release, service, revision } =
   await declareStack(buildArchive);

@@ -18,12 +18,24 @@ export interface StackOutputs {
   readonly signInRedirectUri: Output<string>;
   /** SECRET_KEY as `npm run rotate` and the service name it: sm://PROJECT/SECRET. */
   readonly secretKey: string;
+  /** What a rotation has to know of the service. */
+  readonly keyPolicy: KeyPolicy;
   /** Digest of the bundle, or reference of the image, that is deployed. */
   readonly release: string;
   /** Name of the Cloud Run service, as gcloud takes it. */
   readonly service: Output<string>;
   /** Newest revision that can serve: what `phoenix:traffic` may name later on. */
   readonly revision: Output<string>;
+}
+
+/** How the service uses SECRET_KEY's versions, in seconds. */
+export interface KeyPolicy {
+  /** For how long a new version is accepted before it signs. */
+  readonly activationDelay: number;
+  /** Between two readings of the list of versions by one instance. */
+  readonly refreshInterval: number;
+  /** From sign-in until a session ends, so for how long a replaced version is needed. */
+  readonly sessionLifetime: number;
 }
 
 /**
@@ -88,6 +100,11 @@ export async function declareStack(buildArchive: () => DeployedArchive): Promise
     url: web.url,
     signInRedirectUri: web.url.apply((url) => `${url}/login/callback`),
     secretKey: sessionKey.reference,
+    keyPolicy: {
+      activationDelay: config.keyActivationDelay,
+      refreshInterval: config.keyRefreshInterval,
+      sessionLifetime: config.sessionLifetime,
+    },
     release: config.image ?? `sha256:${archive?.sha256}`,
     service: web.service.name,
     revision: web.service.latestReadyRevision,

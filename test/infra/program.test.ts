@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, jest, test } from "@jest/globals";
+import { readStackKeys } from "../../service/rotation/stackOutputs.ts";
 import { ALERTS, DEPLOYED, declared, FIRST_VERSION, idOf, SIGN_IN } from "./select.ts";
 
 const ALL = { ...SIGN_IN, ...ALERTS };
@@ -67,6 +70,30 @@ test("a declared stack is the same each time, but for the key and the times", as
       .toSorted();
   };
   expect(await fingerprint()).toEqual(await fingerprint());
+});
+
+test("the outputs tell a rotation which secret to rotate, and how the service uses it", async () => {
+  const { outputs } = await declared("prod", {
+    "phoenix:keyActivationDelay": "900",
+    "phoenix:keyRefreshInterval": "45",
+    "phoenix:sessionLifetime": "86400",
+  });
+  const keys = await readStackKeys("prod", async () => JSON.stringify(outputs));
+  expect(keys).toEqual({
+    secret: { project: "acme-phoenix", name: expect.stringContaining("SECRET_KEY") },
+    settings: {
+      KEY_ACTIVATION_DELAY: "900",
+      KEY_REFRESH_INTERVAL: "45",
+      PERMANENT_SESSION_LIFETIME: "86400",
+    },
+  });
+});
+
+test("every output that is declared is one that Pulumi shows", async () => {
+  const index = readFileSync(join(import.meta.dirname, "../../infra/index.ts"), "utf8");
+  const [, exported = ""] = /export const \{([^}]*)\}/.exec(index) ?? [];
+  const { outputs } = await declared("prod", ALL);
+  expect(exported.split(",").map((name) => name.trim())).toEqual(Object.keys(outputs));
 });
 
 test("labels are on everything that takes any", async () => {

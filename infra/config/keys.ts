@@ -11,6 +11,9 @@ export interface KeysConfig {
   readonly rotationPeriod: number | undefined;
 }
 
+/** The service remembers for a minute that a version was absent; a key must not sign within it. */
+const LEAST_DELAY = 61;
+
 const HOUR = 3600;
 const DAY = 24 * HOUR;
 
@@ -19,7 +22,7 @@ export function parseKeys(settings: Settings, maxInstances: number): KeysConfig 
     settings.integer("phoenix:keyRefreshInterval", 10, HOUR),
     leastRefreshInterval(maxInstances),
   );
-  const keyActivationDelay = settings.integer("phoenix:keyActivationDelay", 60, DAY);
+  const keyActivationDelay = settings.integer("phoenix:keyActivationDelay", LEAST_DELAY, DAY);
   // A ring is at most twice the interval old, and the list that it was read from may lag a little.
   const leastDelay = 3 * keyRefreshInterval;
   if (keyActivationDelay < leastDelay) {

@@ -4,6 +4,7 @@ import { describe, expect, test } from "@jest/globals";
 import { parse } from "yaml";
 import { parseConfig } from "../../infra/config.ts";
 import { ConfigError, type Problem } from "../../infra/configError.ts";
+import { parseKeyLimits } from "../../service/keys/limits.ts";
 import { evaluateStack, stackConfig } from "../support/declaredStack.ts";
 
 function valuesOf(stack: string, changes: Record<string, string> = {}): Record<string, string> {
@@ -388,4 +389,22 @@ test("lists may have spaces, and traffic names revisions and the newest", () => 
     { percent: 10 },
     { revision: "phoenix-dev-00002-abc", percent: 90 },
   ]);
+});
+
+test("the service starts with whatever times of keys the configuration takes", () => {
+  let taken = 0;
+  for (let delay = 30; delay < 100; delay += 1) {
+    for (const interval of [10, 20, 30]) {
+      const settings = {
+        "phoenix:maxInstances": "1",
+        "phoenix:keyActivationDelay": String(delay),
+        "phoenix:keyRefreshInterval": String(interval),
+      };
+      if (problemsOf("dev", settings).length > 0) continue;
+      taken += 1;
+      const env = { KEY_ACTIVATION_DELAY: String(delay), KEY_REFRESH_INTERVAL: String(interval) };
+      expect([settings, parseKeyLimits(env)]).toEqual([settings, { value: expect.anything() }]);
+    }
+  }
+  expect(taken).toBeGreaterThan(0);
 });

@@ -50,8 +50,10 @@ export function planRotation<Version extends KeyVersion>(
     return { steps: [{ action: "add" }, ...disable], alreadyAdded: undefined };
   }
   const newest = newestFirst.find(isAccepted);
-  const alreadyAdded =
-    newest !== undefined && now - newest.createTime < policy.minimumAge ? newest : undefined;
+  // The server tells the time in whole seconds, so a new version can seem to come from the future.
+  const justAdded =
+    newest !== undefined && Math.max(0, now - newest.createTime) < policy.minimumAge;
+  const alreadyAdded = justAdded ? newest : undefined;
   const destroy = retirable(newestFirst, policy, now).map(
     (version) => ({ action: "destroy", version }) as const,
   );

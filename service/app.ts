@@ -63,10 +63,9 @@ export function createApp(deps: AppDeps): Express {
   return app;
 }
 
-function instanceHeader({ instance, draining }: AppDeps): RequestHandler {
+function instanceHeader({ instance }: AppDeps): RequestHandler {
   return (_req, res, next) => {
     res.setHeader("X-Instance", instance);
-    if (draining()) res.setHeader("Connection", "close");
     next();
   };
 }

@@ -49,31 +49,47 @@ const policies: fc.Arbitrary<RotationPolicy> = fc.record({
 });
 
 /** Secrets as they can be: numbers without gaps, higher ones never older, in any order. */
-const secrets: fc.Arbitrary<KeyVersion[]> = fc
-  .array(
-    fc.record({
-      state: fc.constantFrom<VersionState>("ENABLED", "ENABLED", "DISABLED", "DESTROYED"),
-      age: fc.oneof(fc.integer({ min: 0, max: 2 * DAY }), fc.integer({ min: 0, max: 90 * DAY })),
-      leaving: fc.boolean(),
-    }),
-    { maxLength: 12 },
-  )
-  .map((all) => {
-    const ages = all.map(({ age }) => age).toSorted((a, b) => b - a);
-    return all.map(({ state, leaving }, index) =>
-      version(index + 1, ages[index] ?? 0, {
-        state,
-        ...(state === "DISABLED" && leaving && { scheduledDestroyTime: NOW + DAY }),
+const secretsUnder = ({ activationDelay, sessionLifetime }: RotationPolicy) =>
+  fc
+    .array(
+      fc.record({
+        state: fc.constantFrom<VersionState>("ENABLED", "ENABLED", "DISABLED", "DESTROYED"),
+        age: fc.oneof(
+          fc.integer({ min: 0, max: 2 * DAY }),
+          fc.integer({ min: 0, max: 90 * DAY }),
+          // Where decisions turn.
+          fc
+            .tuple(
+              fc.constantFrom(0, sessionLifetime, sessionLifetime + RETIREMENT_MARGIN),
+              fc.integer({ min: -2, max: 2 }),
+            )
+            .map(([span, off]) => Math.max(0, activationDelay + span + off)),
+        ),
+        leaving: fc.boolean(),
       }),
-    );
-  })
-  .chain((versions) => fc.shuffledSubarray(versions, { minLength: versions.length }));
+      { maxLength: 12 },
+    )
+    .map((all) => {
+      const ages = all.map(({ age }) => age).toSorted((a, b) => b - a);
+      return all.map(({ state, leaving }, index) =>
+        version(index + 1, ages[index] ?? 0, {
+          state,
+          ...(state === "DISABLED" && leaving && { scheduledDestroyTime: NOW + DAY }),
+        }),
+      );
+    })
+    .chain((versions) => fc.shuffledSubarray(versions, { minLength: versions.length }));
+
+const secrets = secretsUnder(POLICY);
+const secretsAndPolicies = policies.chain((policy) =>
+  fc.tuple(secretsUnder(policy), fc.constant(policy)),
+);
 
 /** The versions that can have sealed a session that still lives, going by what is enabled now. */
 function needed(versions: readonly KeyVersion[], policy: RotationPolicy): Set<number> {
   const enabled = versions.filter(isAccepted);
   // Instances may learn of a version late, and their clocks may differ.
-  const since = NOW - policy.sessionLifetime - RETIREMENT_MARGIN + 1;
+  const since = NOW - policy.sessionLifetime - RETIREMENT_MARGIN;
   const turns = enabled.flatMap(({ createTime }) => [
     createTime,
     createTime + policy.activationDelay,
@@ -138,7 +154,7 @@ describe("a planned rotation", () => {
 
   test("never destroys a version that a session could need, nor the one that signs", () => {
     fc.assert(
-      fc.property(secrets, policies, (versions, policy) => {
+      fc.property(secretsAndPolicies, ([versions, policy]) => {
         const plan = planRotation(versions, policy, NOW, "planned");
         const needs = needed(versions, policy);
         for (const step of plan.steps) {
@@ -152,7 +168,7 @@ describe("a planned rotation", () => {
 
   test("leaves sessions working wherever it is broken off", () => {
     fc.assert(
-      fc.property(secrets, policies, (versions, policy) => {
+      fc.property(secretsAndPolicies, ([versions, policy]) => {
         const needs = needed(versions, policy);
         let current: KeyVersion[] = versions;
         for (const step of planRotation(versions, policy, NOW, "planned").steps) {
@@ -167,15 +183,16 @@ describe("a planned rotation", () => {
 
   test("has nothing left to do once it is done, and adds nothing within the minimum age", () => {
     fc.assert(
-      fc.property(secrets, policies, fc.double({ min: 0, max: 1, noNaN: true }), (...given) => {
-        const [versions, policy, share] = given;
+      fc.property(secretsAndPolicies, ([versions, policy]) => {
         let current: KeyVersion[] = versions;
         for (const step of planRotation(versions, policy, NOW, "planned").steps) {
           current = afterStep(current, step, NOW);
         }
         expect(planRotation(current, policy, NOW, "planned").steps).toEqual([]);
-        const later = NOW + Math.floor(share * (policy.minimumAge - 1));
-        expect(steps(planRotation(current, policy, later, "planned"))).not.toContain("add");
+        const lastAdded = Math.max(...current.filter(isAccepted).map((one) => one.createTime));
+        const later = lastAdded + policy.minimumAge;
+        expect(steps(planRotation(current, policy, later - 1, "planned"))).not.toContain("add");
+        expect(steps(planRotation(current, policy, later, "planned"))).toContain("add");
       }),
     );
   });
@@ -199,7 +216,7 @@ describe("a rotation after a leak", () => {
 
   test("leaves exactly the new version enabled, and destroys none", () => {
     fc.assert(
-      fc.property(secrets, policies, (versions, policy) => {
+      fc.property(secretsAndPolicies, ([versions, policy]) => {
         const plan = planRotation(versions, policy, NOW, "compromised");
         let current: KeyVersion[] = versions;
         for (const step of plan.steps) {
@@ -236,10 +253,9 @@ describe("a rotation after a leak", () => {
 test("a plan names each version once, never one that is gone or going, and never one twice", () => {
   fc.assert(
     fc.property(
-      secrets,
-      policies,
+      secretsAndPolicies,
       fc.constantFrom("planned" as const, "compromised" as const),
-      (versions, policy, occasion) => {
+      ([versions, policy], occasion) => {
         const plan = planRotation(versions, policy, NOW, occasion);
         const named = plan.steps.flatMap((step) => (step.action === "add" ? [] : [step.version]));
         expect(new Set(named.map(({ version }) => version)).size).toBe(named.length);

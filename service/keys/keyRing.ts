@@ -40,10 +40,10 @@ export type Role =
   | "destroyed";
 
 /**
- * Seconds that an old key is kept beyond the last session that it can have sealed: for instances
- * that learnt of its successor late, and for clocks that differ.
+ * Seconds that an old key may go on signing beside its successor, and is kept for afterwards: a day,
+ * for instances that can't read the list for so long, and for clocks that differ.
  */
-export const RETIREMENT_MARGIN = 3600;
+export const RETIREMENT_MARGIN = 86_400;
 
 /** When a version is old enough to sign. */
 export function signsFrom(
@@ -72,6 +72,27 @@ export function chooseSigner<Version extends Pick<KeyVersion, "version" | "creat
     }
   }
   return newestActive ?? oldest;
+}
+
+/**
+ * Whether a session that the version seals now is accepted to its end: no successor has been signing
+ * for so long that the version may be retired before. The other side of `retirable`.
+ *
+ * @param enabled the versions that are enabled, whether they can be read or not
+ * @param asOf when no other version was enabled than these
+ */
+export function maySign(
+  { version }: Pick<KeyVersion, "version">,
+  enabled: readonly Pick<KeyVersion, "version" | "createTime">[],
+  asOf: Seconds,
+  policy: SigningPolicy,
+  now: Seconds,
+): boolean {
+  const successors = enabled.filter((other) => other.version > version);
+  // One that nobody told of can have been made a moment after that at the earliest.
+  return [...successors, { createTime: asOf }].every(
+    (successor) => signsFrom(successor, policy) + RETIREMENT_MARGIN > now,
+  );
 }
 
 /** Whether sessions that the version sealed are accepted. */

@@ -9,7 +9,7 @@ export type Fact =
   /** Disabled or destroyed. */
   | { readonly status: "retired" }
   /** It exists, and whether it is a key can't be told now: neither accepted nor refused. */
-  | { readonly status: "unreadable" }
+  | { readonly status: "unreadable"; readonly createTime?: number }
   /** There is no such version. */
   | { readonly status: "absent" };
 
@@ -23,7 +23,13 @@ export type Entry =
     }
   /** Its payload is no key: it never sealed anything. */
   | { readonly status: "unfit"; readonly version: number }
-  | { readonly status: "retired" | "unreadable" | "absent"; readonly version: number };
+  /** `createTime` in Unix seconds; undefined if no list named it yet. */
+  | {
+      readonly status: "unreadable";
+      readonly version: number;
+      readonly createTime: number | undefined;
+    }
+  | { readonly status: "retired" | "absent"; readonly version: number };
 
 export type UsableKey = Extract<Entry, { status: "usable" }>;
 
@@ -36,6 +42,8 @@ export interface RingMemory {
   entry(version: number): Entry | undefined;
   /** The keys that are accepted. */
   usable(): readonly UsableKey[];
+  /** Those, and the versions that others may be able to read, as far as it is known how old they are. */
+  enabled(): readonly { readonly version: number; readonly createTime: number }[];
   /** Versions whose state a reading has to ask for, whatever the list says. */
   toVerify(): readonly number[];
   /** The highest version that is known to exist; 0 if none is. */
@@ -61,6 +69,9 @@ export function createRingMemory({ onUnfit }: RingMemoryDeps): RingMemory {
   let summary: Summary | undefined;
 
   function toEntry(version: number, fact: Fact): Entry {
+    if (fact.status === "unreadable") {
+      return { status: fact.status, version, createTime: fact.createTime };
+    }
     if (fact.status !== "usable") return { status: fact.status, version };
     const reason = unfitness(fact.payload);
     if (reason !== undefined) {
@@ -97,6 +108,7 @@ export function createRingMemory({ onUnfit }: RingMemoryDeps): RingMemory {
 
     entry: (version) => entries.get(version)?.entry,
     usable: () => summarized().usable,
+    enabled: () => summarized().enabled,
     toVerify: () => summarized().toVerify,
     newest: () => summarized().newest,
     gaps(limit) {
@@ -112,6 +124,7 @@ export function createRingMemory({ onUnfit }: RingMemoryDeps): RingMemory {
 
 interface Summary {
   readonly usable: readonly UsableKey[];
+  readonly enabled: readonly { readonly version: number; readonly createTime: number }[];
   readonly toVerify: readonly number[];
   readonly newest: number;
 }
@@ -120,6 +133,11 @@ function summarize(entries: readonly Entry[]): Summary {
   const existing = entries.filter(({ status }) => status !== "absent");
   return {
     usable: existing.filter((entry) => entry.status === "usable"),
+    enabled: existing.flatMap((entry) =>
+      "createTime" in entry && entry.createTime !== undefined
+        ? [{ version: entry.version, createTime: entry.createTime }]
+        : [],
+    ),
     toVerify: existing.filter(({ status }) => status !== "retired").map(({ version }) => version),
     newest: existing.reduce((newest, { version }) => Math.max(newest, version), 0),
   };

@@ -4,11 +4,19 @@ import type { Fact, RingMemory } from "./ringMemory.ts";
 import { failedAs } from "./secretManagerError.ts";
 import type { SecretVersion, SecretVersions } from "./secretVersions.ts";
 
+/** What came of a reading. */
+export interface Reading {
+  /** What was not answered; empty if all was. */
+  readonly failures: readonly unknown[];
+  /** Whether every version that there is came to be known, be it readable or not. */
+  readonly complete: boolean;
+}
+
 type Attempt<Value> = { readonly value: Value } | { readonly error: unknown };
 
 /**
- * Reads what there is to know of the secret's versions into the memory. Never rejects: returns the
- * failures, if any, and what was answered counts all the same.
+ * Reads what there is to know of the secret's versions into the memory. Never rejects: what was
+ * answered counts, whatever else failed.
  *
  * The list tells which versions there are, and may lag by hours; a version that is asked for by its
  * number does not. So each key in use is read by its number as well: that is how a disabled one is
@@ -19,7 +27,7 @@ type Attempt<Value> = { readonly value: Value } | { readonly error: unknown };
  * Calls: the list's pages, one for each version that is enabled or listed so, one for the number
  * above the newest, and one more for each version that is new or has just changed its state.
  */
-export async function readRing(source: SecretVersions, memory: RingMemory): Promise<unknown[]> {
+export async function readRing(source: SecretVersions, memory: RingMemory): Promise<Reading> {
   const reading = memory.beginReading();
   const failures: unknown[] = [];
 
@@ -27,9 +35,9 @@ export async function readRing(source: SecretVersions, memory: RingMemory): Prom
     attempt(source.list()),
     accessAll(memory.toVerify()),
   ]);
-  const complete = "value" in list;
-  const versions = complete ? list.value.versions : [];
-  if (!complete) failures.push(list.error);
+  const answered = "value" in list;
+  const versions = answered ? list.value.versions : [];
+  if (!answered) failures.push(list.error);
 
   const listed = new Map(versions.map((version) => [version.version, version]));
   for (const { version, state } of versions) {
@@ -40,8 +48,8 @@ export async function readRing(source: SecretVersions, memory: RingMemory): Prom
     .map(({ version }) => version);
   await learnAll(verified);
   await learnAll(await accessAll(unseen));
-  if (complete) await readUnlisted();
-  return failures;
+  const complete = answered && (await readUnlisted());
+  return { failures, complete };
 
   async function learnAll(accesses: Map<number, Attempt<Buffer>>): Promise<void> {
     await inParallel([...accesses], PARALLEL_CALLS, async ([version, access]) => {
@@ -72,22 +80,30 @@ export async function readRing(source: SecretVersions, memory: RingMemory): Prom
     const { error } = access;
     if (failedAs(error, "FAILED_PRECONDITION")) {
       if (memory.entry(version)?.status === "retired") return { status: "retired" };
-      return refused(version, error);
+      return refused(version, error, entry);
     }
     // A secret that is gone as a whole is an accident, which ends nobody's session.
-    if (failedAs(error, "NOT_FOUND") && complete && entry === undefined) {
+    if (failedAs(error, "NOT_FOUND") && answered && entry === undefined) {
       return { status: "absent" };
     }
     failures.push(error);
-    return memory.entry(version) === undefined ? { status: "unreadable" } : undefined;
+    return isUnknown(version) ? unreadable(entry) : undefined;
+  }
+
+  function isUnknown(version: number): boolean {
+    return [undefined, "unreadable"].includes(memory.entry(version)?.status);
   }
 
   /** Access was refused for the version's state: which one is it in? */
-  async function refused(version: number, error: unknown): Promise<Fact> {
+  async function refused(
+    version: number,
+    error: unknown,
+    entry: SecretVersion | undefined,
+  ): Promise<Fact> {
     const current = await attempt(source.get(version));
     if ("value" in current && current.value.state !== "ENABLED") return { status: "retired" };
     failures.push("value" in current ? error : current.error);
-    return { status: "unreadable" };
+    return unreadable("value" in current ? current.value : entry);
   }
 
   async function missingCreateTime(version: number): Promise<number | undefined> {
@@ -100,17 +116,24 @@ export async function readRing(source: SecretVersions, memory: RingMemory): Prom
     return undefined;
   }
 
-  async function readUnlisted(): Promise<void> {
+  /** @returns whether the number above the newest is sure to be absent */
+  async function readUnlisted(): Promise<boolean> {
     await learnAll(await accessAll(memory.gaps(UNLISTED_VERSIONS)));
     const first = memory.newest() + 1;
     for (let version = first; version < first + UNLISTED_VERSIONS; version += 1) {
       const access = await attempt(source.access(version));
       const fact = await judge(version, access, undefined);
       // A number that can't be read need not exist, and one that is absent may exist soon.
-      if (fact === undefined || fact.status === "unreadable" || fact.status === "absent") return;
+      if (fact?.status === "absent") return true;
+      if (fact === undefined || fact.status === "unreadable") return false;
       memory.learn(reading, version, fact);
     }
+    return false;
   }
+}
+
+function unreadable(entry: SecretVersion | undefined): Fact {
+  return { status: "unreadable", ...(entry && { createTime: entry.createTime }) };
 }
 
 async function attempt<Value>(call: Promise<Value>): Promise<Attempt<Value>> {

@@ -2,7 +2,7 @@ import { type AbortAfter, unlessAborted } from "./abort.ts";
 import type { AccessTokens } from "./accessToken.ts";
 import { isWithin } from "./age.ts";
 import { createKeyLookup } from "./keyLookup.ts";
-import { chooseSigner } from "./keyRing.ts";
+import { chooseSigner, maySign } from "./keyRing.ts";
 import { FIRST_RETRY, JITTER, type KeyLimits, MAX_AGE_INTERVALS } from "./limits.ts";
 import { createRestClient } from "./restClient.ts";
 import { createRingMemory } from "./ringMemory.ts";
@@ -42,7 +42,8 @@ const KID = /^[1-9]\d{0,8}$/;
  * ring begins with the first request after an interval, and that request does not wait for it,
  * unless the ring is older than two intervals: then the instance was frozen, and anything may have
  * happened. A failed reading keeps the ring; the next attempts come ever later, and no request
- * waits for them.
+ * waits for them. Keys of a ring that is much too old are accepted and don't sign any more, because
+ * their sessions could outlive them.
  */
 export function createSecretManagerKeys({
   secret,
@@ -55,7 +56,7 @@ export function createSecretManagerKeys({
   ...rest
 }: SecretManagerKeysDeps): SessionKeys {
   const { refreshInterval, readTimeout } = limits;
-  const client = createRestClient({ endpoint, timeout: readTimeout, abortAfter, ...rest });
+  const client = createRestClient({ endpoint, timeout: readTimeout, clock, abortAfter, ...rest });
   const source = createSecretVersions(client, secret);
   const memory = createRingMemory({
     onUnfit: (version, reason) =>
@@ -78,12 +79,15 @@ export function createSecretManagerKeys({
 
   /** When the last reading began to which everything was answered. */
   let asOf: number | undefined;
+  /** When the last reading began after which every version was known. */
+  let completeAsOf: number | undefined;
   /** When the last reading failed, if nothing has succeeded since. */
   let failedAt: number | undefined;
-  let failures = 0;
+  let failuresInARow = 0;
   let failure: unknown;
   let next: { readonly from: number; readonly wait: number } | undefined;
-  let current: { readonly since: number; readonly done: Promise<void> } | undefined;
+  /** The reading under way. */
+  let current: Promise<void> | undefined;
   let begun = 0;
 
   function signingKey(): SessionKey | undefined {
@@ -92,7 +96,10 @@ export function createSecretManagerKeys({
       .flatMap(({ version, createTime, key }) =>
         createTime === undefined ? [] : [{ version, createTime, key }],
       );
-    return chooseSigner(candidates, limits, clock())?.key;
+    const now = clock();
+    const signer = chooseSigner(candidates, limits, now);
+    if (signer === undefined || completeAsOf === undefined) return undefined;
+    return maySign(signer, memory.enabled(), completeAsOf, limits, now) ? signer.key : undefined;
   }
 
   function isDue(now: number): boolean {
@@ -114,23 +121,25 @@ export function createSecretManagerKeys({
   async function read(since: number): Promise<void> {
     begun += 1;
     const mine = begun;
-    const [first] = await readRing(source, memory);
+    const { failures, complete } = await readRing(source, memory);
     // A later one has begun, because this one was held up: an instance froze in the middle of it.
     if (mine !== begun) return;
     current = undefined;
     const now = clock();
+    if (complete) completeAsOf = since;
+    const [first] = failures;
     if (first === undefined) {
       asOf = since;
       failedAt = undefined;
-      failures = 0;
+      failuresInARow = 0;
       failure = undefined;
       reportRefreshed(now);
       return;
     }
     failedAt = now;
     failure = first;
-    next = after(now, Math.min(refreshInterval, FIRST_RETRY * 2 ** failures));
-    failures += 1;
+    next = after(now, Math.min(refreshInterval, FIRST_RETRY * 2 ** failuresInARow));
+    failuresInARow += 1;
     reportStale(now, first);
   }
 
@@ -163,7 +172,7 @@ export function createSecretManagerKeys({
 
   function begin(now: number): void {
     next = after(now, refreshInterval);
-    current = { since: now, done: read(now) };
+    current = read(now);
   }
 
   /** Waits for the reading under way, as long as a request may. */
@@ -175,15 +184,14 @@ export function createSecretManagerKeys({
     const now = clock();
     if (isDue(now)) begin(now);
     if (current === undefined || !isTooOld(now) || failedLately(now)) return undefined;
-    // One that began long ago has been waited for already.
-    return isWithin(now - current.since, readTimeout) ? settle(current.done) : undefined;
+    return settle(current);
   }
 
   function readiness(): Readiness | Promise<Readiness> {
     if (signingKey() !== undefined) return { ready: true };
     const now = clock();
     if (isDue(now)) begin(now);
-    return current === undefined ? notReady() : settle(current.done).then(readinessNow);
+    return current === undefined ? notReady() : settle(current).then(readinessNow);
   }
 
   function readinessNow(): Readiness {

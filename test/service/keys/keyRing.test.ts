@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   chooseSigner,
   type KeyVersion,
+  maySign,
   RETIREMENT_MARGIN,
   retirable,
   ringRoles,
@@ -39,10 +40,48 @@ describe("the key that signs", () => {
   });
 });
 
+describe("a version may sign", () => {
+  const patience = POLICY.activationDelay + RETIREMENT_MARGIN;
+
+  test("beside a successor until that has signed for the margin, whoever can read it", () => {
+    const [old, successor] = [version(1, 9e6), (age: number) => version(2, age)];
+    expect(maySign(old, [old, successor(patience - 1)], NOW, POLICY, NOW)).toBe(true);
+    expect(maySign(old, [old, successor(patience)], NOW, POLICY, NOW)).toBe(false);
+  });
+
+  test("on account of a list as old as that, and no older: there may be a successor", () => {
+    const newest = version(1, 9e6);
+    expect(maySign(newest, [newest], NOW - patience + 1, POLICY, NOW)).toBe(true);
+    expect(maySign(newest, [newest], NOW - patience, POLICY, NOW)).toBe(false);
+  });
+
+  test("only if no rotation retires it while a session that it seals now lives", () => {
+    const ages = fc.array(fc.integer({ min: 0, max: 3e6 }), { minLength: 1, maxLength: 8 });
+    const later = fc.array(fc.nat({ max: POLICY.sessionLifetime }), { maxLength: 4 });
+    fc.assert(
+      fc.property(ages, fc.nat({ max: 2 * patience }), later, (known, listAge, unknown) => {
+        const asOf = NOW - listAge;
+        const enabled = known
+          .toSorted((a, b) => b - a)
+          .map((age, index) => version(index + 1, age + listAge));
+        // Others that came into being since the list was read, up to the session's end.
+        const all = [...enabled];
+        for (const time of unknown.toSorted((a, b) => a - b)) {
+          all.push({ ...version(all.length + 1, 0), createTime: asOf + time });
+        }
+        const signing = chooseSigner(enabled, POLICY, NOW);
+        if (signing === undefined || !maySign(signing, enabled, asOf, POLICY, NOW)) return;
+        const lastSecond = NOW + POLICY.sessionLifetime - 1;
+        expect(retirable(all, POLICY, lastSecond)).not.toContain(signing);
+      }),
+    );
+  });
+});
+
 describe("a version may be destroyed", () => {
   const settled = POLICY.activationDelay + POLICY.sessionLifetime + RETIREMENT_MARGIN;
 
-  test("when its successor has signed for a session lifetime and an hour, not a second before", () => {
+  test("when its successor has signed for a session lifetime and the margin, not a second before", () => {
     expect(retirable([version(1, 9e6), version(2, settled - 1)], POLICY, NOW)).toEqual([]);
     expect(retirable([version(1, 9e6), version(2, settled)], POLICY, NOW)).toEqual([
       version(1, 9e6),

@@ -130,6 +130,56 @@ describe("signing", () => {
   });
 });
 
+describe("signing with keys of long ago", () => {
+  test("ends when a successor could have retired them: their sessions open, and new ones wait", async () => {
+    const { keys, ...bench } = await started();
+    bench.standIn.fail({ fault: "unreachable" });
+    await bench.time.advance(86_400);
+    await request(bench, keys);
+    expect(keys.signer()?.kid).toBe("1");
+    await bench.time.advance(1800);
+    await request(bench, keys);
+    expect(keys.signer()).toBeUndefined();
+    expect(await find(bench, keys, 1)).toBe("found");
+    expect(await bench.time.settle(keys.readiness())).toMatchObject({ ready: false });
+    bench.standIn.heal();
+    await bench.time.advance(72);
+    await request(bench, keys);
+    await bench.time.advance(0);
+    expect(keys.signer()?.kid).toBe("1");
+    expect(keys.readiness()).toEqual({ ready: true });
+  });
+
+  test("does not begin at an instance that can't read their successor", async () => {
+    const bench = createKeyBench();
+    bench.add();
+    await bench.time.advance(9000);
+    bench.add();
+    const unreadable: typeof fetch = (input, init) =>
+      String(input).endsWith("/2:access")
+        ? Promise.resolve(new Response("", { status: 500 }))
+        : bench.standIn.fetch(input, init);
+    const early = bench.keys({ fetch: unreadable });
+    await bench.time.settle(early.readiness());
+    expect(early.signer()?.kid).toBe("1");
+    await bench.time.advance(86_400 + 1800);
+    const late = bench.keys({ fetch: unreadable });
+    expect(await bench.time.settle(late.readiness())).toMatchObject({ ready: false });
+    expect(late.signer()).toBeUndefined();
+    expect(await find(bench, late, 1)).toBe("found");
+  });
+
+  test("goes on beside a newer version that is no key, however long", async () => {
+    const { keys, ...bench } = await started();
+    bench.add("too short");
+    for (let day = 0; day < 5; day += 1) {
+      await bench.time.advance(86_400);
+      await request(bench, keys);
+      expect(keys.signer()?.kid).toBe("1");
+    }
+  });
+});
+
 describe("refreshing", () => {
   test("requests within an interval cause no call; the next one does, and does not wait", async () => {
     const { keys, ...bench } = await started();
@@ -681,13 +731,14 @@ describe("a version that is no key", () => {
 
 describe("an instance that freezes in the middle of a reading", () => {
   /** Answers are held back from now on, until it thaws; time-outs too, as nothing runs. */
-  function freezer(bench: KeyBench) {
+  function freezer(bench: KeyBench, { timesOut = false } = {}) {
     let gate: PromiseWithResolvers<void> | undefined;
     const fetch: typeof globalThis.fetch = async (input, init) => {
       const held = gate;
-      const { signal: _, ...rest } = init ?? {};
+      const { signal, ...rest } = init ?? {};
       const response = await bench.standIn.fetch(input, held === undefined ? init : rest);
       await held?.promise;
+      if (timesOut) signal?.throwIfAborted();
       return response;
     };
     return {
@@ -722,6 +773,28 @@ describe("an instance that freezes in the middle of a reading", () => {
     expect(keys.find("1")).toEqual({ status: "retired" });
     expect(keys.signer()?.kid).toBe("2");
   });
+
+  test.each([30, 3600])(
+    "for %s s reads again what has run out of time, and is waited for",
+    async (seconds) => {
+      const bench = createKeyBench();
+      bench.add();
+      await bench.time.advance(9000);
+      const { fetch, freeze, thaw } = freezer(bench, { timesOut: true });
+      const keys = bench.keys({ fetch });
+      await bench.time.settle(keys.readiness());
+      bench.disable(1);
+      bench.add();
+      await bench.time.advance(7200);
+      freeze();
+      void keys.refresh();
+      await bench.time.advance(seconds);
+      thaw();
+      await request(bench, keys);
+      expect(keys.find("1")).toEqual({ status: "retired" });
+      expect(keys.signer()?.kid).toBe("2");
+    },
+  );
 
   test("does not end a session because its key was absent back then", async () => {
     const bench = createKeyBench();

@@ -1,0 +1,449 @@
+import { randomBytes } from "node:crypto";
+import type { Express } from "express";
+import { inject } from "light-my-request";
+import { RETIREMENT_MARGIN } from "../../service/keys/keyRing.ts";
+import { MAX_AGE_INTERVALS } from "../../service/keys/limits.ts";
+import { createRestClient } from "../../service/keys/restClient.ts";
+import type { SessionKeys } from "../../service/keys/sessionKeys.ts";
+import { type Occasion, planRotation } from "../../service/rotation/plan.ts";
+import { RotationError, rotate } from "../../service/rotation/rotate.ts";
+import { createVersionStore } from "../../service/rotation/versionStore.ts";
+import type { FaultRule } from "../local/secretManager/faults.ts";
+import { createKeyBench, ENDPOINT, LIMITS, SECRET } from "../support/keyBench.ts";
+import { sessionApp } from "../support/sessionApp.ts";
+
+/** What can happen. `instance`, `session` and `version` choose among those that there are. */
+export type Action =
+  | { readonly do: "wait"; readonly seconds: number }
+  | { readonly do: "signIn"; readonly instance: number }
+  | { readonly do: "request"; readonly instance: number; readonly session: number }
+  | { readonly do: "rotate"; readonly occasion: Occasion }
+  | { readonly do: "disable" | "destroy"; readonly version: number }
+  | { readonly do: "scaleUp" }
+  | { readonly do: "scaleDown" | "freeze" | "thaw"; readonly instance: number }
+  | { readonly do: "fail"; readonly rule: FaultRule }
+  | { readonly do: "heal" }
+  | { readonly do: "lag"; readonly seconds: number }
+  | { readonly do: "attack"; readonly instance: number; readonly kids: readonly number[] };
+
+interface Instance {
+  readonly name: string;
+  readonly app: Express;
+  readonly keys: SessionKeys;
+  readonly born: number;
+  calls: number;
+  ready: boolean;
+  frozen: boolean;
+  /** Holds back answers while the instance is frozen. */
+  gate: PromiseWithResolvers<void> | undefined;
+  attackedAt: number;
+}
+
+interface Session {
+  readonly cookie: string;
+  readonly version: number;
+  /** When it ends, at the earliest and at the latest. */
+  readonly expires: readonly [number, number];
+}
+
+/** Seven days, and sessions in the model are as real ones. */
+const LIFETIME = 604_800;
+const POLICY = {
+  activationDelay: LIMITS.activationDelay,
+  sessionLifetime: LIFETIME,
+  minimumAge: 0,
+};
+
+/** Within which every instance knows what happened, once Secret Manager answers. */
+const BOUND = MAX_AGE_INTERVALS * LIMITS.refreshInterval;
+/** After a fault, the longest wait until a failed reading or look-up is repeated, and its time. */
+const RECOVERY = LIMITS.refreshInterval * 1.2 + 2 * LIMITS.readTimeout;
+
+/**
+ * A fleet of instances in one process: the application with its session middleware and keys, over a
+ * stand-in for Secret Manager, in time that passes only as actions say. Each response is held
+ * against what is known to be true; a violation is an error that tells what happened.
+ */
+export class RotationModel {
+  readonly #bench = createKeyBench({ versionDestroyTtl: "604800s" });
+  readonly #instances: Instance[] = [];
+  readonly #sessions: Session[] = [];
+  /** When versions were disabled or destroyed by hand or by a leak, not by retirement. */
+  readonly #revokedAt = new Map<number, number>();
+  readonly #createdAt = new Map<number, number>();
+  #failing = false;
+  #faults = 0;
+  #faultUntil = Number.NEGATIVE_INFINITY;
+  #born = 0;
+  /** What a run has been through, to see that it is worth something. */
+  readonly seen = { ok: 0, retired: 0, expired: 0, unavailable: 0, signIns: 0, attacks: 0 };
+
+  async start(): Promise<void> {
+    this.#createdAt.set(this.#bench.add(), this.#now());
+    await this.#bench.time.advance(7200);
+    for (let i = 0; i < 3; i += 1) await this.#scaleUp();
+  }
+
+  async apply(action: Action): Promise<void> {
+    switch (action.do) {
+      case "wait":
+        await this.#wait(action.seconds);
+        break;
+      case "signIn":
+        await this.#signIn(action.instance);
+        break;
+      case "request": {
+        const session = pick(this.#sessions, action.session);
+        const instance = pick(this.#serving(), action.instance);
+        if (session && instance) await this.#request(instance, session);
+        break;
+      }
+      case "rotate":
+        await this.#rotate(action.occasion);
+        break;
+      case "disable":
+      case "destroy":
+        this.#revoke(action.version, action.do);
+        break;
+      case "scaleUp":
+        await this.#scaleUp();
+        break;
+      case "scaleDown": {
+        const instance = pick(this.#instances, action.instance);
+        if (instance) this.#instances.splice(this.#instances.indexOf(instance), 1);
+        break;
+      }
+      case "freeze":
+        this.#freeze(pick(this.#serving(), action.instance));
+        break;
+      case "thaw":
+        await this.#thaw(
+          pick(
+            this.#instances.filter(({ frozen }) => frozen),
+            action.instance,
+          ),
+        );
+        break;
+      case "fail":
+        this.#bench.standIn.fail(action.rule);
+        this.#failing = true;
+        this.#faults += 1;
+        break;
+      case "heal":
+        this.#heal();
+        break;
+      case "lag":
+        this.#bench.standIn.setLag(action.seconds);
+        break;
+      case "attack":
+        await this.#attack(pick(this.#serving(), action.instance), action.kids);
+        break;
+    }
+    for (const instance of this.#instances) this.#checkBudget(instance);
+  }
+
+  /** When all is well again, every session is decided, on every instance. */
+  async settle(): Promise<void> {
+    this.#heal();
+    for (const instance of this.#instances) if (instance.frozen) await this.#thaw(instance);
+    await this.#wait(RECOVERY + BOUND);
+    for (const instance of this.#serving()) {
+      for (const session of this.#sessions) {
+        const outcome = await this.#request(instance, session);
+        if (outcome === "key_unavailable")
+          this.#violated("unavailable though all is well", session);
+      }
+    }
+  }
+
+  #now(): number {
+    return this.#bench.time.now();
+  }
+
+  #serving(): Instance[] {
+    return this.#instances.filter(({ ready, frozen }) => ready && !frozen);
+  }
+
+  async #wait(seconds: number): Promise<void> {
+    await this.#bench.time.advance(seconds);
+    if (this.#failing) this.#faultUntil = this.#now();
+    for (const instance of this.#instances) if (!instance.ready) await this.#probe(instance);
+  }
+
+  async #scaleUp(): Promise<void> {
+    if (this.#instances.length === 5) return;
+    this.#born += 1;
+    const instance: Omit<Instance, "app" | "keys"> = {
+      name: `i${this.#born}`,
+      born: this.#now(),
+      calls: 0,
+      ready: false,
+      frozen: false,
+      gate: undefined,
+      attackedAt: Number.NEGATIVE_INFINITY,
+    };
+    const fetch: typeof globalThis.fetch = async (input, init = {}) => {
+      started.calls += 1;
+      const { gate } = started;
+      // While nothing runs, no time-out does either.
+      const { signal, ...untimed } = init;
+      const response = await this.#bench.standIn.fetch(input, gate === undefined ? init : untimed);
+      await gate?.promise;
+      signal?.throwIfAborted();
+      return response;
+    };
+    const keys = this.#bench.keys({ fetch, random: () => (this.#born * 0.37) % 1 });
+    const clock = () => Math.floor(this.#now());
+    const { app } = sessionApp({ keys, clock, sessionLifetime: LIFETIME }, (routes) => {
+      routes.post("/sign-in", (req, res) => {
+        req.session = { user_id: "u", id_token: "t" };
+        res.sendStatus(200);
+      });
+      routes.get("/api", (req, res) => {
+        const signedIn = req.session?.id_token !== undefined;
+        res.status(signedIn ? 200 : 401).json(res.locals.session);
+      });
+    });
+    const started: Instance = Object.assign(instance, { app, keys });
+    this.#instances.push(started);
+    await this.#probe(started);
+  }
+
+  async #probe(instance: Instance): Promise<void> {
+    const { ready } = await this.#bench.time.settle(instance.keys.readiness());
+    instance.ready = ready;
+    const usable = this.#versions().some(
+      ({ state, createTime }) => state === "ENABLED" && createTime < this.#now() - RECOVERY,
+    );
+    if (!ready && usable && !this.#recentFault()) {
+      // Of an instance that was not ready before, the next attempt may be an interval away.
+      if (instance.born === this.#now()) this.#violated("not ready", instance.name);
+    }
+  }
+
+  async #signIn(choice: number): Promise<void> {
+    const instance = pick(this.#serving(), choice);
+    if (instance === undefined || this.#sessions.length === 12) return;
+    const begun = this.#now();
+    const response = await this.#send(instance, "POST", "/sign-in");
+    this.seen.signIns += 1;
+    const versions = this.#versions();
+    const enabled = versions.filter(({ state }) => state === "ENABLED");
+    if (response.statusCode === 503) {
+      const settled = enabled.some(({ createTime }) => createTime < begun - BOUND);
+      if (settled && !this.#recentFault()) this.#violated("no key to sign in with", instance.name);
+      return;
+    }
+    if (response.statusCode !== 200) this.#violated("sign-in", response.statusCode, response.body);
+    const header = String(response.headers["set-cookie"]);
+    const [, value] = /^session=([\w+/=-]+);/.exec(header) ?? [];
+    const version = Number(/^v1\.(\d+)\./.exec(tokenIn(value))?.[1]);
+    if (value === undefined || Number.isNaN(version)) this.#violated("no session", header);
+    const age = begun - (this.#createdAt.get(version) ?? Number.NaN);
+    const established = enabled.some(
+      ({ createTime }) => begun - createTime >= LIMITS.activationDelay + RECOVERY,
+    );
+    if (age < LIMITS.activationDelay && established) this.#violated("signed too soon", version);
+    const session: Session = {
+      cookie: `session=${value}`,
+      version,
+      expires: [Math.floor(begun) + LIFETIME, Math.floor(this.#now()) + LIFETIME],
+    };
+    this.#sessions.push(session);
+    // From the moment that a key signs, every instance accepts it.
+    for (const other of this.#serving()) await this.#request(other, session);
+  }
+
+  async #request(instance: Instance, session: Session): Promise<string> {
+    const begun = this.#now();
+    const response = await this.#send(instance, "GET", "/api", session.cookie);
+    const ended = this.#now();
+    if (response.headers["set-cookie"] !== undefined) this.#violated("touched the cookie", session);
+    const outcome: string =
+      response.statusCode === 503 ? "key_unavailable" : JSON.parse(response.body).session;
+    const revoked = this.#revokedAt.get(session.version) ?? Number.POSITIVE_INFINITY;
+    const where = { instance: instance.name, session, outcome, now: ended };
+    switch (outcome) {
+      case "ok": {
+        this.seen.ok += 1;
+        if (begun >= session.expires[1]) this.#violated("accepted though expired", where);
+        const since = Math.max(revoked, this.#faultUntil);
+        if (begun > since + BOUND && !this.#failing) {
+          this.#violated("accepted though its key was disabled", where);
+        }
+        break;
+      }
+      case "expired":
+        this.seen.expired += 1;
+        if (ended < session.expires[0]) this.#violated("expired too soon", where);
+        break;
+      case "retired_key":
+        this.seen.retired += 1;
+        if (ended < revoked && ended < session.expires[0]) this.#violated("lost its key", where);
+        break;
+      case "key_unavailable": {
+        this.seen.unavailable += 1;
+        if (response.headers["retry-after"] === undefined) this.#violated("no Retry-After", where);
+        const created = this.#createdAt.get(session.version) ?? 0;
+        const flooded =
+          begun - instance.attackedAt < LIMITS.absentTtl && begun - created < BOUND + RECOVERY;
+        if (!this.#recentFault() && !flooded) this.#violated("unavailable", where);
+        break;
+      }
+      default:
+        this.#violated("refused", where);
+    }
+    return outcome;
+  }
+
+  #send(instance: Instance, method: "GET" | "POST", url: string, cookie?: string) {
+    const request = { method, url, headers: cookie === undefined ? {} : { cookie } };
+    return this.#bench.time.settle(inject(instance.app, request));
+  }
+
+  async #rotate(occasion: Occasion): Promise<void> {
+    const client = createRestClient({
+      endpoint: ENDPOINT,
+      timeout: 10,
+      fetch: this.#bench.standIn.fetch,
+      abortAfter: this.#bench.time.abortAfter,
+    });
+    const store = createVersionStore({ client, secret: SECRET, clock: () => this.#now() });
+    const work = async () => {
+      const { versions, now } = await store.read();
+      const plan = planRotation(versions, POLICY, now, occasion);
+      for (const { version } of versions) {
+        const needed = this.#sessions.some((s) => s.version === version && s.expires[1] > now);
+        const destroyed = plan.steps.some(
+          (step) => step.action === "destroy" && step.version.version === version,
+        );
+        if (needed && destroyed && !this.#revokedAt.has(version)) {
+          this.#violated("destroys a key that a session needs", version);
+        }
+      }
+      await rotate(plan, { store, random: randomBytes });
+    };
+    await this.#bench.time.settle(
+      work().catch((error: unknown) => {
+        if (!this.#failing || !isExpected(error)) throw error;
+      }),
+    );
+    const now = this.#now();
+    if (this.#failing) this.#faultUntil = now;
+    for (const { version, state, createTime } of this.#versions()) {
+      if (!this.#createdAt.has(version)) this.#createdAt.set(version, createTime);
+      const revoked = occasion === "compromised" && state === "DISABLED";
+      if (revoked && !this.#revokedAt.has(version)) this.#revokedAt.set(version, now);
+    }
+  }
+
+  #revoke(choice: number, verb: "disable" | "destroy"): void {
+    const enabled = this.#versions().filter(({ state }) => state === "ENABLED");
+    const version = pick(enabled, choice)?.version;
+    // Whoever disables the last key has an outage and knows it; that is not what is tested here.
+    if (version === undefined || enabled.length === 1) return;
+    this.#bench.standIn.store[verb](SECRET.project, SECRET.name, String(version));
+    this.#revokedAt.set(version, this.#now());
+  }
+
+  #freeze(instance: Instance | undefined): void {
+    if (instance === undefined) return;
+    instance.gate = Promise.withResolvers();
+    // In the middle of a reading, if one is due.
+    void instance.keys.refresh();
+    instance.frozen = true;
+  }
+
+  async #thaw(instance: Instance | undefined): Promise<void> {
+    if (instance === undefined) return;
+    instance.frozen = false;
+    instance.gate?.resolve();
+    instance.gate = undefined;
+    const [session] = this.#sessions.slice(-1);
+    if (session !== undefined && instance.ready) await this.#request(instance, session);
+  }
+
+  #heal(): void {
+    if (this.#failing) this.#faultUntil = this.#now();
+    this.#failing = false;
+    this.#bench.standIn.heal();
+  }
+
+  async #attack(instance: Instance | undefined, kids: readonly number[]): Promise<void> {
+    if (instance === undefined) return;
+    instance.attackedAt = this.#now();
+    this.seen.attacks += 1;
+    const newest = this.#versions().length;
+    const garbage = Buffer.alloc(60).toString("base64url");
+    await Promise.all(
+      kids.flatMap((kid) =>
+        [kid, newest + kid].map((number) =>
+          this.#send(instance, "GET", "/api", `session=${cookieOf(`v1.${number}.${garbage}`)}`),
+        ),
+      ),
+    );
+    instance.attackedAt = this.#now();
+  }
+
+  #checkBudget({ name, born, calls }: Instance): void {
+    const alive = this.#now() - born;
+    const versions = this.#versions().length;
+    const readings = alive / (LIMITS.refreshInterval * 0.8) + 2 + 8 * this.#faults;
+    const lookups = LIMITS.lookupBurst + 1 + (2 * alive) / LIMITS.lookupInterval;
+    // A list, a number beyond the newest, each version; and once for each its state and time.
+    const budget = readings * (2 + versions) + 2 * versions + 2 * lookups;
+    const repeated = this.#faults > 0 ? 2 : 1;
+    if (calls > budget * repeated) this.#violated("too many calls", { name, calls, budget });
+  }
+
+  #recentFault(): boolean {
+    return this.#failing || this.#now() - this.#faultUntil <= RECOVERY;
+  }
+
+  /** The truth, which no lag and no fault touches. */
+  #versions() {
+    const { store } = this.#bench.standIn;
+    const count = this.#count();
+    return Array.from({ length: count }, (_, index) => {
+      const version = index + 1;
+      const { state, createTime } = store.get(SECRET.project, SECRET.name, String(version));
+      return { version, state, createTime: Date.parse(createTime) / 1000 };
+    });
+  }
+
+  #count(): number {
+    const { store } = this.#bench.standIn;
+    for (let version = 1; ; version += 1) {
+      try {
+        store.get(SECRET.project, SECRET.name, String(version));
+      } catch {
+        return version - 1;
+      }
+    }
+  }
+
+  #violated(what: string, ...details: unknown[]): never {
+    throw new Error(`${what}: ${JSON.stringify(details)}`);
+  }
+}
+
+/** One of the things by a number of any size. */
+function pick<Thing>(things: readonly Thing[], choice: number): Thing | undefined {
+  return things[choice % things.length];
+}
+
+/** A token as the cookie carries it. */
+function cookieOf(sealed: string): string {
+  return Buffer.from(JSON.stringify({ sealed })).toString("base64");
+}
+
+function tokenIn(cookie = ""): string {
+  return JSON.parse(Buffer.from(cookie, "base64").toString() || "{}").sealed ?? "";
+}
+
+function isExpected(error: unknown): boolean {
+  return error instanceof RotationError || (error instanceof Error && "failure" in error);
+}
+
+/** Longer than this after the last sign-in, every session has ended and every old key is retired. */
+export const EVERYTHING_RETIRED = LIFETIME + LIMITS.activationDelay + RETIREMENT_MARGIN;

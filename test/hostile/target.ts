@@ -1,0 +1,156 @@
+import { createServer, type RequestListener } from "node:http";
+import { join } from "node:path";
+import type { Express, RequestHandler } from "express";
+import { createApp } from "../../service/app.ts";
+import type { SessionKey, SessionKeys } from "../../service/keys/sessionKeys.ts";
+import { createStaticKeys } from "../../service/keys/static.ts";
+import { createLog } from "../../service/log.ts";
+import type { OidcConfig } from "../../service/login/oidc.ts";
+import { createSealer, type Sealer } from "../../service/session/sealer.ts";
+import type { SessionData } from "../../service/session/session.ts";
+import { createSessions } from "../../service/session/sessions.ts";
+import { ada, grace, type LocalUser } from "../local/identity/users.ts";
+
+const SERVICE = join(import.meta.dirname, "..", "..", "service");
+
+/** What is attacked: the whole application, as the service puts it together. */
+export interface Target {
+  readonly app: Express;
+  readonly sessions: RequestHandler;
+  readonly sealer: Sealer;
+  /** What the log said, a parsed line each. */
+  readonly lines: Record<string, unknown>[];
+}
+
+export interface TargetOptions {
+  readonly keys?: SessionKeys;
+  readonly environment?: string;
+  readonly cookieSecure?: boolean;
+  readonly oidc?: OidcConfig | undefined;
+}
+
+/** Unix time in seconds. */
+export function clock(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+export function createTarget({
+  keys = ring(),
+  environment = "prod",
+  cookieSecure = false,
+  oidc,
+}: TargetOptions = {}): Target {
+  const lines: Record<string, unknown>[] = [];
+  const log = createLog({
+    level: "info",
+    destination: { write: (line) => void lines.push(JSON.parse(line)) },
+  });
+  const sealer = createSealer({ keys, environment, clock });
+  const sessions = createSessions({
+    sessionType: "cookie",
+    cookieSecure,
+    sessionLifetime: 604_800,
+    instance: "target",
+    keys,
+    sealer,
+    clock,
+  });
+  const app = createApp({
+    log,
+    instance: "target",
+    project: "phoenix-test",
+    keys,
+    sealer,
+    sessions,
+    cookieSecure,
+    signIn: { oidc, allowedUsers: [] },
+    clock,
+    draining: () => false,
+    publicDirectory: join(SERVICE, "public"),
+    clipsDirectory: join(SERVICE, "clips"),
+  });
+  return { app, sessions, sealer, lines };
+}
+
+/** Starts a server as the service does. */
+export function createTargetServer(listener: RequestListener) {
+  return createServer({ keepAliveTimeout: 620_000 }, listener);
+}
+
+function keyOf(kid: string): SessionKey {
+  const signer = createStaticKeys(`the payload of version ${kid} `.padEnd(48, "x")).signer();
+  if (signer === undefined) throw new Error("A static key always signs.");
+  return { kid, secret: signer.secret };
+}
+
+const RETIRED = "1";
+const ACCEPTED = "2";
+const SIGNING = "3";
+const KEYS = new Map([RETIRED, ACCEPTED, SIGNING].map((kid) => [kid, keyOf(kid)]));
+
+/** Three versions of the secret: 1 is disabled, 2 is accepted, 3 signs; or another one signs. */
+export function ring(signing = SIGNING): SessionKeys {
+  return {
+    refresh: () => undefined,
+    find(kid) {
+      const key = KEYS.get(kid);
+      if (key === undefined) return { status: "unknown" };
+      return kid === RETIRED ? { status: "retired" } : { status: "found", key };
+    },
+    signer: () => KEYS.get(signing),
+    readiness: () => ({ ready: true }),
+  };
+}
+
+/** A session as sign-in makes it; the ID token is as long as real ones. */
+export function sessionOf({ sub, email }: LocalUser): SessionData & { csrf_token: string } {
+  const part = (length: number) => Buffer.alloc(length, sub).toString("base64url");
+  return {
+    user_id: sub,
+    user_email: email,
+    csrf_token: part(32),
+    id_token: [24, 548, 256].map(part).join("."),
+    reel: ["embers"],
+  };
+}
+
+/** A token for that cookie, of that key, made now. */
+export function tokenFor(
+  user: LocalUser,
+  { name = "session", kid = SIGNING, environment = "prod" } = {},
+): string {
+  const sealer = createSealer({ keys: ring(kid), environment, clock });
+  return sealer.seal(name, { iat: clock(), exp: clock() + 604_800, data: sessionOf(user) });
+}
+
+/** The cookie's value as the service writes it. */
+export function cookieOf(token: string): string {
+  return Buffer.from(JSON.stringify({ sealed: token })).toString("base64");
+}
+
+/** Two users' good tokens, and good ones of other keys, purposes and places. */
+export interface Tokens {
+  readonly ada: string;
+  readonly grace: string;
+  /** Sealed by the key before this one: still good. */
+  readonly older: string;
+  /** Never to be taken for a session. */
+  readonly foreign: readonly string[];
+}
+
+export function createTokens(): Tokens {
+  return {
+    ada: tokenFor(ada),
+    grace: tokenFor(grace),
+    older: tokenFor(ada, { kid: ACCEPTED }),
+    foreign: [
+      tokenFor(ada, { kid: RETIRED }),
+      tokenFor(ada, { environment: "dev" }),
+      tokenFor(ada, { environment: "" }),
+      tokenFor(ada, { name: "sign-in" }),
+      tokenFor(ada, { name: "clip-url" }),
+      tokenFor(ada, { name: "__Host-session" }),
+      tokenFor(ada, { name: "Session" }),
+    ],
+  };
+}

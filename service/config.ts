@@ -97,27 +97,50 @@ function parseSecretKey(env: Environment): Parsed<SecretKey> {
       `Set it to a random value of at least ${MIN_SECRET_LENGTH} characters (openssl rand -base64 48), or to sm://PROJECT/SECRET`,
     );
   }
-  if (text.startsWith("sm://")) {
-    const secret = parseSecretReference(text);
-    if (secret === undefined) {
-      return problem(
-        "SECRET_KEY",
-        "starts with sm:// and does not name a secret",
-        "Write it as sm://PROJECT/SECRET",
-      );
-    }
-    const endpoint = parseSecretManagerEndpoint(env);
-    return "value" in endpoint
-      ? { value: { form: "secretManager", secret, endpoint: endpoint.value } }
-      : endpoint;
+  return NAME_OF_A_SECRET.test(text)
+    ? parseSecretVersions(env, text)
+    : parseStaticSecret(text, fallbacks(env));
+}
+
+/** What begins like this is never a value: it is long enough, and anybody could guess it. */
+const NAME_OF_A_SECRET = /^(?:sm:|projects)\//i;
+
+function parseSecretVersions(env: Environment, text: string): Parsed<SecretKey> {
+  const problems: Problem[] = [];
+  const secret = parseSecretReference(text);
+  if (secret === undefined) {
+    problems.push({
+      setting: "SECRET_KEY",
+      cause: "starts like the name of a secret and does not name one",
+      remedy: "Write it as sm://PROJECT/SECRET",
+    });
   }
-  const fallbacks = (optional(env, "SECRET_KEY_FALLBACKS") ?? "").split(",").filter(Boolean);
+  if (fallbacks(env).length > 0) {
+    problems.push({
+      setting: "SECRET_KEY_FALLBACKS",
+      cause: "is set beside a secret, whose versions are the only keys, so it would be ignored",
+      remedy: "Leave it out, and add each value that is still needed to the secret as a version",
+    });
+  }
+  const endpoint = parseSecretManagerEndpoint(env);
+  if ("problems" in endpoint) problems.push(...endpoint.problems);
+  return secret !== undefined && "value" in endpoint && problems.length === 0
+    ? { value: { form: "secretManager", secret, endpoint: endpoint.value } }
+    : { problems };
+}
+
+function parseStaticSecret(secret: string, fallbacks: readonly string[]): Parsed<SecretKey> {
   const problems = [
-    ...tooShort("SECRET_KEY", [text]),
+    ...tooShort("SECRET_KEY", [secret]),
     ...tooShort("SECRET_KEY_FALLBACKS", fallbacks),
   ];
   if (problems.length > 0) return { problems };
-  return { value: { form: "static", secret: text, fallbacks } };
+  return { value: { form: "static", secret, fallbacks } };
+}
+
+function fallbacks(env: Environment): string[] {
+  const values = (optional(env, "SECRET_KEY_FALLBACKS") ?? "").split(",");
+  return values.map((value) => value.trim()).filter(Boolean);
 }
 
 function tooShort(setting: string, secrets: readonly string[]): Problem[] {

@@ -1,0 +1,321 @@
+import { expect, test } from "@jest/globals";
+import * as fc from "fast-check";
+import { parseWebConfig } from "../../service/config.ts";
+import { ConfigError, type Problem } from "../../service/errors.ts";
+
+const SECRET_KEY = "a secret of more than thirty-two characters";
+const LAPTOP = { SECRET_KEY };
+const CLOUD_RUN = {
+  K_SERVICE: "phoenix-dev",
+  ENVIRONMENT: "dev",
+  SECRET_KEY: "sm://acme-phoenix/phoenix-dev-SECRET_KEY",
+  SESSION_COOKIE_SECURE: "true",
+};
+
+type Env = Record<string, string | undefined>;
+
+/** What is wrong with an environment; none if it is taken. */
+function problemsOf(env: Env): readonly Problem[] {
+  try {
+    parseWebConfig(env);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.problems;
+  }
+}
+
+function settingsOf(env: Env): string[] {
+  return problemsOf(env).map(({ setting }) => setting);
+}
+
+test("a laptop needs nothing but SECRET_KEY", () => {
+  expect(parseWebConfig(LAPTOP)).toEqual({
+    environment: "local",
+    project: undefined,
+    logLevel: "info",
+    port: 8080,
+    secretKey: { form: "static", secret: SECRET_KEY, fallbacks: [] },
+    keyLimits: {
+      activationDelay: 1_800,
+      refreshInterval: 60,
+      readTimeout: 2,
+      lookupBurst: 10,
+      lookupInterval: 6,
+      absentTtl: 60,
+    },
+    sessionType: "cookie",
+    cookieSecure: false,
+    sessionLifetime: 604_800,
+    signIn: { oidc: undefined, allowedUsers: [] },
+  });
+});
+
+test("a session lasts seven days unless PERMANENT_SESSION_LIFETIME says otherwise", () => {
+  expect(parseWebConfig(LAPTOP).sessionLifetime).toBe(7 * 24 * 60 * 60);
+  const env = { ...LAPTOP, PERMANENT_SESSION_LIFETIME: "3600" };
+  expect(parseWebConfig(env).sessionLifetime).toBe(3_600);
+});
+
+test("Cloud Run's settings are taken as they are declared", () => {
+  const env = { ...CLOUD_RUN, GOOGLE_CLOUD_PROJECT: "acme-phoenix", PORT: "8081" };
+  expect(parseWebConfig(env)).toMatchObject({
+    environment: "dev",
+    project: "acme-phoenix",
+    port: 8_081,
+    secretKey: {
+      form: "secretManager",
+      secret: { project: "acme-phoenix", name: "phoenix-dev-SECRET_KEY" },
+      endpoint: "https://secretmanager.googleapis.com",
+    },
+    cookieSecure: true,
+  });
+});
+
+test("without SECRET_KEY the service does not start, and says what the original one said", () => {
+  for (const env of [{}, { SECRET_KEY: "" }, { SECRET_KEY: undefined }]) {
+    const [problem, ...others] = problemsOf(env);
+    expect(others).toEqual([]);
+    expect(problem?.setting).toBe("SECRET_KEY");
+    expect(problem?.cause).toContain("the session is unavailable because no secret key was set");
+    expect(problem?.remedy).toContain("openssl rand -base64 48");
+  }
+});
+
+test("a SECRET_KEY under 32 characters is refused, and one of 32 is taken", () => {
+  fc.assert(
+    fc.property(fc.stringMatching(/^[!-~]{1,40}$/), (secret) => {
+      fc.pre(!/^(sm:|projects)\//i.test(secret));
+      expect(settingsOf({ SECRET_KEY: secret })).toEqual(secret.length < 32 ? ["SECRET_KEY"] : []);
+    }),
+  );
+  expect(settingsOf({ SECRET_KEY: "k".repeat(31) })).toEqual(["SECRET_KEY"]);
+  expect(settingsOf({ SECRET_KEY: "k".repeat(32) })).toEqual([]);
+});
+
+test.each([
+  "sm://",
+  "sm://acme",
+  "sm://acme/",
+  "sm:///name",
+  "sm://ACME/name",
+  "SM://acme/name",
+  "sm:/acme/name",
+  "sm://acme/name/versions/latest",
+  "projects/acme",
+  "projects/acme/secrets/name/versions/1",
+])("%s names no secret, and is never taken for a value however long it is", (start) => {
+  for (const SECRET_KEY of [start, `${start} and more than thirty-two characters`]) {
+    const [problem, ...others] = problemsOf({ SECRET_KEY });
+    expect(others).toEqual([]);
+    expect(problem?.setting).toBe("SECRET_KEY");
+    expect(problem?.remedy).toContain("sm://PROJECT/SECRET");
+  }
+});
+
+test("a secret's full name names the same secret", () => {
+  const keyOf = (SECRET_KEY: string) => parseWebConfig({ SECRET_KEY }).secretKey;
+  expect(keyOf("projects/acme/secrets/a-name-that-is-long-enough-for-a-value")).toEqual(
+    keyOf("sm://acme/a-name-that-is-long-enough-for-a-value"),
+  );
+});
+
+test("earlier values of SECRET_KEY are fallbacks, with or without spaces between", () => {
+  const [one, two] = ["1".repeat(32), "2".repeat(32)];
+  for (const text of [`${one},${two}`, `${one}, ${two}`, ` ${one} ,,${two},`]) {
+    expect(parseWebConfig({ ...LAPTOP, SECRET_KEY_FALLBACKS: text }).secretKey).toEqual({
+      form: "static",
+      secret: SECRET_KEY,
+      fallbacks: [one, two],
+    });
+  }
+});
+
+test("a fallback that could be guessed is refused like the key itself", () => {
+  const text = `${"1".repeat(32)}, short`;
+  expect(settingsOf({ ...LAPTOP, SECRET_KEY_FALLBACKS: text })).toEqual(["SECRET_KEY_FALLBACKS"]);
+  expect(settingsOf({ SECRET_KEY: "short", SECRET_KEY_FALLBACKS: "short" })).toEqual([
+    "SECRET_KEY",
+    "SECRET_KEY_FALLBACKS",
+  ]);
+});
+
+test("fallbacks beside a secret of versions would be ignored, so they are refused", () => {
+  const SECRET_KEY_FALLBACKS = "1".repeat(32);
+  const [problem] = problemsOf({ SECRET_KEY: "sm://acme/name", SECRET_KEY_FALLBACKS });
+  expect(problem?.setting).toBe("SECRET_KEY_FALLBACKS");
+  expect(problem?.remedy).toContain("a version");
+});
+
+test("only this machine and Google are Secret Managers, because they choose the keys", () => {
+  const SECRET_KEY = "sm://acme/name";
+  const taken = ["http://127.0.0.1:9000", "http://localhost:9000/", "http://[::1]:9000"];
+  for (const SECRET_MANAGER_ENDPOINT of taken) {
+    const { secretKey } = parseWebConfig({ SECRET_KEY, SECRET_MANAGER_ENDPOINT });
+    expect(secretKey).toMatchObject({ endpoint: SECRET_MANAGER_ENDPOINT.replace(/\/$/, "") });
+  }
+  const refused = [
+    "http://secretmanager.googleapis.com",
+    "http://10.0.0.1:9000",
+    "https://127.0.0.1:9000",
+    "http://localhost.evil.example",
+    "http://user@localhost:9000",
+    "http://localhost:9000/path",
+    "localhost:9000",
+  ];
+  for (const SECRET_MANAGER_ENDPOINT of refused) {
+    const env = { SECRET_KEY, SECRET_MANAGER_ENDPOINT };
+    expect([SECRET_MANAGER_ENDPOINT, settingsOf(env)]).toEqual([
+      SECRET_MANAGER_ENDPOINT,
+      ["SECRET_MANAGER_ENDPOINT"],
+    ]);
+  }
+});
+
+test("SESSION_TYPE left out or None means sealed cookies, filesystem the fault", () => {
+  const typeOf = (SESSION_TYPE: string | undefined) =>
+    parseWebConfig({ ...LAPTOP, SESSION_TYPE }).sessionType;
+  expect([typeOf(undefined), typeOf("None"), typeOf("filesystem")]).toEqual([
+    "cookie",
+    "cookie",
+    "filesystem",
+  ]);
+});
+
+test.each(["", "none", "NONE", "null", "cookie", "redis", "Filesystem", " None"])(
+  "SESSION_TYPE=%j is refused",
+  (SESSION_TYPE) => {
+    expect(settingsOf({ ...LAPTOP, SESSION_TYPE })).toEqual(["SESSION_TYPE"]);
+  },
+);
+
+test.each(["", "True", "TRUE", "1", "yes", "on", "false ", "0"])(
+  "SESSION_COOKIE_SECURE=%j is refused, not read as one of the two",
+  (SESSION_COOKIE_SECURE) => {
+    expect(settingsOf({ ...LAPTOP, SESSION_COOKIE_SECURE })).toEqual(["SESSION_COOKIE_SECURE"]);
+    expect(settingsOf({ ...CLOUD_RUN, SESSION_COOKIE_SECURE })).toEqual(["SESSION_COOKIE_SECURE"]);
+  },
+);
+
+test("on Cloud Run cookies are sent over https only, or the service does not start", () => {
+  for (const SESSION_COOKIE_SECURE of [undefined, "false"]) {
+    const [problem, ...others] = problemsOf({ ...CLOUD_RUN, SESSION_COOKIE_SECURE });
+    expect(others).toEqual([]);
+    expect(problem?.setting).toBe("SESSION_COOKIE_SECURE");
+    expect(problem?.remedy).toContain("pulumi config set phoenix:sessionCookieSecure true");
+    expect(parseWebConfig({ ...LAPTOP, SESSION_COOKIE_SECURE }).cookieSecure).toBe(false);
+  }
+  expect(parseWebConfig({ ...LAPTOP, SESSION_COOKIE_SECURE: "true" }).cookieSecure).toBe(true);
+});
+
+test("on Cloud Run the environment has a name, so that sessions of two never mix", () => {
+  for (const ENVIRONMENT of [undefined, ""]) {
+    expect(settingsOf({ ...CLOUD_RUN, ENVIRONMENT })).toEqual(["ENVIRONMENT"]);
+  }
+});
+
+test("an http provider is taken on a laptop only, and prod must say who may sign in", () => {
+  const oidc = {
+    OIDC_ISSUER: "http://127.0.0.1:9000",
+    OIDC_CLIENT_ID: "an id",
+    OIDC_CLIENT_SECRET: "a secret",
+  };
+  expect(settingsOf({ ...LAPTOP, ...oidc })).toEqual([]);
+  expect(settingsOf({ ...CLOUD_RUN, ...oidc, ENVIRONMENT: "prod" })).toEqual([
+    "OIDC_ISSUER",
+    "ALLOWED_USERS",
+  ]);
+});
+
+const NUMBERS: readonly [name: string, min: number, max: number][] = [
+  ["PORT", 0, 65_535],
+  ["PERMANENT_SESSION_LIFETIME", 1, 34_560_000],
+  ["KEY_ACTIVATION_DELAY", 1, 86_400],
+  ["KEY_REFRESH_INTERVAL", 1, 3_600],
+  ["KEY_READ_TIMEOUT", 1, 30],
+  ["KEY_LOOKUP_BURST", 1, 1_000],
+  ["KEY_LOOKUP_INTERVAL", 1, 3_600],
+  ["KEY_ABSENT_TTL", 1, 86_400],
+];
+
+test.each(NUMBERS)("%s is a whole number from %d to %d", (name, min, max) => {
+  // Limits that contradict each other are another matter: these are apart from whatever is set.
+  const apart = {
+    KEY_ACTIVATION_DELAY: "86400",
+    KEY_REFRESH_INTERVAL: "1",
+    KEY_ABSENT_TTL: "1",
+  };
+  const env = (text: string) => ({ ...LAPTOP, ...apart, [name]: text });
+  for (const text of [min - 1, max + 1, 1.5, "1e3", "0x10", " 1", "+1", "ten", "Infinity", "１"]) {
+    const [problem, ...others] = problemsOf(env(String(text)));
+    expect([text, problem?.setting, others]).toEqual([text, name, []]);
+    expect(problem?.remedy).toContain(`from ${min} to ${max}`);
+  }
+  for (const text of [String(min), String(max), ""]) {
+    expect(settingsOf(env(text)).filter((setting) => setting === name)).toEqual(
+      // The shortest delay and the longest memory each contradict the other limits.
+      (name === "KEY_ACTIVATION_DELAY" && text === "1") ||
+        (name === "KEY_ABSENT_TTL" && text === String(max))
+        ? [name]
+        : [],
+    );
+  }
+});
+
+test("a LOG_LEVEL that there is not is refused with those that there are", () => {
+  const [problem] = problemsOf({ ...LAPTOP, LOG_LEVEL: "verbose" });
+  expect(problem?.setting).toBe("LOG_LEVEL");
+  expect(problem?.remedy).toContain("trace, debug, info, warn, error, fatal");
+  expect(parseWebConfig({ ...LAPTOP, LOG_LEVEL: "debug" }).logLevel).toBe("debug");
+});
+
+const EVERYTHING_WRONG = {
+  K_SERVICE: "phoenix-prod",
+  LOG_LEVEL: "loud",
+  PORT: "http",
+  SECRET_KEY: "hunter2",
+  SECRET_KEY_FALLBACKS: "letmein",
+  KEY_READ_TIMEOUT: "0",
+  SESSION_TYPE: "redis",
+  SESSION_COOKIE_SECURE: "false",
+  PERMANENT_SESSION_LIFETIME: "7d",
+  OIDC_CLIENT_SECRET: "opensesame",
+  ALLOWED_USERS: "ada",
+};
+
+test("all problems come at once, each with a cause and a remedy", () => {
+  const problems = problemsOf(EVERYTHING_WRONG);
+  expect(problems.map(({ setting }) => setting)).toEqual([
+    "ENVIRONMENT",
+    "LOG_LEVEL",
+    "PORT",
+    "SECRET_KEY",
+    "SECRET_KEY_FALLBACKS",
+    "KEY_READ_TIMEOUT",
+    "SESSION_TYPE",
+    "SESSION_COOKIE_SECURE",
+    "PERMANENT_SESSION_LIFETIME",
+    "OIDC_ISSUER",
+    "OIDC_CLIENT_ID",
+    "ALLOWED_USERS",
+  ]);
+  for (const { cause, remedy } of problems) {
+    expect(cause).toMatch(/^(?:is|has|starts) .*[^.]$/);
+    expect(remedy).toMatch(/^(?:Set|Use|Leave|Write) .*[^.]$/);
+  }
+});
+
+test("both halves of a secret of versions are looked at", () => {
+  const env = { SECRET_KEY: "sm://acme", SECRET_MANAGER_ENDPOINT: "http://10.0.0.1" };
+  expect(settingsOf(env)).toEqual(["SECRET_KEY", "SECRET_MANAGER_ENDPOINT"]);
+});
+
+test("no problem says a secret's value", () => {
+  const text = JSON.stringify(problemsOf(EVERYTHING_WRONG));
+  for (const secret of ["hunter2", "letmein", "opensesame"]) expect(text).not.toContain(secret);
+});
+
+test("the error is an operator's, and its message is a sentence or two for each problem", () => {
+  const expected = { code: "CONFIG_INVALID", message: expect.stringMatching(/^SECRET_KEY is not/) };
+  expect(() => parseWebConfig({})).toThrow(expect.objectContaining(expected));
+});

@@ -1,6 +1,6 @@
 import { type RequestHandler, type Response, Router } from "express";
 import { requireSignIn } from "../login/requireSignIn.ts";
-import { sendProblem } from "../problem.ts";
+import { type ProblemDetails, sendProblem } from "../problem.ts";
 import type { Sealer, Seconds } from "../session/sealer.ts";
 import { filesOf, readClips } from "./clips.ts";
 import { CLIP_URL_LIFETIME, createClipUrls } from "./clipUrl.ts";
@@ -95,11 +95,11 @@ export function reelRoutes(deps: ReelDeps): Router {
       return;
     }
     res.set("Cache-Control", `private, max-age=${admission.expiresAt - clock()}`);
-    res.sendFile(file, { root: clipsDirectory, cacheControl: false }, (error?: Error) => {
-      if (error === undefined || res.headersSent) return;
-      if ("status" in error && error.status === 416) {
-        const title = "There is no such part of the file";
-        sendProblem(res, { status: 416, code: "range_not_satisfiable", title });
+    res.sendFile(file, { root: clipsDirectory, cacheControl: false }, (error?: SendError) => {
+      if (error === undefined || res.headersSent || error.code === "ECONNABORTED") return;
+      const refusal = REFUSALS[error.status ?? 500];
+      if (refusal !== undefined) {
+        sendProblem(res, refusal);
         return;
       }
       log.warn({ event: "clip_unreadable", file, err: error }, `${file} could not be sent`);
@@ -110,6 +110,22 @@ export function reelRoutes(deps: ReelDeps): Router {
 
   return routes;
 }
+
+/** What `sendFile` says: the status that it would answer with, or the code of what kept it from it. */
+interface SendError extends Error {
+  readonly status?: number;
+  readonly code?: string;
+}
+
+/** What a visitor asked for in vain, by status: no fault of the service's. */
+const REFUSALS: Readonly<Record<number, ProblemDetails>> = {
+  412: { status: 412, code: "precondition_failed", title: "The file is not as you expect it" },
+  416: {
+    status: 416,
+    code: "range_not_satisfiable",
+    title: "There is no such part of the file",
+  },
+};
 
 /** What depends on the session is nobody else's, and nothing that the back button may bring up. */
 const keepOutOfCaches: RequestHandler = (_req, res, next) => {

@@ -79,7 +79,8 @@ export function signInRoutes(deps: SignInDeps): Router {
   routes.get("/login/callback", async (req, res) => {
     const { client, uri } = begin(req, res);
     const callback = new URL(uri);
-    callback.search = new URL(req.originalUrl, uri).search;
+    // A client may name any host in the request line, even one that no URL can have.
+    callback.search = URL.parse(req.originalUrl, uri.href)?.search ?? "";
     const { attempts, outcome } = await transactions.read(req);
     const state = callback.searchParams.get("state");
     const attempt = attempts.find((candidate) => candidate.state === state);

@@ -1,0 +1,168 @@
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { type InjectOptions, inject } from "light-my-request";
+import { createRestClient } from "../../service/keys/restClient.ts";
+import { parsePushMessage } from "../../service/rotation/pushMessage.ts";
+import { createRequestHandler } from "../../service/rotation/requestHandler.ts";
+import { createVersionStore } from "../../service/rotation/versionStore.ts";
+import { createSecretManagerStandIn } from "../local/secretManager/standIn.ts";
+import { ENDPOINT, SECRET } from "../support/keyBench.ts";
+
+const RESOURCE = `projects/${SECRET.project}/secrets/${SECRET.name}`;
+const DAY = 86_400;
+
+const unhandled: unknown[] = [];
+const onUnhandled = (reason: unknown) => void unhandled.push(reason);
+beforeEach(() => {
+  process.on("unhandledRejection", onUnhandled);
+});
+afterEach(async () => {
+  await new Promise(setImmediate);
+  process.off("unhandledRejection", onUnhandled);
+  expect(unhandled.splice(0)).toEqual([]);
+});
+
+/** A rotator over a secret whose only version is old enough to be followed by another one. */
+function rotator() {
+  const standIn = createSecretManagerStandIn();
+  standIn.store.createSecret(SECRET.project, SECRET.name);
+  standIn.store.createSecret(SECRET.project, "OTHER");
+  standIn.store.add(SECRET.project, SECRET.name, { data: Buffer.alloc(48).toString("base64") });
+  standIn.advance(DAY);
+  const client = createRestClient({ endpoint: ENDPOINT, timeout: 2, fetch: standIn.fetch });
+  const lines: object[] = [];
+  const write = (fields: object, message: string) => void lines.push({ ...fields, message });
+  const handler = createRequestHandler({
+    store: createVersionStore({ client, secret: SECRET, clock: standIn.now }),
+    secret: SECRET,
+    policy: { activationDelay: 1_800, sessionLifetime: 604_800, minimumAge: 3_600 },
+    random: (bytes) => Buffer.alloc(bytes, 7),
+    log: { info: write, warn: write, error: write },
+    draining: () => false,
+  });
+  return {
+    lines,
+    standIn,
+    versions: () => standIn.store.list(SECRET.project, SECRET.name, EVERY).versions?.length ?? 0,
+    push: (payload: string | Buffer, more: InjectOptions = {}) =>
+      inject(handler, { method: "POST", url: "/", payload, ...more }),
+  };
+}
+
+const EVERY = { filter: "", pageSize: 0, pageToken: "" };
+
+function message(attributes: unknown, messageId: unknown = "1"): string {
+  return JSON.stringify({ message: { attributes, messageId }, subscription: "s" });
+}
+
+const ROTATE = { eventType: "SECRET_ROTATE", secretId: RESOURCE };
+
+test("the right message rotates, once: what follows here is refused for what it is", async () => {
+  const { push, versions } = rotator();
+  expect((await push(message(ROTATE))).statusCode).toBe(204);
+  expect((await push(message(ROTATE, "2"))).statusCode).toBe(204);
+  expect(versions()).toBe(2);
+});
+
+const attribute = fc.oneof(
+  fc.string(),
+  fc.jsonValue({ maxDepth: 2 }),
+  fc.constantFrom(
+    "SECRET_ROTATE ",
+    "secret_rotate",
+    "SECRET_VERSION_ADD",
+    `${RESOURCE}/versions/1`,
+    `${RESOURCE}/`,
+    ` ${RESOURCE}`,
+    `${RESOURCE}\n`,
+    RESOURCE.toLowerCase(),
+    `projects/${SECRET.project}/secrets/OTHER`,
+    `projects/${SECRET.project}/locations/x/secrets/${SECRET.name}`,
+    "projects/../secrets/SECRET_KEY",
+    `//secretmanager.googleapis.com/${RESOURCE}`,
+    `sm://${SECRET.project}/OTHER`,
+    "projects/other-project/secrets/SECRET_KEY",
+    "projects/1/secrets/SECRET_KEY",
+  ),
+);
+
+/** Messages of which at least one part is not what it has to be. */
+const wrongMessage = fc.oneof(
+  fc.record({ eventType: attribute, secretId: fc.constant(RESOURCE) }).map((a) => message(a)),
+  fc
+    .record({ eventType: fc.constant("SECRET_ROTATE"), secretId: attribute })
+    .map((a) => message(a)),
+  fc.jsonValue({ maxDepth: 4 }).map((attributes) => message(attributes)),
+  fc.oneof(fc.integer(), fc.constant(null), fc.object()).map((id) => message(ROTATE, id)),
+  fc.jsonValue({ maxDepth: 4 }).map((value) => JSON.stringify(value)),
+  fc.jsonValue({ maxDepth: 3 }).map((value) => JSON.stringify({ message: value })),
+  fc.nat(message(ROTATE).length - 1).map((cut) => message(ROTATE).slice(0, cut)),
+  fc.string(),
+  fc.constantFrom(
+    "",
+    "null",
+    `[${message(ROTATE)}]`,
+    `\ufeff${message(ROTATE)}`,
+    JSON.stringify({ message: { messageId: "1", __proto__: { attributes: ROTATE } } }),
+    '{"message":{"messageId":"1","__proto__":{"attributes":{"eventType":"SECRET_ROTATE"}}}}',
+    JSON.stringify({ message: { messageId: "1", data: Buffer.from("x").toString("base64") } }),
+    JSON.stringify({ attributes: ROTATE, messageId: "1" }),
+    "[".repeat(200_000),
+    '{"message":'.repeat(20_000),
+  ),
+);
+
+test("no other message rotates, and none is a fault of the rotator's", async () => {
+  const { push, versions } = rotator();
+  await fc.assert(
+    fc.asyncProperty(wrongMessage, async (body) => {
+      const { statusCode } = await push(body);
+      expect([204, 400]).toContain(statusCode);
+      expect(versions()).toBe(1);
+    }),
+    { numRuns: 600 },
+  );
+});
+
+test("whatever the bytes are, parsing them gives a message or nothing", () => {
+  fc.assert(
+    fc.property(fc.oneof(wrongMessage, fc.string({ unit: "binary" })), (body) => {
+      const parsed = parsePushMessage(body);
+      if (parsed !== undefined) {
+        expect(typeof parsed.messageId).toBe("string");
+        expect(typeof parsed.eventType).toBe("string");
+      }
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+test("a body that is too long is refused without being kept, and other routes are none", async () => {
+  const { push, versions } = rotator();
+  const long = JSON.stringify({ ...JSON.parse(message(ROTATE)), padding: "x".repeat(300_000) });
+  expect((await push(long)).statusCode).toBe(400);
+  expect((await push(Buffer.alloc(20_000_000))).statusCode).toBe(400);
+  for (const url of ["/?x", "//", "/a", "/health/live", "/%2f", "*"]) {
+    for (const method of ["GET", "PUT", "POST", "DELETE"] as const) {
+      if (url === "/?x" && method === "POST") continue;
+      const { statusCode } = await push(message(ROTATE), { url, method });
+      expect([200, 404]).toContain(statusCode);
+    }
+  }
+  expect(versions()).toBe(1);
+});
+
+test("a message that is delivered many times at once rotates once", async () => {
+  const { push, versions } = rotator();
+  const answers = await Promise.all(Array.from({ length: 20 }, () => push(message(ROTATE))));
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual(Array(20).fill(204));
+  expect(versions()).toBe(2);
+});
+
+test("the new key is in no line of the log", async () => {
+  const { push, lines } = rotator();
+  await push(message(ROTATE));
+  const payload = Buffer.alloc(48, 7).toString("base64url");
+  expect(lines.length).toBeGreaterThan(0);
+  expect(JSON.stringify(lines)).not.toContain(payload.slice(0, 16));
+});

@@ -1,0 +1,26 @@
+import { randomBytes } from "node:crypto";
+import { styleText } from "node:util";
+import { runVerifyCommand } from "./command.ts";
+import { createProgress } from "./progress.ts";
+import { readHidden } from "./sessionInput.ts";
+
+async function askHidden(question: string): Promise<string> {
+  process.stderr.write(question);
+  try {
+    return await readHidden(process.stdin);
+  } finally {
+    process.stderr.write("\n");
+  }
+}
+
+process.exitCode = await runVerifyCommand(process.argv.slice(2), {
+  env: process.env,
+  print: (text) => console.log(text),
+  tell: (text) => console.error(text),
+  progress: createProgress(process.stderr),
+  paint: (style, text) => styleText(style, text, { stream: process.stdout }),
+  askHidden: process.stdin.isTTY && process.stderr.isTTY ? askHidden : undefined,
+  fetch,
+  clock: Date.now,
+  random: randomBytes,
+});

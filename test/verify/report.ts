@@ -1,0 +1,106 @@
+import type { Result } from "./checks/all.ts";
+import { count, duration } from "./checks/check.ts";
+import { tallies } from "./checks/sessions.ts";
+import { isSkipped, type Observations } from "./observations.ts";
+
+/** Colours text for a terminal; returns it as it is elsewhere. */
+export type Paint = (style: "green" | "red" | "yellow" | "bold", text: string) => string;
+
+/** Columns of a line of text. */
+const WIDTH = 96;
+
+/** What was seen, in a table, then what to do about what failed. `seconds` is how long it took. */
+export function describeRun(
+  seen: Observations,
+  results: readonly Result[],
+  seconds: number,
+  paint: Paint,
+): string {
+  const failures = results.filter(({ outcome }) => outcome === "failed");
+  return [
+    `${paint("bold", seen.site.url.origin)}  ${describeSource(seen)}`,
+    "",
+    table(results, paint),
+    "",
+    `${summary(results, paint)} ${effort(seen, seconds)}`,
+    ...failures.map((result) => `\n${describeFailure(result, paint)}`),
+    "",
+  ].join("\n");
+}
+
+function describeSource({ session }: Observations): string {
+  if (isSkipped(session)) return "without a session";
+  return {
+    made: "with a session made for this",
+    pasted: "with the session that you gave",
+    saved: "with the session from before",
+  }[session.source];
+}
+
+const MARKS = {
+  ok: ["green", "ok"],
+  failed: ["red", "FAILED"],
+  skipped: ["yellow", "skipped"],
+} as const;
+
+function table(results: readonly Result[], paint: Paint): string {
+  const titles = Math.max(...results.map(({ title }) => title.length));
+  const indent = titles + 2 + 2 + 9;
+  return results
+    .map(({ title, outcome, seen }) => {
+      const [style, mark] = MARKS[outcome];
+      const cell = paint(style, mark.padEnd(9));
+      return `  ${title.padEnd(titles)}  ${cell}${wrap(seen, indent)}`;
+    })
+    .join("\n");
+}
+
+function summary(results: readonly Result[], paint: Paint): string {
+  const number = (wanted: Result["outcome"]) =>
+    results.filter(({ outcome }) => outcome === wanted).length;
+  const failures = number("failed");
+  const text = `${number("ok")} ok, ${failures} failed, ${number("skipped")} skipped.`;
+  return paint(failures > 0 ? "red" : "green", text);
+}
+
+function effort({ requests }: Observations, seconds: number): string {
+  const time = seconds < 10 ? `${seconds.toFixed(1)} s` : duration(seconds);
+  return `${count(requests, "request")} in ${time}.`;
+}
+
+function describeFailure({ title, findings }: Result, paint: Paint): string {
+  const lines = findings.flatMap(({ cause, remedy }) => [
+    `  Cause   ${wrap(cause, 10)}`,
+    `  Remedy  ${wrap(remedy, 10)}`,
+  ]);
+  return [paint("bold", title), ...lines].join("\n");
+}
+
+/** Breaks text at spaces, further lines below the first one. */
+function wrap(text: string, indent: number): string {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1);
+    if (line === undefined || indent + line.length + 1 + word.length > WIDTH) lines.push(word);
+    else lines[lines.length - 1] = `${line} ${word}`;
+  }
+  return lines.join(`\n${" ".repeat(indent)}`);
+}
+
+/** The same for programs. */
+export function runToJson(seen: Observations, results: readonly Result[]): object {
+  const { session } = seen;
+  return {
+    site: seen.site.url.origin,
+    ok: isPassed(results),
+    session: isSkipped(session) ? "none" : session.source,
+    requests: seen.requests,
+    instances: isSkipped(session) ? [] : tallies(session.visits),
+    checks: results.map(({ id, outcome, seen, findings }) => ({ id, outcome, seen, findings })),
+  };
+}
+
+/** Whether nothing failed. */
+export function isPassed(results: readonly Result[]): boolean {
+  return results.every(({ outcome }) => outcome !== "failed");
+}

@@ -1,0 +1,159 @@
+import { beforeEach, expect, test } from "@jest/globals";
+import { type InjectOptions, inject } from "light-my-request";
+import { ada, grace } from "../local/identity/users.ts";
+import { cookieOf, createTarget, sessionOf, tokenFor } from "./target.ts";
+
+/**
+ * What a page of another origin can make a browser send. The session's cookie goes with all of it
+ * here, as if browsers knew no SameSite.
+ */
+const COOKIE = `session=${cookieOf(tokenFor(ada))}`;
+const TOKEN = sessionOf(ada).csrf_token;
+const { app, lines } = createTarget();
+
+beforeEach(() => {
+  lines.length = 0;
+});
+
+const ORIGINS: Record<string, string>[] = [
+  { origin: "https://evil.example", "sec-fetch-site": "cross-site" },
+  { origin: "https://evil.phoenix.example", "sec-fetch-site": "same-site" },
+  { origin: "null", "sec-fetch-site": "cross-site" },
+  { referer: "https://evil.example/" },
+  { origin: "http://phoenix.example" },
+  {},
+];
+
+const REEL = JSON.stringify({ clips: ["aurora"] });
+
+const BODIES: { readonly type?: string; readonly payload?: string }[] = [
+  {},
+  { type: "application/x-www-form-urlencoded", payload: "clips=aurora" },
+  { type: "application/x-www-form-urlencoded", payload: "_csrf=&clips[]=aurora" },
+  { type: "application/x-www-form-urlencoded", payload: "_csrf=guess&_csrf=guess" },
+  { type: "text/plain", payload: REEL },
+  { type: "text/plain", payload: `{"_csrf":"${TOKEN}","clips":["aurora"]}` },
+  { type: "multipart/form-data; boundary=x", payload: multipart() },
+  { type: "application/json", payload: REEL },
+  { payload: REEL },
+];
+
+/** The token would be right, but no such body is read. */
+function multipart(): string {
+  return `--x\r\nContent-Disposition: form-data; name="_csrf"\r\n\r\n${TOKEN}\r\n--x--\r\n`;
+}
+
+const STATE_CHANGES = [
+  ["POST", "/api/reel"],
+  ["PUT", "/api/reel"],
+  ["POST", "/logout"],
+] as const;
+
+async function send(request: InjectOptions) {
+  return inject(app, {
+    ...request,
+    headers: { host: "phoenix.example", cookie: COOKIE, ...request.headers },
+  });
+}
+
+test("without the session's token nothing is changed, wherever and however it is sent from", async () => {
+  for (const [method, url] of STATE_CHANGES) {
+    for (const origin of ORIGINS) {
+      for (const { type, payload } of BODIES) {
+        const response = await send({
+          method,
+          url,
+          headers: { ...origin, ...(type && { "content-type": type }) },
+          ...(payload !== undefined && { payload }),
+        });
+        const context = { method, url, origin, type, payload, status: response.statusCode };
+        expect(context).toMatchObject({ status: 403 });
+        expect(response.headers["set-cookie"]).toBeUndefined();
+      }
+    }
+  }
+});
+
+test("with the token each of them is done: the refusals are the token's", async () => {
+  for (const [method, url] of STATE_CHANGES) {
+    const headers = { "x-csrf-token": TOKEN, "content-type": "application/json" };
+    const response = await send({ method, url, headers, payload: REEL });
+    expect(response.statusCode).toBeLessThan(400);
+    expect(response.headers["set-cookie"]).toMatch(/^session=/);
+  }
+});
+
+test("another user's token, a guessed one and one in the URL are none", async () => {
+  const tokens = [
+    sessionOf(grace).csrf_token,
+    "",
+    " ",
+    "undefined",
+    "null",
+    "[object Object]",
+    TOKEN.slice(1),
+    `${TOKEN}A`,
+    `${TOKEN},${TOKEN}`,
+    TOKEN.toLowerCase(),
+    Buffer.from(TOKEN).toString("base64"),
+  ];
+  for (const [method, url] of STATE_CHANGES) {
+    for (const token of tokens) {
+      const headers = { "x-csrf-token": token, "content-type": "application/json" };
+      const response = await send({ method, url, headers, payload: REEL });
+      expect([token, response.statusCode]).toEqual([token, 403]);
+    }
+    const inUrl = await send({ method, url: `${url}?_csrf=${TOKEN}&x-csrf-token=${TOKEN}` });
+    expect(inUrl.statusCode).toBe(403);
+    const inCookie = await send({ method, url, headers: { cookie: `${COOKIE}; _csrf=${TOKEN}` } });
+    expect(inCookie.statusCode).toBe(403);
+  }
+});
+
+test("a safe method that claims to be another one changes nothing", async () => {
+  for (const method of ["GET", "HEAD", "OPTIONS"] as const) {
+    for (const [claimed, url] of STATE_CHANGES) {
+      const response = await send({
+        method,
+        url: `${url}?_method=${claimed}`,
+        headers: { "x-http-method-override": claimed, "x-method-override": claimed },
+      });
+      expect(response.headers["set-cookie"]).toBeUndefined();
+    }
+  }
+});
+
+test("no safe request sets or clears the session's cookie", async () => {
+  for (const url of ["/", "/reel-maker", "/api/clips", "/api/clips/embers/url", "/api/reel"]) {
+    for (const method of ["GET", "HEAD", "OPTIONS"] as const) {
+      expect((await send({ method, url })).headers["set-cookie"]).toBeUndefined();
+    }
+  }
+});
+
+test("no answer can be read by a page of another origin, nor framed by it", async () => {
+  for (const origin of ORIGINS) {
+    for (const url of ["/", "/reel-maker", "/api/reel", "/static/style.css", "/missing"]) {
+      for (const method of ["GET", "OPTIONS"] as const) {
+        const headers = { ...origin, "access-control-request-method": "POST" };
+        const response = await send({ method, url, headers });
+        for (const name of Object.keys(response.headers)) {
+          expect(name).not.toMatch(/^access-control-/);
+        }
+        expect(response.headers["cross-origin-resource-policy"]).toBe("same-origin");
+        expect(response.headers["x-frame-options"]).toBe("DENY");
+        expect(response.headers["content-security-policy"]).toContain("frame-ancestors 'none'");
+      }
+    }
+  }
+});
+
+test("a refusal repeats nothing of the token, and neither does the log", async () => {
+  const response = await send({
+    method: "POST",
+    url: "/api/reel",
+    headers: { "x-csrf-token": "x" },
+  });
+  expect(response.payload).not.toContain(TOKEN);
+  expect(JSON.stringify(lines)).not.toContain(TOKEN);
+});

@@ -1,0 +1,114 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { expect, test } from "@jest/globals";
+import { inject } from "light-my-request";
+import type { SessionKeys } from "../../service/keys/sessionKeys.ts";
+import { ada, grace, type LocalUser } from "../local/identity/users.ts";
+import { createChance, seedFrom } from "./chance.ts";
+import { cookieOf, createTarget, ring, sessionOf, tokenFor } from "./target.ts";
+
+/** HOSTILE_SEED repeats a run. */
+const SEED = seedFrom(process.env.HOSTILE_SEED);
+const USERS: readonly LocalUser[] = [ada, grace];
+const cookies = new Map(USERS.map((user) => [user, cookieOf(tokenFor(user))]));
+
+function cookieFor(user: LocalUser): string {
+  return cookies.get(user) ?? "";
+}
+
+const { app } = createTarget();
+
+async function whoIs(cookie: string, target = app): Promise<string | undefined> {
+  const { payload } = await inject(target, { url: "/reel-maker", headers: { cookie } });
+  return /<p class="user" title="([^"]*)"/.exec(payload)?.[1];
+}
+
+test("of two users' cookies in one request the first one counts, and nothing of the other", async () => {
+  for (const [first, second] of [
+    [ada, grace],
+    [grace, ada],
+  ] as const) {
+    const header = `session=${cookieFor(first)}; session=${cookieFor(second)}`;
+    const { payload } = await inject(app, { url: "/reel-maker", headers: { cookie: header } });
+    expect(payload).toContain(first.email);
+    expect(payload).not.toContain(second.email);
+    expect(payload).not.toContain(sessionOf(second).csrf_token);
+  }
+});
+
+test("a bad cookie before a good one is not passed over", async () => {
+  expect(await whoIs(`session=x; session=${cookieFor(ada)}`)).toBeUndefined();
+  expect(await whoIs(`session=; session=${cookieFor(ada)}`)).toBeUndefined();
+});
+
+test("where cookies are for https, the plain name is nobody's, so that no other host can plant one", async () => {
+  const https = createTarget({ cookieSecure: true }).app;
+  const planted = cookieOf(tokenFor(grace));
+  const own = cookieOf(tokenFor(ada, { name: "__Host-session" }));
+  expect(await whoIs(`session=${planted}`, https)).toBeUndefined();
+  expect(await whoIs(`session=${planted}; __Host-session=${own}`, https)).toBe(ada.email);
+  expect(await whoIs(`__Host-session=${planted}`, https)).toBeUndefined();
+});
+
+test("one user's session does nothing with another one's token", async () => {
+  for (const [user, other] of [
+    [ada, grace],
+    [grace, ada],
+  ] as const) {
+    const { statusCode } = await inject(app, {
+      method: "POST",
+      url: "/api/reel",
+      headers: {
+        cookie: `session=${cookieFor(user)}`,
+        "x-csrf-token": sessionOf(other).csrf_token,
+        "content-type": "application/json",
+      },
+      payload: '{"clips":[]}',
+    });
+    expect(statusCode).toBe(403);
+  }
+});
+
+test("requests of two users that cross on one instance never see each other, however keys come in", async () => {
+  const chance = createChance(SEED);
+  const keys = ring();
+  /** A ring whose keys have to be read first, each time for another while. */
+  const slow: SessionKeys = {
+    ...keys,
+    async find(kid) {
+      await delay(chance.below(4));
+      return keys.find(kid);
+    },
+  };
+  const crossing = createTarget({ keys: slow }).app;
+  const asked = Array.from({ length: 300 }, () => chance.pick(USERS));
+  const answers = await Promise.all(
+    asked.map(async (user, index) => {
+      const headers = {
+        cookie: `session=${cookieFor(user)}`,
+        "x-csrf-token": sessionOf(user).csrf_token,
+        "content-type": "application/json",
+      };
+      if (index % 3 !== 0) return whoIs(headers.cookie, crossing);
+      const reel = user === ada ? ["tides"] : ["coral"];
+      const payload = JSON.stringify({ clips: reel });
+      const saved = await inject(crossing, { method: "POST", url: "/api/reel", headers, payload });
+      const [cookie = ""] = String(saved.headers["set-cookie"]).split(";");
+      const { payload: read } = await inject(crossing, { url: "/api/reel", headers: { cookie } });
+      expect(JSON.parse(read)).toMatchObject({ clips: reel });
+      return whoIs(cookie, crossing);
+    }),
+  );
+  expect({ seed: SEED, answers }).toEqual({ seed: SEED, answers: asked.map(({ email }) => email) });
+});
+
+test("whoever has a clip's URL has that file for a while, and no session", async () => {
+  const headers = { cookie: `session=${cookieFor(ada)}` };
+  const { payload } = await inject(app, { url: "/api/clips/embers/url", headers });
+  const { url } = JSON.parse(payload) as { url: string };
+  expect((await inject(app, { url, method: "HEAD" })).statusCode).toBe(200);
+  const token = new URL(url, "http://phoenix.example").searchParams.get("token") ?? "";
+  expect(await whoIs(`session=${cookieOf(token)}`)).toBeUndefined();
+  const session = tokenFor(ada);
+  const { statusCode } = await inject(app, { url: `/media/embers.mp4?token=${session}` });
+  expect(statusCode).toBe(403);
+});

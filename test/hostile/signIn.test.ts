@@ -1,0 +1,226 @@
+import type { RequestListener } from "node:http";
+import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { ada, grace, type LocalUser } from "../local/identity/users.ts";
+import { startIdentityProvider } from "../local/identityProvider.ts";
+import { Browser } from "../support/browser.ts";
+import { type RunningServer, serve } from "../support/httpServer.ts";
+import { answer, answerOfProvider, signIn } from "../support/signIn.ts";
+import { createTarget, type Target } from "./target.ts";
+
+const CLIENT = { clientId: "phoenix", clientSecret: "a secret of the tests" };
+
+let provider: Awaited<ReturnType<typeof startIdentityProvider>>;
+let site: RunningServer;
+/** Two instances that share nothing but the keys; which one answers is the test's to say. */
+let instances: readonly [Target, Target];
+let answering = 0;
+
+beforeAll(async () => {
+  provider = await startIdentityProvider({ port: 0, ...CLIENT });
+  const oidc = { issuer: new URL(provider.issuer), ...CLIENT };
+  instances = [createTarget({ oidc }), createTarget({ oidc })];
+  const listener: RequestListener = (req, res) => instances[answering]?.app(req, res);
+  site = await serve(listener);
+});
+afterAll(async () => {
+  await site[Symbol.asyncDispose]();
+  await provider.close();
+});
+beforeEach(() => {
+  answering = 0;
+});
+
+/** Who the service takes a browser for; undefined for nobody. */
+async function whoIs(browser: Browser): Promise<string | undefined> {
+  const { status } = await browser.fetch("/api/reel");
+  if (status !== 200) return undefined;
+  const page = await (await browser.fetch("/reel-maker")).text();
+  return /<p class="user" title="([^"]*)"/.exec(page)?.[1];
+}
+
+async function expectRefused(browser: Browser, callback: string): Promise<void> {
+  const response = await browser.fetch(callback);
+  expect(response.status).toBe(400);
+  expect(response.headers.getSetCookie().filter((line) => line.startsWith("session="))).toEqual([]);
+}
+
+/** A callback with another one's code. */
+function withCodeOf(callback: string, other: string): string {
+  const url = new URL(callback);
+  url.searchParams.set("code", new URL(other).searchParams.get("code") ?? "");
+  return url.href;
+}
+
+/** A callback with another one's state. */
+function withStateOf(callback: string, other: string): string {
+  const url = new URL(callback);
+  url.searchParams.set("state", new URL(other).searchParams.get("state") ?? "");
+  return url.href;
+}
+
+test("a used callback signs nobody in on another instance either, even with its cookie", async () => {
+  const browser = new Browser(site.url);
+  const callback = await answerOfProvider(browser, ada);
+  const thief = browser.clone();
+  expect((await browser.fetch(callback)).status).toBe(303);
+  answering = 1;
+  await expectRefused(thief, callback);
+  expect(await whoIs(thief)).toBeUndefined();
+  expect(await whoIs(browser)).toBe(ada.email);
+});
+
+test("two instances that get the same callback at once sign in once at most", async () => {
+  const browser = new Browser(site.url);
+  const callback = await answerOfProvider(browser, ada);
+  const twins = Array.from({ length: 6 }, () => browser.clone());
+  const statuses = await Promise.all(
+    twins.map(async (twin, index) => {
+      answering = index % 2;
+      return (await twin.fetch(callback)).status;
+    }),
+  );
+  expect(statuses.filter((status) => status === 303).length).toBeLessThanOrEqual(1);
+});
+
+test("a sign-in link of somebody else's signs nobody in as them, and spoils nothing", async () => {
+  const attacker = new Browser(site.url);
+  const bait = await answerOfProvider(attacker, grace);
+  const idle = new Browser(site.url);
+  await expectRefused(idle, bait);
+  expect(await whoIs(idle)).toBeUndefined();
+
+  const underWay = new Browser(site.url);
+  const own = await answerOfProvider(underWay, ada);
+  await expectRefused(underWay, bait);
+  expect((await underWay.fetch(own)).status).toBe(303);
+  expect(await whoIs(underWay)).toBe(ada.email);
+});
+
+test("a sign-in link of somebody else's leaves who is signed in who they are", async () => {
+  const bait = await answerOfProvider(new Browser(site.url), grace);
+  const victim = await signIn(site.url, ada);
+  const before = victim.cookies.get("session");
+  const response = await victim.fetch(bait);
+  expect([response.status, response.headers.get("location")]).toEqual([303, "/reel-maker"]);
+  expect(response.headers.getSetCookie()).toEqual([]);
+  expect(victim.cookies.get("session")).toBe(before);
+  expect(await whoIs(victim)).toBe(ada.email);
+});
+
+test("another user's transaction cookie does not make their callback one's own", async () => {
+  const [one, other] = [new Browser(site.url), new Browser(site.url)];
+  const ownCallback = await answerOfProvider(one, ada);
+  await answerOfProvider(other, grace);
+  const mixed = new Browser(site.url);
+  mixed.cookies.set("sign-in", other.cookies.get("sign-in") ?? "");
+  await expectRefused(mixed, ownCallback);
+});
+
+test("a code under another sign-in's state is refused, whoever it is for", async () => {
+  const attacker = await answerOfProvider(new Browser(site.url), grace);
+  const victim = new Browser(site.url);
+  const own = await answerOfProvider(victim, ada);
+  await expectRefused(victim.clone(), withCodeOf(own, attacker));
+  await expectRefused(victim.clone(), withStateOf(attacker, own));
+  expect(await whoIs(victim)).toBeUndefined();
+});
+
+/** A browser that has two sign-ins on their way, in each of which somebody else was chosen. */
+async function twoTabs(): Promise<{ browser: Browser; callbacks: [string, string] }> {
+  const browser = new Browser(site.url);
+  const first = await answer(browser, await browser.follow("/login?returnTo=/?1"), ada);
+  // The provider remembers one user for each browser, so it sees two.
+  const elsewhere = new Browser(site.url);
+  elsewhere.cookies.set("sign-in", browser.cookies.get("sign-in") ?? "");
+  const second = await answer(elsewhere, await elsewhere.follow("/login?returnTo=/?2"), grace);
+  browser.cookies.set("sign-in", elsewhere.cookies.get("sign-in") ?? "");
+  return { browser, callbacks: [first, second] };
+}
+
+test("tabs that are mixed up sign nobody in as another", async () => {
+  const { browser, callbacks } = await twoTabs();
+  const [first, second] = callbacks;
+  for (const mixed of [withCodeOf(first, second), withCodeOf(second, first)]) {
+    const twin = browser.clone();
+    await expectRefused(twin, mixed);
+    expect(await whoIs(twin)).toBeUndefined();
+  }
+});
+
+test("each tab's own answer counts, in any order and on any instance", async () => {
+  const { browser, callbacks } = await twoTabs();
+  const [first, second] = callbacks;
+  answering = 1;
+  expect((await browser.fetch(second)).headers.get("location")).toBe("/?2");
+  expect(await whoIs(browser)).toBe(grace.email);
+  answering = 0;
+  expect((await browser.fetch(first)).headers.get("location")).toBe("/?1");
+  expect(await whoIs(browser)).toBe(ada.email);
+});
+
+test("a session that somebody planted is not the one that sign-in fills", async () => {
+  const attacker = await signIn(site.url, grace);
+  const planted = attacker.cookies.get("session") ?? "";
+  const plantedToken = await attacker.csrfToken();
+  const victim = new Browser(site.url);
+  victim.cookies.set("session", planted);
+  await victim.fetch(await answerOfProvider(victim, ada));
+  expect(await whoIs(victim)).toBe(ada.email);
+  expect(victim.cookies.get("session")).not.toBe(planted);
+  expect(await whoIs(attacker)).toBe(grace.email);
+  const headers = { "x-csrf-token": plantedToken, "content-type": "application/json" };
+  const response = await victim.fetch("/api/reel", { method: "POST", headers, body: "{}" });
+  expect(response.status).toBe(403);
+});
+
+test("signing in again ends nothing of others, and changes session, token and lifetime", async () => {
+  const visitor = await signIn(site.url, ada);
+  const [session, token] = [visitor.cookies.get("session"), await visitor.csrfToken()];
+  await visitor.fetch(await answerOfProvider(visitor, ada));
+  expect(visitor.cookies.get("session")).not.toBe(session);
+  expect(await visitor.csrfToken()).not.toBe(token);
+});
+
+test("callbacks that nobody was sent back with begin nothing and keep the sign-in under way", async () => {
+  const browser = new Browser(site.url);
+  const callback = await answerOfProvider(browser, ada);
+  const state = new URL(callback).searchParams.get("state") ?? "";
+  const forged = [
+    "state=",
+    "state=undefined&code=1",
+    `state=${state.slice(0, -1)}&code=1`,
+    `state=${state}A&code=1`,
+    `state=${state.toLowerCase()}&code=1`,
+    `state=__proto__&code=1`,
+    `State=${state}&code=1`,
+    `state[]=${state}&code=1`,
+  ];
+  for (const query of forged) await expectRefused(browser, `/login/callback?${query}`);
+  expect((await browser.fetch(callback)).status).toBe(303);
+  expect(await whoIs(browser)).toBe(ada.email);
+});
+
+test("a callback is a GET: posted from elsewhere, it is refused before anything is asked of the provider", async () => {
+  const browser = new Browser(site.url);
+  const callback = await answerOfProvider(browser, ada);
+  for (const method of ["POST", "PUT", "DELETE"]) {
+    expect((await browser.fetch(callback, { method })).status).toBe(403);
+  }
+  expect((await browser.fetch(callback)).status).toBe(303);
+});
+
+test("many users who sign in at once through two instances are never taken for one another", async () => {
+  const crowd = Array.from({ length: 12 }, (_, index): LocalUser => (index % 2 ? ada : grace));
+  const browsers = await Promise.all(
+    crowd.map(async (user, index) => {
+      const browser = new Browser(site.url);
+      const callback = await answerOfProvider(browser, user);
+      answering = index % 2;
+      await browser.fetch(callback);
+      return browser;
+    }),
+  );
+  for (const [index, browser] of browsers.entries()) {
+    expect(await whoIs(browser)).toBe(crowd[index]?.email);
+  }
+});

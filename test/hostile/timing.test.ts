@@ -1,0 +1,64 @@
+import { expect, test } from "@jest/globals";
+import { ada } from "../local/identity/users.ts";
+import { createChance, seedFrom } from "./chance.ts";
+import { createTarget, tokenFor } from "./target.ts";
+
+/** HOSTILE_SEED repeats a run. */
+const SEED = seedFrom(process.env.HOSTILE_SEED);
+const ROUNDS = 1_500;
+
+/**
+ * How far medians may be apart. A comparison that stops at the first wrong byte of 16 would hardly
+ * show in microseconds anyway: that there is none follows from AES-GCM, whose tag OpenSSL compares
+ * as a whole, over everything. This notices what would be gross: a refusal before the tag.
+ */
+const TOLERANCE = 1.5;
+
+const { sealer } = createTarget();
+const token = tokenFor(ada);
+const [version, kid, body = ""] = token.split(".");
+const bytes = Buffer.from(body, "base64url");
+
+function wrongAt(index: number): string {
+  const changed = Buffer.from(bytes);
+  changed[index] = (changed[index] ?? 0) ^ 1;
+  return `${version}.${kid}.${changed.toString("base64url")}`;
+}
+
+const WRONG: Record<string, string> = {
+  "first byte of the nonce": wrongAt(0),
+  "first byte of the ciphertext": wrongAt(12),
+  "middle of the ciphertext": wrongAt(Math.floor(bytes.length / 2)),
+  "last byte of the ciphertext": wrongAt(bytes.length - 17),
+  "first byte of the tag": wrongAt(bytes.length - 16),
+  "last byte of the tag": wrongAt(bytes.length - 1),
+};
+
+test("every wrong byte is refused in the same way", () => {
+  for (const wrong of Object.values(WRONG)) {
+    expect(sealer.open("session", wrong)).toEqual({ outcome: "tampered", kid });
+  }
+});
+
+test("how long a refusal takes does not depend on where the token is wrong", () => {
+  const chance = createChance(SEED);
+  const names = Object.keys(WRONG);
+  const samples = new Map(names.map((name) => [name, [] as number[]]));
+  for (let round = 0; round < ROUNDS; round += 1) {
+    // In another order each time, so that whatever else the machine does meets all alike.
+    for (const name of chance.shuffle(names)) {
+      const wrong = WRONG[name] ?? "";
+      const start = process.hrtime.bigint();
+      sealer.open("session", wrong);
+      samples.get(name)?.push(Number(process.hrtime.bigint() - start));
+    }
+  }
+  const medians = names.map((name) => median(samples.get(name) ?? []));
+  const ratio = Math.max(...medians) / Math.min(...medians);
+  expect({ seed: SEED, medians, ratio }).toMatchObject({ ratio: expect.any(Number) });
+  expect(ratio).toBeLessThan(TOLERANCE);
+});
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}

@@ -179,8 +179,6 @@ function rotatorEnvironment(
   secretKey: string,
 ): DeclaredEnvironment<RotatorVariable, string> {
   return {
-    ENVIRONMENT: config.environment,
-    GOOGLE_CLOUD_PROJECT: config.project,
     LOG_LEVEL: config.logLevel,
     SECRET_KEY: secretKey,
     PERMANENT_SESSION_LIFETIME: String(config.sessionLifetime),

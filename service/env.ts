@@ -40,16 +40,14 @@ export const WEB_ENVIRONMENT = [
 
 /** What infra declares for the rotator. */
 export const ROTATOR_ENVIRONMENT = [
-  "ENVIRONMENT",
-  "GOOGLE_CLOUD_PROJECT",
   "LOG_LEVEL",
   "SECRET_KEY",
   "PERMANENT_SESSION_LIFETIME",
   "KEY_ACTIVATION_DELAY",
 ] as const;
 
-/** What Cloud Run sets: https://cloud.google.com/run/docs/container-contract#env-vars */
-export const PLATFORM_ENVIRONMENT = ["PORT", "K_SERVICE", "K_REVISION"] as const;
+/** What is read of all that Cloud Run sets: https://cloud.google.com/run/docs/container-contract#env-vars */
+export const PLATFORM_ENVIRONMENT = ["PORT", "K_SERVICE"] as const;
 
 /** What only local runs and other platforms set; a deployment never does. */
 export const LOCAL_ENVIRONMENT = [

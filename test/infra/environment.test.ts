@@ -1,0 +1,144 @@
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import { parseWebConfig } from "../../service/config.ts";
+import {
+  LOCAL_ENVIRONMENT,
+  PLATFORM_ENVIRONMENT,
+  ROTATOR_ENVIRONMENT,
+  WEB_ENVIRONMENT,
+} from "../../service/env.ts";
+import { parseRotatorConfig } from "../../service/rotation/config.ts";
+import type { Environment } from "../../service/settings.ts";
+import { declared, environmentOf, ROTATOR, SIGN_IN, WEB } from "./select.ts";
+
+/** What of the contract a deployment leaves to the service's own defaults. */
+const LEFT_TO_DEFAULTS = [
+  "KEY_READ_TIMEOUT",
+  "KEY_LOOKUP_BURST",
+  "KEY_LOOKUP_INTERVAL",
+  "KEY_ABSENT_TTL",
+];
+
+/** What Cloud Run adds of what is read. */
+const CLOUD_RUN = { PORT: "8080", K_SERVICE: "phoenix" };
+
+/** Every setting that has a variable, set. */
+const EVERYTHING = {
+  ...SIGN_IN,
+  "phoenix:allowedUsers": "@acme.example",
+  "phoenix:rotationPeriod": "30d",
+};
+
+/** Stands for a value that Cloud Run takes from a secret. */
+const FROM_SECRET = "a value from a secret";
+
+/** The environment that a stack declares for a service, as its process would have it. */
+async function environment(stack: "dev" | "prod", service: string) {
+  const { get } = await declared(stack, EVERYTHING);
+  return Object.fromEntries(
+    environmentOf(get(service)).map(({ name, value }) => [name, value ?? FROM_SECRET]),
+  );
+}
+
+/** Runs a parser and notes which variables it looks at. */
+function read<Config>(parse: (env: Environment) => Config, env: Record<string, string>) {
+  const names = new Set<string>();
+  const recording = new Proxy(env, {
+    get(target, name: string) {
+      names.add(name);
+      return target[name];
+    },
+  });
+  return { config: parse(recording), names };
+}
+
+describe.each(["dev", "prod"] as const)("%s", (stack) => {
+  let web: Record<string, string>;
+  let rotator: Record<string, string>;
+  beforeAll(async () => {
+    web = await environment(stack, WEB);
+    rotator = await environment(stack, ROTATOR);
+  });
+
+  test("the web service starts with what is declared for it", () => {
+    const { config } = read(parseWebConfig, { ...CLOUD_RUN, ...web });
+    expect(config).toMatchObject({
+      environment: stack,
+      project: "acme-phoenix",
+      cookieSecure: true,
+      sessionType: "cookie",
+      sessionLifetime: 604_800,
+      secretKey: { secret: { project: "acme-phoenix", name: `phoenix-${stack}-SECRET_KEY` } },
+      signIn: {
+        oidc: { clientId: "client-id", clientSecret: FROM_SECRET },
+        allowedUsers: ["@acme.example"],
+      },
+    });
+  });
+
+  test("the rotator starts with what is declared for it, and rotates the web service's secret", () => {
+    const { config } = read(parseRotatorConfig, { ...CLOUD_RUN, ...rotator });
+    const { config: served } = read(parseWebConfig, { ...CLOUD_RUN, ...web });
+    expect(served.secretKey).toMatchObject({ secret: config.secret, endpoint: config.endpoint });
+    expect(config.policy).toMatchObject({
+      sessionLifetime: served.sessionLifetime,
+      activationDelay: served.keyLimits.activationDelay,
+    });
+  });
+
+  test("each variable that is declared for the web service is one that it reads", () => {
+    const { names } = read(parseWebConfig, { ...CLOUD_RUN, ...web });
+    expect(Object.keys(web).filter((name) => !names.has(name))).toEqual([]);
+  });
+
+  test("each variable that is declared for the rotator is one that it reads", () => {
+    const { names } = read(parseRotatorConfig, { ...CLOUD_RUN, ...rotator });
+    expect(Object.keys(rotator).filter((name) => !names.has(name))).toEqual([]);
+  });
+
+  test("each variable that the web service reads is declared, or left to a default on purpose", () => {
+    const { names } = read(parseWebConfig, { ...CLOUD_RUN, ...web });
+    const others = [...PLATFORM_ENVIRONMENT, ...LOCAL_ENVIRONMENT] as readonly string[];
+    expect(
+      [...names].filter((name) => !(name in web) && !others.includes(name)).toSorted(),
+    ).toEqual(LEFT_TO_DEFAULTS.toSorted());
+  });
+
+  test("each variable that the rotator reads is declared, or not for deployments", () => {
+    const { names } = read(parseRotatorConfig, { ...CLOUD_RUN, ...rotator });
+    const others = [...PLATFORM_ENVIRONMENT, ...LOCAL_ENVIRONMENT] as readonly string[];
+    expect([...names].filter((name) => !(name in rotator) && !others.includes(name))).toEqual([]);
+  });
+
+  test("nothing that is for local runs only is declared", () => {
+    for (const name of LOCAL_ENVIRONMENT) {
+      expect(web).not.toHaveProperty(name);
+      expect(rotator).not.toHaveProperty(name);
+    }
+  });
+});
+
+/** Names that a service looks at in any of the forms that its settings can have. */
+function namesReadIn(parse: (env: Environment) => unknown, forms: Record<string, string>[]) {
+  return new Set(forms.flatMap((form) => [...read(parse, form).names]));
+}
+
+const SECRET = { SECRET_KEY: "sm://acme-phoenix/phoenix" };
+const VALUE = { SECRET_KEY: "a secret of more than thirty-two characters" };
+
+test("the contract names every variable that the web service reads, and no other", () => {
+  const contract = [...WEB_ENVIRONMENT, ...PLATFORM_ENVIRONMENT, ...LOCAL_ENVIRONMENT];
+  expect([...namesReadIn(parseWebConfig, [SECRET, VALUE])].toSorted()).toEqual(contract.toSorted());
+});
+
+test("the contract names every variable that the rotator reads, and no other", () => {
+  const others = ["PORT", "SECRET_MANAGER_ENDPOINT"];
+  expect([...namesReadIn(parseRotatorConfig, [SECRET])].toSorted()).toEqual(
+    [...ROTATOR_ENVIRONMENT, ...others].toSorted(),
+  );
+});
+
+test("the contract names each variable once", () => {
+  const web = [...WEB_ENVIRONMENT, ...PLATFORM_ENVIRONMENT, ...LOCAL_ENVIRONMENT];
+  expect(web).toEqual([...new Set<string>(web)]);
+  expect(ROTATOR_ENVIRONMENT).toEqual([...new Set<string>(ROTATOR_ENVIRONMENT)]);
+});

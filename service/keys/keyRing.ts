@@ -78,20 +78,22 @@ export function chooseSigner<Version extends Pick<KeyVersion, "version" | "creat
  * Whether a session that the version seals now is accepted to its end: no successor has been signing
  * for so long that the version may be retired before. The other side of `retirable`.
  *
- * @param enabled the versions that are enabled, whether they can be read or not
- * @param asOf when no other version was enabled than these
+ * @param enabled the versions that are enabled, whether they can be read or not; a time of creation
+ * that is not known was after `asOf`
+ * @param asOf when every version that was enabled was known
  */
 export function maySign(
   { version }: Pick<KeyVersion, "version">,
-  enabled: readonly Pick<KeyVersion, "version" | "createTime">[],
+  enabled: readonly { readonly version: number; readonly createTime: Seconds | undefined }[],
   asOf: Seconds,
   policy: SigningPolicy,
   now: Seconds,
 ): boolean {
-  const successors = enabled.filter((other) => other.version > version);
+  const known = enabled.filter((other) => other.version > version);
   // One that nobody told of can have been made a moment after that at the earliest.
-  return [...successors, { createTime: asOf }].every(
-    (successor) => signsFrom(successor, policy) + RETIREMENT_MARGIN > now,
+  const successors = [...known, { createTime: undefined }];
+  return successors.every(
+    ({ createTime = asOf }) => signsFrom({ createTime }, policy) + RETIREMENT_MARGIN > now,
   );
 }
 

@@ -33,6 +33,8 @@ export type Entry =
 
 export type UsableKey = Extract<Entry, { status: "usable" }>;
 
+export type EnabledVersion = Extract<Entry, { status: "usable" | "unreadable" }>;
+
 /** What one instance knows of the secret's versions. */
 export interface RingMemory {
   /** The number of a reading that begins now: what it finds out is as of now. */
@@ -42,8 +44,8 @@ export interface RingMemory {
   entry(version: number): Entry | undefined;
   /** The keys that are accepted. */
   usable(): readonly UsableKey[];
-  /** Those, and the versions that others may be able to read, as far as it is known how old they are. */
-  enabled(): readonly { readonly version: number; readonly createTime: number }[];
+  /** Those, and the versions that others may be able to read. */
+  enabled(): readonly EnabledVersion[];
   /** Versions whose state a reading has to ask for, whatever the list says. */
   toVerify(): readonly number[];
   /** The highest version that is known to exist; 0 if none is. */
@@ -69,8 +71,10 @@ export function createRingMemory({ onUnfit }: RingMemoryDeps): RingMemory {
   let summary: Summary | undefined;
 
   function toEntry(version: number, fact: Fact): Entry {
+    const known = entries.get(version)?.entry;
     if (fact.status === "unreadable") {
-      return { status: fact.status, version, createTime: fact.createTime };
+      const createTime = fact.createTime ?? createTimeOf(known);
+      return { status: fact.status, version, createTime };
     }
     if (fact.status !== "usable") return { status: fact.status, version };
     const reason = unfitness(fact.payload);
@@ -79,12 +83,11 @@ export function createRingMemory({ onUnfit }: RingMemoryDeps): RingMemory {
       reported.add(version);
       return { status: "unfit", version };
     }
-    const known = entries.get(version)?.entry;
     const same = known?.status === "usable" ? known : undefined;
     const secret = createSecretKey(fact.payload);
     // The same key stays the same object, so that what was derived from it stays good.
     const key = same?.key.secret.equals(secret) ? same.key : { kid: String(version), secret };
-    const createTime = fact.createTime ?? same?.createTime;
+    const createTime = fact.createTime ?? createTimeOf(known);
     return { status: "usable", version, key, createTime };
   }
 
@@ -124,7 +127,7 @@ export function createRingMemory({ onUnfit }: RingMemoryDeps): RingMemory {
 
 interface Summary {
   readonly usable: readonly UsableKey[];
-  readonly enabled: readonly { readonly version: number; readonly createTime: number }[];
+  readonly enabled: readonly EnabledVersion[];
   readonly toVerify: readonly number[];
   readonly newest: number;
 }
@@ -133,14 +136,14 @@ function summarize(entries: readonly Entry[]): Summary {
   const existing = entries.filter(({ status }) => status !== "absent");
   return {
     usable: existing.filter((entry) => entry.status === "usable"),
-    enabled: existing.flatMap((entry) =>
-      "createTime" in entry && entry.createTime !== undefined
-        ? [{ version: entry.version, createTime: entry.createTime }]
-        : [],
-    ),
+    enabled: existing.filter((entry) => "createTime" in entry),
     toVerify: existing.filter(({ status }) => status !== "retired").map(({ version }) => version),
     newest: existing.reduce((newest, { version }) => Math.max(newest, version), 0),
   };
+}
+
+function createTimeOf(entry: Entry | undefined): number | undefined {
+  return entry !== undefined && "createTime" in entry ? entry.createTime : undefined;
 }
 
 /** Why a payload can't be a key; undefined if it can. */

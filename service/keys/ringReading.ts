@@ -8,7 +8,7 @@ import type { SecretVersion, SecretVersions } from "./secretVersions.ts";
 export interface Reading {
   /** What was not answered; empty if all was. */
   readonly failures: readonly unknown[];
-  /** Whether every version that there is came to be known, be it readable or not. */
+  /** Whether every version that is enabled is known by now, with its age, be it readable or not. */
   readonly complete: boolean;
 }
 
@@ -48,7 +48,8 @@ export async function readRing(source: SecretVersions, memory: RingMemory): Prom
     .map(({ version }) => version);
   await learnAll(verified);
   await learnAll(await accessAll(unseen));
-  const complete = answered && (await readUnlisted());
+  const allFound = answered && (await readUnlisted());
+  const complete = allFound && memory.enabled().every(({ createTime }) => createTime !== undefined);
   return { failures, complete };
 
   async function learnAll(accesses: Map<number, Attempt<Buffer>>): Promise<void> {

@@ -169,6 +169,24 @@ describe("signing with keys of long ago", () => {
     expect(await find(bench, late, 1)).toBe("found");
   });
 
+  test("ends as well if a newer key can be read and its age can't be told", async () => {
+    const { keys, ...bench } = await started();
+    bench.standIn.setLag(1e9);
+    bench.standIn.fail({ fault: "unreachable", on: ["get"] });
+    bench.add();
+    await bench.time.advance(86_400);
+    await request(bench, keys);
+    expect(await find(bench, keys, 2)).toBe("found");
+    expect(keys.signer()?.kid).toBe("1");
+    await bench.time.advance(1800);
+    expect(keys.signer()).toBeUndefined();
+    bench.standIn.heal();
+    await bench.time.advance(72);
+    await request(bench, keys);
+    await bench.time.advance(0);
+    expect(keys.signer()?.kid).toBe("2");
+  });
+
   test("goes on beside a newer version that is no key, however long", async () => {
     const { keys, ...bench } = await started();
     bench.add("too short");

@@ -3,6 +3,8 @@ import { type Html, html, page } from "../html.ts";
 export interface ReelMakerPage {
   /** How many clips there will be: as many places are kept for them. */
   readonly clips: number;
+  /** How many of them are in the reel that the session has. */
+  readonly chosen: number;
   /** The provider's name for the user; a reel that could not be saved is kept under it. */
   readonly user: string | undefined;
   readonly email: string | undefined;
@@ -11,7 +13,7 @@ export interface ReelMakerPage {
 }
 
 /** The reel maker, ready for its script: everything that is there before a clip is known. */
-export function reelMakerPage({ clips, user, email, csrf }: ReelMakerPage): string {
+export function reelMakerPage({ clips, chosen, user, email, csrf }: ReelMakerPage): string {
   return page({
     title: "Reel maker",
     head: html`<meta name="csrf-token" content="${csrf}">
@@ -34,12 +36,12 @@ ${symbols()}
 <h1 id="library-title">Make a reel</h1>
 <p class="soft">Choose clips in the order you want to see them.</p>
 </div>
-<p id="served" class="soft"></p>
+<p id="served" class="soft">${clips} clips</p>
 </header>
 <noscript><p class="notice">The reel maker needs JavaScript. Allow it for this site and reload the page.</p></noscript>
 <div id="notice" class="notice" role="alert" hidden></div>
 <ul id="cards" class="cards" aria-busy="true">
-${Array.from({ length: clips }, () => html`<li class="card waiting"><div class="frame"></div></li>\n`)}
+${Array.from({ length: clips }, () => html`<li class="card waiting"><div class="frame"></div><p class="title"></p><p class="meta"></p></li>\n`)}
 </ul>
 </section>
 <section id="reel" class="reel" aria-labelledby="reel-title" tabindex="-1">
@@ -52,7 +54,11 @@ ${Array.from({ length: clips }, () => html`<li class="card waiting"><div class="
 <span class="play">${icon("play")}Play reel</span>
 <span id="length" class="length"></span>
 </button>
-<div id="empty" class="empty">
+<div id="reel-waiting" class="waiting"${chosen === 0 && html` hidden`}>
+<div class="preview"><div class="frame"></div></div>
+${Array.from({ length: chosen }, () => html`<div class="row"><div class="frame"></div></div>\n`)}
+</div>
+<div id="empty" class="empty"${chosen > 0 && html` hidden`}>
 ${icon("reel")}
 <p>Nothing here yet.<br>Choose a clip and it lands here.</p>
 </div>

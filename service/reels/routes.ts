@@ -40,10 +40,16 @@ export function reelRoutes(deps: ReelDeps): Router {
 
   routes.get("/reel-maker", (req, res) => {
     const { user_id, user_email, csrf_token } = req.session ?? {};
-    const { length } = store.clips;
-    res
-      .type("html")
-      .send(reelMakerPage({ clips: length, user: user_id, email: user_email, csrf: csrf_token }));
+    const chosen = savedReel(req.session?.reel, store)?.length ?? 0;
+    res.type("html").send(
+      reelMakerPage({
+        clips: store.clips.length,
+        chosen,
+        user: user_id,
+        email: user_email,
+        csrf: csrf_token,
+      }),
+    );
   });
 
   routes.get("/api/clips", (_req, res) => {

@@ -9,6 +9,10 @@ export interface LibraryDeps {
   readonly onToggle: (id: string) => void;
   /** The visitor asks again for a clip that could not be loaded. */
   readonly onRetry: (id: string) => void;
+  /** A URL that works now: the one of a while ago may have run out. */
+  readonly sourceOf: (id: string) => Promise<ClipUrl>;
+  /** A clip's poster could not be shown. */
+  readonly onPosterFailure: (id: string) => void;
 }
 
 /** The grid of clips to choose from. */
@@ -29,8 +33,9 @@ interface Card {
 /** Milliseconds that a pointer rests on a card before its clip begins to move. */
 const PREVIEW_DELAY = 180;
 
-export function createLibrary({ list, clips, onToggle, onRetry }: LibraryDeps): Library {
-  const cards = new Map(clips.map((clip) => [clip.id, createCard(clip, onToggle)]));
+export function createLibrary(deps: LibraryDeps): Library {
+  const { list, clips, onRetry, onPosterFailure } = deps;
+  const cards = new Map(clips.map((clip) => [clip.id, createCard(clip, deps)]));
   list.replaceChildren(...Array.from(cards.values(), ({ item }) => item));
   list.removeAttribute("aria-busy");
 
@@ -50,8 +55,7 @@ export function createLibrary({ list, clips, onToggle, onRetry }: LibraryDeps): 
       if (card === undefined || clip === undefined) return;
       card.item.classList.remove("waiting", "failed");
       card.meta.replaceChildren(duration(clip), instanceMark(source.instance));
-      card.frame.dataset.url = source.url;
-      showPoster(card.frame, source.poster_url);
+      showPoster(card.frame, source.poster_url, () => onPosterFailure(id));
     },
 
     showFailure(id) {
@@ -71,7 +75,7 @@ export function createLibrary({ list, clips, onToggle, onRetry }: LibraryDeps): 
   };
 }
 
-function createCard(clip: Clip, onToggle: (id: string) => void): Card {
+function createCard(clip: Clip, { onToggle, sourceOf }: LibraryDeps): Card {
   const frame = element("span", { class: "frame" });
   frame.style.backgroundColor = clip.color;
   const badge = element("span", { class: "badge", "aria-hidden": "true" }, icon("plus"));
@@ -90,7 +94,7 @@ function createCard(clip: Clip, onToggle: (id: string) => void): Card {
     element("span", { class: "title" }, clip.title),
   );
   button.addEventListener("click", () => onToggle(clip.id));
-  previewOnHover(button, frame);
+  previewOnHover(button, frame, () => sourceOf(clip.id));
   const meta = element("p", { class: "meta soft" }, duration(clip), "Loading…");
   const item = element("li", { class: "card waiting", "data-clip": clip.id }, button, about, meta);
   return { item, button, frame, badge, meta };
@@ -101,16 +105,24 @@ function duration(clip: Clip): HTMLSpanElement {
 }
 
 /** Puts a poster into a frame, in place of an earlier one only when it has come. */
-export function showPoster(frame: HTMLElement, url: string): void {
+export function showPoster(frame: HTMLElement, url: string, onFailure: () => void): void {
+  const earlier = frame.querySelector("img");
+  if (earlier?.getAttribute("src") === url) return;
   const poster = element("img", { src: url, alt: "", draggable: "false" });
-  const put = () => frame.querySelector("img")?.replaceWith(poster);
-  poster.addEventListener("load", () => poster.classList.add("there"));
-  if (frame.querySelector("img") === null) frame.append(poster);
-  else poster.addEventListener("load", put);
+  poster.addEventListener("load", () => {
+    poster.classList.add("there");
+    frame.querySelector("img")?.replaceWith(poster);
+  });
+  poster.addEventListener("error", onFailure);
+  if (earlier === null) frame.append(poster);
 }
 
 /** Moves the clip in its frame while a mouse rests on it, unless stillness is asked for. */
-function previewOnHover(button: HTMLElement, frame: HTMLElement): void {
+function previewOnHover(
+  button: HTMLElement,
+  frame: HTMLElement,
+  source: () => Promise<ClipUrl>,
+): void {
   let timer = 0;
   let video: HTMLVideoElement | undefined;
   const stop = () => {
@@ -119,19 +131,24 @@ function previewOnHover(button: HTMLElement, frame: HTMLElement): void {
     video?.removeAttribute("src");
     video = undefined;
   };
-  const begin = () => {
-    const { url } = frame.dataset;
-    if (url === undefined) return;
-    video = element("video", { tabindex: "-1", playsinline: "", "aria-hidden": "true" });
-    const made = video;
-    Object.assign(made, { muted: true, loop: true, src: url });
+  const begin = async () => {
+    const made = element("video", { tabindex: "-1", playsinline: "", "aria-hidden": "true" });
+    video = made;
     made.addEventListener("playing", () => made.classList.add("there"));
-    frame.append(made);
-    made.play().catch(stop);
+    try {
+      const { url } = await source();
+      // The mouse may have left meanwhile.
+      if (video !== made) return;
+      Object.assign(made, { muted: true, loop: true, src: url });
+      frame.append(made);
+      await made.play();
+    } catch {
+      if (video === made) stop();
+    }
   };
   button.addEventListener("pointerenter", ({ pointerType }) => {
     if (pointerType === "mouse" && !prefersStillness()) {
-      timer = window.setTimeout(begin, PREVIEW_DELAY);
+      timer = window.setTimeout(() => void begin(), PREVIEW_DELAY);
     }
   });
   button.addEventListener("pointerleave", stop);

@@ -50,9 +50,9 @@ watchFreshness();
 void open();
 
 async function open(): Promise<void> {
-  const cards = byId("cards", "ul");
+  const parts = [byId("cards", "ul"), byId("reel", "section")];
   hideNotice();
-  cards.hidden = false;
+  for (const part of parts) part.hidden = false;
   try {
     const [{ body: list }, { body: reel }] = await Promise.all([api.clips(), api.reel()]);
     const { clips, reel_limit: limit } = list;
@@ -62,7 +62,8 @@ async function open(): Promise<void> {
     if (saved?.length && !saver.pending()) showSaving("saved");
   } catch (error) {
     if (!(error instanceof RefusedError || error instanceof TypeError)) throw error;
-    cards.hidden = true;
+    // Without the clips there is no telling what is in the reel.
+    for (const part of parts) part.hidden = true;
     if (endSession(error)) return;
     const text = error instanceof RefusedError ? error.message : "The service can’t be reached.";
     const onClick = () => void open();

@@ -11,6 +11,8 @@ export interface RowsDeps {
   readonly sources: Pick<ClipSources, "peek">;
   readonly onMove: (id: string, to: number) => void;
   readonly onRemove: (id: string) => void;
+  /** A clip's poster could not be shown. */
+  readonly onPosterFailure: (id: string) => void;
 }
 
 /** The reel as a list that can be put into another order. */
@@ -29,7 +31,7 @@ interface Row {
 }
 
 export function createRows(deps: RowsDeps): Rows {
-  const { list, clips, sources, onMove, onRemove } = deps;
+  const { list, clips, sources, onMove, onRemove, onPosterFailure } = deps;
   const rows = new Map<string, Row>();
   let order: Order = [];
 
@@ -93,7 +95,7 @@ export function createRows(deps: RowsDeps): Rows {
     row.meta.replaceChildren(element("span", {}, formatDuration(clip.duration)));
     if (source === undefined) return;
     row.meta.append(instanceMark(source.instance));
-    showPoster(row.frame, source.poster_url);
+    showPoster(row.frame, source.poster_url, () => onPosterFailure(id));
   }
 
   return {

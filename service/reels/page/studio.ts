@@ -2,8 +2,8 @@ import type { Clip } from "../wire.ts";
 import type { Api } from "./api.ts";
 import { createClipSources } from "./clipSources.ts";
 import { chooseStart, type Drafts } from "./draft.ts";
-import { byId, element } from "./element.ts";
-import { createLibrary } from "./library.ts";
+import { byId } from "./element.ts";
+import { createLibrary, showPoster } from "./library.ts";
 import { announce } from "./notice.ts";
 import { formatDuration, move, type Order, sameOrder, toggle } from "./order.ts";
 import { createRows } from "./rows.ts";
@@ -23,6 +23,9 @@ export interface StudioDeps {
   readonly onError: (error: unknown) => void;
 }
 
+/** New URLs that are asked for because a clip's poster can't be shown. */
+const MAX_RENEWALS = 3;
+
 /** Where a reel is made, once the clips are known. */
 export interface Studio {
   /** The reel was saved elsewhere: shows that one, unless this one is still being saved. */
@@ -37,6 +40,7 @@ export function openStudio(deps: StudioDeps): Studio {
   const titleOf = (id: string) => clips.get(id)?.title ?? id;
   const known = (ids: Order) => ids.filter((id) => clips.has(id)).slice(0, limit);
   const instances = new Map<string, string>();
+  const renewed = new Map<string, number>();
   const preview = byId("preview", "button");
   let order: Order = [];
 
@@ -64,6 +68,8 @@ export function openStudio(deps: StudioDeps): Studio {
       announce(`${titleOf(id)} ${place > 0 ? `is number ${place} of your reel` : "is removed"}.`);
     },
     onRetry: (id) => void loadSource(id),
+    sourceOf: sources.get,
+    onPosterFailure: renewPoster,
   });
   const rows = createRows({
     list: byId("rows", "ol"),
@@ -77,6 +83,7 @@ export function openStudio(deps: StudioDeps): Studio {
       change(toggle(order, id));
       announce(`${titleOf(id)} is removed.`);
     },
+    onPosterFailure: renewPoster,
   });
   const theatre = createTheatre({ sources, onError });
 
@@ -98,6 +105,7 @@ export function openStudio(deps: StudioDeps): Studio {
     const seconds = order.reduce((sum, id) => sum + (clips.get(id)?.duration ?? 0), 0);
     const count = order.length === 1 ? "1 clip" : `${order.length} clips`;
     const length = `${count} · ${formatDuration(seconds)}`;
+    byId("reel-waiting", "div").hidden = true;
     preview.hidden = order.length === 0;
     byId("empty", "div").hidden = order.length > 0;
     byId("dock", "div").hidden = order.length === 0;
@@ -110,20 +118,27 @@ export function openStudio(deps: StudioDeps): Studio {
     theatre.prepare(first);
     const frame = preview.firstElementChild;
     if (first === undefined || !(frame instanceof HTMLElement)) return;
-    const poster = sources.peek(first.id)?.poster_url;
     frame.style.backgroundColor = first.color;
-    frame.replaceChildren(
-      ...(poster ? [element("img", { src: poster, alt: "", class: "there" })] : []),
-    );
+    if (frame.dataset.clip !== first.id) frame.replaceChildren();
+    frame.dataset.clip = first.id;
+    const source = sources.peek(first.id);
+    if (source) showPoster(frame, source.poster_url, () => renewPoster(first.id));
   }
 
-  async function loadSource(id: string): Promise<void> {
+  async function loadSource(id: string, source = sources.get): Promise<void> {
     try {
-      await sources.get(id);
+      await source(id);
     } catch (error) {
       library.showFailure(id);
       onError(error);
     }
+  }
+
+  /** A poster that fails may be one whose URL has run out; one that is really gone stays away. */
+  function renewPoster(id: string): void {
+    const times = (renewed.get(id) ?? 0) + 1;
+    renewed.set(id, times);
+    if (times <= MAX_RENEWALS) void loadSource(id, sources.renew);
   }
 
   function showServed(): void {

@@ -1,6 +1,7 @@
 import type { Clip } from "../wire.ts";
 import type { ClipSources } from "./clipSources.ts";
 import { byId, element, icon, instanceMark } from "./element.ts";
+import { createPlayers } from "./players.ts";
 
 export interface TheatreDeps {
   readonly sources: ClipSources;
@@ -16,13 +17,7 @@ export interface Theatre {
   prepare(first: Clip | undefined): void;
 }
 
-/** New URLs that are asked for before a clip counts as one that can't be played. */
-const MAX_RENEWALS = 2;
-
-/**
- * Two videos take turns: while one plays, the other loads the next clip and waits at its first
- * frame, so that clip follows clip without a gap.
- */
+/** Shows the reel on the whole page, with what it takes to find one's way in it. */
 export function createTheatre({ sources, onError }: TheatreDeps): Theatre {
   const dialog = byId("theatre", "dialog");
   const [screen, segments, stalled] = [
@@ -31,78 +26,39 @@ export function createTheatre({ sources, onError }: TheatreDeps): Theatre {
     byId("stalled", "div"),
   ];
   const [toggle, full] = [byId("toggle", "button"), byId("full", "button")];
-  const videos = Array.from(screen.querySelectorAll("video"));
   let reel: readonly Clip[] = [];
   let index = 0;
   let ended = false;
 
-  const video = (clip: Clip) => videos.find(({ dataset }) => dataset.clip === clip.id);
-  const current = () => videos.find(({ classList }) => classList.contains("on"));
-
-  /** Has a clip loaded by the video that is not on, unless one of them has it already. */
-  function load(clip: Clip): HTMLVideoElement | undefined {
-    const loaded = video(clip);
-    if (loaded !== undefined) return loaded;
-    const free = videos.find(({ classList }) => !classList.contains("on"));
-    if (free === undefined) return undefined;
-    free.dataset.clip = clip.id;
-    free.dataset.renewals = "0";
-    // Back to the beginning, which only loading anew does.
-    free.removeAttribute("src");
-    free.load();
-    void give(free, clip, () => sources.get(clip.id));
-    return free;
-  }
-
-  async function give(
-    target: HTMLVideoElement,
-    clip: Clip,
-    source: () => ReturnType<ClipSources["get"]>,
-  ): Promise<void> {
-    try {
-      const { url, poster_url } = await source();
-      if (target.dataset.clip !== clip.id) return;
-      const at = target.currentTime;
-      target.poster = poster_url;
-      target.src = url;
-      target.currentTime = at;
-      if (target === current() && dialog.open && !ended) void play(target);
-    } catch (error) {
-      if (target.dataset.clip !== clip.id) return;
-      target.dataset.clip = "";
+  const players = createPlayers({
+    videos: Array.from(screen.querySelectorAll("video")),
+    sources,
+    onEvent(event) {
+      if (event === "ended") finish();
+      else if (event === "playing" || event === "waiting") setBusy(event === "waiting");
+      else showToggle();
+    },
+    onFailure(clip, error) {
       if (dialog.open && clip === reel[index]) showStalled(clip);
-      onError(error);
-    }
-  }
-
-  async function play(target: HTMLVideoElement): Promise<void> {
-    if (!target.hasAttribute("src")) return;
-    try {
-      await target.play();
-    } catch (error) {
-      // Interrupted by another clip, or its file failed, which has an event of its own.
-      if (error instanceof DOMException && error.name === "NotAllowedError") showToggle();
-    }
-  }
+      if (error !== undefined) onError(error);
+    },
+  });
 
   function show(next: number): void {
     const clip = reel[next];
     if (clip === undefined) return;
-    const target = load(clip);
-    if (target === undefined) return;
     index = next;
     ended = false;
     stalled.hidden = true;
-    for (const other of videos) {
-      other.classList.toggle("on", other === target);
-      if (other !== target) other.pause();
-    }
-    if (target.currentTime > 0) target.currentTime = 0;
+    const video = players.start(clip);
     showNow(clip);
-    screen.classList.toggle("busy", target.readyState < HTMLMediaElement.HAVE_CURRENT_DATA);
-    void play(target);
+    setBusy(video !== undefined && video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA);
     const following = reel[next + 1];
-    if (following !== undefined) load(following);
+    if (following !== undefined) players.prepare(following);
+  }
+
+  function setBusy(busy: boolean): void {
+    screen.classList.toggle("busy", busy && stalled.hidden !== false);
   }
 
   function showNow(clip: Clip): void {
@@ -128,7 +84,7 @@ export function createTheatre({ sources, onError }: TheatreDeps): Theatre {
   }
 
   function showToggle(): void {
-    const paused = current()?.paused !== false;
+    const paused = players.current()?.paused !== false;
     const [name, label] = ended
       ? ["again", "Play again"]
       : paused
@@ -139,7 +95,6 @@ export function createTheatre({ sources, onError }: TheatreDeps): Theatre {
   }
 
   function showStalled(clip: Clip): void {
-    screen.classList.remove("busy");
     const again = element("button", { type: "button", class: "button" }, "Try again");
     again.addEventListener("click", () => {
       toggle.focus();
@@ -147,20 +102,22 @@ export function createTheatre({ sources, onError }: TheatreDeps): Theatre {
     });
     stalled.replaceChildren(element("p", {}, `${clip.title} can’t be played right now.`), again);
     stalled.hidden = false;
+    setBusy(false);
   }
 
   function pauseOrPlay(): void {
-    const target = current();
+    const video = players.current();
     if (ended) show(0);
-    else if (target?.paused) void play(target);
-    else target?.pause();
+    else if (!stalled.hidden) show(index);
+    else if (video?.paused) players.resume();
+    else video?.pause();
   }
 
   function trackProgress(): void {
-    const target = current();
-    if (!dialog.open || target === undefined) return;
-    if (!ended && target.duration > 0) {
-      setProgress(segments.children[index], target.currentTime / target.duration);
+    const video = players.current();
+    if (!dialog.open || video === undefined) return;
+    if (!ended && video.duration > 0) {
+      setProgress(segments.children[index], video.currentTime / video.duration);
     }
     requestAnimationFrame(trackProgress);
   }
@@ -174,41 +131,9 @@ export function createTheatre({ sources, onError }: TheatreDeps): Theatre {
     setProgress(segments.children[index], 1);
     showToggle();
     const first = reel[0];
-    if (first !== undefined && reel.length > 1) load(first);
+    if (first !== undefined) players.prepare(first);
   }
 
-  function recover(target: HTMLVideoElement): void {
-    const clip = reel.find(({ id }) => id === target.dataset.clip);
-    const renewals = Number(target.dataset.renewals);
-    if (clip === undefined || !target.hasAttribute("src")) return;
-    if (renewals < MAX_RENEWALS) {
-      target.dataset.renewals = String(renewals + 1);
-      void give(target, clip, () => sources.renew(clip.id));
-      return;
-    }
-    target.dataset.clip = "";
-    if (target === current()) showStalled(clip);
-  }
-
-  for (const target of videos) {
-    // The attribute alone does not mute a video that a script starts.
-    target.muted = true;
-    const whenOn = (act: () => void) => () => {
-      if (target === current()) act();
-    };
-    target.addEventListener("ended", whenOn(finish));
-    target.addEventListener("play", whenOn(showToggle));
-    target.addEventListener("pause", whenOn(showToggle));
-    target.addEventListener(
-      "playing",
-      whenOn(() => screen.classList.remove("busy")),
-    );
-    target.addEventListener(
-      "waiting",
-      whenOn(() => screen.classList.add("busy")),
-    );
-    target.addEventListener("error", () => recover(target));
-  }
   toggle.addEventListener("click", pauseOrPlay);
   screen.addEventListener(
     "click",
@@ -232,8 +157,7 @@ export function createTheatre({ sources, onError }: TheatreDeps): Theatre {
     event.preventDefault();
   });
   dialog.addEventListener("close", () => {
-    for (const target of videos) target.pause();
-    current()?.classList.remove("on");
+    players.stop();
     if (document.fullscreenElement) void document.exitFullscreen();
   });
 
@@ -260,7 +184,7 @@ export function createTheatre({ sources, onError }: TheatreDeps): Theatre {
     },
     close: () => dialog.close(),
     prepare(first) {
-      if (first !== undefined && !dialog.open) load(first);
+      if (first !== undefined && !dialog.open) players.prepare(first);
     },
   };
 }

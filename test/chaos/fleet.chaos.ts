@@ -1,0 +1,179 @@
+import { readFileSync } from "node:fs";
+import { Agent } from "node:http";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { createChance, seedFrom } from "../hostile/chance.ts";
+import { LocalDeployment } from "../local/deployment.ts";
+import { type Bundles, buildBundles } from "./bundles.ts";
+import { type Asked, ask } from "./client.ts";
+import { capacityHand, cpuHand, keysHand } from "./hands.ts";
+import { Tally } from "./tally.ts";
+import { ChaosVisitor, type VisitorDeps } from "./visitor.ts";
+import { Weather } from "./weather.ts";
+
+/** CHAOS_SEED repeats a run's choices; what meets what is up to the machine. */
+const SEED = seedFrom(process.env.CHAOS_SEED);
+/** Milliseconds of chaos; CHAOS_SECONDS for another while. */
+const CHAOS = Number(process.env.CHAOS_SECONDS ?? 30) * 1_000;
+
+const VISITORS = 16;
+/** Who signs in at the start and comes back when all is over. */
+const SLEEPERS = 4;
+const INSTANCES = 3;
+
+/** A key is accepted for three seconds before it signs, and every instance reads it within two. */
+const QUICK_KEYS = {
+  KEY_ACTIVATION_DELAY: "3",
+  KEY_REFRESH_INTERVAL: "1",
+  KEY_ABSENT_TTL: "1",
+  KEY_LOOKUP_INTERVAL: "1",
+  KEY_READ_TIMEOUT: "2",
+};
+
+const CLIPS = join(import.meta.dirname, "..", "..", "service", "clips");
+
+const lines: string[] = [];
+let bundles: Bundles;
+let deployment: LocalDeployment;
+
+beforeAll(async () => {
+  bundles = buildBundles();
+  deployment = await LocalDeployment.start({
+    archive: bundles.archive,
+    instances: INSTANCES,
+    env: QUICK_KEYS,
+    events: { onLine: (_instance, line) => lines.push(line) },
+  });
+}, 60_000);
+
+afterAll(async () => {
+  await deployment?.close();
+  bundles?.remove();
+}, 30_000);
+
+function readVideos(): Map<string, Buffer> {
+  const list = JSON.parse(readFileSync(join(CLIPS, "clips.json"), "utf8")) as { id: string }[];
+  return new Map(list.map(({ id }) => [id, readFileSync(join(CLIPS, `${id}.mp4`))]));
+}
+
+test("through kills, scaling, deployments, rotations, frosts and outages nothing is lost", async () => {
+  const weather = new Weather();
+  const tally = new Tally(weather);
+  const chance = createChance(SEED);
+  const deps: VisitorDeps = {
+    site: deployment.url,
+    chance,
+    tally,
+    weather,
+    videos: readVideos(),
+  };
+  const arrive = (count: number) =>
+    Promise.all(Array.from({ length: count }, () => ChaosVisitor.arrive(deps)));
+  const sleepers = await arrive(SLEEPERS);
+  const visitors = await arrive(VISITORS);
+
+  const start = performance.now();
+  const going = () => performance.now() - start < CHAOS;
+  const hands = [capacityHand, cpuHand, keysHand].map((hand, index) =>
+    hand({ deployment, bundles, chance: createChance(SEED + 1 + index), weather, tally })(going),
+  );
+  await Promise.all([...hands, ...visitors.map((visitor) => visitor.stay(going))]);
+
+  // What an outage left behind is over by then; everything else has to be well at once.
+  await delay(weather.keysWereOut(performance.now(), performance.now()) ? 4_000 : 0);
+  for (const visitor of [...sleepers, ...visitors]) {
+    for (const { port } of deployment.fleet.instances()) await visitor.checkReel(port);
+    visitor.leave();
+  }
+
+  process.stdout.write(`chaos: seed ${SEED}; ${tally.summary()}\n`);
+  expect({ seed: SEED, lost: tally.lost }).toEqual({ seed: SEED, lost: [] });
+  expect(Object.keys(weather.faults).sort()).toEqual([
+    "Secret Manager out",
+    "crashed",
+    "frozen",
+    "killed",
+    "lists behind",
+    "rolled back",
+    "rolled to a new bundle",
+    "rotated",
+    "scaled down",
+    "scaled up",
+    "sent SIGTERM",
+  ]);
+  expectDiscreetLog([...sleepers, ...visitors]);
+}, 120_000);
+
+test("an instance that is sent SIGTERM answers all that it accepted, then ends without waiting", async () => {
+  const weather = new Weather();
+  const tally = new Tally(weather);
+  const videos = readVideos();
+  const visitor = await ChaosVisitor.arrive({
+    site: deployment.url,
+    chance: createChance(SEED),
+    tally,
+    weather,
+    videos,
+  });
+  const { port, pid = 0 } = await deployment.fleet.add();
+  const agent = new Agent({ keepAlive: true });
+  const cookie = `session=${visitor.session}`;
+  const save: Asked = {
+    method: "POST",
+    path: "/api/reel",
+    headers: { cookie, "content-type": "application/json", "x-csrf-token": visitor.csrf },
+    body: JSON.stringify({ clips: [...videos.keys()].slice(0, 9) }),
+    pace: 100,
+  };
+  // Connections that are idle, as a front end keeps them, and requests that take a second.
+  await Promise.all(
+    Array.from({ length: 10 }, () => ask(port, agent, { path: "/api/clips", headers: { cookie } })),
+  );
+  const sent = Array.from({ length: 30 }, () => ask(port, agent, save));
+  await delay(400);
+  process.kill(pid, "SIGTERM");
+  const sentAt = performance.now();
+  const outcomes = await Promise.all(sent);
+  for (const outcome of outcomes) {
+    expect(outcome).toMatchObject({ kind: "answer", status: 200 });
+    const { body } = outcome as { body: Buffer };
+    expect(JSON.parse(body.toString())).toMatchObject({ clips: { length: 9 } });
+  }
+  const answeredAt = performance.now();
+  expect(await ask(port, agent, { path: "/api/clips" })).toMatchObject({ kind: "cut" });
+  while (deployment.fleet.instances().some((instance) => instance.pid === pid)) await delay(20);
+  const [took, lingered] = [answeredAt - sentAt, performance.now() - answeredAt];
+  process.stdout.write(
+    `SIGTERM: 30 requests under way answered within ${took.toFixed(0)} ms; ended ${lingered.toFixed(0)} ms later\n`,
+  );
+  expect(lingered).toBeLessThan(2_000);
+  expect(lines.filter((line) => line.includes("drain_timeout"))).toEqual([]);
+  agent.destroy();
+  visitor.leave();
+}, 60_000);
+
+/** What an instance may call an error while faults are done to it. */
+const EXPECTED_ERRORS = /key_ring_stale|keys_not_ready|KEYS_UNAVAILABLE|"status":503/;
+
+function expectDiscreetLog(visitors: readonly ChaosVisitor[]): void {
+  const errors = lines.filter((line) => /"severity":"(?:ERROR|CRITICAL)"/.test(line));
+  expect(errors.filter((line) => !EXPECTED_ERRORS.test(line))).toEqual([]);
+  expect(lines.filter((line) => !line.startsWith("{"))).toEqual([]);
+  const log = lines.join("\n");
+  const { store } = deployment.secretManager.standIn;
+  const [, project = "", , secret = ""] = deployment.secretKey.split("/");
+  const { versions = [] } = store.list(project, secret, { filter: "", pageSize: 0, pageToken: "" });
+  const payloads = versions.map(
+    ({ name }) => store.access(project, secret, name.split("/").at(-1) ?? "").payload.data,
+  );
+  expect(payloads.length).toBeGreaterThan(1);
+  for (const payload of payloads) {
+    expect(log).not.toContain(payload);
+    expect(log).not.toContain(Buffer.from(payload, "base64").toString());
+  }
+  for (const { session, csrf } of visitors) {
+    expect(log).not.toContain(session.slice(40, 100));
+    expect(log).not.toContain(csrf);
+  }
+}

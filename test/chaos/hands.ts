@@ -1,0 +1,202 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { createRestClient } from "../../service/keys/restClient.ts";
+import { parseSecretReference } from "../../service/keys/secretReference.ts";
+import { planRotation } from "../../service/rotation/plan.ts";
+import { rotate } from "../../service/rotation/rotate.ts";
+import { createVersionStore } from "../../service/rotation/versionStore.ts";
+import type { Chance } from "../hostile/chance.ts";
+import type { LocalDeployment } from "../local/deployment.ts";
+import type { InstanceView } from "../local/fleet.ts";
+import type { Call, Fault } from "../local/secretManager/faults.ts";
+import type { Bundles } from "./bundles.ts";
+import type { Tally } from "./tally.ts";
+import type { Weather } from "./weather.ts";
+
+export interface HandDeps {
+  readonly deployment: LocalDeployment;
+  readonly bundles: Bundles;
+  readonly chance: Chance;
+  readonly weather: Weather;
+  readonly tally: Tally;
+}
+
+/** Does its faults in random orders, each as often as any other, until told to stop. */
+export type Hand = (going: () => boolean) => Promise<void>;
+
+type Deed = () => Promise<unknown>;
+
+/** Never fewer instances that answer than this... */
+const LEAST = 2;
+/** ...nor more than this: a machine has two cores. */
+const MOST = 5;
+
+/** Milliseconds after which a process that was asked to end has to be gone. */
+const ENDS_WITHIN = 12_000;
+
+function hand({ chance, tally }: HandDeps, deeds: Record<string, Deed>, pause: number): Hand {
+  return async function work(going) {
+    let round: string[] = [];
+    while (going()) {
+      if (round.length === 0) round = chance.shuffle(Object.keys(deeds));
+      const name = round.pop() ?? "";
+      try {
+        await deeds[name]?.();
+      } catch (error) {
+        tally.lose(`the fault "${name}": ${String(error)}`);
+      }
+      await delay(pause * (0.5 + chance.next()));
+    }
+  };
+}
+
+/** Kills, crashes, ends, adds and replaces instances. */
+export function capacityHand(deps: HandDeps): Hand {
+  const { deployment, bundles, chance, weather, tally } = deps;
+  const { fleet } = deployment;
+  let rolled = false;
+
+  function ready(): InstanceView[] {
+    return fleet.instances().filter(({ state }) => state === "ready");
+  }
+
+  async function add(): Promise<void> {
+    weather.count("scaled up");
+    await fleet.add();
+  }
+
+  /** Does something to one instance, if enough others remain; makes room for it if not. */
+  async function toOne(fault: string, deed: (victim: InstanceView) => unknown): Promise<void> {
+    if (ready().length <= LEAST) await add();
+    const victim = chance.pick(ready());
+    weather.count(fault);
+    await deed(victim);
+  }
+
+  async function roll(): Promise<void> {
+    rolled = !rolled;
+    weather.count(rolled ? "rolled to a new bundle" : "rolled back");
+    await deployment.roll({ archive: rolled ? bundles.other : bundles.archive.path });
+    const style = await (await fetch(`${deployment.url}/static/style.css`)).text();
+    if (style.includes(bundles.mark) !== rolled) tally.lose("the bundle is not the one deployed");
+  }
+
+  return hand(
+    deps,
+    {
+      kill: () =>
+        toOne("killed", ({ id }) => {
+          weather.kill();
+          return fleet.kill(id);
+        }),
+      crash: () =>
+        toOne("crashed", ({ id }) => {
+          weather.kill();
+          return fleet.crash(id);
+        }),
+      drain: () => toOne("scaled down", ({ id }) => fleet.drain(id)),
+      terminate: () =>
+        toOne("sent SIGTERM", async ({ pid }) => {
+          if (pid === undefined) return;
+          process.kill(pid, "SIGTERM");
+          await gone(fleet, pid);
+        }),
+      add: async () => {
+        if (fleet.instances().length < MOST) await add();
+      },
+      roll,
+      rollBack: roll,
+    },
+    500,
+  );
+}
+
+async function gone(fleet: LocalDeployment["fleet"], pid: number): Promise<void> {
+  const deadline = performance.now() + ENDS_WITHIN;
+  while (fleet.instances().some((instance) => instance.pid === pid)) {
+    if (performance.now() > deadline) throw new Error(`process ${pid} does not end`);
+    await delay(20);
+  }
+}
+
+/** Takes CPUs away for a while. */
+export function cpuHand(deps: HandDeps): Hand {
+  const { deployment, chance, weather } = deps;
+  const { fleet } = deployment;
+
+  async function freeze(): Promise<void> {
+    const ready = fleet.instances().filter(({ state }) => state === "ready");
+    if (ready.length <= LEAST) return;
+    const { id } = chance.pick(ready);
+    const frozenAt = performance.now();
+    fleet.freeze(id);
+    weather.count("frozen");
+    await delay(300 + chance.below(3_000));
+    weather.thaw(frozenAt);
+    if (fleet.instances().some((instance) => instance.id === id)) fleet.thaw(id);
+  }
+
+  return hand(deps, { freeze }, 700);
+}
+
+const OUTAGES: readonly Fault[] = [
+  "unreachable",
+  "hang",
+  "unauthenticated",
+  "forbidden",
+  "exhausted",
+  "internal",
+  "unavailable",
+  "garbage",
+  "nonsense",
+  "proxy404",
+  "wrongChecksum",
+];
+const READINGS: readonly Call[] = ["list", "get", "access"];
+
+/** Rotates keys, and keeps them from being read. */
+export function keysHand(deps: HandDeps): Hand {
+  const { deployment, chance, weather } = deps;
+  const { secretManager } = deployment;
+  const secret = parseSecretReference(deployment.secretKey);
+  if (secret === undefined) throw new Error(`${deployment.secretKey} is no secret.`);
+  const client = createRestClient({ endpoint: secretManager.url, timeout: 5 });
+  const clock = () => Date.now() / 1000;
+  const store = createVersionStore({ client, secret, clock });
+
+  /** As `npm run rotate` does it. */
+  async function rotation(): Promise<void> {
+    weather.count("rotated");
+    const { versions, now } = await store.read();
+    const policy = { activationDelay: 3, sessionLifetime: 604_800, minimumAge: 0 };
+    await rotate(planRotation(versions, policy, now, "planned"), { store, random: randomBytes });
+  }
+
+  async function outage(atLeast = 1_000): Promise<void> {
+    const fault = chance.pick(OUTAGES);
+    const some = chance.shuffle(READINGS).slice(0, 1 + chance.below(2));
+    weather.count("Secret Manager out");
+    const end = weather.outage();
+    secretManager.standIn.fail({ fault, ...(chance.below(3) === 0 && { on: some }) });
+    await delay(atLeast + chance.below(3_000));
+    secretManager.standIn.heal();
+    end();
+  }
+
+  /** Some instances learn of the key in time and sign with it; others can't read it. */
+  async function rotationBeforeOutage(): Promise<void> {
+    await rotation();
+    await delay(chance.below(600));
+    await outage(3_500);
+  }
+
+  async function lag(): Promise<void> {
+    weather.count("lists behind");
+    secretManager.standIn.setLag(5 + chance.below(3_600));
+    await rotation();
+    await delay(2_000 + chance.below(3_000));
+    secretManager.standIn.setLag(0);
+  }
+
+  return hand(deps, { rotation, outage: () => outage(), rotationBeforeOutage, lag }, 500);
+}

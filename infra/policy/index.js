@@ -1,5 +1,6 @@
 // Plain JavaScript, because Pulumi would compile TypeScript its own way before Node sees it.
 import { PolicyPack } from "@pulumi/policy";
+import { known } from "./known.ts";
 import { RULES } from "./rules.ts";
 
 /** `pulumi preview --policy-pack infra/policy` holds every resource to the rules. */
@@ -11,7 +12,8 @@ new PolicyPack("phoenix", {
     validateResource: ({ type, name, props, urn }, report) => {
       // urn:pulumi:STACK::PROJECT::TYPE::NAME
       const stack = urn.split(":")[2] ?? "";
-      for (const violation of rule.violations({ type, name, inputs: props, stack })) {
+      const inputs = known(props);
+      for (const violation of rule.violations({ type, name, inputs, stack })) {
         report(`${name} ${violation}.`);
       }
     },

@@ -296,7 +296,9 @@ describe("Scripts, run with stand-ins for the commands they call", () => {
   test("a preview that fails is shown, and fails its job", async () => {
     standIn("npx", 'echo "$@" > called; echo "error: no such stack" >&2; exit 7');
     expect(await run(job("preview", "preview"), { STACK: "dev" })).toBe(7);
-    expect(written("called")).toMatch(/^pulumi preview --stack dev --diff --non-interactive /);
+    expect(written("called")).toMatch(
+      /^pulumi preview --stack dev --diff --policy-pack infra\/policy --non-interactive /,
+    );
     expect(written("output")).toMatch(/^dev<<(\w{32})\nerror: no such stack\n\n\1\n$/);
   });
 
@@ -353,7 +355,7 @@ describe("Scripts, run with stand-ins for the commands they call", () => {
     );
     expect(await run(job("up", "up"), { STACK: "dev", TRAFFIC: "" })).toBe(0);
     expect(written("calls").split("\n")).toEqual([
-      "pulumi up --stack dev --yes --non-interactive --color never --suppress-progress",
+      "pulumi up --stack dev --yes --policy-pack infra/policy --non-interactive --color never --suppress-progress",
       "pulumi stack output url --stack dev",
       "",
     ]);

@@ -105,6 +105,8 @@ async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<b
         "Nobody is here to ask. Add --yes to do the steps, or --dry-run not to.",
       );
     }
+    // Whoever is asked has to see what for, while a program reads what is printed.
+    if (json) tell(`${describeVersions(situation)}\n\n${describeSteps(situation)}`);
     const agreed = await ask("\nDo this? [y/N] ");
     if (!agreed) tell("Nothing was changed.");
     return agreed;
@@ -125,9 +127,16 @@ async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<b
   }
 }
 
-function readSettings(env: Environment) {
-  const limits = parseKeyLimits(env);
-  const lifetime = parseSessionLifetime(env);
+/** What the service is set to, as far as a rotation depends on it. */
+function readSettings({
+  KEY_ACTIVATION_DELAY,
+  KEY_REFRESH_INTERVAL,
+  PERMANENT_SESSION_LIFETIME,
+}: Environment) {
+  // The least there is, so that the delay has to fit with nothing but the interval.
+  const KEY_ABSENT_TTL = "1";
+  const limits = parseKeyLimits({ KEY_ACTIVATION_DELAY, KEY_REFRESH_INTERVAL, KEY_ABSENT_TTL });
+  const lifetime = parseSessionLifetime({ PERMANENT_SESSION_LIFETIME });
   if ("value" in limits && "value" in lifetime) {
     const { activationDelay, refreshInterval } = limits.value;
     return { activationDelay, refreshInterval, sessionLifetime: lifetime.value };

@@ -22,14 +22,14 @@ export class UsageError extends OperatorError {
   }
 }
 
-export const HELP = `Rotates SECRET_KEY: adds a version, which signs sessions once every instance knows it, and destroys
-versions that no session needs any more. Nobody is signed out.
+export const HELP = `Rotates SECRET_KEY: adds a version, which signs sessions once every instance knows it, and
+destroys versions that no session needs any more. Nobody is signed out.
 
   npm run rotate -- --stack STACK            the secret of a Pulumi stack, such as dev
   npm run rotate -- --secret projects/PROJECT/secrets/SECRET
 
 Options
-  --compromised   A key has leaked: add a version and disable all others. Everyone signs in once more.
+  --compromised   A key has leaked: add a version and disable all others. Everyone signs in again.
   --again         Add a version even if the last one does not sign yet.
   --dry-run       Show the versions and the steps, and change nothing.
   --yes           Don't ask before the steps are done.

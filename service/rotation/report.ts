@@ -41,7 +41,8 @@ export function versionRows({ versions, policy, now }: Situation): VersionRow[] 
     .toSorted((a, b) => b.version - a.version)
     .map(({ version, createTime, state }) => ({
       version,
-      age: Math.round(now - createTime),
+      // The server tells the time in whole seconds, so a new version can seem to come from the future.
+      age: Math.max(0, Math.round(now - createTime)),
       state,
       role: roles.get(version) ?? "destroyed",
     }));

@@ -105,10 +105,10 @@ describe("reading", () => {
   });
 
   test("fails if there is no such secret", async () => {
-    const { client, clock } = { client: createRotationBench(), clock: () => 0 };
-    const rest = createRestClient({ endpoint: ENDPOINT, timeout: 1, fetch: client.standIn.fetch });
+    const { fetch } = createRotationBench().standIn;
+    const client = createRestClient({ endpoint: ENDPOINT, timeout: 10, fetch });
     const secret = { ...SECRET, name: "ANOTHER" };
-    const store = createVersionStore({ client: rest, secret, clock });
+    const store = createVersionStore({ client, secret, clock: () => 0 });
     await expect(store.read()).rejects.toMatchObject({ failure: "NOT_FOUND" });
   });
 });

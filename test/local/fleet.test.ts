@@ -176,6 +176,23 @@ test("a new revision takes over without losing a request", async () => {
   expect(fleet.instances()).toHaveLength(2);
 });
 
+test("a new revision takes over even if an instance of it is frozen on the way", async () => {
+  let frozen: string | undefined;
+  const events: FleetEvents = {
+    onReady: ({ id }) => {
+      if (rolling) frozen ??= fleet.freeze(id);
+    },
+  };
+  let rolling = false;
+  const fleet = await start({ events });
+  const before = ids(fleet);
+  rolling = true;
+  await fleet.roll(revision());
+  expect(frozen).toBeDefined();
+  for (const id of ids(fleet)) expect(before).not.toContain(id);
+  expect(fleet.instances()).toHaveLength(2);
+});
+
 test("a revision that does not get ready leaves the one before in place", async () => {
   const lines: string[] = [];
   const fleet = await start({ events: { onLine: (_instance, line) => lines.push(line) } });

@@ -203,7 +203,8 @@ export class Fleet {
   /** Those that got ready, once each has or has not. */
   async #startMany(count: number, revision: Revision): Promise<Instance[]> {
     const instances = await Promise.all(Array.from({ length: count }, () => this.#start(revision)));
-    return instances.filter((instance) => instance.state === "ready");
+    // One that is frozen got ready before.
+    return instances.filter(({ state }) => state === "ready" || state === "frozen");
   }
 
   /** Resolves when the instance is ready, or has ended because it did not get ready. */

@@ -1,0 +1,270 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
+import { runRotateCommand } from "../../service/rotation/command.ts";
+import { LocalDeployment } from "../local/deployment.ts";
+import type { InstanceView } from "../local/fleet.ts";
+import type { Fault } from "../local/secretManager/faults.ts";
+import { signIn } from "../support/signIn.ts";
+import { type Answer, FleetLoad, forgedCookie, kidOf, sessionHeader } from "./fleetLoad.ts";
+
+/** As quick as the service lets them be, in seconds. */
+const TIMES = { KEY_ACTIVATION_DELAY: "3", KEY_REFRESH_INTERVAL: "1", KEY_ABSENT_TTL: "1" };
+const TWO_INTERVALS = 2_000;
+
+let deployment: LocalDeployment;
+beforeAll(async () => {
+  deployment = await LocalDeployment.start({ instances: 3, env: TIMES });
+}, 60_000);
+afterAll(() => deployment.close());
+
+const loads: FleetLoad[] = [];
+afterEach(async () => {
+  const { fleet, secretManager } = deployment;
+  secretManager.standIn.heal();
+  secretManager.standIn.setLag(0);
+  for (const { id, state } of fleet.instances()) if (state === "frozen") fleet.thaw(id);
+  await Promise.all(loads.splice(0).map((load) => load.stop()));
+});
+
+async function startLoad(users: number): Promise<FleetLoad> {
+  const load = await FleetLoad.start(deployment.url, { users, pause: 10 });
+  loads.push(load);
+  return load;
+}
+
+/** `npm run rotate` against the deployment's secret; returns the version that it added. */
+async function rotate(...args: string[]): Promise<number> {
+  const { secretKey, secretManager } = deployment;
+  const printed: string[] = [];
+  const target = ["--secret", secretKey, "--endpoint", secretManager.url];
+  const status = await runRotateCommand([...target, "--yes", "--json", ...args], {
+    env: TIMES,
+    print: (text) => printed.push(text),
+    tell: (text) => printed.push(text),
+    ask: undefined,
+    runPulumi: () => Promise.reject(new Error("There is no stack here")),
+    clock: () => Date.now() / 1000,
+    random: randomBytes,
+  });
+  const text = printed.join("\n");
+  if (status !== 0) throw new Error(`The rotation ended with ${status}: ${text}`);
+  return JSON.parse(text).steps[0].version;
+}
+
+/** Asks an instance itself, past the balancer, for something that only a session may see. */
+async function ask({ port }: InstanceView, cookie: string): Promise<Response> {
+  const response = await fetch(`http://127.0.0.1:${port}/api/clips`, {
+    headers: sessionHeader(cookie),
+  });
+  await response.arrayBuffer();
+  return response;
+}
+
+/** Waits until something is so, for ten seconds at most. */
+async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = performance.now() + 10_000; !(await isSo()); await delay(20)) {
+    if (performance.now() > end) throw new Error(`It took too long until ${what}.`);
+  }
+}
+
+/** What went wrong, by what it was. A request may break when its instance is killed. */
+function wrongs(answers: readonly Answer[]): Record<string, number> {
+  const wrong: Record<string, number> = {};
+  for (const { request, status, cleared } of answers) {
+    const what = `${request} ${status}${cleared ? " session cleared" : ""}`;
+    if (status !== 200 || cleared) wrong[what] = (wrong[what] ?? 0) + 1;
+  }
+  return wrong;
+}
+
+test("twenty rotations in a row lose no session, while instances come, go, freeze and the list lags", async () => {
+  const { fleet, secretManager } = deployment;
+  const load = await startLoad(6);
+  const [before] = load.kids();
+  const started: Promise<unknown>[] = [];
+  let frozen = "";
+  const chaos: Record<number, () => unknown> = {
+    2: () => started.push(fleet.add()),
+    4: () => secretManager.standIn.setLag(3600),
+    6: () => {
+      frozen = fleet.freeze();
+    },
+    8: () => fleet.kill(),
+    10: () => started.push(fleet.add()),
+    14: () => fleet.thaw(frozen),
+    16: () => secretManager.standIn.setLag(1e9),
+    18: () => fleet.drain(),
+  };
+  let newest = 0;
+  for (let round = 1; round <= 20; round += 1) {
+    newest = await rotate("--again");
+    await chaos[round]?.();
+    await delay(150);
+  }
+  await Promise.all(started);
+  await until("the last key has sealed everyone's session", () =>
+    load.kids().every((kid) => kid === String(newest)),
+  );
+  const answers = await load.stop();
+
+  const {
+    "save 502": broken = 0,
+    "url 0": cutUrls = 0,
+    "file 0": cutFiles = 0,
+    ...rest
+  } = wrongs(answers);
+  expect(rest).toEqual({});
+  expect(broken + cutUrls + cutFiles).toBeLessThanOrEqual(6);
+  const kids = new Set(answers.map(({ kid }) => kid));
+  expect(kids).toContain(before);
+  expect(kids.size).toBeGreaterThan(3);
+  expect(answers.length).toBeGreaterThan(200);
+}, 60_000);
+
+test("the moment a new key signs every instance accepts it, frozen before or flooded with made-up keys", async () => {
+  const { fleet, secretManager } = deployment;
+  const load = await startLoad(2);
+  const frozen = fleet.freeze();
+  const newest = await rotate("--again");
+  const { list, access } = secretManager.standIn.calls;
+  const began = performance.now();
+  const flood = startFlood(newest);
+
+  await until("the new key signs", () => load.kids().includes(String(newest)));
+  fleet.thaw(frozen);
+  const cookie = load.cookies().find((one) => kidOf(one) === String(newest)) ?? "";
+  const instances = fleet.instances();
+  for (let round = 0; round < 3; round += 1) {
+    const answers = await Promise.all(instances.map((instance) => ask(instance, cookie)));
+    expect(answers.map(({ status }) => status)).toEqual(instances.map(() => 200));
+  }
+
+  const { sent, statuses, cleared } = await flood.stop();
+  expect(statuses).toEqual(expect.arrayContaining([401]));
+  expect(statuses.filter((status) => status !== 401 && status !== 503)).toEqual([]);
+  expect(cleared).toBe(0);
+  expect(sent).toBeGreaterThan(100);
+  expect(wrongs(await load.stop())).toEqual({});
+
+  // What readings of the ring may cost, and beyond that what made-up keys may.
+  const seconds = (performance.now() - began) / 1000;
+  const readings = secretManager.standIn.calls.list - list + instances.length;
+  const lookUps = instances.length * (10 + 1 + 2 * Math.ceil(seconds / 6));
+  expect(secretManager.standIn.calls.access - access).toBeLessThanOrEqual(
+    readings * (newest + 3) + lookUps,
+  );
+}, 60_000);
+
+test("after a leak every instance refuses every old session within two refresh intervals", async () => {
+  const { fleet } = deployment;
+  const load = await startLoad(4);
+  await load.stop();
+  const old = load.cookies();
+  const frozen = fleet.freeze();
+  const running = fleet.instances().filter(({ state }) => state === "ready");
+  expect(await statuses(running, old)).toEqual(new Set([200]));
+
+  const newest = await rotate("--compromised");
+  const ended = performance.now();
+  const accepted: number[] = [];
+  await Promise.all(
+    running.map(async (instance) => {
+      for (let at = 0; at < TWO_INTERVALS; await delay(20)) {
+        at = performance.now() - ended;
+        const all = await Promise.all(old.map((cookie) => ask(instance, cookie)));
+        if (all.some(({ status }) => status === 200)) accepted.push(at);
+        expect(all.flatMap(({ headers }) => headers.getSetCookie())).toEqual([]);
+      }
+    }),
+  );
+  expect(accepted.filter((at) => at >= TWO_INTERVALS)).toEqual([]);
+  fleet.thaw(frozen);
+  expect(await statuses(fleet.instances(), old)).toEqual(new Set([401]));
+
+  const again = await signIn(deployment.url);
+  const cookie = again.cookies.get("session") ?? "";
+  expect(kidOf(cookie)).toBe(String(newest));
+  expect(await statuses(fleet.instances(), [cookie])).toEqual(new Set([200]));
+}, 60_000);
+
+test("without Secret Manager instances go on, a new one is not ready and says why, and nobody is signed out", async () => {
+  const { fleet, url, secretManager } = deployment;
+  const reasons: [Fault, RegExp][] = [
+    ["unreachable", /can't be reached/],
+    ["forbidden", /answered 403.*roles on the secret/],
+    ["exhausted", /answered 429.*Wait a minute/],
+    ["internal", /answered 500.*Try again/],
+    ["garbage", /not a JSON object/],
+  ];
+  const load = await startLoad(3);
+  const { standIn } = secretManager;
+  standIn.fail({ fault: "unreachable" });
+  const known = new Set(fleet.instances());
+  const adding = fleet.add();
+  const added = () => fleet.instances().find((instance) => !known.has(instance));
+  await until("the new instance is there", () => added() !== undefined);
+  const port = added()?.port;
+
+  for (const [fault, reason] of reasons) {
+    standIn.heal();
+    standIn.fail({ fault });
+    await until(`the new instance says ${reason}`, async () => {
+      const response = await fetch(`http://127.0.0.1:${port}/health/ready`).catch(() => undefined);
+      if (response === undefined) return false; // it does not listen yet
+      expect(response.status).toBe(503);
+      return reason.test(await response.text());
+    });
+  }
+  expect(added()?.state).toBe("starting");
+  const newcomer = await signIn(url);
+  standIn.heal();
+  const instance = await adding;
+  expect(await statuses([instance], [newcomer.cookies.get("session") ?? ""])).toEqual(
+    new Set([200]),
+  );
+  expect(wrongs(await load.stop())).toEqual({});
+  expect(load.answers.length).toBeGreaterThan(100);
+}, 60_000);
+
+async function statuses(
+  instances: readonly InstanceView[],
+  cookies: readonly string[],
+): Promise<Set<number>> {
+  const asked = instances.flatMap((instance) => cookies.map((cookie) => ask(instance, cookie)));
+  return new Set((await Promise.all(asked)).map(({ status }) => status));
+}
+
+/** Sends cookies that name made-up keys to the instances that run, as fast as they answer. */
+function startFlood(newest: number) {
+  let stopped = false;
+  let sent = 0;
+  let cleared = 0;
+  const seen = new Set<number>();
+  const kids = [
+    (i: number) => String(newest + 1 + (i % 10)),
+    (i: number) => String(1_000 + i),
+    (i: number) => String(newest - (i % newest)),
+    () => String(randomBytes(3).readUIntBE(0, 3) + 1),
+    () => randomBytes(6).toString("base64url"),
+  ];
+  const senders = [0, 1, 2, 3].map(async (sender) => {
+    for (let i = sender; !stopped; i += 4) {
+      const running = deployment.fleet.instances().filter(({ state }) => state === "ready");
+      const instance = running[i % running.length];
+      const kid = kids[i % kids.length]?.(i) ?? "";
+      if (instance === undefined) throw new Error("There is no instance.");
+      const response = await ask(instance, forgedCookie(kid, randomBytes(200)));
+      sent += 1;
+      seen.add(response.status);
+      cleared += response.headers.getSetCookie().length;
+    }
+  });
+  return {
+    async stop() {
+      stopped = true;
+      await Promise.all(senders);
+      return { sent, statuses: [...seen], cleared };
+    },
+  };
+}

@@ -21,23 +21,23 @@ export interface HandDeps {
   readonly tally: Tally;
 }
 
-/** Does its faults in random orders, each as often as any other, until told to stop. */
+/** Does its faults in random orders, each once at least, until told to stop. */
 export type Hand = (going: () => boolean) => Promise<void>;
 
 type Deed = () => Promise<unknown>;
 
-/** Never fewer instances that answer than this... */
+/** None of so few instances that answer is taken away before another one is there... */
 const LEAST = 2;
 /** ...nor more than this: a machine has two cores. */
-const MOST = 5;
+const MOST = 4;
 
 /** Milliseconds after which a process that was asked to end has to be gone. */
 const ENDS_WITHIN = 12_000;
 
 function hand({ chance, tally }: HandDeps, deeds: Record<string, Deed>, pause: number): Hand {
   return async function work(going) {
-    let round: string[] = [];
-    while (going()) {
+    let round = chance.shuffle(Object.keys(deeds));
+    for (let done = 0; going() || done < Object.keys(deeds).length; done += 1) {
       if (round.length === 0) round = chance.shuffle(Object.keys(deeds));
       const name = round.pop() ?? "";
       try {
@@ -73,10 +73,15 @@ export function capacityHand(deps: HandDeps): Hand {
     await deed(victim);
   }
 
+  function drain(): Promise<void> {
+    return toOne("scaled down", ({ id }) => fleet.drain(id));
+  }
+
   async function roll(): Promise<void> {
+    const archive = rolled ? bundles.archive.path : bundles.other;
+    weather.count(rolled ? "rolled back" : "rolled to a new bundle");
+    await deployment.roll({ archive });
     rolled = !rolled;
-    weather.count(rolled ? "rolled to a new bundle" : "rolled back");
-    await deployment.roll({ archive: rolled ? bundles.other : bundles.archive.path });
     const style = await (await fetch(`${deployment.url}/static/style.css`)).text();
     if (style.includes(bundles.mark) !== rolled) tally.lose("the bundle is not the one deployed");
   }
@@ -94,7 +99,7 @@ export function capacityHand(deps: HandDeps): Hand {
           weather.kill();
           return fleet.crash(id);
         }),
-      drain: () => toOne("scaled down", ({ id }) => fleet.drain(id)),
+      drain,
       terminate: () =>
         toOne("sent SIGTERM", async ({ pid }) => {
           if (pid === undefined) return;
@@ -102,7 +107,8 @@ export function capacityHand(deps: HandDeps): Hand {
           await gone(fleet, pid);
         }),
       add: async () => {
-        if (fleet.instances().length < MOST) await add();
+        if (fleet.instances().length >= MOST) await drain();
+        await add();
       },
       roll,
       rollBack: roll,
@@ -126,7 +132,7 @@ export function cpuHand(deps: HandDeps): Hand {
 
   async function freeze(): Promise<void> {
     const ready = fleet.instances().filter(({ state }) => state === "ready");
-    if (ready.length <= LEAST) return;
+    if (ready.length < LEAST) return;
     const { id } = chance.pick(ready);
     const frozenAt = performance.now();
     fleet.freeze(id);

@@ -21,7 +21,8 @@ export class Tally {
   answered = 0;
   sessions = 0;
   reels = 0;
-  /** Visitors who left by themselves. */
+  /** Requests that visitors took their time with, and those that they left in the middle of. */
+  slow = 0;
   left = 0;
   /** Requests that went down with an instance that was killed: GETs cut off in the middle... */
   cut = 0;
@@ -49,6 +50,7 @@ export class Tally {
   /** What the outcome of a request that was sent at `sentAt` (performance.now) counts as. */
   judge(asked: Asked, expected: Expected, outcome: Outcome, sentAt: number): Verdict {
     this.requests += 1;
+    if (asked.pace !== undefined) this.slow += 1;
     const { method = "GET", path } = asked;
     const what = `${method} ${path.replace(/\?.*/, "")}`;
     const now = performance.now();
@@ -97,7 +99,8 @@ export class Tally {
       `${this.requests} requests, ${this.answered} answered by ${this.instances.size} instances`,
       `${this.sessions} sessions, ${this.reels} reels`,
       `faults: ${faults}`,
-      `${this.left} left by themselves, ${this.unavailable} put off while keys were out`,
+      `${this.slow} slow, ${this.left} left in the middle`,
+      `${this.unavailable} put off with 503 while keys were out`,
       `killed with their instance: ${this.cut} cut off, ${this.undecided} not repeatable, ` +
         `${this.signInsAgain} sign-ins begun again`,
       `lost: ${this.lost.length}`,

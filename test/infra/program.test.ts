@@ -2,8 +2,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, jest, test } from "@jest/globals";
 import { readStackKeys } from "../../service/rotation/stackOutputs.ts";
-import { ALERTS, DEPLOYED, declared, FIRST_VERSION, idOf, SIGN_IN } from "./select.ts";
+import type { DeclaredOptions } from "../support/declaredStack.ts";
+import { ALERTS, DEPLOYED, declared, FIRST_VERSION, idOf, SECRET, SIGN_IN, WEB } from "./select.ts";
 
+const BUCKET = "gcp:storage/bucket:Bucket bundles";
 const ALL = { ...SIGN_IN, ...ALERTS };
 
 test("nothing uses an API before it is enabled", async () => {
@@ -122,4 +124,53 @@ test("local declares the same things as any other stack", async () => {
       .map(idOf)
       .toSorted();
   expect(ids(local)).toEqual(ids(prod));
+});
+
+test("exactly this is guarded against Pulumi, kept, or left as others change it", async () => {
+  const prod = await declared("prod", ALL);
+  const dev = await declared("dev");
+  const having = ({ resources }: typeof prod, option: (options: DeclaredOptions) => unknown) =>
+    resources
+      .filter(({ options }) => option(options))
+      .map(idOf)
+      .toSorted();
+  expect(having(prod, ({ protect }) => protect)).toEqual([WEB, SECRET, BUCKET].toSorted());
+  expect(having(dev, ({ protect }) => protect)).toEqual([]);
+  expect(having(prod, ({ retainOnDelete }) => retainOnDelete)).toEqual([
+    "gcp:storage/bucketObject:BucketObject bundle",
+  ]);
+  expect(having(prod, ({ ignoreChanges }) => ignoreChanges.length > 0)).toEqual(
+    [FIRST_VERSION, SECRET].toSorted(),
+  );
+});
+
+test("a resource belongs to the component that is about it", async () => {
+  const { resources } = await declared("prod", ALL);
+  const owners = new Map<string, Set<string>>();
+  for (const { type, options } of resources.filter(({ custom }) => custom)) {
+    // urn:pulumi:STACK::PROJECT::TYPE_OF_GRANDPARENT$TYPE::NAME
+    const owner = options.parent.split("::")[2]?.split("$").at(-1)?.split(":")[2] ?? "";
+    owners.set(owner, (owners.get(owner) ?? new Set()).add(type.split(":")[2] ?? ""));
+  }
+  const table = Object.fromEntries([...owners].map(([owner, types]) => [owner, [...types].sort()]));
+  expect(table).toEqual({
+    Apis: ["Service"],
+    ServiceBundle: ["Bucket", "BucketObject"],
+    RotationTopic: ["ServiceIdentity", "Topic", "TopicIAMMember"],
+    SessionKey: ["Secret", "SecretIamMember", "SecretVersion"],
+    WebService: ["Account", "Service"],
+    ClientSecret: ["Secret", "SecretIamMember", "SecretVersion"],
+    KeyRotator: [
+      "Account",
+      "IAMMember",
+      "Service",
+      "ServiceIamMember",
+      "ServiceIdentity",
+      "Subscription",
+    ],
+    DeadLetters: ["Subscription", "SubscriptionIAMMember", "Topic", "TopicIAMMember"],
+    LogMetrics: ["Metric"],
+    Monitoring: ["Dashboard"],
+    Alerts: ["AlertPolicy", "NotificationChannel", "UptimeCheckConfig"],
+  });
 });

@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { planSchedule } from "../../infra/rotationSchedule.ts";
+import { chooseSigner } from "../../service/keys/keyRing.ts";
 import { declared, FIRST_VERSION, input, SECRET, SIGN_IN } from "./select.ts";
 
 const NOW = new Date("2026-01-01T12:00:00.123Z");
@@ -129,4 +130,15 @@ test("no setting replaces the secret: its name and replication never change", as
   const original = await fixed({});
   expect(await fixed(all)).toEqual(original);
   expect(await fixed({ ...all, "phoenix:rotationPeriod": "" })).toEqual(original);
+});
+
+test("a version that an update adds, because the first was destroyed, is one more rotation", () => {
+  const policy = { activationDelay: 1800 };
+  const ring = [
+    { version: 2, createTime: 10_000 },
+    { version: 3, createTime: 90_000 },
+  ];
+  expect(chooseSigner(ring, policy, 90_000)?.version).toBe(2);
+  expect(chooseSigner(ring, policy, 91_800)?.version).toBe(3);
+  expect(chooseSigner(ring.slice(1), policy, 90_000)?.version).toBe(3);
 });

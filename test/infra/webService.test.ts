@@ -201,6 +201,7 @@ test("the outputs are what whoever deploys needs next", async () => {
     url: "https://phoenix-prod-123456789012.europe-west1.run.app",
     signInRedirectUri: "https://phoenix-prod-123456789012.europe-west1.run.app/login/callback",
     secretKey: "sm://acme-phoenix/phoenix-prod-SECRET_KEY",
+    keyPolicy: { activationDelay: 1800, refreshInterval: 60, sessionLifetime: 604_800 },
     release: `sha256:${"0".repeat(64)}`,
     service: "phoenix-prod",
     revision: "phoenix-prod-00001-abc",
@@ -226,4 +227,15 @@ test("a first deployment waits for its grants to take effect, as long as Cloud R
   expect(timeoutSeconds).toBeLessThanOrEqual(periodSeconds);
   expect(periodSeconds * failureThreshold).toBeGreaterThanOrEqual(180);
   expect(periodSeconds * failureThreshold).toBeLessThanOrEqual(240);
+});
+
+test("no probe asks for an address that Google keeps for itself: those that end in z", async () => {
+  const { ofType } = await declared("prod");
+  const probes = ofType("gcp:cloudrunv2/service:Service").flatMap((service) =>
+    ["startupProbe", "livenessProbe"].map((probe) =>
+      input(service, `template.containers.0.${probe}.httpGet.path`),
+    ),
+  );
+  expect(probes).toHaveLength(4);
+  for (const path of probes) expect(path).toMatch(/^\/health\/[a-z]+[^z]$/);
 });

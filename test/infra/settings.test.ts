@@ -1,0 +1,247 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import { parse } from "yaml";
+import {
+  ALERTS,
+  declared,
+  idOf,
+  input,
+  ROTATOR,
+  SECRET,
+  type Selected,
+  SIGN_IN,
+  variable,
+  WEB,
+} from "./select.ts";
+
+/** All there is. */
+const BASE = { ...SIGN_IN, ...ALERTS };
+const BUCKET = "gcp:storage/bucket:Bucket bundles";
+const OBJECT = "gcp:storage/bucketObject:BucketObject bundle";
+const CLIENT_SECRET = "gcp:secretmanager/secretVersion:SecretVersion oidc-client-secret";
+const OLD_KEYS = "gcp:logging/metric:Metric old_keys";
+const PUBLIC = "gcp:cloudrunv2/serviceIamMember:ServiceIamMember web-public";
+const CONTAINER = "template.containers.0";
+const REVISION = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION";
+const IMAGE = `europe-docker.pkg.dev/acme/phoenix/web@sha256:${"a".repeat(64)}`;
+
+interface Effect {
+  readonly setting: string;
+  readonly value: string;
+  /** What differs from before, new and gone resources included; a RegExp matches their names. */
+  readonly changes: readonly string[] | RegExp;
+  /** What is different about it. */
+  readonly read: (stack: Selected) => unknown;
+  readonly expected: unknown;
+}
+
+const EFFECTS: readonly Effect[] = [
+  {
+    setting: "sessionLifetime",
+    value: "3600",
+    changes: [WEB, ROTATOR],
+    read: ({ get }) => [WEB, ROTATOR].map((id) => variable(get(id), "PERMANENT_SESSION_LIFETIME")),
+    expected: ["3600", "3600"],
+  },
+  {
+    setting: "logLevel",
+    value: "debug",
+    changes: [WEB, ROTATOR],
+    read: ({ get }) => [WEB, ROTATOR].map((id) => variable(get(id), "LOG_LEVEL")),
+    expected: ["debug", "debug"],
+  },
+  {
+    setting: "oidcIssuer",
+    value: "https://id.example",
+    changes: [WEB],
+    read: ({ get }) => variable(get(WEB), "OIDC_ISSUER"),
+    expected: "https://id.example",
+  },
+  {
+    setting: "oidcClientId",
+    value: "another",
+    changes: [WEB],
+    read: ({ get }) => variable(get(WEB), "OIDC_CLIENT_ID"),
+    expected: "another",
+  },
+  {
+    setting: "oidcClientSecret",
+    value: "another",
+    changes: [CLIENT_SECRET],
+    read: ({ get }) => get(CLIENT_SECRET).inputs.secretData,
+    expected: "another",
+  },
+  {
+    setting: "allowedUsers",
+    value: "ada@acme.example",
+    changes: [WEB],
+    read: ({ get }) => variable(get(WEB), "ALLOWED_USERS"),
+    expected: "ada@acme.example",
+  },
+  {
+    setting: "keyActivationDelay",
+    value: "3600",
+    changes: [WEB, ROTATOR],
+    read: ({ get }) => [WEB, ROTATOR].map((id) => variable(get(id), "KEY_ACTIVATION_DELAY")),
+    expected: ["3600", "3600"],
+  },
+  {
+    setting: "keyRefreshInterval",
+    value: "120",
+    changes: [WEB],
+    read: ({ get }) => variable(get(WEB), "KEY_REFRESH_INTERVAL"),
+    expected: "120",
+  },
+  {
+    setting: "rotationPeriod",
+    value: "7d",
+    changes: [SECRET, OLD_KEYS],
+    read: ({ get }) => input(get(SECRET), "rotation.rotationPeriod"),
+    expected: "604800s",
+  },
+  {
+    setting: "publicAccess",
+    value: "allUsers",
+    changes: [WEB, PUBLIC],
+    read: ({ get }) => [get(WEB).inputs.invokerIamDisabled, get(PUBLIC).inputs.member],
+    expected: [false, "allUsers"],
+  },
+  {
+    setting: "minInstances",
+    value: "2",
+    changes: [WEB],
+    read: ({ get }) => input(get(WEB), "template.scaling.minInstanceCount"),
+    expected: 2,
+  },
+  {
+    setting: "maxInstances",
+    value: "30",
+    changes: [WEB],
+    read: ({ get }) => input(get(WEB), "template.scaling.maxInstanceCount"),
+    expected: 30,
+  },
+  {
+    setting: "concurrency",
+    value: "40",
+    changes: [WEB],
+    read: ({ get }) => input(get(WEB), "template.maxInstanceRequestConcurrency"),
+    expected: 40,
+  },
+  {
+    setting: "cpu",
+    value: "2",
+    changes: [WEB],
+    read: ({ get }) => input(get(WEB), `${CONTAINER}.resources.limits.cpu`),
+    expected: "2",
+  },
+  {
+    setting: "memory",
+    value: "1Gi",
+    changes: [WEB],
+    read: ({ get }) => input(get(WEB), `${CONTAINER}.resources.limits.memory`),
+    expected: "1Gi",
+  },
+  {
+    setting: "baseImage",
+    value: "google-24/runtimes/nodejs24",
+    changes: [WEB, ROTATOR],
+    read: ({ get }) => input(get(WEB), `${CONTAINER}.baseImageUri`),
+    expected: "europe-west1-docker.pkg.dev/serverless-runtimes/google-24/runtimes/nodejs24",
+  },
+  {
+    setting: "image",
+    value: IMAGE,
+    changes: [WEB, ROTATOR, OBJECT],
+    read: ({ get }) => input(get(WEB), `${CONTAINER}.image`),
+    expected: IMAGE,
+  },
+  {
+    setting: "traffic",
+    value: "phoenix-prod-00001-abc=100",
+    changes: [WEB],
+    read: ({ get }) => get(WEB).inputs.traffics,
+    expected: [{ type: REVISION, revision: "phoenix-prod-00001-abc", percent: 100 }],
+  },
+  {
+    setting: "labels",
+    value: "team=web",
+    changes:
+      /Bucket |Secret |Topic |Subscription |cloudrunv2\/service:|NotificationChannel |AlertPolicy |Uptime/,
+    read: ({ get }) => get(SECRET).inputs.labels,
+    expected: { team: "web", app: "phoenix", environment: "prod" },
+  },
+  {
+    setting: "alertEmails",
+    value: "ada@acme.example",
+    changes: /AlertPolicy |NotificationChannel oncall@acme.example/,
+    read: ({ ofType }) =>
+      ofType("gcp:monitoring/notificationChannel:NotificationChannel").map(({ name }) => name),
+    expected: ["ada@acme.example"],
+  },
+  {
+    setting: "deletionProtection",
+    value: "false",
+    changes: [WEB, SECRET, BUCKET],
+    read: ({ get }) => [WEB, SECRET, BUCKET].map((id) => get(id).options.protect),
+    expected: [false, false, false],
+  },
+];
+
+/** Each resource as text, without what is another each time. */
+function fingerprints({ resources }: Selected): Map<string, string> {
+  return new Map(
+    resources
+      .filter(({ custom }) => custom)
+      .map((resource) => [
+        idOf(resource),
+        JSON.stringify([resource.inputs, resource.options]).replace(
+          /"secretDataWo":"[^"]+"|"nextRotationTime":"[^"]+"/g,
+          "",
+        ),
+      ]),
+  );
+}
+
+describe("a setting changes what it says, and nothing else", () => {
+  let before: Map<string, string>;
+  beforeAll(async () => {
+    before = fingerprints(await declared("prod", BASE));
+  });
+
+  test.each(EFFECTS)("$setting", async ({ setting, value, changes, read, expected }) => {
+    const stack = await declared("prod", { ...BASE, [`phoenix:${setting}`]: value }, {});
+    const after = fingerprints(stack);
+    const changed = [...new Set([...before.keys(), ...after.keys()])].filter(
+      (id) => before.get(id) !== after.get(id),
+    );
+    const named =
+      changes instanceof RegExp
+        ? [...new Set([...before.keys(), ...after.keys()])].filter((id) => changes.test(id))
+        : changes;
+    expect(changed.toSorted()).toEqual([...named].toSorted());
+    expect(read(stack)).toEqual(expected);
+  });
+
+  test("every setting is among these, but for the one that has a single value at Google", () => {
+    const file = readFileSync(join(import.meta.dirname, "../../Pulumi.yaml"), "utf8");
+    const settings = Object.keys(parse(file).config);
+    expect(EFFECTS.map(({ setting }) => setting).toSorted()).toEqual(
+      settings.filter((name) => name !== "sessionCookieSecure").toSorted(),
+    );
+  });
+});
+
+test("no setting gives what keeps sessions or secrets another name, place or replication", async () => {
+  const fixed = ({ get }: Selected) =>
+    [SECRET, "gcp:secretmanager/secret:Secret oidc-client-secret"].map((id) => {
+      const { project, secretId, replication } = get(id).inputs;
+      return { project, secretId, replication };
+    });
+  const original = fixed(await declared("prod", BASE));
+  const all = Object.fromEntries(
+    EFFECTS.map(({ setting, value }) => [`phoenix:${setting}`, value]),
+  );
+  const config = { ...BASE, ...all, "gcp:region": "us-central1" };
+  expect(fixed(await declared("prod", config))).toEqual(original);
+});

@@ -96,7 +96,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       lasting: 300,
       advice:
         "See the entries of severity ERROR. If it began with a deployment, go back: set " +
-        "`phoenix:traffic` to the revision before and run `pulumi up`.",
+        "`phoenix:traffic` to the revision before and run `npx pulumi up`.",
     },
   ];
   if (metrics.oldKeys !== undefined) {

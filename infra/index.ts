@@ -1,9 +1,9 @@
 import { buildArchive } from "./archive.ts";
-import { awaitConsistency } from "./eventualConsistency.ts";
+import { handleErrors } from "./onError.ts";
 import { declareStack } from "./program.ts";
 
-awaitConsistency();
+handleErrors();
 
-/** What `pulumi up` runs; each export is a stack output. */
+/** What `npx pulumi up` runs; each export is a stack output. */
 export const { url, signInRedirectUri, secretKey, keyPolicy, release, service, revision } =
   await declareStack(buildArchive);

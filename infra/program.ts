@@ -10,7 +10,7 @@ import { type DeployedArchive, type Release, ServiceBundle } from "./serviceBund
 import { SessionKey } from "./sessionKey.ts";
 import { WebService } from "./webService.ts";
 
-/** What `pulumi stack output` shows. None of it is secret. */
+/** What `npx pulumi stack output` shows. None of it is secret. */
 export interface StackOutputs {
   /** Address of the web service. */
   readonly url: Output<string>;

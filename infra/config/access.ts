@@ -55,7 +55,7 @@ function checkEncryption(
   settings.report(
     CLIENT_SECRET,
     `is readable for everyone in Pulumi.${environment}.yaml`,
-    `Run \`pulumi config set --secret ${CLIENT_SECRET}\`, and have the provider make a new one if the file has left this machine`,
+    `Run \`npx pulumi config set --secret ${CLIENT_SECRET}\`, and have the provider make a new one if the file has left this machine`,
   );
 }
 
@@ -94,7 +94,7 @@ function parseSignIn(settings: Settings, local: boolean): SignIn | undefined {
     settings.report(
       part.name,
       `is not set, and ${set.name} is: sign-in needs all three`,
-      `Run \`pulumi config set ${part.arguments}\``,
+      `Run \`npx pulumi config set ${part.arguments}\``,
     );
   }
   if (issuer !== "" && !isIssuer(issuer, local)) {
@@ -130,7 +130,7 @@ function parseAllowedUsers(settings: Settings, environment: string): string[] {
     settings.report(
       setting,
       "is not set, so that in prod everyone with an account at the provider could sign in",
-      `Run \`pulumi config set ${setting} @YOUR-DOMAIN\`, or list e-mail addresses`,
+      `Run \`npx pulumi config set ${setting} @YOUR-DOMAIN\`, or list e-mail addresses`,
     );
   }
   return users;
@@ -151,7 +151,7 @@ function parsePublicAccess(settings: Settings): PublicAccess {
     settings.report(
       setting,
       `is ${shown(value)}, not one of ${PUBLIC_ACCESS.join(", ")}`,
-      "Run `pulumi config set phoenix:publicAccess invokerIamDisabled`; where the organization's " +
+      "Run `npx pulumi config set phoenix:publicAccess invokerIamDisabled`; where the organization's " +
         "policy run.managed.requireInvokerIam forbids that, set allUsers, and where " +
         "iam.allowedPolicyMemberDomains forbids that too, private",
     );

@@ -34,7 +34,7 @@ function checkName(settings: Settings, environment: string): void {
   settings.report(
     "The stack's name",
     `is ${shown(environment)}, not 1 to 14 lower-case letters, digits and hyphens`,
-    "Run `pulumi stack rename staging`, or such",
+    "Run `npx pulumi stack rename staging`, or such",
   );
 }
 
@@ -45,7 +45,7 @@ function parseProject(settings: Settings, environment: string): string {
       settings.report(
         "The stack",
         `is named ${LOCAL_STACK}, which is the one that runs on one machine and is never deployed`,
-        "Run `npm start` to run it, or `pulumi stack select dev` to deploy another",
+        "Run `npm start` to run it, or `npx pulumi stack select dev` to deploy another",
       );
     }
     return project;
@@ -54,7 +54,7 @@ function parseProject(settings: Settings, environment: string): string {
     settings.report(
       "gcp:project",
       project === "" ? "is not set" : `is ${shown(project)}, not the ID of a project`,
-      "Run `pulumi config set gcp:project ID` with the ID that `gcloud projects list` shows",
+      "Run `npx pulumi config set gcp:project ID` with the ID that `gcloud projects list` shows",
     );
   }
   return project;

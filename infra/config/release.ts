@@ -43,7 +43,7 @@ function parseImage(settings: Settings): string | undefined {
     settings.report(
       "phoenix:image",
       `is ${shown(image)}, which names no digest, so that what runs could change by itself`,
-      "Run `pulumi config set phoenix:image REPOSITORY@sha256:DIGEST` with the digest that `docker push` printed",
+      "Run `npx pulumi config set phoenix:image REPOSITORY@sha256:DIGEST` with the digest that `docker push` printed",
     );
   }
   return image === "" ? undefined : image;

@@ -27,7 +27,7 @@ export class Settings {
   reportUnread(prefix: string): void {
     for (const name of Object.keys(this.#values)) {
       if (name.startsWith(prefix) && !this.#read.has(name)) {
-        this.report(name, "is no setting of this program", `Run \`pulumi config rm ${name}\``);
+        this.report(name, "is no setting of this program", `Run \`npx pulumi config rm ${name}\``);
       }
     }
   }
@@ -95,7 +95,7 @@ export class Settings {
 
 /** A remedy: the command that sets the setting. */
 export function setTo(setting: string, value: string): string {
-  return `Run \`pulumi config set ${setting} ${/^[\w.:@/=,-]+$/.test(value) ? value : `'${value}'`}\``;
+  return `Run \`npx pulumi config set ${setting} ${/^[\w.:@/=,-]+$/.test(value) ? value : `'${value}'`}\``;
 }
 
 /** A value as messages show it: quoted, and no longer than a line. */

@@ -1,0 +1,61 @@
+import {
+  ErrorHook,
+  type ErrorHookArgs,
+  log,
+  mergeOptions,
+  type ResourceTransformation,
+  runtime,
+} from "@pulumi/pulumi";
+import { isNotYet, remedyFor } from "./googleErrors.ts";
+
+/** How often something is tried again, and the seconds before each time: three minutes in all. */
+const RETRIES = { attempts: 18, interval: 10 };
+
+export interface OnErrorTools {
+  /** Resolves after that many seconds. */
+  readonly wait: (seconds: number) => Promise<void>;
+  /** Tells whoever deploys. */
+  readonly tell: (remedy: string) => Promise<void>;
+}
+
+/**
+ * Has all resources that are declared from now on wait until Google knows everywhere what they
+ * depend on, or the first `up` in an empty project would fail by chance and the second succeed. Of
+ * what does not pass it says what to do.
+ */
+export function handleErrors(): void {
+  const hook = new ErrorHook("google-errors", (failure) =>
+    onError(failure, { wait: sleep, tell: (remedy) => log.error(remedy) }),
+  );
+  runtime.registerStackTransformation(withHook(hook));
+}
+
+/** Whether an operation that has failed is to be tried again, which it is after a while. */
+export async function onError(
+  { failedOperation, errors }: Pick<ErrorHookArgs, "failedOperation" | "errors">,
+  { wait, tell }: OnErrorTools,
+): Promise<boolean> {
+  // The newest error comes first.
+  const [message = ""] = errors;
+  const again =
+    failedOperation !== "delete" && errors.length <= RETRIES.attempts && isNotYet(message);
+  if (again) {
+    await wait(RETRIES.interval);
+  } else {
+    const remedy = remedyFor(message);
+    if (remedy !== undefined) await tell(remedy);
+  }
+  return again;
+}
+
+/** Gives a hook for errors to each resource at Google. */
+export function withHook(hook: ErrorHook): ResourceTransformation {
+  return ({ type, props, opts }) =>
+    type.startsWith("gcp:")
+      ? { props, opts: mergeOptions(opts, { hooks: { onError: [hook] } }) }
+      : undefined;
+}
+
+function sleep(seconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+}

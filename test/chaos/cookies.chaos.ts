@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { createChance, seedFrom } from "../hostile/chance.ts";
-import { everyCookie, randomCookies } from "../hostile/cookies.ts";
+import { everyPlace, everyShape, randomCookies } from "../hostile/cookies.ts";
 import { LONGEST, tryCookies } from "../hostile/cookieTrial.ts";
 import { createTarget, createTokens } from "../hostile/target.ts";
 
@@ -10,7 +10,7 @@ const COOKIES = 110_000;
 
 test("of more than 100,000 hostile cookies none is accepted, fails, sets a cookie or takes long", () => {
   const tokens = createTokens();
-  const every = [...everyCookie(tokens)];
+  const every = [...everyPlace(tokens), ...everyShape(tokens)];
   const random = randomCookies(tokens, createChance(SEED), COOKIES - every.length);
   const trial = tryCookies(createTarget().sessions, tokens, [...every, ...random]);
   const { tried, accepted, outcomes, slowest } = trial;

@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { inject } from "light-my-request";
 import { createChance, seedFrom } from "./chance.ts";
-import { everyCookie, randomCookies } from "./cookies.ts";
+import { everyPlace, everyShape, randomCookies } from "./cookies.ts";
 import { LONGEST, tryCookies } from "./cookieTrial.ts";
 import { cookieOf, createTarget, createTokens } from "./target.ts";
 
 /** HOSTILE_SEED repeats a run. */
 const SEED = seedFrom(process.env.HOSTILE_SEED);
 
-/** One in so many of those that are gone through one by one: `npm run test:chaos` tries them all. */
+/** One in so many of the places is tried here: `npm run test:chaos` tries them all. */
 const SHARE = 6;
 const RANDOM_COOKIES = 6_000;
 
@@ -29,8 +29,9 @@ const target = createTarget();
 
 test("no hostile cookie is accepted, fails, sets a cookie or takes long", () => {
   const chance = createChance(SEED);
-  const some = [...everyCookie(tokens)].filter(() => chance.below(SHARE) === 0);
-  const cookies = [...some, ...randomCookies(tokens, chance, RANDOM_COOKIES)];
+  const places = [...everyPlace(tokens)].filter(() => chance.below(SHARE) === 0);
+  const random = randomCookies(tokens, chance, RANDOM_COOKIES);
+  const cookies = [...everyShape(tokens), ...places, ...random];
   const trial = tryCookies(target.sessions, tokens, cookies);
   expect({ seed: SEED, ...trial }).toMatchObject({ violations: [], tried: cookies.length });
   expect(trial.slowest).toBeLessThan(LONGEST);
@@ -50,7 +51,7 @@ test("the trial can tell: a good cookie is accepted, and counts as a violation w
 
 test("through the whole application a hostile cookie is a visitor's without a session", async () => {
   const chance = createChance(SEED);
-  const every = [...everyCookie(tokens)];
+  const every = [...everyPlace(tokens), ...everyShape(tokens)];
   const some = Array.from({ length: 400 }, () => chance.pick(every));
   const good = new Set([tokens.ada, tokens.grace, tokens.older].map(cookieOf));
   let refused = 0;

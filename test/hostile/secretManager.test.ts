@@ -19,7 +19,12 @@ afterEach(async () => {
 });
 
 /** What is done to one answer of Secret Manager's. None of it makes another payload a valid one. */
-type Spoiling = (body: string, status: number) => Response | Promise<Response>;
+type Spoiling = (
+  body: string,
+  status: number,
+  /** Good answers to other questions, the newest last. */
+  earlier: readonly string[],
+) => Response | Promise<Response>;
 
 const STATUSES = [200, 201, 206, 301, 302, 400, 401, 403, 404, 409, 418, 429, 500, 503, 599];
 
@@ -86,6 +91,11 @@ const spoiling: fc.Arbitrary<Spoiling> = fc.oneof(
       nextPageToken: value,
     })),
   ),
+  fc.nat(9).map(
+    (back): Spoiling =>
+      (body, status, earlier) =>
+        answer(earlier.at(-1 - back) ?? body, status),
+  ),
   fc.constant(edited((body) => ({ ...body, nextPageToken: "for ever" }))),
   fc.constant(() => answer(`{"error":{"code":404,"status":"NOT_FOUND"}}`, 200)),
   fc.constant(() => answer(`{"error":{"status":"FAILED_PRECONDITION"}}`, 503)),
@@ -119,13 +129,16 @@ test("whatever Secret Manager answers, nothing throws, no wrong key is taken, no
         await bench.time.advance(7_200);
         let spoil = !wellFirst;
         let calls = 0;
+        const earlier: string[] = [];
         const keys = bench.keys({
           async fetch(input, init) {
             const response = await bench.standIn.fetch(input, init);
-            if (!spoil) return response;
+            const body = await response.text();
+            if (response.ok) earlier.push(body);
+            if (!spoil) return answer(body, response.status);
             const apply = spoilings[calls % spoilings.length] as Spoiling;
             calls += 1;
-            return apply(await response.text(), response.status);
+            return apply(body, response.status, earlier);
           },
         });
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createClipUrls } from "../../service/reels/clipUrl.ts";
 import { ada } from "../local/identity/users.ts";
 import { createChance, seedFrom } from "./chance.ts";
-import { everyCookie } from "./cookies.ts";
+import { everyPlace, everyShape } from "./cookies.ts";
 import {
   clock,
   cookieOf,
@@ -179,7 +179,9 @@ test("a Cookie header is read up to Node's limit and refused beyond it", async (
 
 test("hostile cookies come through a real connection as they do without one", async () => {
   const chance = createChance(SEED);
-  const some = [...everyCookie(createTokens())].filter(() => chance.below(300) === 0);
+  const tokens = createTokens();
+  const every = [...everyPlace(tokens), ...everyShape(tokens)];
+  const some = every.filter(() => chance.below(300) === 0);
   for (const { what, header } of some) {
     const { statuses, raw } = await send(get("/api/clips", `Cookie: ${header}`));
     const context = { seed: SEED, what, statuses };

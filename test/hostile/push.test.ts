@@ -29,7 +29,15 @@ function rotator() {
   standIn.store.createSecret(SECRET.project, "OTHER");
   standIn.store.add(SECRET.project, SECRET.name, { data: Buffer.alloc(48).toString("base64") });
   standIn.advance(DAY);
-  const client = createRestClient({ endpoint: ENDPOINT, timeout: 2, fetch: standIn.fetch });
+  const client = createRestClient({
+    endpoint: ENDPOINT,
+    timeout: 2,
+    async fetch(input, init) {
+      // Other requests come in while a call is under way.
+      await new Promise(setImmediate);
+      return standIn.fetch(input, init);
+    },
+  });
   const lines: object[] = [];
   const write = (fields: object, message: string) => void lines.push({ ...fields, message });
   const handler = createRequestHandler({

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 import { csrfSync } from "csrf-sync";
 import type { Request, RequestHandler } from "express";
 import { isApi, isSignedIn, requireSignIn } from "./requireSignIn.ts";
@@ -17,7 +17,11 @@ export function createCsrfToken(): string {
  */
 export function csrfProtection(): RequestHandler {
   const { csrfSynchronisedProtection } = csrfSync({
-    getTokenFromRequest: (req) => req.get("x-csrf-token") ?? formField(req),
+    // The comparison here takes the same time wherever they differ; csrf-sync's own does not.
+    getTokenFromRequest: (req) => {
+      const token = req.session?.csrf_token;
+      return token && isSame(req.get("x-csrf-token") ?? formField(req), token) ? token : undefined;
+    },
     getTokenFromState: (req) => req.session?.csrf_token || undefined,
     storeTokenInState: (req, token) => {
       if (req.session && token) req.session.csrf_token = token;
@@ -37,6 +41,15 @@ export function csrfProtection(): RequestHandler {
       else next(error);
     });
   };
+}
+
+function isSame(sent: string | undefined, token: string): boolean {
+  return sent !== undefined && timingSafeEqual(digest(sent), digest(token));
+}
+
+/** As long for any text: only bytes of one length can be compared. */
+function digest(text: string): Buffer {
+  return hash("sha256", text, "buffer");
 }
 
 function formField(req: Request): string | undefined {

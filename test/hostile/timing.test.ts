@@ -1,7 +1,9 @@
-import { expect, test } from "@jest/globals";
+import crypto from "node:crypto";
+import { expect, jest, test } from "@jest/globals";
+import { inject } from "light-my-request";
 import { ada } from "../local/identity/users.ts";
 import { createChance, seedFrom } from "./chance.ts";
-import { createTarget, tokenFor } from "./target.ts";
+import { cookieOf, createTarget, sessionOf, tokenFor } from "./target.ts";
 
 /** HOSTILE_SEED repeats a run. */
 const SEED = seedFrom(process.env.HOSTILE_SEED);
@@ -14,7 +16,7 @@ const ROUNDS = 1_500;
  */
 const TOLERANCE = 1.5;
 
-const { sealer } = createTarget();
+const { app, sealer } = createTarget();
 const token = tokenFor(ada);
 const [version, kid, body = ""] = token.split(".");
 const bytes = Buffer.from(body, "base64url");
@@ -57,6 +59,24 @@ test("how long a refusal takes does not depend on where the token is wrong", () 
   const ratio = Math.max(...medians) / Math.min(...medians);
   expect({ seed: SEED, medians, ratio }).toMatchObject({ ratio: expect.any(Number) });
   expect(ratio).toBeLessThan(TOLERANCE);
+});
+
+test("CSRF tokens are compared as a whole, however many of their characters agree", async () => {
+  const compared = jest.spyOn(crypto, "timingSafeEqual");
+  const good = sessionOf(ada).csrf_token;
+  const other = (index: number) =>
+    `${good.slice(0, index)}${good[index] === "A" ? "B" : "A"}${good.slice(index + 1)}`;
+  const sent = [other(0), other(good.length - 1), "", "x", `${good}${good}`, good];
+  for (const csrf of sent) {
+    const { statusCode } = await inject(app, {
+      method: "POST",
+      url: "/logout",
+      headers: { cookie: `session=${cookieOf(token)}`, "x-csrf-token": csrf },
+    });
+    expect([csrf, statusCode]).toEqual([csrf, csrf === good ? 303 : 403]);
+  }
+  expect(compared).toHaveBeenCalledTimes(sent.length);
+  compared.mockRestore();
 });
 
 function median(values: readonly number[]): number {

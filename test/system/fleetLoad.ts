@@ -20,11 +20,11 @@ export interface LoadOptions {
   readonly users: number;
   /** Milliseconds between an answer and the next request of the same person. */
   readonly pause: number;
+  /** Everyone saves their reel with every so many requests, which seals their session anew. */
+  readonly saveEvery: number;
 }
 
 const COOKIE = "session";
-/** Everyone saves their reel with every so many requests, which seals their session anew. */
-const SAVE_EVERY = 8;
 
 /** People who sign in once and then use the reel maker without a break. */
 export class FleetLoad {
@@ -68,14 +68,15 @@ export class FleetLoad {
   }
 
   async #use(person: Visitor, user: number, clips: readonly string[]): Promise<void> {
+    const { pause, saveEvery } = this.#options;
     const token = await person.csrfToken();
     for (let turn = user; !this.#stopped; turn += 1) {
-      if (turn % SAVE_EVERY === 0) {
+      if (turn % saveEvery === 0) {
         await this.#ask(person, user, "save", "/api/reel", {
           method: "POST",
           headers: { "content-type": "application/json", "x-csrf-token": token },
           // Another one each time: only a session that changed is sealed.
-          body: JSON.stringify({ clips: rotated(clips, turn / SAVE_EVERY).slice(0, 3) }),
+          body: JSON.stringify({ clips: rotated(clips, turn / saveEvery).slice(0, 3) }),
         });
       } else {
         const clip = clips[turn % clips.length];
@@ -83,7 +84,7 @@ export class FleetLoad {
         const { poster_url } = JSON.parse(text ?? "{}");
         if (poster_url !== undefined) await this.#ask(person, user, "file", poster_url);
       }
-      await delay(this.#options.pause);
+      await delay(pause);
     }
   }
 

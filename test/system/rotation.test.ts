@@ -1,20 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
-import { runRotateCommand } from "../../service/rotation/command.ts";
 import { LocalDeployment } from "../local/deployment.ts";
 import type { InstanceView } from "../local/fleet.ts";
 import type { Fault } from "../local/secretManager/faults.ts";
 import { signIn } from "../support/signIn.ts";
 import { type Answer, FleetLoad, forgedCookie, kidOf, sessionHeader } from "./fleetLoad.ts";
+import { QUICK_ROTATION, rotateDeployment } from "./rotateDeployment.ts";
 
-/** As quick as the service lets them be, in seconds. */
-const TIMES = { KEY_ACTIVATION_DELAY: "3", KEY_REFRESH_INTERVAL: "1", KEY_ABSENT_TTL: "1" };
-const TWO_INTERVALS = 2_000;
+/** Milliseconds. */
+const TWO_INTERVALS = 2000 * Number(QUICK_ROTATION.KEY_REFRESH_INTERVAL);
 
 let deployment: LocalDeployment;
 beforeAll(async () => {
-  deployment = await LocalDeployment.start({ instances: 3, env: TIMES });
+  deployment = await LocalDeployment.start({ instances: 3, env: QUICK_ROTATION });
 }, 60_000);
 afterAll(() => deployment.close());
 
@@ -28,28 +27,13 @@ afterEach(async () => {
 });
 
 async function startLoad(users: number): Promise<FleetLoad> {
-  const load = await FleetLoad.start(deployment.url, { users, pause: 10 });
+  const load = await FleetLoad.start(deployment.url, { users, pause: 10, saveEvery: 8 });
   loads.push(load);
   return load;
 }
 
-/** `npm run rotate` against the deployment's secret; returns the version that it added. */
-async function rotate(...args: string[]): Promise<number> {
-  const { secretKey, secretManager } = deployment;
-  const printed: string[] = [];
-  const target = ["--secret", secretKey, "--endpoint", secretManager.url];
-  const status = await runRotateCommand([...target, "--yes", "--json", ...args], {
-    env: TIMES,
-    print: (text) => printed.push(text),
-    tell: (text) => printed.push(text),
-    ask: undefined,
-    runPulumi: () => Promise.reject(new Error("There is no stack here")),
-    clock: () => Date.now() / 1000,
-    random: randomBytes,
-  });
-  const text = printed.join("\n");
-  if (status !== 0) throw new Error(`The rotation ended with ${status}: ${text}`);
-  return JSON.parse(text).steps[0].version;
+function rotate(...args: string[]): Promise<number> {
+  return rotateDeployment(deployment, ...args);
 }
 
 /** Asks an instance itself, past the balancer, for something that only a session may see. */

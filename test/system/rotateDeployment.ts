@@ -1,0 +1,34 @@
+import { randomBytes } from "node:crypto";
+import { runRotateCommand } from "../../service/rotation/command.ts";
+import type { LocalDeployment } from "../local/deployment.ts";
+
+/** As quick as the service lets them be, in seconds: for the environment of service and command. */
+export const QUICK_ROTATION = {
+  KEY_ACTIVATION_DELAY: "3",
+  KEY_REFRESH_INTERVAL: "1",
+  KEY_ABSENT_TTL: "1",
+};
+
+/**
+ * `npm run rotate -- --yes` against the secret of a deployment; returns the version that it added.
+ * @throws Error if it does not end with 0; its message is what the command printed.
+ */
+export async function rotateDeployment(
+  { secretKey, secretManager }: LocalDeployment,
+  ...args: readonly string[]
+): Promise<number> {
+  const printed: string[] = [];
+  const target = ["--secret", secretKey, "--endpoint", secretManager.url];
+  const status = await runRotateCommand([...target, "--yes", "--json", ...args], {
+    env: QUICK_ROTATION,
+    print: (text) => printed.push(text),
+    tell: (text) => printed.push(text),
+    ask: undefined,
+    runPulumi: () => Promise.reject(new Error("There is no stack here")),
+    clock: () => Date.now() / 1000,
+    random: randomBytes,
+  });
+  const text = printed.join("\n");
+  if (status !== 0) throw new Error(`The rotation ended with ${status}: ${text}`);
+  return JSON.parse(text).steps[0].version;
+}

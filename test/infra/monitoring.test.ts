@@ -1,4 +1,9 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "@jest/globals";
+import { LOG_EVENTS, LOG_FIELDS, LOST_SESSIONS } from "../../infra/logEvents.ts";
+import type { Opened } from "../../service/session/sealer.ts";
+import type { SessionReport } from "../../service/session/session.ts";
 import { ALERTS, declared, input } from "./select.ts";
 
 const POLICY = "gcp:monitoring/alertPolicy:AlertPolicy";
@@ -132,4 +137,17 @@ test("the dashboard is JSON whose tiles lie beside each other", async () => {
   for (const tile of mosaicLayout.tiles) {
     expect(tile.xPos + tile.width).toBeLessThanOrEqual(mosaicLayout.columns);
   }
+});
+
+test("what alerts look for in the log is what the service writes there", () => {
+  // These two are up to the compiler.
+  const outcomes: readonly Opened["outcome"][] = LOST_SESSIONS;
+  const field: keyof SessionReport = LOG_FIELDS.session;
+  expect([field, ...outcomes]).toEqual(["session", "unknown_key", "key_unavailable"]);
+  const folder = join(import.meta.dirname, "../../service");
+  const source = globSync("**/*.ts", { cwd: folder })
+    .map((file) => readFileSync(join(folder, file), "utf8"))
+    .join("\n");
+  for (const event of Object.values(LOG_EVENTS)) expect(source).toContain(`event: "${event}"`);
+  expect(source).toContain(`${LOG_FIELDS.newestKeyAge}: `);
 });

@@ -1,0 +1,74 @@
+import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
+import { inject } from "light-my-request";
+import { ada } from "../local/identity/users.ts";
+import { cookieOf, createTarget, ring, sessionOf, tokenFor } from "./target.ts";
+
+const LIFETIME = 604_800;
+
+/** What a thief has: the cookie, and the CSRF token that the page shows to whoever has the cookie. */
+let copied: { cookie: string; "x-csrf-token": string };
+
+beforeEach(() => {
+  const cookie = `session=${cookieOf(tokenFor(ada))}`;
+  copied = { cookie, "x-csrf-token": sessionOf(ada).csrf_token };
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+async function reelStatus(target = createTarget()): Promise<number> {
+  return (await inject(target.app, { url: "/api/reel", headers: copied })).statusCode;
+}
+
+test("signing out takes the cookie from this browser, and a copy of it works on: a known gap", async () => {
+  const target = createTarget();
+  const signedOut = await inject(target.app, { method: "POST", url: "/logout", headers: copied });
+  expect(signedOut.headers["set-cookie"]).toMatch(/^session=;.*max-age=0/);
+  expect(await reelStatus(target)).toBe(200);
+});
+
+test("a copied cookie ends with the session's lifetime, whatever was done with it", async () => {
+  const target = createTarget();
+  const headers = { ...copied, "content-type": "application/json" };
+  const payload = '{"clips":["tides"]}';
+  const saved = await inject(target.app, { method: "POST", url: "/api/reel", headers, payload });
+  const [pair = ""] = String(saved.headers["set-cookie"]).split(";");
+  jest.useFakeTimers({
+    now: Date.now() + LIFETIME * 1_000,
+    doNotFake: ["nextTick", "setImmediate"],
+  });
+  expect(await reelStatus(target)).toBe(401);
+  copied.cookie = pair;
+  expect(await reelStatus(target)).toBe(401);
+});
+
+test("a copied cookie ends when its key is disabled, as after a leak", async () => {
+  const keys = ring();
+  const disabled = createTarget({ keys: { ...keys, find: () => ({ status: "retired" }) } });
+  expect(await reelStatus(disabled)).toBe(401);
+});
+
+test("the cookie's value is in no answer, so that no script and no copied page has it", async () => {
+  const { app } = createTarget();
+  const value = copied.cookie.slice("session=".length);
+  for (const url of [
+    "/",
+    "/reel-maker",
+    "/api/clips",
+    "/api/clips/embers/url",
+    "/api/reel",
+    "/x",
+  ]) {
+    const { payload, headers } = await inject(app, { url, headers: copied });
+    for (const text of [payload, JSON.stringify(headers)]) {
+      expect(text).not.toContain(value.slice(20, 60));
+      expect(text).not.toContain(sessionOf(ada).id_token?.slice(0, 40));
+    }
+  }
+});
+
+test("the page that needs a session shows who is signed in, and the way out", async () => {
+  const { payload } = await inject(createTarget().app, { url: "/reel-maker", headers: copied });
+  expect(payload).toContain(ada.email);
+  expect(payload).toMatch(/<form id="sign-out" method="post" action="\/logout">/);
+});

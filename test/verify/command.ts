@@ -47,11 +47,7 @@ export async function runVerifyCommand(
     deps.progress();
     if (error instanceof InterruptedError) return 1;
     if (!(error instanceof OperatorError)) throw error;
-    const message = error.message
-      .split("\n")
-      .map(clean)
-      .map((line) => secrets.hide(line))
-      .join("\n");
+    const message = secrets.hide(error.message).split("\n").map(clean).join("\n");
     if (asked.json) {
       deps.print(JSON.stringify({ ok: false, error: { code: error.code, message } }, null, 2));
     } else {
@@ -121,7 +117,7 @@ function requireSameSite(snapshot: Snapshot | undefined, { origin }: URL): void 
 
 /** What came from outside is in it: nothing that turns a terminal's head, and nothing secret. */
 function presentable(result: Result, secrets: Secrets): Result {
-  const show = (text: string) => secrets.hide(clean(text));
+  const show = (text: string) => clean(secrets.hide(text));
   const findings = result.findings.map(({ cause, remedy }) => ({
     cause: show(cause),
     remedy: show(remedy),

@@ -104,6 +104,8 @@ export interface Visit {
   /** 0: no answer. */
   readonly status: number;
   readonly code: string | undefined;
+  /** Whether it can only be answered for somebody who is signed in. A clip's file has its own token. */
+  readonly needsSession: boolean;
   /** Whether it was told that nobody is signed in. */
   readonly refused: boolean;
 }

@@ -10,7 +10,10 @@ export function clean(text: string): string {
   return line.length > MAX_LENGTH ? `${line.slice(0, MAX_LENGTH)}…` : line;
 }
 
-/** What must never be shown, wherever the other side may repeat it. */
+/**
+ * What must never be shown, wherever the other side may repeat it. Hide it before the text is cut
+ * short: half a secret is not found any more.
+ */
 export class Secrets {
   readonly #values = new Set<string>();
 

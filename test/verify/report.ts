@@ -95,7 +95,9 @@ export function runToJson(seen: Observations, results: readonly Result[]): objec
     ok: isPassed(results),
     session: isSkipped(session) ? "none" : session.source,
     requests: seen.requests,
-    instances: isSkipped(session) ? [] : tallies(session.visits),
+    instances: isSkipped(session)
+      ? []
+      : tallies(session.visits.filter(({ needsSession }) => needsSession)),
     checks: results.map(({ id, outcome, seen, findings }) => ({ id, outcome, seen, findings })),
   };
 }

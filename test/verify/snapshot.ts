@@ -115,5 +115,5 @@ function parseObject(text: string): Record<string, unknown> | undefined {
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+  return (error as NodeJS.ErrnoException).code ?? "for a reason that it does not tell";
 }

@@ -51,7 +51,7 @@ export const earlierSession: Comparison = {
 /** That the cookie still has its name: under another one, every session is lost. */
 export const cookieName: Comparison = {
   id: "cookie-name",
-  title: "cookie's name",
+  title: "cookie since then",
   judge({ snapshot }, seen) {
     const now = cookieNameNow(seen);
     if (now === undefined) return skipped("no answer shows the cookie's name");
@@ -68,7 +68,7 @@ const TOLERANCE = 5;
 /** That sessions don't end sooner than before. */
 export const lifetimeKept: Comparison = {
   id: "lifetime-kept",
-  title: "lifetime before",
+  title: "lifetime since then",
   judge({ snapshot }, seen) {
     const now = lifetimeSeen(seen);
     const { lifetime } = snapshot;
@@ -90,7 +90,7 @@ export const lifetimeKept: Comparison = {
 /** That no security header is gone. */
 export const headersKept: Comparison = {
   id: "headers-kept",
-  title: "headers before",
+  title: "headers since then",
   judge({ snapshot }, seen) {
     const now = securityHeaders(seen.home.headers);
     const gone = Object.keys(snapshot.headers).filter((name) => !(name in now));
@@ -111,7 +111,7 @@ export const headersKept: Comparison = {
 /** That something was deployed: otherwise the session from before has shown nothing. */
 export const instancesReplaced: Comparison = {
   id: "instances-replaced",
-  title: "instances before",
+  title: "instances since then",
   judge({ snapshot, visits }, seen) {
     const now = new Set([
       ...instancesOf(visits),

@@ -35,14 +35,16 @@ export const sessions: Check = {
   judge(seen) {
     const { session } = seen;
     if (isSkipped(session)) return skipped(session.skipped);
-    const { visits } = session;
-    if (!isLost(session)) return ok(`${count(visits.length, "request")}, none refused`);
+    const visits = session.visits.filter(({ needsSession }) => needsSession);
+    if (!isLost(session)) {
+      return ok(`${count(visits.length, "request")} that need one, none refused`);
+    }
     const refused = visits.filter((visit) => visit.refused);
     const codes = [...new Set(refused.flatMap(({ code }) => code ?? []))].join(", ");
     const by = tallies(visits)
       .map((tally) => `${tally.instance} ${tally.refused} of ${tally.requests}`)
       .join(", ");
-    const { cause, remedy } = explain(seen, session);
+    const { cause, remedy } = explain(seen, session, tallies(visits));
     return failed(
       `${refused.length} of ${count(visits.length, "request")} refused${codes && ` (${codes})`}; by instance: ${by}`,
       cause,
@@ -51,8 +53,11 @@ export const sessions: Check = {
   },
 };
 
-function explain(seen: Observations, { token, source, visits }: Session): Finding {
-  const byInstance = tallies(visits);
+function explain(
+  seen: Observations,
+  { token, source }: Session,
+  byInstance: readonly Tally[],
+): Finding {
   const accepting = byInstance.filter(({ requests, refused }) => refused < requests);
   if (token.form === "file") {
     return {

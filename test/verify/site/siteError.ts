@@ -42,7 +42,7 @@ const FAILURES: readonly (readonly [RegExp, string, (site: URL) => string])[] = 
       `${host} and this machine can't agree on TLS: if the site has no https, as on a laptop, write http://.`,
   ],
   [
-    /^HPE_\w+$/,
+    /^(HPE_\w+|HTTPParserError)$/,
     "NOT_HTTP",
     ({ host }) => `What listens at ${host} does not speak HTTP: look at scheme and port.`,
   ],
@@ -66,9 +66,9 @@ export function connectionError(site: URL, error: unknown): SiteError {
 
 /** fetch wraps what happened, and several addresses that failed come in one error. */
 function failureCode(error: unknown): string {
-  if (!(error instanceof Error)) return "";
-  if (error.name === "TimeoutError") return error.name;
-  if ("code" in error && typeof error.code === "string") return error.code;
-  const [first] = error instanceof AggregateError ? error.errors : [];
-  return failureCode(error.cause ?? first);
+  if (typeof error !== "object" || error === null) return "";
+  const { name, code, cause, errors } = error as Partial<NodeJS.ErrnoException & AggregateError>;
+  if (typeof code === "string") return code;
+  if (name === "TimeoutError" || name === "HTTPParserError") return name;
+  return failureCode(cause ?? errors?.[0]);
 }

@@ -22,16 +22,23 @@ export class Traffic {
 
   /** @throws SiteError if there is no answer, which is written down as well */
   async ask(path: string, request: Request = {}): Promise<Answer> {
+    const needsSession = !path.startsWith("/media/");
     try {
       const url = new URL(path, this.#site);
       const answer = await this.#client.ask(url, { ...request, cookie: this.#cookie });
       const { instance, status } = answer;
       const refused = isRefused(answer, url);
-      this.visits.push({ instance, status, code: codeOf(answer), refused });
+      this.visits.push({ instance, status, code: codeOf(answer), needsSession, refused });
       return answer;
     } catch (error) {
       if (error instanceof SiteError) {
-        this.visits.push({ instance: undefined, status: 0, code: error.code, refused: false });
+        this.visits.push({
+          instance: undefined,
+          status: 0,
+          code: error.code,
+          needsSession,
+          refused: false,
+        });
       }
       throw error;
     }

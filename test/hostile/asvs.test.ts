@@ -1,0 +1,73 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "@jest/globals";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const table = readFileSync(join(ROOT, "test", "ASVS.md"), "utf8");
+
+/** How many requirements ASVS 5.0.0 has in each section that the table is about. */
+const SECTIONS: Record<string, number> = {
+  "3.3": 5,
+  "7.1": 3,
+  "7.2": 4,
+  "7.3": 2,
+  "7.4": 5,
+  "7.5": 3,
+  "7.6": 2,
+  "9.1": 3,
+  "9.2": 4,
+  "11.1": 4,
+  "11.2": 5,
+  "11.3": 5,
+  "11.4": 4,
+  "11.5": 2,
+  "11.6": 2,
+  "11.7": 2,
+  "13.3": 4,
+  "14.3": 3,
+};
+
+/** The rows, by the requirement's number. */
+const rows = new Map(
+  [...table.matchAll(/^\| ([\d.]+) \([123]\) \|([^|]+)\|([^|]+)\|(.+)\|$/gm)].map(
+    ([, number = "", , verdict = "", how = ""]) => [number, { verdict: verdict.trim(), how }],
+  ),
+);
+
+test("each requirement has one row, with a verdict and what it is about", () => {
+  const expected = Object.entries(SECTIONS).flatMap(([section, count]) =>
+    Array.from({ length: count }, (_, index) => `${section}.${index + 1}`),
+  );
+  expect([...rows.keys()].sort()).toEqual([...expected, "3.5.1"].sort());
+  for (const [number, { verdict, how }] of rows) {
+    expect([number, verdict]).toEqual([
+      number,
+      expect.stringMatching(/^(?:met|in part|not met|none here)$/),
+    ]);
+    expect(how.trim()).not.toBe("");
+  }
+});
+
+test("each test that the table names exists, and so does each file", () => {
+  const problems: string[] = [];
+  for (const [number, { how }] of rows) {
+    let source = "";
+    for (const [, file, title] of how.matchAll(/`([\w./]+\.ts)`|“([^”]+)”/g)) {
+      if (file !== undefined) {
+        const path = join(ROOT, file);
+        if (existsSync(path)) source = readFileSync(path, "utf8");
+        else problems.push(`${number}: there is no ${file}`);
+      } else if (!source.includes(`"${title}"`)) {
+        problems.push(`${number}: there is no test “${title}”`);
+      }
+    }
+  }
+  expect(problems).toEqual([]);
+});
+
+test("what is not met is explained before the tables", () => {
+  const [before = ""] = table.split("## V3.3");
+  for (const [number, { verdict }] of rows) {
+    if (verdict === "not met") expect(before).toContain(number);
+  }
+});

@@ -201,6 +201,28 @@ test("names SESSION_COOKIE_SECURE if the cookie has another name now", async () 
   }
 });
 
+test("at a deployed site, the session from before is enough to check with", async () => {
+  const secure = { oidc: provider.oidc, cookieSecure: true };
+  await using running = await site(instance(secure));
+  const https = { fetch: behindTls(running.url) };
+  const headers = { "X-Forwarded-Proto": "https" };
+  const visitor = await signIn(running.url, undefined, { headers });
+  const file = newFile();
+  const env = { PHOENIX_SESSION: visitor.cookies.get("__Host-session") };
+  await run(["https://phoenix.test", "--save", file, ...FEW], { ...https, env });
+
+  running.deploy(instance(secure), instance(secure));
+  const kept = await runJson(["https://phoenix.test", "--before", file, ...FEW], https);
+  expect(kept.failed).toEqual([]);
+  expect(kept.json.session).toBe("saved");
+  expect(kept.text("logout")).toContain("it would end your session");
+
+  running.deploy(instance({ ...secure, secret: "another secret of thirty-two characters" }));
+  const lost = await runJson(["https://phoenix.test", "--before", file, ...FEW], https);
+  expect(lost.failed).toEqual(["sessions", "earlier-session"]);
+  expect(lost.text("earlier-session")).toContain("SECRET_KEY changed between the deployments, or");
+});
+
 test("what is saved is for its owner alone, and replaces what others could read", async () => {
   await using running = await site(...three({}));
   const file = newFile();

@@ -28,7 +28,7 @@ async function measure(): Promise<Run> {
   const deployment = await LocalDeployment.start({ instances: 3, env: QUICK_ROTATION });
   const { fleet } = deployment;
   try {
-    const load = await FleetLoad.start(deployment.url, { users: 12, pause: 30, saveEvery: 20 });
+    const load = await FleetLoad.start(deployment.url, { users: 16, pause: 100, saveEvery: 10 });
     // What processes are slow at when they are new is not what is to be seen.
     await delay(2000);
     const begin = performance.now();

@@ -57,7 +57,7 @@ export function drawRotation(run: Run): string {
   const x = scale([0, run.duration], [PLOT.left, PLOT.right]);
   const most = Math.max(...bins.map(total));
   const step = niceStep(most / 3);
-  const top = Math.ceil((most * 1.02) / step) * step;
+  const top = Math.ceil(most / step) * step;
   const y = scale([0, top], [PLOT.bottom, PLOT.top]);
   const answered = run.answers.filter(isAnswered).length;
   const refused = run.answers.filter(({ status }) => status === 401).length;

@@ -1,0 +1,147 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { type Archive, buildArchive } from "../../infra/archive.ts";
+import { parseWebConfig } from "../../service/config.ts";
+import { declared, environmentOf, WEB } from "../infra/select.ts";
+import { LocalDeployment } from "../local/deployment.ts";
+import { ada } from "../local/identity/users.ts";
+import { keptFile } from "../local/runFolder.ts";
+import { listClips, loadClips } from "../support/loadClips.ts";
+import { answerOfProvider, signIn, Visitor } from "../support/signIn.ts";
+
+// The five checks that the original session fix came with, held against what is deployed.
+
+/** The disk of every instance: what they write is seen here. */
+let disk: string;
+let archive: Archive;
+let deployment: LocalDeployment;
+
+beforeAll(async () => {
+  disk = mkdtempSync(join(tmpdir(), "phoenix-seed-"));
+  archive = buildArchive();
+  deployment = await LocalDeployment.start({ archive, instances: 3, env: { TMPDIR: disk } });
+}, 60_000);
+
+afterAll(async () => {
+  await deployment.close();
+  rmSync(disk, { recursive: true, force: true });
+});
+
+/** The environment that the program declares for the web service of a stack. */
+async function environmentIn(stack: "dev" | "prod" | "local"): Promise<Record<string, string>> {
+  const { get } = await declared(stack);
+  return Object.fromEntries(environmentOf(get(WEB)).map(({ name, value }) => [name, value ?? ""]));
+}
+
+/** Files of the folder that this process's deployments are unpacked in. */
+function unpackedFiles(): string[] {
+  return readdirSync(keptFile("."), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.startsWith(`run-${process.pid}-`))
+    .toSorted();
+}
+
+/** The Set-Cookie header that keeps the session of somebody who signs in. */
+async function sessionCookieAt(site: string): Promise<string> {
+  const visitor = new Visitor(site);
+  const response = await visitor.fetch(await answerOfProvider(visitor, ada));
+  const lines = response.headers.getSetCookie().filter((line) => /^[\w-]*session=/.test(line));
+  expect(lines).toHaveLength(1);
+  return lines[0] ?? "";
+}
+
+/** Name and attributes, lower-case, without the value and the times. */
+function shapeOf(setCookie: string): string[] {
+  const [pair = "", ...attributes] = setCookie.split("; ");
+  const names = attributes.map((attribute) => attribute.toLowerCase());
+  return [pair.split("=")[0] ?? "", ...names.filter((name) => !/^(?:expires|max-age)/.test(name))];
+}
+
+test("1. session configuration is read correctly", async () => {
+  for (const [stack, cookieSecure] of [
+    ["dev", true],
+    ["prod", true],
+    ["local", false],
+  ] as const) {
+    const env = await environmentIn(stack);
+    const config = parseWebConfig({ ...env, ...(cookieSecure && { K_SERVICE: "phoenix" }) });
+    expect(config).toMatchObject({
+      environment: stack,
+      sessionType: "cookie",
+      cookieSecure,
+      sessionLifetime: 7 * 24 * 60 * 60,
+      secretKey: { form: "secretManager" },
+    });
+  }
+});
+
+test("2. the service starts with cookie-based sessions, and no session directory is ever created", async () => {
+  expect(deployment.service.env).not.toHaveProperty("SESSION_TYPE");
+  const unpacked = unpackedFiles();
+  const visitor = await signIn(deployment.url);
+  const body = new URLSearchParams({ _csrf: await visitor.csrfToken() });
+  await loadClips(visitor, ["embers"]);
+  await visitor.fetch("/logout", { method: "POST", body });
+  expect(readdirSync(disk)).toEqual([]);
+  expect(unpacked.length).toBeGreaterThan(20);
+  expect(unpackedFiles()).toEqual(unpacked);
+});
+
+test("3. session data persists across requests, and across instances", async () => {
+  const visitor = await signIn(deployment.url);
+  const csrf = await visitor.csrfToken();
+  const reel = (await listClips(visitor)).map(({ id }) => id).slice(0, 5);
+  const saved = await visitor.fetch("/api/reel", {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-csrf-token": csrf },
+    body: JSON.stringify({ clips: reel }),
+  });
+  expect(saved.status).toBe(200);
+  const instances = new Set<string>();
+  const answers = Array.from({ length: 60 }, async () => {
+    const { response } = await visitor.follow("/api/reel");
+    const { clips, instance } = (await response.json()) as { clips: string[]; instance: string };
+    expect(clips).toEqual(reel);
+    instances.add(instance);
+  });
+  await Promise.all(answers);
+  expect(instances).toEqual(new Set(deployment.fleet.instances().map(({ id }) => id)));
+  expect(await visitor.csrfToken()).toBe(csrf);
+});
+
+test("4. HttpOnly and SameSite are set on the session's cookie", async () => {
+  const setCookie = await sessionCookieAt(deployment.url);
+  expect(shapeOf(setCookie)).toEqual(expect.arrayContaining(["httponly", "samesite=lax"]));
+  expect(setCookie).toMatch(/; max-age=604800(?:;|$)/);
+});
+
+test.each(["dev", "prod"] as const)(
+  "5. the session's cookie is Secure in %s",
+  async (stack) => {
+    const { ENVIRONMENT = "", SESSION_COOKIE_SECURE = "" } = await environmentIn(stack);
+    const env = { ENVIRONMENT, SESSION_COOKIE_SECURE, ALLOWED_USERS: "@example.com" };
+    const deployed = await LocalDeployment.start({ archive, instances: 1, https: true, env });
+    try {
+      expect(shapeOf(await sessionCookieAt(deployed.url)).toSorted()).toEqual([
+        "__Host-session",
+        "httponly",
+        "path=/",
+        "samesite=lax",
+        "secure",
+      ]);
+    } finally {
+      await deployed.close();
+    }
+  },
+  30_000,
+);
+
+test("5. the session's cookie is not Secure on this machine, where there is no https", async () => {
+  expect(shapeOf(await sessionCookieAt(deployment.url)).toSorted()).toEqual([
+    "httponly",
+    "path=/",
+    "samesite=lax",
+    "session",
+  ]);
+});

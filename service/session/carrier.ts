@@ -35,14 +35,13 @@ interface CarriedRequest {
   readonly headers: { readonly cookie?: string | undefined };
   readonly protocol: string;
   readonly socket: Request["socket"];
-  session?: Carried | null;
   sessionOptions?: { maxAge?: number };
 }
 
 /**
  * cookie-session with one field, the sealed token, run beside the request instead of on it:
- * - it defines an accessor on the object that it is given, with new functions each time. On the
- *   request itself, that makes every later use of the request slow;
+ * - it defines an accessor on the request that it is given, which keeps the request in memory long
+ *   after its end and makes every use of it slow: here a trap takes the accessor (see `Access`);
  * - it swallows what goes wrong when it writes, so here a cookie that was not written is noticed;
  * - it writes `expires` by the server's clock only; `max-age` holds for a browser whose clock is off.
  */
@@ -56,25 +55,29 @@ export function createCarrier(cookie: SessionCookie): Carrier {
     path: "/",
   });
 
-  function write(req: Request, session: Carried | null, maxAge: number): string {
-    if (cookie.secure && req.protocol !== "https") throw new InsecureTransportError();
-    const carried = besides(req, undefined);
+  function access(request: CarriedRequest, reply: object): Access {
+    const taken = new Access();
+    handle(new Proxy(request, taken), reply, noop);
+    return taken;
+  }
+
+  function write({ protocol, socket }: Request, session: Carried | null, maxAge: number): string {
+    if (cookie.secure && protocol !== "https") throw new InsecureTransportError();
+    const request: CarriedRequest = { headers: {}, protocol, socket };
     const reply = new Reply();
-    handle(carried, reply, noop);
-    carried.session = session;
-    if (carried.sessionOptions) carried.sessionOptions.maxAge = maxAge * 1000;
+    access(request, reply).write(session);
+    if (request.sessionOptions) request.sessionOptions.maxAge = maxAge * 1000;
     reply.writeHead();
     return `${reply.setCookie()}; max-age=${maxAge}`;
   }
 
   return {
-    read(req) {
-      const value = cookieValue(req.headers.cookie, cookie.name);
+    read({ headers, socket }) {
+      const value = cookieValue(headers.cookie, cookie.name);
       if (value === undefined) return { status: "none" };
       if (value.length > MAX_COOKIE_BYTES) return { status: "malformed" };
-      const carried = besides(req, req.headers.cookie);
-      handle(carried, new Reply(), noop);
-      const token = carried.session?.sealed;
+      // The protocol matters for writing only.
+      const token = access({ headers, protocol: "", socket }, UNWRITTEN).read()?.sealed;
       return typeof token === "string" && encode(token) === value
         ? { status: "token", token }
         : { status: "malformed" };
@@ -84,16 +87,46 @@ export function createCarrier(cookie: SessionCookie): Carrier {
   };
 }
 
-/** The value that cookie-session writes for a token, and the only one that is taken for it. */
-function encode(sealed: string): string {
-  return Buffer.from(JSON.stringify({ sealed })).toString("base64");
+/**
+ * The value that cookie-session writes for a token, and the only one that is taken for it. There
+ * is nothing in a token that JSON would escape.
+ */
+function encode(token: string): string {
+  return Buffer.from(`{"sealed":"${token}"}`, "latin1").toString("base64");
 }
 
-function besides({ protocol, socket }: Request, cookie: string | undefined): CarriedRequest {
-  return { headers: { cookie }, protocol, socket };
+/**
+ * Takes the accessor of `session` before it is defined. V8 puts every accessor that is defined
+ * among its old objects, and what it holds survives with it until the next full collection: its
+ * functions, through them the request, and all that belongs to the request.
+ */
+class Access implements ProxyHandler<object> {
+  #accessor: PropertyDescriptor = {};
+
+  defineProperty(request: object, name: string | symbol, descriptor: PropertyDescriptor): boolean {
+    if (name !== "session") return Reflect.defineProperty(request, name, descriptor);
+    this.#accessor = descriptor;
+    return true;
+  }
+
+  read(): Carried | null | undefined {
+    return this.#accessor.get?.();
+  }
+
+  write(session: Carried | null): void {
+    this.#accessor.set?.(session);
+  }
 }
 
 function noop(): void {}
+
+/** The response to a request that is only read: cookie-session hooks its `writeHead` in vain. */
+const UNWRITTEN = {
+  get writeHead(): () => void {
+    return noop;
+  },
+  set writeHead(_hook: () => void) {},
+};
 
 /** The part of a response that cookie-session uses; calling `writeHead` makes it write. */
 class Reply {

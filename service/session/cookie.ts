@@ -52,9 +52,14 @@ export class SessionNotSerializableError extends OperatorError {
 
 /** The value of the first cookie of that name in a Cookie header, exactly as it was sent. */
 export function cookieValue(header: string | undefined, name: string): string | undefined {
-  for (const part of header?.split(";") ?? []) {
-    const pair = part.trimStart();
-    if (pair.startsWith(`${name}=`)) return pair.slice(name.length + 1);
+  if (header === undefined) return undefined;
+  const start = `${name}=`;
+  for (let from = 0; from <= header.length; ) {
+    while (header[from] === " " || header[from] === "\t") from += 1;
+    const semicolon = header.indexOf(";", from);
+    const to = semicolon === -1 ? header.length : semicolon;
+    if (header.startsWith(start, from)) return header.slice(from + start.length, to);
+    from = to + 1;
   }
   return undefined;
 }

@@ -21,10 +21,17 @@ export interface SessionDeps {
 /** A session as it came with the request. */
 interface Received {
   readonly opened: Opened | { readonly outcome: "none" };
+  /** The application's to change. */
   readonly data: SessionData;
   /** When the session began, and when it ends. */
   readonly iat: Seconds;
   readonly exp: Seconds;
+}
+
+/** What the session was before the application changed it. */
+interface Before {
+  readonly json: string;
+  readonly idToken: string | undefined;
 }
 
 /**
@@ -48,14 +55,14 @@ export function sealedSessions(deps: SessionDeps): RequestHandler {
   }
 
   /** The Set-Cookie header for what the application left in the session; undefined for none. */
-  function setCookie(req: Request, received: Received, before: string): string | undefined {
+  function setCookie(req: Request, received: Received, before: Before): string | undefined {
     if (req.session === null) {
       return received.opened.outcome === "none" ? undefined : carrier.clear(req);
     }
     const after = toJson(req.session);
-    if (after === before) return undefined;
+    if (after === before.json) return undefined;
     const now = clock();
-    const continued = req.session.id_token === received.data.id_token;
+    const continued = req.session.id_token === before.idToken;
     const { iat, exp } = continued ? received : { iat: now, exp: now + lifetime };
     const token = sealer.seal(name, { iat, exp, data: JSON.parse(after) });
     const header = carrier.keep(req, token, Math.max(1, exp - now));
@@ -84,8 +91,9 @@ export function sealedSessions(deps: SessionDeps): RequestHandler {
         next(new KeysUnavailableError(opened.retryAfter));
         return;
       }
-      const before = JSON.stringify(received.data);
-      req.session = JSON.parse(before);
+      const { data } = received;
+      const before: Before = { json: JSON.stringify(data), idToken: data.id_token };
+      req.session = data;
       onHeaders(res, () => {
         const header = setCookie(req, received, before);
         if (header === undefined) return;

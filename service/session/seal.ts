@@ -18,9 +18,10 @@ const KEY_BYTES = 32;
 /** The size that GCM is defined for without hashing: NIST SP 800-38D, 5.2.1.1. */
 export const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+const OPTIONS = { authTagLength: TAG_BYTES };
 /** A cookie can't be longer, and nothing longer is worth decoding. */
 const MAX_TOKEN_LENGTH = 4096;
-const TOKEN = /^v1\.([\w-]{1,16})\.([\w-]+)$/;
+const KID = /^[\w-]{1,16}$/;
 
 /** What a token is for, and where: one sealed for another purpose or place doesn't open. */
 export interface Purpose {
@@ -44,9 +45,7 @@ export function seal(
   purpose: Purpose,
   nonce: Uint8Array,
 ): string {
-  const cipher = createCipheriv(CIPHER, sealingKey(key, purpose), nonce, {
-    authTagLength: TAG_BYTES,
-  });
+  const cipher = createCipheriv(CIPHER, sealingKey(key, purpose), nonce, OPTIONS);
   cipher.setAAD(additionalData(key.kid, purpose));
   const sealed = Buffer.concat([
     nonce,
@@ -60,12 +59,16 @@ export function seal(
 /** Takes a token apart; undefined if it isn't written the one way in which `seal` writes it. */
 export function parseToken(token: string): ParsedToken | undefined {
   if (token.length > MAX_TOKEN_LENGTH) return undefined;
-  const [, kid, body] = TOKEN.exec(token) ?? [];
-  if (kid === undefined || body === undefined) return undefined;
+  const [version, kid, body, ...rest] = token.split(".");
+  if (version !== VERSION || kid === undefined || body === undefined || rest.length > 0) {
+    return undefined;
+  }
   const bytes = Buffer.from(body, "base64url");
+  // Decoding is lenient, and so only what encoding gives is taken.
   if (bytes.length < NONCE_BYTES + TAG_BYTES || bytes.toString("base64url") !== body) {
     return undefined;
   }
+  if (!KID.test(kid)) return undefined;
   return {
     kid,
     nonce: bytes.subarray(0, NONCE_BYTES),
@@ -76,13 +79,14 @@ export function parseToken(token: string): ParsedToken | undefined {
 
 /** The sealed bytes, or undefined if this key did not seal them for this purpose. */
 export function unseal(token: ParsedToken, key: SessionKey, purpose: Purpose): Buffer | undefined {
-  const decipher = createDecipheriv(CIPHER, sealingKey(key, purpose), token.nonce, {
-    authTagLength: TAG_BYTES,
-  });
+  const decipher = createDecipheriv(CIPHER, sealingKey(key, purpose), token.nonce, OPTIONS);
   decipher.setAAD(additionalData(token.kid, purpose));
   decipher.setAuthTag(token.tag);
+  // Everything: GCM encrypts byte by byte, and leaves nothing for the end but to check the tag.
+  const plaintext = decipher.update(token.ciphertext);
   try {
-    return Buffer.concat([decipher.update(token.ciphertext), decipher.final()]);
+    decipher.final();
+    return plaintext;
   } catch {
     return undefined;
   }

@@ -1,0 +1,238 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { ada } from "../local/identity/users.ts";
+import { Browser } from "../support/browser.ts";
+import { type RunningServer, serve } from "../support/httpServer.ts";
+import { signIn } from "../support/signIn.ts";
+import { startProvider } from "./login/application.ts";
+import { INSTANCE, type WebApp, webApp } from "./webApp.ts";
+
+const HTTPS = { headers: { "x-forwarded-proto": "https" } };
+
+let provider: Awaited<ReturnType<typeof startProvider>>;
+let http: WebApp;
+let https: WebApp;
+let httpSite: RunningServer;
+let httpsSite: RunningServer;
+
+beforeAll(async () => {
+  provider = await startProvider();
+  http = webApp({ oidc: provider.oidc });
+  https = webApp({ oidc: provider.oidc, cookieSecure: true });
+  httpSite = await serve(http.listener);
+  httpsSite = await serve(https.listener);
+});
+
+afterAll(async () => {
+  await httpSite[Symbol.asyncDispose]();
+  await httpsSite[Symbol.asyncDispose]();
+  await provider.close();
+});
+
+/** One path for each kind of answer that there is. */
+const PATHS = [
+  "/",
+  "/reel-maker",
+  "/login",
+  "/login/callback",
+  "/api/clips",
+  "/api/nothing",
+  "/media/embers.mp4",
+  "/static/style.css",
+  "/static/nothing",
+  "/health/live",
+  "/health/ready",
+  "/nothing",
+  "/%ff",
+];
+
+test("every answer, whatever it is, keeps scripts, frames and other origins out", async () => {
+  for (const path of PATHS) {
+    const { headers } = await new Browser(httpSite.url).fetch(path);
+    const policy = Object.fromEntries(
+      (headers.get("content-security-policy") ?? "").split(";").map((directive) => {
+        const [name = "", ...values] = directive.split(" ");
+        return [name, values.join(" ")];
+      }),
+    );
+    expect([path, policy]).toEqual([
+      path,
+      {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self'",
+        "media-src": "'self'",
+        "connect-src": "'self'",
+        "form-action": "'self'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+      },
+    ]);
+    expect([path, Object.fromEntries(headers)]).toEqual([
+      path,
+      expect.objectContaining({
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "referrer-policy": "same-origin",
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+        "x-instance": INSTANCE,
+      }),
+    ]);
+    expect(headers.has("x-powered-by")).toBe(false);
+  }
+});
+
+test("https is insisted on where cookies are for https only, and nowhere else", async () => {
+  for (const path of PATHS) {
+    const plain = await new Browser(httpSite.url).fetch(path);
+    expect([path, plain.headers.has("strict-transport-security")]).toEqual([path, false]);
+    expect(plain.headers.get("content-security-policy")).not.toContain("upgrade-insecure");
+    const secure = await new Browser(httpsSite.url, HTTPS).fetch(path);
+    expect([path, secure.headers.get("strict-transport-security")]).toEqual([
+      path,
+      "max-age=63072000",
+    ]);
+    expect(secure.headers.get("content-security-policy")).toContain("upgrade-insecure-requests");
+  }
+});
+
+test("no page has a script, a style or a handler of its own in it, which the policy would block", async () => {
+  const visitor = await signIn(httpSite.url, ada);
+  for (const path of ["/reel-maker", "/nothing", "/login/callback"]) {
+    const text = await (await visitor.follow(path)).response.text();
+    expect(text).toContain("<!doctype html>");
+    expect(text).not.toMatch(/<script(?![^>]* src=")|<style|<[^>]* (?:style|on\w+)=|javascript:/i);
+  }
+  const home = await (await new Browser(httpSite.url).fetch("/")).text();
+  expect(home).not.toMatch(/<script(?![^>]* src=")|<style|<[^>]* (?:style|on\w+)=|javascript:/i);
+});
+
+test("what depends on a session is kept by no cache, and files are", async () => {
+  for (const path of ["/", "/reel-maker", "/login", "/api/clips", "/nothing", "/health/ready"]) {
+    const { headers } = await new Browser(httpSite.url).fetch(path);
+    expect([path, headers.get("cache-control")]).toEqual([path, "no-store"]);
+  }
+  const file = await new Browser(httpSite.url).fetch("/static/style.css");
+  expect([file.status, file.headers.get("cache-control"), file.headers.get("etag")]).toEqual([
+    200,
+    expect.stringMatching(/^public/),
+    expect.any(String),
+  ]);
+  expect(file.headers.getSetCookie()).toEqual([]);
+});
+
+test("without a session the API answers 401 with a problem document that says what to do", async () => {
+  for (const path of ["/api/clips", "/api/clips/embers/url", "/api/reel"]) {
+    const response = await new Browser(httpSite.url).fetch(path);
+    expect([response.status, response.headers.get("content-type")]).toEqual([
+      401,
+      "application/problem+json; charset=utf-8",
+    ]);
+    expect(await response.json()).toEqual({
+      type: "about:blank",
+      status: 401,
+      code: "sign_in_required",
+      title: "You are not signed in",
+      detail: "Sign in and try again.",
+      sign_in: "/login",
+    });
+  }
+});
+
+test("with a session that ended the API says that, and a page leads through sign-in and back", async () => {
+  const visitor = await signIn(httpSite.url, ada);
+  visitor.cookies.set("session", `${visitor.cookies.get("session")}x`);
+  const refused = await visitor.fetch("/api/clips");
+  expect(refused.status).toBe(401);
+  expect(await refused.json()).toMatchObject({
+    code: "session_expired",
+    title: "Your session has expired",
+  });
+  const page = await visitor.fetch("/reel-maker?x=1");
+  expect([page.status, page.headers.get("location")]).toEqual([
+    302,
+    "/login?returnTo=%2Freel-maker%3Fx%3D1",
+  ]);
+});
+
+test("a cookie of the old Flask application counts as no session, without an error or a trace of it", async () => {
+  const flask = ".eJyrVkrLz1eyUkpKLFKqBQAd3QR5.ZxY3rQ.Ij1kZ2Vsd2ViIHNpZ25hdHVyZQ";
+  const visitor = new Browser(httpSite.url);
+  visitor.cookies.set("session", flask);
+  const home = await visitor.fetch("/");
+  expect([home.status, home.headers.getSetCookie()]).toEqual([200, []]);
+  expect((await visitor.fetch("/api/clips")).status).toBe(401);
+  expect((await http.lines()).at(-1)).toMatchObject({ severity: "INFO", session: "malformed" });
+  expect((await http.written()).join()).not.toContain(flask.slice(0, 20));
+});
+
+describe("X-Forwarded", () => {
+  /** The redirect URI that sign-in asks for, and the address that the log notes. */
+  async function seen(headers: Record<string, string>) {
+    const response = await new Browser(httpSite.url, { headers }).fetch("/login");
+    const redirect = new URL(response.headers.get("location") ?? "").searchParams;
+    const line = (await http.lines()).at(-1);
+    return {
+      uri: new URL(redirect.get("redirect_uri") ?? ""),
+      remoteIp: (line?.httpRequest as { remoteIp: string } | undefined)?.remoteIp,
+    };
+  }
+
+  test("-Proto is believed of the one hop that is before the service", async () => {
+    expect((await seen({})).uri.protocol).toBe("http:");
+    expect((await seen({ "x-forwarded-proto": "https" })).uri.protocol).toBe("https:");
+  });
+
+  test("-For is believed of that hop only: what a visitor claims is before it", async () => {
+    const claimed = { "x-forwarded-for": "10.0.0.1, 203.0.113.9" };
+    expect((await seen(claimed)).remoteIp).toBe("203.0.113.9");
+    expect((await seen({})).remoteIp).toMatch(/127\.0\.0\.1$/);
+  });
+
+  test("-Host and -Port are believed of nobody: they would lead a sign-in elsewhere", async () => {
+    const claimed = {
+      "x-forwarded-host": "evil.example",
+      "x-forwarded-port": "8443",
+      forwarded: "host=evil.example;proto=https",
+    };
+    const { uri } = await seen(claimed);
+    expect(uri.href).toBe(`${httpSite.url}/login/callback`);
+  });
+});
+
+test("cookies for https only, and a request by http: the visitor and the log are told, nothing is set", async () => {
+  const response = await new Browser(httpsSite.url).fetch("/login");
+  const page = await response.text();
+  expect([response.status, response.headers.getSetCookie()]).toEqual([400, []]);
+  expect(page).toContain("This site needs https");
+  expect(page).toContain("SESSION_COOKIE_SECURE");
+  expect(await https.lines()).toContainEqual(
+    expect.objectContaining({
+      severity: "WARNING",
+      message: expect.stringContaining("Open the site over https"),
+    }),
+  );
+});
+
+test("behind https the whole round trip works with the cookie that is bound to its host", async () => {
+  const visitor = await signIn(httpsSite.url, ada, HTTPS);
+  expect([...visitor.cookies.keys()]).toEqual(["__Host-session"]);
+  expect((await visitor.fetch("/api/clips")).status).toBe(200);
+  // The name without the prefix could be set by another host of the same domain: it is nobody's.
+  const planted = new Browser(httpsSite.url, HTTPS);
+  planted.cookies.set("session", visitor.cookies.get("__Host-session") ?? "");
+  expect((await planted.fetch("/api/clips")).status).toBe(401);
+});
+
+test("a body that is too large or is no JSON is the visitor's mistake, not a fault", async () => {
+  const visitor = await signIn(httpSite.url, ada);
+  const headers = {
+    "content-type": "application/json",
+    "x-csrf-token": await visitor.csrfToken(),
+  };
+  const send = (body: string) => visitor.fetch("/api/reel", { method: "POST", headers, body });
+  expect((await send(`{"clips":["${"x".repeat(20_000)}"]}`)).status).toBe(413);
+  expect((await send("{")).status).toBe(400);
+  expect((await send('{"clips":["embers"]}')).status).toBe(200);
+});

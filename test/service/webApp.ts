@@ -1,0 +1,88 @@
+import type { RequestListener } from "node:http";
+import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+import { createApp } from "../../service/app.ts";
+import type { SessionKeys } from "../../service/keys/sessionKeys.ts";
+import { createStaticKeys } from "../../service/keys/static.ts";
+import { createLog } from "../../service/log.ts";
+import type { OidcConfig } from "../../service/login/oidc.ts";
+import { createSealer } from "../../service/session/sealer.ts";
+import { createSessions } from "../../service/session/sessions.ts";
+import { SECRET } from "../support/sessionApp.ts";
+
+const SERVICE = join(import.meta.dirname, "..", "..", "service");
+
+export const INSTANCE = "abc123";
+export const PROJECT = "acme-phoenix";
+
+export interface WebAppOptions {
+  readonly cookieSecure?: boolean;
+  readonly keys?: SessionKeys;
+  readonly oidc?: OidcConfig;
+  readonly project?: string | undefined;
+  readonly level?: string;
+  readonly draining?: () => boolean;
+}
+
+export interface WebApp {
+  readonly listener: RequestListener;
+  /** What the log said, a line each, as it is written. */
+  written(): Promise<readonly string[]>;
+  /** The same, parsed. */
+  lines(): Promise<Record<string, unknown>[]>;
+}
+
+/** The whole web application, put together as the service does it, with a log that can be read. */
+export function webApp({
+  cookieSecure = false,
+  keys = createStaticKeys(SECRET),
+  oidc,
+  project = PROJECT,
+  level = "trace",
+  draining = () => false,
+}: WebAppOptions = {}): WebApp {
+  const written: string[] = [];
+  const log = createLog({ level, destination: { write: (line) => void written.push(line) } });
+  const clock = () => Math.floor(Date.now() / 1000);
+  const sealer = createSealer({ keys, environment: "test", clock });
+  const sessions = createSessions({
+    sessionType: "cookie",
+    cookieSecure,
+    sessionLifetime: 604_800,
+    instance: INSTANCE,
+    keys,
+    sealer,
+    clock,
+  });
+  const app = createApp({
+    log,
+    instance: INSTANCE,
+    project,
+    keys,
+    sealer,
+    sessions,
+    cookieSecure,
+    signIn: { oidc, allowedUsers: [] },
+    clock,
+    draining,
+    publicDirectory: join(SERVICE, "public"),
+    clipsDirectory: join(SERVICE, "clips"),
+  });
+  let underWay = 0;
+  // A visitor may have the answer before the log has its line.
+  async function settled(): Promise<readonly string[]> {
+    while (underWay > 0) await turn();
+    return written;
+  }
+  return {
+    listener(req, res) {
+      underWay += 1;
+      res.once("close", () => {
+        underWay -= 1;
+      });
+      app(req, res);
+    },
+    written: settled,
+    lines: async () => (await settled()).map((line) => JSON.parse(line)),
+  };
+}

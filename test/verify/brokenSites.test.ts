@@ -233,6 +233,17 @@ const BESIDES: Record<string, readonly string[]> = {
   "server-errors": ["clips"],
 };
 
+test("finds a reel that is not as it was", async () => {
+  let asked = 0;
+  const damage = instead(
+    (method, path) => method === "GET" && path === "/api/reel" && asked++ % 2 === 1,
+    (res) => void res.json({ clips: ["coral"] }),
+  );
+  const { failed, text } = await verify({ damage });
+  expect(failed).toEqual(["csrf"]);
+  expect(text("csrf")).toContain("the reel has changed");
+});
+
 test("finds sessions that are too short", async () => {
   const { failed, text } = await verify({ lifetime: 60 });
   expect(failed).toEqual(["lifetime"]);

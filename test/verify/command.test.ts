@@ -260,6 +260,33 @@ test("checks a deployed site with the session that it is given, and leaves it si
   expect(text("strict-transport")).toContain("730 days");
 });
 
+test.each([
+  ["no reel yet", null],
+  ["a reel", ["tides", "embers"]],
+])("leaves %s as it is, also where reels live in the service", async (_what, reel) => {
+  await using running = await site(instance({ oidc: provider.oidc, sessionType: "filesystem" }));
+  const visitor = await signIn(running.url);
+  // Such a session is still being written when the answer to the sign-in arrives.
+  while ((await visitor.fetch("/api/reel")).status === 401);
+  if (reel !== null) {
+    const saved = await visitor.fetch("/api/reel", {
+      method: "POST",
+      body: JSON.stringify({ clips: reel }),
+      headers: {
+        "content-type": "application/json",
+        "x-csrf-token": await visitor.csrfToken(),
+      },
+    });
+    await saved.text();
+  }
+  const { text } = await runJson([running.url, ...FEW], {
+    env: { PHOENIX_SESSION: visitor.cookies.get("session") },
+  });
+  expect(text("csrf")).toContain("needs the right token; the reel is as it was");
+  const kept = await visitor.fetch("/api/reel");
+  expect(await kept.json()).toMatchObject({ clips: reel });
+});
+
 test("takes the cookie with its name as well, and refuses what is no cookie", async () => {
   await using running = await deployed();
   const value = await signedIn(true);

@@ -1,4 +1,5 @@
 import { OperatorError } from "../../service/errors.ts";
+import { sessionCookie } from "../../service/session/cookie.ts";
 import { judge, type Result } from "./checks/all.ts";
 import type { Snapshot } from "./observations.ts";
 import { HELP, parseVerifyOptions, UsageError, type VerifyOptions } from "./options.ts";
@@ -94,7 +95,7 @@ async function visit(
     askHidden &&
     (async () => {
       progress();
-      const text = await askHidden(QUESTION);
+      const text = await askHidden(question(https));
       return text.trim() === "" ? undefined : parseSession(text, https);
     });
   return visitSite(
@@ -104,8 +105,10 @@ async function visit(
   );
 }
 
-const QUESTION =
-  "Paste the value of the cookie __Host-session (nothing is shown), or press Enter to do without: ";
+function question(https: boolean): string {
+  const { name } = sessionCookie(https);
+  return `Paste the value of the cookie ${name} (nothing is shown), or press Enter to do without: `;
+}
 
 /** A session goes to nobody but the site that it is from. */
 function requireSameSite(snapshot: Snapshot | undefined, { origin }: URL): void {

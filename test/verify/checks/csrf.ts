@@ -40,9 +40,6 @@ export const csrf: Check = {
         remedy: "Look at your reel, and put it right.",
       });
     }
-    return faultless(
-      faults,
-      "no token 403, wrong token 403, right token taken; the reel is as it was",
-    );
+    return faultless(faults, "needs the right token; the reel is as it was");
   },
 };

@@ -356,8 +356,9 @@ test("a site elsewhere can't send it to what listens on this machine", async () 
 test("a session is not sent over http, except on this machine", async () => {
   await using running = await site(instance({ oidc: provider.oidc }));
   const cookies: (string | null)[] = [];
+  const value = await signedIn();
   const { failed, skipped } = await runJson(["http://phoenix.test"], {
-    env: { PHOENIX_SESSION: await signedIn() },
+    env: { PHOENIX_SESSION: value },
     fetch: (url, init) => {
       cookies.push(new Headers(init?.headers).get("cookie"));
       const { pathname, search } = new URL(String(url));
@@ -366,7 +367,7 @@ test("a session is not sent over http, except on this machine", async () => {
   });
   expect(failed).toEqual(["https"]);
   expect(skipped).toContain("sessions");
-  expect(cookies.filter((cookie) => cookie?.startsWith("session=ey")).length).toBeLessThan(2);
+  expect(cookies.join()).not.toContain(value);
 });
 
 test("finds a site that answers over http beside https", async () => {

@@ -40,7 +40,7 @@ reel stays as it is.
 
 Options
   --requests N     The most requests for clips (default ${DEFAULT_REQUESTS}). More of them run more at a time.
-  --instances N    How many instances have to answer. Left out: it tries for 3, and takes what comes.
+  --instances N    How many instances have to answer; left out, it tries for 3.
   --timeout N      Seconds that a request may take (default ${DEFAULT_TIMEOUT}).
   --save FILE      Before a deployment: write down what was found.
   --before FILE    After the deployment: check that the session from before still works on every

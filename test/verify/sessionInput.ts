@@ -1,6 +1,6 @@
 import { sessionCookie } from "../../service/session/cookie.ts";
 import { UsageError } from "./options.ts";
-import { isSessionName } from "./visit/signIn.ts";
+import { isSessionName } from "./site/setCookie.ts";
 
 /** A session's cookie. */
 export interface HeldCookie {

@@ -1,6 +1,5 @@
 import { isSkipped, type Session } from "../observations.ts";
-import { mediaType } from "../site/answer.ts";
-import { csrfTokenOf } from "../visit/csrfTrial.ts";
+import { csrfTokenOf, mediaType } from "../site/answer.ts";
 import { type Check, count, failed, ok, skipped } from "./check.ts";
 import { isLost, LOST } from "./sessions.ts";
 

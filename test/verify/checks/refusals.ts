@@ -1,5 +1,5 @@
 import { codeOf, jsonOf, locationOf, mediaType } from "../site/answer.ts";
-import { isSessionName } from "../visit/signIn.ts";
+import { isSessionName } from "../site/setCookie.ts";
 import { type Check, type Fault, failed, faultless, ok, skipped } from "./check.ts";
 
 /** That programs without a session are told so in a way that they can act on. */

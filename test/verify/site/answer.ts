@@ -55,3 +55,8 @@ export function isNotStored({ headers }: Answer): boolean {
     .split(",")
     .some((directive) => directive.trim() === "no-store");
 }
+
+/** The page's CSRF token, as its script reads it. */
+export function csrfTokenOf({ body }: Answer): string | undefined {
+  return /<meta name="csrf-token" content="([\w-]{16,200})">/.exec(body)?.[1];
+}

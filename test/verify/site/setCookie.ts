@@ -35,3 +35,8 @@ export function isRemoval(cookie: SetCookie, now: number): boolean {
   const seconds = keptFor(cookie, now);
   return seconds !== undefined && seconds <= 0;
 }
+
+/** The names that the session's cookie has had. */
+export function isSessionName(name: string): boolean {
+  return /^(__Host-|__Secure-)?session$/.test(name);
+}

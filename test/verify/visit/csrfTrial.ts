@@ -1,6 +1,6 @@
 import { REEL_LIMIT } from "../../../service/reels/reel.ts";
 import type { CsrfTrial, Skipped, Source } from "../observations.ts";
-import { type Answer, jsonOf } from "../site/answer.ts";
+import { type Answer, csrfTokenOf, jsonOf } from "../site/answer.ts";
 import type { TokenForm } from "../site/token.ts";
 import type { Traffic } from "./traffic.ts";
 
@@ -14,11 +14,6 @@ export interface CsrfTrialOptions {
 
 /** As long as a real one, and not it. */
 const WRONG_TOKEN = "A".repeat(43);
-
-/** The page's CSRF token, as its script reads it. */
-export function csrfTokenOf({ body }: Answer): string | undefined {
-  return /<meta name="csrf-token" content="([\w-]{16,200})">/.exec(body)?.[1];
-}
 
 /**
  * Saves a reel without a token, with a wrong one and with the right one.

@@ -1,6 +1,6 @@
 import type { Logout, Skipped, Source } from "../observations.ts";
+import { csrfTokenOf } from "../site/answer.ts";
 import { Jar } from "../site/jar.ts";
-import { csrfTokenOf } from "./csrfTrial.ts";
 import { type Browsing, beginSignIn, completeSignIn, keepSecret } from "./signIn.ts";
 
 /**

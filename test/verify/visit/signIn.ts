@@ -4,6 +4,7 @@ import type { Secrets } from "../output.ts";
 import { type Answer, codeOf, locationOf } from "../site/answer.ts";
 import type { Client } from "../site/client.ts";
 import { Jar } from "../site/jar.ts";
+import { isSessionName } from "../site/setCookie.ts";
 import { isLoopback } from "./open.ts";
 
 /** Redirects between the site and its provider; a sign-in takes about five. */
@@ -53,11 +54,6 @@ export async function completeSignIn(browsing: Browsing, begun: Begun): Promise<
   const cookie = answer.setCookies.find(({ name, value }) => isSessionName(name) && value !== "");
   if (answer.status !== 303 || cookie === undefined) return refusedAt("callback", answer);
   return { outcome: "signed_in", user: ada.email, callback: answer, cookie };
-}
-
-/** The names that the session's cookie has had. */
-export function isSessionName(name: string): boolean {
-  return /^(__Host-|__Secure-)?session$/.test(name);
 }
 
 /** Goes through the provider's pages as Ada, to the URL at which the site takes over. */

@@ -1,8 +1,8 @@
 import { isSkipped, type Session, type SignIn, type Visit } from "../observations.ts";
-import { jsonOf } from "../site/answer.ts";
+import { csrfTokenOf, jsonOf } from "../site/answer.ts";
 import type { SetCookie } from "../site/setCookie.ts";
 import { tokenForm } from "../site/token.ts";
-import { csrfTokenOf, tryCsrf } from "./csrfTrial.ts";
+import { tryCsrf } from "./csrfTrial.ts";
 import { loadClips, parseList } from "./load.ts";
 import type { Held } from "./obtainSession.ts";
 import type { Browsing } from "./signIn.ts";

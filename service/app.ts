@@ -41,6 +41,8 @@ const BODY_LIMIT = "16kb";
 export function createApp(deps: AppDeps): Express {
   const app = express();
   app.disable("x-powered-by");
+  // In any other, what the error handler itself throws is shown to the visitor with its stack.
+  app.set("env", "production");
   // Google's front end is one hop away; what a client claims in X-Forwarded-* is before it.
   app.set("trust proxy", 1);
 

@@ -2,6 +2,7 @@ import type { ErrorRequestHandler, Request, RequestHandler, Response } from "exp
 import type { Logger } from "pino";
 import { OperatorError } from "./errors.ts";
 import { messagePage } from "./html.ts";
+import { isApi } from "./login/requireSignIn.ts";
 import { sendProblem } from "./problem.ts";
 import { InsecureTransportError, SessionTooLargeError } from "./session/cookie.ts";
 import { KeysUnavailableError } from "./session/sealer.ts";
@@ -35,11 +36,14 @@ export function notFound(): RequestHandler {
 
 /** Answers errors: programs get a problem document, people get a page. */
 export function errorHandler({ log }: { readonly log: Logger }): ErrorRequestHandler {
-  return (error, req, res, next) => {
+  return (error, req, res, _next) => {
     const answer = answerTo(error);
-    if (answer.status >= 500) log.error(describeForLog(error), `${req.method} ${req.path} failed`);
+    const line = { ...describeForLog(error), ...res.locals.trace };
+    if (answer.status >= 500) log.error(line, `${req.method} ${req.path} failed`);
+    else if (error instanceof OperatorError) log.warn(line, `${req.method} ${req.path} refused`);
     if (res.headersSent) {
-      next(error);
+      // What has been sent can't be taken back; cut off, it is not taken for the whole.
+      res.destroy();
       return;
     }
     for (const name of ["Content-Type", "Content-Length", "ETag", "Last-Modified", "Location"]) {
@@ -93,7 +97,7 @@ function describeForLog(error: unknown): object {
 }
 
 function send(req: Request, res: Response, answer: Answer): void {
-  if (req.path.startsWith("/api/") || req.accepts(["html", "json"]) === "json") {
+  if (isApi(req) || req.accepts(["html", "json"]) === "json") {
     sendProblem(res, { ...answer });
     return;
   }

@@ -44,12 +44,15 @@ export interface RequestLogDeps {
 
 /**
  * One line for each response: request, status, duration, instance and what became of the session.
- * Query strings stay out of it, because sign-in codes and signed URLs are in them.
+ * Query strings stay out of it, because sign-in codes and signed URLs are in them. What ties the
+ * line to its trace is in `res.locals.trace`, for other lines about the same request.
  */
 export function requestLog({ log, instance, project }: RequestLogDeps): RequestHandler {
   return function logRequest(req, res, next) {
     const start = process.hrtime.bigint();
     const path = req.path;
+    const trace = traceOf(req, project);
+    res.locals.trace = trace;
     res.once("close", () => {
       const seconds = Number(process.hrtime.bigint() - start) / 1e9;
       const { statusCode } = res;
@@ -67,7 +70,7 @@ export function requestLog({ log, instance, project }: RequestLogDeps): RequestH
         instance,
         ...session,
         ...(aborted && { aborted }),
-        ...traceOf(req, project),
+        ...trace,
       };
       const message = `${req.method} ${path} ${statusCode}${aborted ? " (client left)" : ""}`;
       if (statusCode >= 500) log.error(line, message);

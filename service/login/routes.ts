@@ -54,11 +54,7 @@ export function signInRoutes(deps: SignInDeps): Router {
   function begin(req: Request, res: Response): { readonly client: OidcClient; readonly uri: URL } {
     res.set("Cache-Control", "no-store");
     if (client === undefined) throw new SignInError("not_set_up");
-    if (cookieSecure && req.protocol !== "https") {
-      const error = new InsecureTransportError();
-      log.warn({ event: "sign_in_failed", reason: error.code }, error.message);
-      throw error;
-    }
+    if (cookieSecure && req.protocol !== "https") throw new InsecureTransportError();
     const uri = redirectUri(req);
     if (uri === undefined) throw new SignInError("invalid_host");
     return { client, uri };

@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { createStaticKeys } from "../../service/keys/static.ts";
 import { ada } from "../local/identity/users.ts";
 import { Browser } from "../support/browser.ts";
 import { type RunningServer, serve } from "../support/httpServer.ts";
+import { SECRET } from "../support/sessionApp.ts";
 import { signIn } from "../support/signIn.ts";
 import { startProvider } from "./login/application.ts";
 import { INSTANCE, type WebApp, webApp } from "./webApp.ts";
@@ -210,7 +212,8 @@ test("cookies for https only, and a request by http: the visitor and the log are
   expect(await https.lines()).toContainEqual(
     expect.objectContaining({
       severity: "WARNING",
-      message: expect.stringContaining("Open the site over https"),
+      code: "COOKIE_NEEDS_HTTPS",
+      cause: expect.stringContaining("Open the site over https"),
     }),
   );
 });
@@ -235,4 +238,28 @@ test("a body that is too large or is no JSON is the visitor's mistake, not a fau
   expect((await send(`{"clips":["${"x".repeat(20_000)}"]}`)).status).toBe(413);
   expect((await send("{")).status).toBe(400);
   expect((await send('{"clips":["embers"]}')).status).toBe(200);
+});
+
+test("not even a fault in telling a fault shows a visitor where it is", async () => {
+  const shown = Promise.withResolvers<void>();
+  const console_ = jest.spyOn(console, "error").mockImplementation(() => shown.resolve());
+  let lines = 0;
+  const broken = webApp({
+    keys: {
+      ...createStaticKeys(SECRET),
+      refresh: () => {
+        throw new Error("the keys are broken");
+      },
+    },
+    write: () => {
+      lines += 1;
+      if (lines === 1) throw new Error("the log is broken");
+    },
+  });
+  await using site = await serve(broken.listener);
+  const response = await fetch(site.url);
+  expect(response.status).toBe(500);
+  expect(await response.text()).not.toMatch(/broken|\.ts/);
+  await shown.promise;
+  console_.mockRestore();
 });

@@ -22,6 +22,8 @@ export interface WebAppOptions {
   readonly project?: string | undefined;
   readonly level?: string;
   readonly draining?: () => boolean;
+  /** Where the log's lines go besides. */
+  readonly write?: (line: string) => void;
 }
 
 export interface WebApp {
@@ -33,16 +35,26 @@ export interface WebApp {
 }
 
 /** The whole web application, put together as the service does it, with a log that can be read. */
-export function webApp({
-  cookieSecure = false,
-  keys = createStaticKeys(SECRET),
-  oidc,
-  project = PROJECT,
-  level = "trace",
-  draining = () => false,
-}: WebAppOptions = {}): WebApp {
+export function webApp(options: WebAppOptions = {}): WebApp {
+  const project = "project" in options ? options.project : PROJECT;
+  const {
+    cookieSecure = false,
+    keys = createStaticKeys(SECRET),
+    oidc,
+    level = "trace",
+    draining = () => false,
+    write = () => {},
+  } = options;
   const written: string[] = [];
-  const log = createLog({ level, destination: { write: (line) => void written.push(line) } });
+  const log = createLog({
+    level,
+    destination: {
+      write(line) {
+        written.push(line);
+        write(line);
+      },
+    },
+  });
   const clock = () => Math.floor(Date.now() / 1000);
   const sealer = createSealer({ keys, environment: "test", clock });
   const sessions = createSessions({

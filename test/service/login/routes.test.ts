@@ -293,7 +293,11 @@ test("SESSION_COOKIE_SECURE over http tells the visitor and the log, cause and r
     expect(page).toContain("SESSION_COOKIE_SECURE is true, and this request came over http");
     expect(page).toContain("Open the site over https");
     expect(response.headers.getSetCookie()).toEqual([]);
-    expect(site.lines.pop()).toMatchObject({ reason: "COOKIE_NEEDS_HTTPS" });
+    expect(site.lines.pop()).toMatchObject({
+      severity: "WARNING",
+      code: "COOKIE_NEEDS_HTTPS",
+      cause: expect.stringContaining("Open the site over https"),
+    });
   }
 });
 

@@ -1,11 +1,12 @@
 import { Router } from "express";
 import { html, page } from "./html.ts";
+import { isSignedIn } from "./login/requireSignIn.ts";
 
 /** The start page: a way in, or onwards for who is signed in. */
 export function homeRoutes(): Router {
   const routes = Router();
   routes.get("/", (req, res) => {
-    if (req.session?.id_token !== undefined) {
+    if (isSignedIn(req)) {
       res.redirect(303, "/reel-maker");
       return;
     }

@@ -1,0 +1,156 @@
+import { execFileSync, spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { expect, test } from "@jest/globals";
+import clips from "../../service/clips/clips.json" with { type: "json" };
+import { loadClips } from "../support/loadClips.ts";
+import { signIn } from "../support/signIn.ts";
+import { ada } from "./identity/users.ts";
+import { keptFile } from "./runFolder.ts";
+
+const MAIN = join(import.meta.dirname, "main.ts");
+const IDS = clips.map(({ id }) => id);
+
+/** What `npm start` runs, as its user sees it. */
+interface Command extends AsyncDisposable {
+  readonly pid: number;
+  /** The site's address; undefined if the command ended before it had one. */
+  readonly url: string | undefined;
+  stdout(): string;
+  stderr(): string;
+  kill(signal: NodeJS.Signals): void;
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>;
+}
+
+async function start(...args: readonly string[]): Promise<Command> {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const written = { stdout: "", stderr: "" };
+  const ready = Promise.withResolvers<string>();
+  const exited = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
+    child.once("close", (code, signal) => resolve({ code, signal }));
+  });
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    written.stdout += text;
+    const [, url] = /Phoenix is at (\S+)\n/.exec(written.stdout) ?? [];
+    if (url !== undefined) ready.resolve(url);
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    written.stderr += text;
+  });
+  const url = await Promise.race([ready.promise, exited.then(() => undefined)]);
+  return {
+    pid: child.pid ?? 0,
+    url,
+    stdout: () => written.stdout,
+    stderr: () => written.stderr,
+    kill: (signal) => void child.kill(signal),
+    exited,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await exited;
+    },
+  };
+}
+
+/** Processes that a process has started and that have not ended. */
+function childrenOf(parent: number): number[] {
+  return execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" })
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .flatMap(([pid = 0, ppid]) => (ppid === parent ? [pid] : []));
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+test("--help says how to use it, and starts nothing", async () => {
+  await using command = await start("--help");
+  expect(await command.exited).toEqual({ code: 0, signal: null });
+  expect(command.stdout()).toMatch(/^Usage: npm start/);
+  for (const option of ["--port", "--instances", "--session-type", "--no-watch", "--help"]) {
+    expect(command.stdout()).toContain(option);
+  }
+  expect(command.stderr()).toBe("");
+});
+
+test("options that make no sense are refused all at once with status 2", async () => {
+  await using command = await start(
+    "--port",
+    "http",
+    "--instances",
+    "0",
+    "--session-type",
+    "redis",
+  );
+  expect(await command.exited).toEqual({ code: 2, signal: null });
+  const [port, instances, type, empty, usage] = command.stderr().split("\n");
+  expect(port).toContain("--port http");
+  expect(instances).toContain("--instances 0");
+  expect(type).toContain("--session-type redis");
+  expect([empty, usage]).toEqual(["", "Usage: npm start [-- OPTIONS]"]);
+  expect(command.stdout()).toBe("");
+});
+
+test("a port that is taken is said in one line with a way out, status 1, and nothing is left", async () => {
+  const other = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => other.once("listening", resolve));
+  const { port } = other.address() as AddressInfo;
+  await using command = await start("--port", String(port));
+  expect(await command.exited).toEqual({ code: 1, signal: null });
+  const [, named = ""] =
+    /^Port (\d+) is taken\. End what uses it, or choose another: npm start -- --port \d+\n$/.exec(
+      command.stderr(),
+    ) ?? [];
+  // The two after it may be somebody else's just as well.
+  expect([port, port + 1, port + 2]).toContain(Number(named));
+  expect(command.stdout()).not.toContain("Phoenix is at");
+  await new Promise((resolve) => other.close(resolve));
+});
+
+test("it prints one address, serves it from several instances, and Ctrl-C ends all of it", async () => {
+  await using command = await start("--port", "0", "--no-watch");
+  const { url = "", pid } = command;
+  expect(command.stdout().match(/http:\/\/localhost:\d+/g)).toEqual([url]);
+  expect(command.stdout()).toContain("3 instances, ready after");
+  expect(command.stdout()).toMatch(
+    /npm run rotate -- --secret projects\/\S+ --endpoint http:\/\/127\.0\.0\.1:\d+\n/,
+  );
+
+  const visitor = await signIn(url, ada);
+  const loaded = await loadClips(visitor, IDS);
+  expect(new Set(loaded.map(({ status }) => status))).toEqual(new Set([200]));
+  expect(new Set(loaded.map(({ instance }) => instance)).size).toBeGreaterThan(1);
+
+  const children = childrenOf(pid);
+  expect(children.length).toBeGreaterThanOrEqual(3);
+  command.kill("SIGINT");
+  expect(await command.exited).toEqual({ code: 0, signal: null });
+  // The compiler ends when it notices that nobody is there any more.
+  while (children.some(isRunning)) await delay(5);
+  expect(readdirSync(keptFile(".")).filter((name) => name.startsWith(`run-${pid}-`))).toEqual([]);
+  await expect(fetch(url)).rejects.toThrow();
+  expect(command.stderr()).toBe("");
+  // What it showed of the requests has nothing that would let anybody in.
+  expect(command.stdout()).toContain("/login/callback");
+  expect(command.stdout()).not.toMatch(/code=|state=|token=|ada@example/);
+}, 30_000);
+
+test("--session-type filesystem shows the fault: other instances do not know who signed in", async () => {
+  await using command = await start("--port=0", "--no-watch", "--session-type", "filesystem");
+  const visitor = await signIn(command.url ?? "", ada);
+  const loaded = await loadClips(visitor, IDS);
+  expect(new Set(loaded.map(({ status, code }) => `${status} ${code}`))).toEqual(
+    new Set(["200 undefined", "401 session_expired"]),
+  );
+  command.kill("SIGINT");
+  expect(await command.exited).toEqual({ code: 0, signal: null });
+  expect(command.stdout()).toMatch(/401.*expired/);
+}, 30_000);

@@ -2,6 +2,7 @@ import type { NextFunction, Request, RequestHandler, Response } from "express";
 import expressSession from "express-session";
 import sessionFileStore from "session-file-store";
 import type { SessionKeys } from "../keys/sessionKeys.ts";
+import { cookieValue } from "./cookie.ts";
 import { KeysUnavailableError } from "./sealer.ts";
 import type { SessionData, SessionReport } from "./session.ts";
 
@@ -42,7 +43,7 @@ export function filesystemSessions(deps: FilesystemDeps): RequestHandler {
         next(error);
         return;
       }
-      const cookie = headers.cookie?.includes(`${deps.name}=`) ?? false;
+      const cookie = cookieValue(headers.cookie, deps.name) !== undefined;
       const data = stored.session?.data;
       res.locals.session = report(cookie, data);
       res.setHeader("Cache-Control", "no-store");

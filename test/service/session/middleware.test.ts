@@ -1,8 +1,8 @@
-import { existsSync } from "node:fs";
 import { expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import type { SessionKeys } from "../../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../../service/keys/static.ts";
+import { createSealer } from "../../../service/session/sealer.ts";
 import type { SessionData } from "../../../service/session/session.ts";
 import { serve } from "../../support/httpServer.ts";
 import { SECRET, type SessionAppOptions, sessionApp } from "../../support/sessionApp.ts";
@@ -35,6 +35,10 @@ async function start(options: SessionAppOptions = {}) {
     });
     routes.get("/bigint", (req, res) => {
       Object.assign(req.session ?? {}, { count: 1n });
+      res.json({});
+    });
+    routes.get("/cycle", (req, res) => {
+      Object.assign(req.session ?? {}, { self: req.session });
       res.json({});
     });
   });
@@ -293,12 +297,15 @@ test("no session up to the limit is lost: each is either kept or refused with an
 
 test("a value that JSON can't carry is an error in the answer and the log, not a lost session", async () => {
   await using service = await start();
-  const { status, setCookie } = await service.get("/bigint");
-  expect(status).toBe(500);
-  expect(setCookie).toEqual([]);
-  expect(service.lines).toContainEqual(
-    expect.objectContaining({ severity: "ERROR", code: "SESSION_NOT_SERIALIZABLE" }),
-  );
+  const cookie = pairOf((await service.get("/sign-in")).setCookie);
+  for (const path of ["/bigint", "/cycle"]) {
+    const { status, setCookie } = await service.get(path, cookie);
+    expect([path, status, setCookie]).toEqual([path, 500, []]);
+    expect(service.lines.splice(0)).toEqual([
+      expect.objectContaining({ severity: "ERROR", code: "SESSION_NOT_SERIALIZABLE" }),
+    ]);
+  }
+  expect((await service.get("/read", cookie)).json()).toMatchObject(ADA);
 });
 
 test("nothing of a session or its cookie is in the log", async () => {
@@ -312,27 +319,40 @@ test("nothing of a session or its cookie is in the log", async () => {
   expect(log).not.toContain(SECRET);
 });
 
-test("cookie sessions create no session directory", async () => {
-  await using service = await start();
-  await service.get("/sign-in");
-  expect(existsSync("flask_session")).toBe(false);
-  expect(existsSync("sessions")).toBe(false);
+test("a session of one environment is none in another, whichever of the two it comes from", async () => {
+  await using dev = await start({ environment: "dev" });
+  await using prod = await start({ environment: "prod" });
+  for (const [here, there] of [
+    [dev, prod],
+    [prod, dev],
+  ] as const) {
+    const cookie = pairOf((await here.get("/sign-in")).setCookie);
+    const read = await there.get("/read", cookie);
+    expect(read.json()).toEqual({
+      outcome: { session: "tampered", kid: createStaticKeys(SECRET).signer()?.kid },
+    });
+    expect(read.setCookie).toEqual([]);
+    expect((await here.get("/read", cookie)).json()).toMatchObject(ADA);
+  }
 });
 
-test("filesystem sessions work on the instance that made them, and expire on any other", async () => {
-  await using one = await start({ sessionType: "filesystem", instance: `one-${process.pid}` });
-  await using other = await start({ sessionType: "filesystem", instance: `two-${process.pid}` });
-  const cookie = pairOf((await one.get("/sign-in")).setCookie);
-  expect((await one.get("/read", cookie)).json()).toMatchObject({
-    ...ADA,
-    outcome: { session: "ok" },
+test("a token that was sealed for something else is no session, though its key is the same", async () => {
+  const now = Math.floor(Date.now() / 1000);
+  const sealer = createSealer({
+    keys: createStaticKeys(SECRET),
+    environment: "test",
+    clock: () => now,
   });
-  expect((await other.get("/read", cookie)).json()).toEqual({ outcome: { session: "expired" } });
-});
-
-test("signing out of a filesystem session ends it", async () => {
-  await using service = await start({ sessionType: "filesystem", instance: `out-${process.pid}` });
-  const cookie = pairOf((await service.get("/sign-in")).setCookie);
-  await service.get("/sign-out", cookie);
-  expect((await service.get("/read", cookie)).json()).not.toHaveProperty("user_id");
+  await using service = await start();
+  for (const [name, outcome] of [
+    ["session", "ok"],
+    ["sign-in", "tampered"],
+    ["__Host-session", "tampered"],
+    ["clip-url", "tampered"],
+  ] as const) {
+    const sealed = sealer.seal(name, { iat: now, exp: now + 60, data: ADA });
+    const value = Buffer.from(JSON.stringify({ sealed })).toString("base64");
+    const { json } = await service.get("/read", `session=${value}`);
+    expect([name, json().outcome.session]).toEqual([name, outcome]);
+  }
 });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
 import clips from "../../service/clips/clips.json" with { type: "json" };
-import { loadClips } from "../support/loadClips.ts";
+import { loadClips, untilSaved } from "../support/loadClips.ts";
 import { signIn } from "../support/signIn.ts";
 import { ada } from "./identity/users.ts";
 import { keptFile } from "./runFolder.ts";
@@ -146,6 +146,7 @@ test("it prints one address, serves it from several instances, and Ctrl-C ends a
 test("--session-type filesystem shows the fault: other instances do not know who signed in", async () => {
   await using command = await start("--port=0", "--no-watch", "--session-type", "filesystem");
   const visitor = await signIn(command.url ?? "", ada);
+  await untilSaved(visitor);
   const loaded = await loadClips(visitor, IDS);
   expect(new Set(loaded.map(({ status, code }) => `${status} ${code}`))).toEqual(
     new Set(["200 undefined", "401 session_expired"]),

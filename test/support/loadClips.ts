@@ -39,3 +39,11 @@ export async function listClips(browser: Browser): Promise<ClipList["clips"]> {
   if (response.status !== 200) throw new Error(`/api/clips answered ${response.status}.`);
   return ((await response.json()) as ClipList).clips;
 }
+
+/**
+ * Asks until somebody answers who knows the session: sessions in files are saved between the head
+ * of the answer to the sign-in and its end.
+ */
+export async function untilSaved(browser: Browser): Promise<void> {
+  while ((await browser.fetch("/api/clips")).status !== 200);
+}

@@ -7,7 +7,7 @@ import clips from "../../service/clips/clips.json" with { type: "json" };
 import { LocalDeployment } from "../local/deployment.ts";
 import { ada, grace } from "../local/identity/users.ts";
 import { Browser } from "../support/browser.ts";
-import { listClips, loadClips } from "../support/loadClips.ts";
+import { listClips, loadClips, untilSaved } from "../support/loadClips.ts";
 import { signIn, type Visitor } from "../support/signIn.ts";
 
 const IDS = clips.map(({ id }) => id);
@@ -148,6 +148,7 @@ test("the original fault: sessions in files are lost as soon as another instance
   await deployment.roll({ env: { SESSION_TYPE: "filesystem" } });
   try {
     const victim = await signIn(deployment.url);
+    await untilSaved(victim);
     const loaded = await loadClips(victim, IDS);
     const owners = new Set(
       loaded.filter(({ status }) => status === 200).map(({ instance }) => instance),

@@ -39,8 +39,8 @@ async function startWithSlowProvider() {
   };
 }
 
-/** A server whose requests wait for `url`, and that gives them 0.3 s when it is to end. */
-function impatientService(url: string): string[] {
+/** A server that sends half of each answer, then waits for `url`; to end, it gives that `patience`. */
+function halfwayService(url: string, patience: number): string[] {
   const source = (file: string) =>
     JSON.stringify(pathToFileURL(join(import.meta.dirname, "..", "..", "service", file)));
   const program = `
@@ -50,8 +50,9 @@ function impatientService(url: string): string[] {
     const { drainOnSigterm } = await import(${source("shutdown.ts")});
     const log = createLog({ level: "info" });
     const server = createServer();
-    drainOnSigterm(server, log, 300);
+    drainOnSigterm(server, log, ${patience});
     server.on("request", (_req, res) => {
+      res.write("half");
       log.info({ event: "asked" });
       fetch(${JSON.stringify(url)}).then(() => res.end());
     });
@@ -109,9 +110,27 @@ test("SIGTERM: a connection that is open and idle keeps the process from nothing
   agent.destroy();
 });
 
+test("SIGTERM: an answer that has begun is completed, and its connection then closed", async () => {
+  const waiting = Promise.withResolvers<ServerResponse>();
+  await using provider = await serve((_req, res) => waiting.resolve(res));
+  const program = halfwayService(provider.url, DRAIN_MILLISECONDS);
+  await using service = await startService({ env: {}, program });
+  const agent = new Agent({ keepAlive: true });
+  const answer = ask(service.port, "/", agent);
+  const provided = await waiting.promise;
+  service.kill("SIGTERM");
+  await logged(service, "draining");
+  provided.end();
+  const ended = performance.now();
+  expect((await answer).statusCode).toBe(200);
+  expect(await service.exited).toEqual({ code: 0, signal: null });
+  expect(performance.now() - ended).toBeLessThan(2_000);
+  agent.destroy();
+});
+
 test("SIGTERM: a request that never ends is cut off in time, and so is what it was waiting for", async () => {
   await using provider = await serve(() => {});
-  await using service = await startService({ env: {}, program: impatientService(provider.url) });
+  await using service = await startService({ env: {}, program: halfwayService(provider.url, 300) });
   const agent = new Agent({ keepAlive: true });
   const cutOff = ask(service.port, "/", agent).catch((error: Error) => error);
   await logged(service, "asked");
@@ -120,7 +139,7 @@ test("SIGTERM: a request that never ends is cut off in time, and so is what it w
   expect(await service.exited).toEqual({ code: 0, signal: null });
   expect(performance.now() - asked).toBeGreaterThanOrEqual(300);
   expect(performance.now() - asked).toBeLessThan(2_000);
-  expect(await cutOff).toMatchObject({ code: "ECONNRESET" });
+  expect(await cutOff).toMatchObject({ message: "aborted" });
   expect(service.lines).toContainEqual(
     expect.objectContaining({ event: "drain_timeout", severity: "WARNING", requests: 1 }),
   );

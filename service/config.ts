@@ -1,17 +1,19 @@
-import { ConfigError, type Problem } from "./errors.ts";
+import type { Problem } from "./errors.ts";
 import { parseSecretManagerEndpoint } from "./keys/endpoint.ts";
 import { type KeyLimits, parseKeyLimits } from "./keys/limits.ts";
 import { parseSecretReference, type SecretReference } from "./keys/secretReference.ts";
 import { MIN_SECRET_LENGTH } from "./keys/static.ts";
 import { LOG_LEVELS } from "./log.ts";
 import { parseSignInSettings, type SignInSettings } from "./login/settings.ts";
+import { parseSessionLifetime } from "./session/lifetime.ts";
 import {
   type Environment,
   oneOf,
   optional,
   type Parsed,
+  parsePort,
   problem,
-  wholeNumber,
+  readAll,
 } from "./settings.ts";
 
 /** Where the keys come from. */
@@ -35,46 +37,27 @@ export interface WebConfig {
   readonly signIn: SignInSettings;
 }
 
-/** Seven days. */
-const DEFAULT_LIFETIME = 604_800;
-/** Browsers keep no cookie for longer than 400 days: RFC 6265bis, 5.5. */
-const MAX_LIFETIME = 34_560_000;
-
 /**
  * The web service's configuration, from its environment variables.
  * @throws ConfigError with every problem there is, not just the first.
  */
 export function parseWebConfig(env: Environment): WebConfig {
-  const problems: Problem[] = [];
-  function take<Value>(parsed: Parsed<Value>): Value {
-    if ("value" in parsed) return parsed.value;
-    problems.push(...parsed.problems);
-    return undefined as Value; // never seen: the problems are thrown before anything is returned
-  }
-
   const cloudRun = optional(env, "K_SERVICE") !== undefined;
-  const environment = take(parseEnvironment(env, cloudRun));
-  const config: WebConfig = {
-    environment,
-    project: optional(env, "GOOGLE_CLOUD_PROJECT"),
-    logLevel: take(oneOf(env, "LOG_LEVEL", LOG_LEVELS, "info")),
-    port: take(wholeNumber(env, "PORT", { unit: "a port", min: 0, max: 65_535, fallback: 8080 })),
-    secretKey: take(parseSecretKey(env)),
-    keyLimits: take(parseKeyLimits(env)),
-    sessionType: take(parseSessionType(env)),
-    cookieSecure: take(parseCookieSecure(env, cloudRun)),
-    sessionLifetime: take(
-      wholeNumber(env, "PERMANENT_SESSION_LIFETIME", {
-        unit: "seconds",
-        min: 1,
-        max: MAX_LIFETIME,
-        fallback: DEFAULT_LIFETIME,
-      }),
-    ),
-    signIn: take(parseSignInSettings(env, { cloudRun, environment })),
-  };
-  if (problems.length > 0) throw new ConfigError(problems);
-  return config;
+  return readAll((take) => {
+    const environment = take(parseEnvironment(env, cloudRun));
+    return {
+      environment,
+      project: optional(env, "GOOGLE_CLOUD_PROJECT"),
+      logLevel: take(oneOf(env, "LOG_LEVEL", LOG_LEVELS, "info")),
+      port: take(parsePort(env)),
+      secretKey: take(parseSecretKey(env)),
+      keyLimits: take(parseKeyLimits(env)),
+      sessionType: take(parseSessionType(env)),
+      cookieSecure: take(parseCookieSecure(env, cloudRun)),
+      sessionLifetime: take(parseSessionLifetime(env)),
+      signIn: take(parseSignInSettings(env, { cloudRun, environment })),
+    };
+  });
 }
 
 function parseEnvironment(env: Environment, cloudRun: boolean): Parsed<string> {
@@ -178,7 +161,7 @@ function parseCookieSecure(env: Environment, cloudRun: boolean): Parsed<boolean>
     return problem(
       "SESSION_COOKIE_SECURE",
       "is not true on Cloud Run, which serves https only",
-      "Set it to true: pulumi config set phoenix:sessionCookieSecure true",
+      "Set it to true: npx pulumi config set phoenix:sessionCookieSecure true",
     );
   }
   return { value: text === "true" };

@@ -1,10 +1,29 @@
-import type { Problem } from "./errors.ts";
+import { ConfigError, type Problem } from "./errors.ts";
 
 /** Environment variables as the process has them; a variable that is empty counts as unset. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A setting's value, or what is wrong with it. */
 export type Parsed<Value> = { readonly value: Value } | { readonly problems: readonly Problem[] };
+
+/** Yields a setting's value. If there is none, what it yields is never seen: see `readAll`. */
+export type Take = <Value>(parsed: Parsed<Value>) => Value;
+
+/**
+ * What `read` makes of the settings that it takes.
+ * @throws ConfigError with the problems of all of them, if there are any.
+ */
+export function readAll<Config>(read: (take: Take) => Config): Config {
+  const problems: Problem[] = [];
+  function take<Value>(parsed: Parsed<Value>): Value {
+    if ("value" in parsed) return parsed.value;
+    problems.push(...parsed.problems);
+    return undefined as Value;
+  }
+  const config = read(take);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
 
 /** The variable's value, or undefined if it is unset or empty. */
 export function optional(env: Environment, name: string): string | undefined {
@@ -47,6 +66,11 @@ export function oneOf<Word extends string>(
   const value = words.find((word) => word === text);
   if (value !== undefined) return { value };
   return problem(name, "has a value that it can't have", `Set it to one of ${words.join(", ")}`);
+}
+
+/** The port to listen on, which Cloud Run sets: https://cloud.google.com/run/docs/container-contract */
+export function parsePort(env: Environment): Parsed<number> {
+  return wholeNumber(env, "PORT", { unit: "a port", min: 0, max: 65_535, fallback: 8080 });
 }
 
 /** A single problem, as the result of parsing. */

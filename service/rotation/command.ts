@@ -3,8 +3,8 @@ import type { AccessTokens } from "../keys/accessToken.ts";
 import { parseKeyLimits } from "../keys/limits.ts";
 import { createRestClient } from "../keys/restClient.ts";
 import { type SecretReference, secretResource } from "../keys/secretReference.ts";
+import { parseSessionLifetime } from "../session/lifetime.ts";
 import type { Environment } from "../settings.ts";
-import { parseSessionLifetime } from "./config.ts";
 import { HELP, parseRotateOptions, type RotateOptions, UsageError } from "./options.ts";
 import { type Occasion, planRotation } from "./plan.ts";
 import {

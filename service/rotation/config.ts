@@ -1,15 +1,16 @@
-import { ConfigError, type Problem } from "../errors.ts";
 import { parseSecretManagerEndpoint } from "../keys/endpoint.ts";
 import { parseActivationDelay } from "../keys/limits.ts";
 import { parseSecretReference, type SecretReference } from "../keys/secretReference.ts";
 import { LOG_LEVELS } from "../log.ts";
+import { parseSessionLifetime } from "../session/lifetime.ts";
 import {
   type Environment,
   oneOf,
   optional,
   type Parsed,
+  parsePort,
   problem,
-  wholeNumber,
+  readAll,
 } from "../settings.ts";
 import type { RotationPolicy } from "./plan.ts";
 
@@ -27,24 +28,14 @@ export interface RotatorConfig {
  */
 const MINIMUM_AGE = 3600;
 
-/** Seven days, as the web service has it. */
-const DEFAULT_LIFETIME = 604_800;
-const MAX_LIFETIME = 34_560_000;
-
 /**
  * The rotator's configuration, from its environment variables.
  * @throws ConfigError with every problem there is, not just the first.
  */
 export function parseRotatorConfig(env: Environment): RotatorConfig {
-  const problems: Problem[] = [];
-  function take<Value>(parsed: Parsed<Value>): Value {
-    if ("value" in parsed) return parsed.value;
-    problems.push(...parsed.problems);
-    return undefined as Value; // never seen: the problems are thrown before anything is returned
-  }
-  const config: RotatorConfig = {
+  return readAll((take) => ({
     logLevel: take(oneOf(env, "LOG_LEVEL", LOG_LEVELS, "info")),
-    port: take(wholeNumber(env, "PORT", { unit: "a port", min: 0, max: 65_535, fallback: 8080 })),
+    port: take(parsePort(env)),
     secret: take(parseSecret(env)),
     endpoint: take(parseSecretManagerEndpoint(env)),
     policy: {
@@ -52,19 +43,7 @@ export function parseRotatorConfig(env: Environment): RotatorConfig {
       sessionLifetime: take(parseSessionLifetime(env)),
       minimumAge: MINIMUM_AGE,
     },
-  };
-  if (problems.length > 0) throw new ConfigError(problems);
-  return config;
-}
-
-/** How long sessions live, which is how long old keys are needed. */
-export function parseSessionLifetime(env: Environment): Parsed<number> {
-  return wholeNumber(env, "PERMANENT_SESSION_LIFETIME", {
-    unit: "seconds",
-    min: 1,
-    max: MAX_LIFETIME,
-    fallback: DEFAULT_LIFETIME,
-  });
+  }));
 }
 
 function parseSecret(env: Environment): Parsed<SecretReference> {

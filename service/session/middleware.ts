@@ -2,8 +2,21 @@ import type { NextFunction, Request, RequestHandler, Response } from "express";
 import onHeaders from "on-headers";
 import type { SessionKeys } from "../keys/sessionKeys.ts";
 import type { Carrier } from "./carrier.ts";
-import { MAX_COOKIE_BYTES, SessionNotSerializableError, SessionTooLargeError } from "./cookie.ts";
-import { KeysUnavailableError, type Opened, type Sealer, type Seconds } from "./sealer.ts";
+import {
+  cookieValue,
+  MAX_COOKIE_BYTES,
+  SessionNotSerializableError,
+  SessionTooLargeError,
+} from "./cookie.ts";
+import { copyOf, isSurelySame } from "./plainData.ts";
+import { createRecent } from "./recent.ts";
+import {
+  KeysUnavailableError,
+  type Opened,
+  type Reopen,
+  type Sealer,
+  type Seconds,
+} from "./sealer.ts";
 import type { SessionData, SessionReport } from "./session.ts";
 
 export interface SessionDeps {
@@ -18,20 +31,16 @@ export interface SessionDeps {
   readonly clock: () => Seconds;
 }
 
+/** Cookies that are remembered decrypted: a page that plays clips sends the same again and again. */
+const REMEMBERED = 128;
+
 /** A session as it came with the request. */
 interface Received {
   readonly opened: Opened | { readonly outcome: "none" };
-  /** The application's to change. */
-  readonly data: SessionData;
+  readonly data: Readonly<SessionData>;
   /** When the session began, and when it ends. */
   readonly iat: Seconds;
   readonly exp: Seconds;
-}
-
-/** What the session was before the application changed it. */
-interface Before {
-  readonly json: string;
-  readonly idToken: string | undefined;
 }
 
 /**
@@ -43,6 +52,7 @@ interface Before {
  */
 export function sealedSessions(deps: SessionDeps): RequestHandler {
   const { carrier, keys, lifetime, name, sealer, clock } = deps;
+  const recent = createRecent<Reopen>(REMEMBERED);
 
   function receive(opened: Received["opened"]): Received {
     const now = clock();
@@ -55,14 +65,15 @@ export function sealedSessions(deps: SessionDeps): RequestHandler {
   }
 
   /** The Set-Cookie header for what the application left in the session; undefined for none. */
-  function setCookie(req: Request, received: Received, before: Before): string | undefined {
+  function setCookie(req: Request, received: Received): string | undefined {
     if (req.session === null) {
       return received.opened.outcome === "none" ? undefined : carrier.clear(req);
     }
+    if (isSurelySame(req.session, received.data)) return undefined;
     const after = toJson(req.session);
-    if (after === before.json) return undefined;
+    if (after === toJson(received.data)) return undefined;
     const now = clock();
-    const continued = req.session.id_token === before.idToken;
+    const continued = req.session.id_token === received.data.id_token;
     const { iat, exp } = continued ? received : { iat: now, exp: now + lifetime };
     const token = sealer.seal(name, { iat, exp, data: JSON.parse(after) });
     const header = carrier.keep(req, token, Math.max(1, exp - now));
@@ -71,16 +82,24 @@ export function sealedSessions(deps: SessionDeps): RequestHandler {
     return header;
   }
 
+  function open(req: Request): Received["opened"] | Promise<Received["opened"]> {
+    const value = cookieValue(req.headers.cookie, name);
+    if (value === undefined) return { outcome: "none" };
+    const known = recent.get(value);
+    if (known !== undefined) return known();
+    const cookie = carrier.read(req);
+    if (cookie.status !== "token") return { outcome: cookie.status };
+    const opened = sealer.open(name, cookie.token);
+    if (opened instanceof Promise) return opened;
+    if (opened.outcome === "ok") recent.set(value, opened.reopen);
+    return opened;
+  }
+
   return function session(req: Request, res: Response, next: NextFunction): void {
     function begin(): void {
-      const cookie = carrier.read(req);
-      if (cookie.status === "none") serve({ outcome: "none" });
-      else if (cookie.status === "malformed") serve({ outcome: "malformed" });
-      else {
-        const opened = sealer.open(name, cookie.token);
-        if (opened instanceof Promise) opened.then(serve, next);
-        else serve(opened);
-      }
+      const opened = open(req);
+      if (opened instanceof Promise) opened.then(serve, next);
+      else serve(opened);
     }
 
     function serve(opened: Received["opened"]): void {
@@ -91,11 +110,9 @@ export function sealedSessions(deps: SessionDeps): RequestHandler {
         next(new KeysUnavailableError(opened.retryAfter));
         return;
       }
-      const { data } = received;
-      const before: Before = { json: JSON.stringify(data), idToken: data.id_token };
-      req.session = data;
+      req.session = copyOf(received.data);
       onHeaders(res, () => {
-        const header = setCookie(req, received, before);
+        const header = setCookie(req, received);
         if (header === undefined) return;
         res.appendHeader("Set-Cookie", header);
         res.setHeader("Cache-Control", "no-store");

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { OperatorError } from "../errors.ts";
 import type { KeyLookup, SessionKeys } from "../keys/sessionKeys.ts";
 import { decodeContent, encodeContent } from "./content.ts";
-import { NONCE_BYTES, type ParsedToken, type Purpose, parseToken, seal, unseal } from "./seal.ts";
+import { NONCE_BYTES, parseToken, seal, unseal } from "./seal.ts";
 
 /** Unix time in seconds. */
 export type Seconds = number;
@@ -27,9 +27,16 @@ export type Opened =
       readonly outcome: "ok";
       readonly kid: string;
       readonly age: number;
-      readonly sealed: Sealed<Record<string, unknown>>;
+      readonly sealed: Content;
+      readonly reopen: Reopen;
     }
   | Refusal;
+
+/** What was sealed; every `reopen` of a token answers with the same, so it is not to be changed. */
+export type Content = Sealed<Readonly<Record<string, unknown>>>;
+
+/** Opens a token again: what `open` would answer, key and time checked, but not decrypted again. */
+export type Reopen = () => Opened | Promise<Opened>;
 
 /**
  * Seals and opens tokens with the service's keys. `name` says what a token is for (a session's is
@@ -74,21 +81,32 @@ export function createSealer({
   clock,
   random = randomBytes,
 }: SealerDeps): Sealer {
-  function openWith(lookup: KeyLookup, token: ParsedToken, purpose: Purpose): Opened {
-    const { kid } = token;
-    if (lookup.status === "unknown") return { outcome: "unknown_key", kid };
-    if (lookup.status === "retired") return { outcome: "retired_key", kid };
-    if (lookup.status === "unavailable") {
-      return { outcome: "key_unavailable", kid, retryAfter: lookup.retryAfter };
-    }
-    const plaintext = unseal(token, lookup.key, purpose);
-    if (plaintext === undefined) return { outcome: "tampered", kid };
-    const sealed = decodeContent(plaintext);
-    if (sealed === undefined) return { outcome: "malformed" };
+  function open(name: string, token: string): Opened | Promise<Opened> {
+    const parsed = parseToken(token);
+    if (parsed === undefined) return { outcome: "malformed" };
+    const { kid } = parsed;
+    return then(keys.find(kid), (lookup) => {
+      if (lookup.status !== "found") return refuse(kid, lookup);
+      const { key } = lookup;
+      const plaintext = unseal(parsed, key, { name, environment });
+      if (plaintext === undefined) return { outcome: "tampered", kid };
+      const sealed = decodeContent(plaintext);
+      if (sealed === undefined) return { outcome: "malformed" };
+      const reopen = () =>
+        then(keys.find(kid), (now) => {
+          if (now.status !== "found") return refuse(kid, now);
+          // Another key by the same name did not seal it.
+          return now.key === key ? admit(kid, sealed, reopen) : open(name, token);
+        });
+      return admit(kid, sealed, reopen);
+    });
+  }
+
+  function admit(kid: string, sealed: Content, reopen: Reopen): Opened {
     const now = clock();
     const age = Math.max(0, now - sealed.iat);
     if (now >= sealed.exp) return { outcome: "expired", kid, age };
-    return { outcome: "ok", kid, age, sealed };
+    return { outcome: "ok", kid, age, sealed, reopen };
   }
 
   return {
@@ -98,14 +116,20 @@ export function createSealer({
       return seal(encodeContent(content), key, { name, environment }, random(NONCE_BYTES));
     },
 
-    open(name, token) {
-      const parsed = parseToken(token);
-      if (parsed === undefined) return { outcome: "malformed" };
-      const purpose = { name, environment };
-      const lookup = keys.find(parsed.kid);
-      return lookup instanceof Promise
-        ? lookup.then((found) => openWith(found, parsed, purpose))
-        : openWith(lookup, parsed, purpose);
-    },
+    open,
   };
+}
+
+function refuse(kid: string, lookup: Exclude<KeyLookup, { status: "found" }>): Refusal {
+  if (lookup.status === "unknown") return { outcome: "unknown_key", kid };
+  if (lookup.status === "retired") return { outcome: "retired_key", kid };
+  return { outcome: "key_unavailable", kid, retryAfter: lookup.retryAfter };
+}
+
+/** Goes on at once with what is there already. */
+function then<Value, Result>(
+  value: Value | Promise<Value>,
+  next: (value: Value) => Result | Promise<Result>,
+): Result | Promise<Result> {
+  return value instanceof Promise ? value.then(next) : next(value);
 }

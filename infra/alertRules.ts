@@ -79,12 +79,13 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
     {
       name: "key-skipped",
       title: "A version of SECRET_KEY is of no use",
-      severity: "WARNING",
+      severity: "ERROR",
       query: trouble(LOG_EVENTS.keySkipped),
       lasting: 0,
       advice:
         "The entries `key_skipped` name the version and what is wrong with it; a payload has to " +
-        "have 32 characters at least. Disable the version, then `npm run rotate`.",
+        "have 32 characters at least. Disable the version, then `npm run rotate`. Do it before the next " +
+        "scheduled rotation, which takes the version for the successor of the key that signs.",
     },
     {
       name: "server-errors",

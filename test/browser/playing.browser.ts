@@ -1,0 +1,134 @@
+import { expect, test } from "@jest/globals";
+import { until } from "./until.ts";
+import { useStage } from "./useStage.ts";
+import type { Visit } from "./visit.ts";
+
+const stage = useStage();
+
+/** Moves the clip that is on to shortly before its end. */
+function skipToEnd({ page }: Visit): Promise<unknown> {
+  const video = page.locator("#screen video.on");
+  return video.evaluate((on: { currentTime: number; duration: number }) => {
+    on.currentTime = on.duration - 0.3;
+  });
+}
+
+test("a reel plays through, clip after clip, ends, and plays again", async () => {
+  const visit = await stage.visit();
+  await visit.signIn();
+  const { page } = visit;
+  await visit.choose("Ripples", "Mosaic");
+  await visit.play();
+  expect(await page.locator("#now-title").textContent()).toBe("Ripples");
+  await page.getByText("1 of 2").waitFor();
+  await skipToEnd(visit);
+  await page.getByRole("heading", { name: "Mosaic" }).waitFor();
+  await visit.untilPlayed();
+  await skipToEnd(visit);
+  await page.getByRole("button", { name: "Play again" }).click();
+  await page.getByRole("heading", { name: "Ripples" }).waitFor();
+  await visit.untilPlayed();
+  await page.getByRole("button", { name: "Close" }).click();
+  expect(await page.locator("#theatre").isVisible()).toBe(false);
+});
+
+test("pausing stops the clip where it is, and playing goes on from there", async () => {
+  const visit = await stage.visit();
+  await visit.signIn();
+  const { page } = visit;
+  await visit.choose("Embers");
+  await visit.play();
+  await page.getByRole("button", { name: "Pause" }).click();
+  const at = await visit.position();
+  await page.getByRole("button", { name: "Play", exact: true }).click();
+  await visit.untilPlayed();
+  expect(await visit.position()).toBeGreaterThan(at);
+});
+
+test("the first clip is loaded before it is asked for, so that it starts at once", async () => {
+  const visit = await stage.visit();
+  await visit.signIn();
+  await visit.choose("Embers");
+  const first = visit.page.locator("#screen video").first();
+  await until(
+    async () => (await first.evaluate((video: { readyState: number }) => video.readyState)) >= 3,
+  );
+  expect(await first.getAttribute("poster")).toMatch(/^\/media\/embers\.jpg\?token=/);
+});
+
+test("a first clip that failed while it was loading is played all the same", async () => {
+  const visit = await stage.visit();
+  await visit.signIn();
+  const { page } = visit;
+  let failures = 0;
+  await page.route("**/media/embers.mp4*", (route) => {
+    failures += 1;
+    return failures === 1 ? route.abort() : route.continue();
+  });
+  await visit.choose("Embers");
+  await until(() => failures > 0);
+  await visit.play();
+  visit.forgive(/net::ERR_FAILED/);
+});
+
+test("a clip whose URL has run out is played with a new one", async () => {
+  const visit = await stage.visit();
+  await visit.signIn();
+  const { page } = visit;
+  const stale = new Set<string>();
+  await page.route("**/media/tides.mp4*", (route) => {
+    const url = route.request().url();
+    if (stale.size === 0) stale.add(url);
+    return stale.has(url) ? route.fulfill({ status: 403, body: "" }) : route.continue();
+  });
+  await visit.choose("Tides");
+  await until(() => stale.size > 0);
+  await visit.play();
+  visit.forgive(/status of 403/);
+});
+
+test("a poster whose URL has run out is shown with a new one", async () => {
+  const visit = await stage.visit();
+  const { page } = visit;
+  const stale = new Set<string>();
+  await page.route("**/media/coral.jpg*", (route) => {
+    const url = route.request().url();
+    if (stale.size === 0) stale.add(url);
+    return stale.has(url) ? route.fulfill({ status: 403, body: "" }) : route.continue();
+  });
+  await visit.signIn();
+  await page.locator('.card[data-clip="coral"] img.there').waitFor();
+  visit.forgive(/status of 403/);
+});
+
+test("a clip that can't be played says so; another try plays it, and other clips can be had", async () => {
+  const visit = await stage.visit();
+  await visit.signIn();
+  const { page } = visit;
+  await page.route("**/media/embers.mp4*", (route) => route.abort());
+  await visit.choose("Embers", "Silk");
+  await page.getByRole("button", { name: "Play reel" }).click();
+  await page.getByText("Embers can’t be played right now.").waitFor();
+  await page.getByRole("button", { name: "Next clip" }).click();
+  await visit.untilPlayed();
+  await page.getByRole("button", { name: "Previous clip" }).click();
+  await page.getByText("Embers can’t be played right now.").waitFor();
+  await page.unroute("**/media/embers.mp4*");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await visit.untilPlayed();
+  visit.forgive(/net::ERR_FAILED/);
+});
+
+test("a clip moves in its card while the mouse rests on it, and not for who wants less motion", async () => {
+  const visit = await stage.visit();
+  await visit.signIn();
+  await visit.card("Orbits").hover();
+  await visit.page.locator('.card[data-clip="orbits"] video.there').waitFor();
+  await visit.page.mouse.move(5, 5);
+  await until(async () => (await visit.page.locator(".card video").count()) === 0);
+
+  await visit.page.emulateMedia({ reducedMotion: "reduce" });
+  await visit.card("Orbits").hover();
+  const asked = visit.page.waitForRequest(/orbits\.mp4/, { timeout: 600 });
+  await expect(asked).rejects.toThrow("Timeout");
+});

@@ -1,0 +1,13 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+const PATIENCE = 10_000;
+const PAUSE = 25;
+
+/** Waits until a condition holds (it is asked every 25 ms); throws if it does not for ten seconds. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + PATIENCE;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`Not within ${PATIENCE} ms: ${holds}`);
+    await delay(PAUSE);
+  }
+}

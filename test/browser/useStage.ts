@@ -1,0 +1,52 @@
+import { afterAll, afterEach, beforeAll, expect } from "@jest/globals";
+import type { BrowserContextOptions } from "playwright-core";
+import type { DeploymentOptions, LocalDeployment } from "../local/deployment.ts";
+import { openStage, type Stage } from "./stage.ts";
+import type { Visit } from "./visit.ts";
+
+/** The stage of a file's tests, once they run. */
+export interface TestStage {
+  readonly deployment: LocalDeployment;
+  readonly url: string;
+  /** A visit that ends with the test. It must give no reason to complain. */
+  visit(options?: BrowserContextOptions): Promise<Visit>;
+}
+
+/** Milliseconds for a browser and a fleet to start on a machine that has other things to do. */
+const START = 60_000;
+
+/** Opens a stage for a file of tests and looks after every visit that they make. */
+export function useStage(options?: DeploymentOptions): TestStage {
+  let stage: Stage | undefined;
+  const visits: Visit[] = [];
+  const opened = () => {
+    if (stage === undefined) throw new Error("The stage opens before the first test.");
+    return stage;
+  };
+
+  beforeAll(async () => {
+    stage = await openStage(options);
+  }, START);
+  afterAll(async () => {
+    await stage?.[Symbol.asyncDispose]();
+  });
+  afterEach(async () => {
+    const ended = visits.splice(0);
+    await Promise.all(ended.map((visit) => visit[Symbol.asyncDispose]()));
+    expect(ended.flatMap(({ complaints }) => complaints)).toEqual([]);
+  });
+
+  return {
+    get deployment() {
+      return opened().deployment;
+    },
+    get url() {
+      return opened().deployment.url;
+    },
+    async visit(wish) {
+      const visit = await opened().visit(wish);
+      visits.push(visit);
+      return visit;
+    },
+  };
+}

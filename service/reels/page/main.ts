@@ -98,10 +98,11 @@ function endSession(error: unknown): boolean {
   if (!(error instanceof RefusedError)) return false;
   const { status, code } = error;
   if (status !== 401 && code !== "csrf_token_invalid") return false;
-  if (sessionOver) return true;
+  // Said once, and again to who went on watching until no more could be had.
+  const watching = studio?.close() === true;
+  if (sessionOver && !watching) return true;
   sessionOver = true;
   void saver.stop();
-  studio?.close();
   const kept = "Your reel is kept on this device.";
   if (status === 401) {
     const text = `${kept} Sign in again and go on where you are.`;

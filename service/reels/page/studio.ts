@@ -30,8 +30,8 @@ const MAX_RENEWALS = 3;
 export interface Studio {
   /** The reel was saved elsewhere: shows that one, unless this one is still being saved. */
   adopt(order: Order): void;
-  /** Ends the show. */
-  close(): void;
+  /** Ends the show; false if there is none. */
+  close(): boolean;
 }
 
 export function openStudio(deps: StudioDeps): Studio {

@@ -12,7 +12,8 @@ export interface TheatreDeps {
 /** Plays a reel over the page. */
 export interface Theatre {
   open(reel: readonly Clip[]): void;
-  close(): void;
+  /** False if it is closed already. */
+  close(): boolean;
   /** Loads what would be played first, so that it starts at once. */
   prepare(first: Clip | undefined): void;
 }
@@ -182,7 +183,11 @@ export function createTheatre({ sources, onError }: TheatreDeps): Theatre {
       show(0);
       requestAnimationFrame(trackProgress);
     },
-    close: () => dialog.close(),
+    close() {
+      const { open } = dialog;
+      dialog.close();
+      return open;
+    },
     prepare(first) {
       if (first !== undefined && !dialog.open) players.prepare(first);
     },

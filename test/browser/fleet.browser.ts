@@ -29,7 +29,7 @@ function newestKids(): Promise<(string | undefined)[]> {
 
 test("clips come from every instance, and the page says from which", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const ids = stage.deployment.fleet.instances().map(({ id }) => `from ${id}`);
   const shown = await visit.page.locator(".card .instance").allTextContents();
   expect(shown).toHaveLength(12);
@@ -40,7 +40,7 @@ test("clips come from every instance, and the page says from which", async () =>
 test("a visitor does not notice that an instance is killed while their reel plays", async () => {
   const { fleet } = stage.deployment;
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const { page } = visit;
   await visit.choose("Embers", "Tides");
   await visit.play();
@@ -60,7 +60,7 @@ test("a visitor does not notice that an instance is killed while their reel play
 
 test("a visitor does not notice that the key is rotated while their reel plays", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const { page } = visit;
   await visit.choose("Embers", "Tides");
   await visit.play();
@@ -77,7 +77,7 @@ test("a visitor does not notice that the key is rotated while their reel plays",
 
 test("while the keys can't be read a save is tried again, and succeeds when they can", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const { page } = visit;
   let refusals = 0;
   await page.route("**/api/reel", (route) => {

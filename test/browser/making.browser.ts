@@ -17,7 +17,7 @@ async function drag(page: Page, from: Locator, to: Locator): Promise<void> {
 
 test("a reel is made with the mouse, put into order by dragging, and there after a reload", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const { page } = visit;
   await page.getByText("Nothing here yet.").waitFor();
 
@@ -44,7 +44,7 @@ test("a reel is made with the mouse, put into order by dragging, and there after
 
 test("a drag that is given up leaves the reel as it was", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const { page } = visit;
   await visit.choose("Embers", "Aurora");
   const grip = await page.getByRole("button", { name: "Move Embers", exact: true }).boundingBox();
@@ -100,7 +100,7 @@ test("a reel is made, ordered and played with the keyboard alone, from sign-in o
 
 test("the skip link leads past the library to the reel", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const { page } = visit;
   await page.keyboard.press("Tab");
   const link = page.getByRole("link", { name: "Skip to your reel" });
@@ -111,7 +111,7 @@ test("the skip link leads past the library to the reel", async () => {
 
 test("the place of every clip is kept while they load, and so is the reel's", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   await visit.choose("Embers", "Aurora");
   const { page } = visit;
   const held = Promise.withResolvers<void>();
@@ -141,7 +141,7 @@ test("at most six URLs are asked for at once, and each clip's once", async () =>
     now--;
     await route.fulfill({ response });
   });
-  await visit.signIn();
+  await visit.begin();
   expect(asked).toHaveLength(12);
   expect(new Set(asked).size).toBe(12);
   expect(most).toBeGreaterThan(1);
@@ -155,7 +155,7 @@ test("a clip that can't be loaded says so and is there after another try", async
   await page.route("**/api/clips/coral/url", (route) =>
     broken ? route.fulfill({ status: 404, json: { code: "clip_not_found" } }) : route.continue(),
   );
-  await visit.signIn();
+  await visit.begin();
   await page.getByText("Not loaded.").waitFor();
   broken = false;
   await page.getByRole("button", { name: "Try again" }).click();
@@ -166,7 +166,7 @@ test("a clip that can't be loaded says so and is there after another try", async
 
 test("when the service is gone the page says so, hides what it can't know, and recovers", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   await visit.choose("Embers");
   const { page } = visit;
   await page.route("**/api/clips", (route) => route.fulfill({ status: 400, body: "" }));
@@ -185,7 +185,7 @@ test("when the service is gone the page says so, hides what it can't know, and r
 
 test("a reel that can't be saved is kept on the device and saved on another try", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const { page } = visit;
   await page.route("**/api/reel", (route) => route.fulfill({ status: 400, json: {} }));
   await visit.card("Embers").click();

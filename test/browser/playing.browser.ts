@@ -15,7 +15,7 @@ function skipToEnd({ page }: Visit): Promise<unknown> {
 
 test("a reel plays through, clip after clip, ends, and plays again", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const { page } = visit;
   await visit.choose("Ripples", "Mosaic");
   await visit.play();
@@ -34,7 +34,7 @@ test("a reel plays through, clip after clip, ends, and plays again", async () =>
 
 test("pausing stops the clip where it is, and playing goes on from there", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const { page } = visit;
   await visit.choose("Embers");
   await visit.play();
@@ -47,7 +47,7 @@ test("pausing stops the clip where it is, and playing goes on from there", async
 
 test("the first clip is loaded before it is asked for, so that it starts at once", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   await visit.choose("Embers");
   const first = visit.page.locator("#screen video").first();
   await until(
@@ -58,7 +58,7 @@ test("the first clip is loaded before it is asked for, so that it starts at once
 
 test("a first clip that failed while it was loading is played all the same", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const { page } = visit;
   let failures = 0;
   await page.route("**/media/embers.mp4*", (route) => {
@@ -73,7 +73,7 @@ test("a first clip that failed while it was loading is played all the same", asy
 
 test("a clip whose URL has run out is played with a new one", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const { page } = visit;
   const stale = new Set<string>();
   await page.route("**/media/tides.mp4*", (route) => {
@@ -96,14 +96,14 @@ test("a poster whose URL has run out is shown with a new one", async () => {
     if (stale.size === 0) stale.add(url);
     return stale.has(url) ? route.fulfill({ status: 403, body: "" }) : route.continue();
   });
-  await visit.signIn();
+  await visit.begin();
   await page.locator('.card[data-clip="coral"] img.there').waitFor();
   visit.forgive(/status of 403/);
 });
 
 test("a clip that can't be played says so; another try plays it, and other clips can be had", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const { page } = visit;
   await page.route("**/media/embers.mp4*", (route) => route.abort());
   await visit.choose("Embers", "Silk");
@@ -121,7 +121,7 @@ test("a clip that can't be played says so; another try plays it, and other clips
 
 test("a clip moves in its card while the mouse rests on it, and not for who wants less motion", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   await visit.card("Orbits").hover();
   await visit.page.locator('.card[data-clip="orbits"] video.there').waitFor();
   await visit.page.mouse.move(5, 5);

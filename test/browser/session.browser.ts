@@ -26,7 +26,7 @@ async function signInAgain({ page }: Visit): Promise<void> {
 
 test("signing out leads to the start page and leaves nothing behind", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const { page } = visit;
   await visit.choose("Embers");
   await page.getByRole("button", { name: "Sign out" }).click();
@@ -38,7 +38,7 @@ test("signing out leads to the start page and leaves nothing behind", async () =
 
 test("after signing out the back button shows nothing private", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const { page } = visit;
   await visit.choose("Embers");
   await page.goto("/reel-maker?again");
@@ -53,7 +53,7 @@ test("after signing out the back button shows nothing private", async () => {
 
 test("when the session is over a choice is kept, and there again after signing in", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const { page } = visit;
   await visit.choose("Embers", "Aurora");
   await endSession(visit);
@@ -74,7 +74,7 @@ test("when the session is over a choice is kept, and there again after signing i
 
 test("when the session ends while a reel plays, the way back is in sight", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const { page } = visit;
   await visit.choose("Embers", "Aurora");
   await page.route("**/media/aurora.mp4*", (route) => route.fulfill({ status: 403, body: "" }));
@@ -93,13 +93,13 @@ test("when the session ends while a reel plays, the way back is in sight", async
 
 test("one who signs in after another sees nothing of the other's reel", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   await visit.choose("Embers");
   await endSession(visit);
   await visit.card("Silk").click();
   await visit.page.getByText("Your session has ended").waitFor();
   await visit.context.clearCookies();
-  await visit.signIn(grace);
+  await visit.begin(grace);
   await visit.page.getByText("Nothing here yet.").waitFor();
   expect(await visit.reel()).toEqual([]);
   visit.forgive(/status of 401/);
@@ -107,7 +107,7 @@ test("one who signs in after another sees nothing of the other's reel", async ()
 
 test("a reel that is saved in one tab is shown in the other", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const other = await visit.openTab();
   await visit.choose("Embers", "Tides");
   await until(async () => (await visit.reel(other)).length === 2);
@@ -118,7 +118,7 @@ test("a reel that is saved in one tab is shown in the other", async () => {
 
 test("signing out in one tab signs out in the other", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const other = await visit.openTab();
   await visit.choose("Embers");
   await visit.page.getByRole("button", { name: "Sign out" }).click();
@@ -129,7 +129,7 @@ test("signing out in one tab signs out in the other", async () => {
 
 test("signing in again in one tab gives the other its session back", async () => {
   const visit = await stage.visit();
-  await visit.signIn();
+  await visit.begin();
   const other = await visit.openTab();
   await visit.choose("Embers");
   await endSession(visit);

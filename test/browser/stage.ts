@@ -51,5 +51,5 @@ async function beginVisit(
   wish: BrowserContextOptions = {},
 ): Promise<Visit> {
   const context = await browser.newContext({ ...WINDOW, baseURL: url, ...wish });
-  return Visit.begin(context, [url, identityProvider.issuer]);
+  return Visit.watched(context, { site: url, provider: identityProvider.issuer });
 }

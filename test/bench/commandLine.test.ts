@@ -1,0 +1,37 @@
+import { expect, test } from "@jest/globals";
+import { parseCommandLine, UsageError } from "./commandLine.ts";
+
+const parse = (...args: string[]) =>
+  parseCommandLine(args, { rounds: 5, seconds: 2 }, ["only"] as const);
+
+test("what is left out has its default", () => {
+  expect(parse()).toEqual({
+    numbers: { rounds: 5, seconds: 2 },
+    texts: { only: undefined },
+    json: undefined,
+    goals: true,
+    help: false,
+  });
+});
+
+test("what is given is taken", () => {
+  const options = parse("--rounds", "9", "--only", "flask", "--json", "f.json", "--no-goals", "-h");
+  expect(options).toEqual({
+    numbers: { rounds: 9, seconds: 2 },
+    texts: { only: "flask" },
+    json: "f.json",
+    goals: false,
+    help: true,
+  });
+});
+
+test.each([
+  [["--rounds", "0"], "--rounds 0 can't be"],
+  [["--seconds", "2s"], "--seconds 2s can't be"],
+  [["--rounds", "1.5"], "--rounds 1.5 can't be"],
+  [["--fast"], "--fast"],
+  [["now"], "now"],
+])("%j is refused with what is wrong", (args, message) => {
+  expect(() => parse(...args)).toThrow(UsageError);
+  expect(() => parse(...args)).toThrow(message);
+});

@@ -1,0 +1,128 @@
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { allMet, describeGoals, type Goal, goalsToJson } from "./goals.ts";
+
+/** The command line makes no sense. */
+export class UsageError extends Error {
+  readonly code = "USAGE";
+}
+
+/** Options of a command: those with a number have that default, those with null take a text. */
+type Numbers<Name extends string> = Readonly<Record<Name, number>>;
+
+export interface CommandLine<NumberName extends string, TextName extends string> {
+  readonly numbers: Record<NumberName, number>;
+  readonly texts: Record<TextName, string | undefined>;
+  /** File for the figures. */
+  readonly json: string | undefined;
+  /** Whether a missed goal fails the command. */
+  readonly goals: boolean;
+  readonly help: boolean;
+}
+
+/**
+ * @param args - the command line without the program
+ * @param numbers - names of options that take a whole number from 1, with their defaults
+ * @param texts - names of options that take a text
+ * @throws UsageError
+ */
+export function parseCommandLine<NumberName extends string, TextName extends string = never>(
+  args: readonly string[],
+  numbers: Numbers<NumberName>,
+  texts: readonly TextName[] = [],
+): CommandLine<NumberName, TextName> {
+  const names = [...Object.keys(numbers), ...texts, "json"];
+  const values = parse(args, names);
+  const entries = Object.entries<number>(numbers).map(([name, fallback]) => {
+    const text = values[name];
+    const value = text === undefined ? fallback : Number(text);
+    if (!Number.isInteger(value) || value < 1) {
+      throw new UsageError(`--${name} ${text} can't be. Use a whole number from 1.`);
+    }
+    return [name, value];
+  });
+  return {
+    numbers: Object.fromEntries(entries),
+    texts: Object.fromEntries(texts.map((name) => [name, values[name]])) as Record<
+      TextName,
+      string | undefined
+    >,
+    json: text(values.json),
+    goals: values.goals !== false,
+    help: values.help === true,
+  };
+}
+
+function parse(args: readonly string[], names: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowNegative: true,
+      options: {
+        ...Object.fromEntries(names.map((name) => [name, { type: "string" as const }])),
+        goals: { type: "boolean" as const },
+        help: { type: "boolean" as const, short: "h" },
+      },
+    }).values as Record<string, string | boolean | undefined>;
+  } catch (error) {
+    const [sentence] = (error as Error).message.split(/(?<=')\.? /);
+    throw new UsageError(sentence ?? String(error));
+  }
+}
+
+function text(value: string | boolean | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+/** What a command found out. */
+export interface Findings {
+  /** For people: a table and notes. */
+  readonly report: string;
+  readonly goals: readonly Goal[];
+  /** For programs. */
+  readonly figures: object;
+}
+
+/**
+ * Runs a command: prints what it finds, writes `--json`, and sets the exit code: 1 for a missed
+ * goal, 2 for a command line that makes no sense.
+ */
+export async function run(
+  usage: string,
+  command: (args: readonly string[]) => Promise<(Findings & { options: Shown }) | undefined>,
+): Promise<void> {
+  try {
+    const findings = await command(process.argv.slice(2));
+    if (findings === undefined) {
+      process.stdout.write(usage);
+      return;
+    }
+    const { report, goals, figures, options } = findings;
+    process.stdout.write(`\n${report}\nGoals\n${describeGoals(goals)}`);
+    if (options.json !== undefined) {
+      const content = { ...machine(), ...figures, goals: goalsToJson(goals) };
+      writeFileSync(options.json, `${JSON.stringify(content, null, 2)}\n`);
+    }
+    process.exitCode = options.goals && !allMet(goals) ? 1 : 0;
+  } catch (error) {
+    const usageError = error instanceof UsageError;
+    process.stderr.write(usageError ? `${error.message}\n\n${usage}` : `${stackOf(error)}\n`);
+    process.exitCode = usageError ? 2 : 1;
+  }
+}
+
+type Shown = Pick<CommandLine<never, never>, "json" | "goals">;
+
+function machine() {
+  return { node: process.version, platform: `${process.platform}-${process.arch}` };
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** What is being done: a line that the next one replaces on a terminal, and nothing elsewhere. */
+export function progress(line: string): void {
+  if (!process.stderr.isTTY) return;
+  process.stderr.write(`\r\x1b[2K${line.slice(0, (process.stderr.columns ?? 80) - 1)}`);
+}

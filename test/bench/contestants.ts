@@ -1,0 +1,113 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import type { ServerCommand } from "./childServer.ts";
+import { createPhoenixCookies, SECRET } from "./visitor.ts";
+import type { WorkFolder } from "./workFolder.ts";
+
+/** One of the servers that are compared: a row of the table. */
+export interface Contestant {
+  readonly name: string;
+  readonly title: string;
+  readonly start: ServerCommand;
+  /**
+   * Where visitors' cookies come from: the server's own sign-in, the service's sealer, or nowhere
+   * because the server has no sessions.
+   */
+  readonly cookies: "sign-in" | "none" | ((visitor: number) => string);
+  /** Visitors whose requests come in turns. */
+  readonly visitors: number;
+}
+
+/** A contestant that can't run here, and why. */
+export interface Absentee {
+  readonly name: string;
+  readonly title: string;
+  readonly reason: string;
+}
+
+/** The names by which goals refer to rows. */
+export const BARE = "bare";
+export const PHOENIX = "phoenix";
+export const COOKIE_SESSION = "cookie-session";
+export const FLASK = "flask";
+export const APPLICATION = "application";
+export const WITHOUT_SESSIONS = "without-sessions";
+
+/** As many as an instance serves at a time by default, about: each plays clip after clip. */
+const VISITORS = 64;
+/** So many that the service has forgotten each when it comes again. */
+const STRANGERS = 2000;
+
+export function contestants(work: WorkFolder): (Contestant | Absentee)[] {
+  const node = (source: string) => ["node", work.compile(source)];
+  const { directory } = work.unpackService();
+  const files = work.folder("sessions");
+  const phoenix = { command: node("phoenixSessions.ts") };
+  const own = (name: string, title: string, source: string): Contestant => ({
+    name,
+    title,
+    start: { command: node(source), env: { SESSION_DIRECTORY: files } },
+    cookies: "sign-in",
+    visitors: VISITORS,
+  });
+  return [
+    {
+      ...own(BARE, "Express 5, no session", "bareExpress.ts"),
+      cookies: "none",
+    },
+    {
+      ...own(PHOENIX, "Phoenix sessions on Express 5", "phoenixSessions.ts"),
+      start: phoenix,
+    },
+    {
+      ...own("strangers", "  the same, each cookie unknown", "phoenixSessions.ts"),
+      start: phoenix,
+      visitors: STRANGERS,
+    },
+    own(COOKIE_SESSION, "cookie-session, signed", "cookieSession.ts"),
+    own("memory-store", "express-session, memory store", "memoryStore.ts"),
+    own("file-store", "express-session, file store", "fileStore.ts"),
+    own("iron-session", "iron-session on Express 5", "ironSession.ts"),
+    own("secure-session", "Fastify, secure-session", "secureSession.ts"),
+    flask(),
+    {
+      name: APPLICATION,
+      title: "The whole application, as deployed",
+      start: {
+        command: ["node", "index.js"],
+        cwd: directory,
+        env: { SECRET_KEY: SECRET, SESSION_COOKIE_SECURE: "false" },
+      },
+      cookies: createPhoenixCookies(),
+      visitors: VISITORS,
+    },
+    {
+      ...own(WITHOUT_SESSIONS, "  the same, without sessions", "withoutSessions.ts"),
+      start: { command: node("withoutSessions.ts"), env: { SERVICE_DIRECTORY: directory } },
+      cookies: "none",
+    },
+  ];
+}
+
+/** One worker and eight threads, as Google's documentation of Cloud Run starts Flask. */
+function flask(): Contestant | Absentee {
+  const title = "Flask under gunicorn";
+  const python = spawnSync("python3", ["-c", "import flask"]);
+  const gunicorn = spawnSync("gunicorn", ["--version"]);
+  if (python.status !== 0 || gunicorn.status !== 0) {
+    return { name: FLASK, title, reason: "not installed: apt-get install gunicorn python3-flask" };
+  }
+  const options = ["--workers", "1", "--threads", "8", "--timeout", "0", "--log-level", "critical"];
+  return {
+    name: FLASK,
+    title,
+    start: {
+      // gunicorn listens on PORT of the environment.
+      command: ["gunicorn", ...options, "app:app"],
+      cwd: join(import.meta.dirname, "servers"),
+      env: { SECRET_KEY: SECRET, PYTHONDONTWRITEBYTECODE: "1" },
+    },
+    cookies: "sign-in",
+    visitors: VISITORS,
+  };
+}

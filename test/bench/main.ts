@@ -1,0 +1,172 @@
+import { parseCommandLine, run, UsageError } from "./commandLine.ts";
+import {
+  type Absentee,
+  APPLICATION,
+  BARE,
+  COOKIE_SESSION,
+  type Contestant,
+  contestants,
+  FLASK,
+  PHOENIX,
+  WITHOUT_SESSIONS,
+} from "./contestants.ts";
+import { placement } from "./cores.ts";
+import type { Goal } from "./goals.ts";
+import { loadGenerator } from "./load.ts";
+import { type Result, race, resultToJson } from "./race.ts";
+import { median, medianRatio, spread } from "./statistics.ts";
+import { formatNumber, formatShare, renderTable } from "./table.ts";
+import { WorkFolder } from "./workFolder.ts";
+
+const USAGE = `Usage: npm run bench [-- OPTIONS]
+
+Measures what a session costs: the same authenticated request at servers with different sessions,
+in turns, on one core, with the load from another. Takes about three minutes.
+
+  --rounds N        rounds to measure (default 7)
+  --seconds N       seconds for each server in each round (default 2)
+  --connections N   requests under way at a time (default 32)
+  --only NAMES      only these, besides bare Express, with commas between: ${[
+    PHOENIX,
+    "strangers",
+    COOKIE_SESSION,
+  ].join(", ")},
+                    memory-store, file-store, iron-session, secure-session, flask,
+                    ${APPLICATION}, ${WITHOUT_SESSIONS}
+  --profile FOLDER  write a CPU profile of each server that runs on Node
+  --json FILE       write the figures as JSON
+  --no-goals        end with status 0 even if a goal is missed
+  -h, --help        print this
+`;
+
+const MIB = 1024 * 1024;
+
+const NOTES = `All do the same: read the session, look for its ID token, answer with the URLs of a clip in JSON.
+A visitor sends one cookie again and again, as a page does that plays clips; there are 64 of them,
+and 2,000 where each cookie is unknown. Ratios are medians of the rounds' ratios; +- is how far the
+middle half of the rounds lies apart. CPU is the server's own, for a request. Memory is the most that
+was resident. The whole application also logs each request, sets security headers, checks for CSRF
+and seals two URLs; without sessions, it does all that for a session that is always there.
+`;
+
+await run(USAGE, async (args) => {
+  const options = parseCommandLine(args, { rounds: 7, seconds: 2, connections: 32 }, [
+    "only",
+    "profile",
+  ] as const);
+  if (options.help) return undefined;
+  using work = new WorkFolder();
+  const entries = choose(contestants(work), options.texts.only);
+  const absent = entries.filter((entry) => "reason" in entry);
+  const cores = placement();
+  const generator = loadGenerator(cores.generator);
+  const { rounds, seconds, connections } = options.numbers;
+  const rules = { ...options.numbers, placement: cores, generator, profile: options.texts.profile };
+  const results = await race(
+    entries.filter((entry) => "start" in entry),
+    rules,
+    work,
+  );
+  const heading =
+    `Node ${process.version}, ${generator.name} with ${connections} connections, ` +
+    `${rounds} rounds of ${seconds} s\n${cores.description}\n`;
+  return {
+    report: [
+      heading,
+      tableOf(results),
+      ...absent.map(({ title, reason }) => `${title}: ${reason}\n`),
+      NOTES,
+    ].join("\n"),
+    goals: goalsOf(results),
+    figures: {
+      generator: generator.name,
+      placement: cores.description,
+      ...options.numbers,
+      results: results.map(resultToJson),
+      absent,
+    },
+    options,
+  };
+});
+
+function choose(all: (Contestant | Absentee)[], only: string | undefined) {
+  if (only === undefined) return all;
+  const names = only.split(",");
+  const unknown = names.filter((name) => all.every((entry) => entry.name !== name));
+  if (unknown.length > 0) throw new UsageError(`--only: there is no ${unknown.join(", ")}.`);
+  return all.filter(({ name }) => name === BARE || names.includes(name));
+}
+
+function tableOf(results: readonly Result[]): string {
+  const bare = results.find(({ name }) => name === BARE);
+  return renderTable<Result>(
+    [
+      { heading: "Server", cell: ({ title }) => title, align: "left" },
+      { heading: "req/s", cell: ({ rates }) => formatNumber(median(rates)) },
+      { heading: "+-", cell: ({ rates }) => formatShare(spread(rates) / 2) },
+      {
+        heading: "of bare",
+        cell: ({ rates }) => formatNumber(medianRatio(rates, bare?.rates ?? []), 2),
+      },
+      { heading: "p50 ms", cell: ({ p50 }) => formatNumber(median(p50), 2) },
+      { heading: "p99 ms", cell: ({ p99 }) => formatNumber(median(p99), 2) },
+      { heading: "+-", cell: ({ p99 }) => formatShare(spread(p99) / 2) },
+      { heading: "CPU us", cell: ({ cpu }) => formatNumber(median(cpu)) },
+      { heading: "peak MiB", cell: ({ peakMemory }) => formatNumber(peakMemory / MIB) },
+      { heading: "Cookie B", cell: ({ cookie }) => formatNumber(cookie) },
+    ],
+    results,
+  );
+}
+
+function goalsOf(results: readonly Result[]): Goal[] {
+  const find = (name: string) => results.find((result) => result.name === name);
+  const [bare, phoenix] = [find(BARE), find(PHOENIX)];
+  const rate = (of: Result | undefined, to: Result | undefined) =>
+    medianRatio(of?.rates ?? [], to?.rates ?? []);
+  const times = { unit: "times", digits: 2 };
+  return [
+    {
+      title: "requests/s of bare Express",
+      figure: rate(phoenix, bare),
+      atLeast: 0.8,
+      ...times,
+    },
+    {
+      title: "requests/s of signed cookie-session",
+      figure: rate(phoenix, find(COOKIE_SESSION)),
+      atLeast: 2,
+      ...times,
+    },
+    {
+      title: "requests/s of Flask under gunicorn",
+      figure: rate(phoenix, find(FLASK)),
+      atLeast: 5,
+      ...times,
+    },
+    {
+      title: "p99 of bare Express",
+      figure: medianRatio(phoenix?.p99 ?? [], bare?.p99 ?? []),
+      atMost: 2,
+      ...times,
+    },
+    {
+      title: "peak memory of bare Express",
+      figure: (phoenix?.peakMemory ?? Number.NaN) / (bare?.peakMemory ?? Number.NaN),
+      atMost: 1.3,
+      ...times,
+    },
+    {
+      title: "Cookie header",
+      figure: phoenix?.cookie ?? Number.NaN,
+      atMost: 2048,
+      unit: "bytes",
+    },
+    {
+      title: "requests/s of the whole application without sessions",
+      figure: rate(find(APPLICATION), find(WITHOUT_SESSIONS)),
+      atLeast: 0.8,
+      ...times,
+    },
+  ];
+}

@@ -1,0 +1,180 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ChildServer } from "./childServer.ts";
+import { progress } from "./commandLine.ts";
+import type { Contestant } from "./contestants.ts";
+import type { Placement } from "./cores.ts";
+import type { LoadFigures, LoadGenerator } from "./load.ts";
+import { median, spread } from "./statistics.ts";
+import { PATH, visitorSession } from "./visitor.ts";
+import type { WorkFolder } from "./workFolder.ts";
+
+/** How the contestants are measured. */
+export interface Rules {
+  readonly rounds: number;
+  /** Seconds of load on each server in each round. */
+  readonly seconds: number;
+  readonly connections: number;
+  readonly placement: Placement;
+  readonly generator: LoadGenerator;
+  /** Folder for a CPU profile of each server that runs on Node. */
+  readonly profile?: string | undefined;
+}
+
+/** What a contestant did, round by round. */
+export interface Result {
+  readonly name: string;
+  readonly title: string;
+  /** Requests a second. */
+  readonly rates: readonly number[];
+  /** Milliseconds. */
+  readonly p50: readonly number[];
+  readonly p99: readonly number[];
+  /** Microseconds of the server's CPU for a request. */
+  readonly cpu: readonly number[];
+  /** Bytes; NaN where the system does not tell. */
+  readonly peakMemory: number;
+  /** Bytes of the Cookie header, name and all. */
+  readonly cookie: number;
+}
+
+interface Runner {
+  readonly contestant: Contestant;
+  readonly server: ChildServer;
+  readonly cookies: string | undefined;
+  readonly cookieBytes: number;
+  readonly rounds: (LoadFigures & { readonly cpu: number })[];
+}
+
+/**
+ * Lets all servers run at a time and puts load on one after the other, round by round, so that what
+ * disturbs the machine disturbs all. Each round begins with another of them.
+ */
+export async function race(
+  contestants: readonly Contestant[],
+  rules: Rules,
+  work: WorkFolder,
+): Promise<Result[]> {
+  await using servers = new AsyncDisposableStack();
+  const runners: Runner[] = [];
+  for (const contestant of contestants) {
+    progress(`starting ${contestant.title}`);
+    const server = servers.use(await ChildServer.start(command(contestant, rules)));
+    runners.push(await prepare(contestant, server, work));
+  }
+  for (const runner of runners) {
+    progress(`warming up ${runner.contestant.title}`);
+    await rules.generator.run(loadOn(runner, rules));
+  }
+  for (let round = 0; round < rules.rounds; round += 1) {
+    for (let turn = 0; turn < runners.length; turn += 1) {
+      const runner = runners[(round + turn) % runners.length];
+      if (runner === undefined) continue;
+      progress(`round ${round + 1} of ${rules.rounds}: ${runner.contestant.title}`);
+      const before = runner.server.figures()?.cpu ?? Number.NaN;
+      const figures = await rules.generator.run(loadOn(runner, rules));
+      const after = runner.server.figures()?.cpu ?? Number.NaN;
+      runner.rounds.push({ ...figures, cpu: after - before });
+    }
+  }
+  progress("");
+  return runners.map(resultOf);
+}
+
+function command({ start }: Contestant, { placement, profile }: Rules) {
+  const [program = "", ...args] = start.command;
+  const profiling = profile !== undefined && program === "node";
+  return {
+    ...start,
+    pin: placement.server,
+    ...(profiling && {
+      command: [program, "--cpu-prof", `--cpu-prof-dir=${profile}`, ...args],
+    }),
+  };
+}
+
+/** Gets the visitors' cookies, and sees to it that the server does what is measured. */
+async function prepare(
+  contestant: Contestant,
+  server: ChildServer,
+  work: WorkFolder,
+): Promise<Runner> {
+  const url = server.url + PATH;
+  const headers: string[] = [];
+  if (contestant.cookies !== "none") {
+    await expectStatus(url, undefined, 401);
+    for (let visitor = 0; visitor < contestant.visitors; visitor += 1) {
+      headers.push(
+        contestant.cookies === "sign-in"
+          ? await signIn(server.url, visitor)
+          : contestant.cookies(visitor),
+      );
+    }
+  }
+  await expectStatus(url, headers[0], 200);
+  const cookies = join(work.path, `${contestant.name}.cookies`);
+  if (headers.length > 0) writeFileSync(cookies, `${headers.join("\n")}\n`);
+  return {
+    contestant,
+    server,
+    cookies: headers.length > 0 ? cookies : undefined,
+    cookieBytes: headers[0]?.length ?? 0,
+    rounds: [],
+  };
+}
+
+async function signIn(url: string, visitor: number): Promise<string> {
+  const query = new URLSearchParams({ visitor: String(visitor), ...visitorSession(visitor) });
+  const response = await fetch(`${url}/sign-in?${query}`);
+  await response.arrayBuffer();
+  const cookies = response.headers.getSetCookie().map((header) => header.split(";")[0]);
+  if (cookies.length === 0)
+    throw new Error(`${url} set no cookie, and answered ${response.status}.`);
+  return cookies.join("; ");
+}
+
+async function expectStatus(url: string, cookie: string | undefined, status: number) {
+  const response = await fetch(url, { headers: cookie === undefined ? {} : { cookie } });
+  const body = await response.text();
+  if (response.status !== status || body.includes('"url"') !== (status === 200)) {
+    throw new Error(`${url} answered ${response.status}, not ${status}: ${body.slice(0, 300)}`);
+  }
+}
+
+function loadOn({ server, cookies }: Runner, { seconds, connections }: Rules) {
+  return { url: server.url + PATH, seconds, connections, cookies };
+}
+
+function resultOf({ contestant, server, cookieBytes, rounds }: Runner): Result {
+  return {
+    name: contestant.name,
+    title: contestant.title,
+    rates: rounds.map(({ requests, seconds }) => requests / seconds),
+    p50: rounds.map(({ p50 }) => p50),
+    p99: rounds.map(({ p99 }) => p99),
+    cpu: rounds.map(({ cpu, requests }) => (cpu / requests) * 1e6),
+    peakMemory: server.figures()?.peakMemory ?? Number.NaN,
+    cookie: cookieBytes,
+  };
+}
+
+/** A result as `--json` writes it: medians, and every round. */
+export function resultToJson({ rates, p50, p99, cpu, peakMemory, ...rest }: Result): object {
+  return {
+    ...rest,
+    peakMemory: Number.isNaN(peakMemory) ? null : peakMemory,
+    median: {
+      requestsPerSecond: median(rates),
+      p50: median(p50),
+      p99: median(p99),
+      cpuMicroseconds: median(cpu),
+    },
+    spread: { requestsPerSecond: spread(rates), p99: spread(p99) },
+    rounds: rates.map((rate, index) => ({
+      requestsPerSecond: rate,
+      p50: p50[index],
+      p99: p99[index],
+      cpuMicroseconds: cpu[index],
+    })),
+  };
+}

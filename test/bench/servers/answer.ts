@@ -1,0 +1,39 @@
+import { createServer, type RequestListener } from "node:http";
+import { visitorSession } from "../visitor.ts";
+
+/** What the servers have in common, so that nothing but the handling of sessions differs. */
+
+/** About what a sealed clip's URL is long. */
+const TOKEN = "t".repeat(180);
+
+/** The answer to a visitor who is signed in. */
+export function clipUrl(clip: string | undefined): object {
+  return {
+    url: `/media/${clip}.mp4?token=${TOKEN}`,
+    poster_url: `/media/${clip}.jpg?token=${TOKEN}`,
+    expires_at: Math.floor(Date.now() / 1000) + 300,
+    instance: "bench",
+  };
+}
+
+export const REFUSAL = { code: "sign_in_required" };
+
+/** The session that a sign-in begins, by the visitor's number in the query. */
+export function sessionOf(query: { readonly visitor?: unknown }): object {
+  return visitorSession(Number(query.visitor));
+}
+
+/** Whether a session is that of somebody signed in. */
+export function isSignedIn(session: unknown): boolean {
+  return typeof session === "object" && session !== null && "id_token" in session;
+}
+
+export function listen(listener: RequestListener): void {
+  createServer(listener).listen(Number(process.env.PORT), "127.0.0.1");
+  endOnSigterm();
+}
+
+/** Ends in a way that lets Node write its profile. */
+export function endOnSigterm(): void {
+  process.once("SIGTERM", () => process.exit(0));
+}

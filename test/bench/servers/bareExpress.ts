@@ -1,0 +1,9 @@
+import express from "express";
+import { clipUrl, listen } from "./answer.ts";
+
+/** Express without sessions: nothing on Express can be quicker. */
+const app = express();
+app.get("/api/clips/:clip/url", (req, res) => {
+  res.json(clipUrl(req.params.clip));
+});
+listen(app);

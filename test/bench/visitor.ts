@@ -1,0 +1,68 @@
+import { createHash } from "node:crypto";
+import { createStaticKeys } from "../../service/keys/static.ts";
+import { createCarrier } from "../../service/session/carrier.ts";
+import { sessionCookie } from "../../service/session/cookie.ts";
+import { createSealer } from "../../service/session/sealer.ts";
+import type { SessionData } from "../../service/session/session.ts";
+
+/** The secret that every server of the benchmark gets. */
+export const SECRET = "bench bench bench bench bench bench bench bench";
+
+/** The path that every request asks for. */
+export const PATH = "/api/clips/aurora/url";
+
+/**
+ * The session of a visitor, the same for each number: what the service keeps after a sign-in, with
+ * an ID token of about 1 kB, most of which is as random as signatures are.
+ */
+export function visitorSession(visitor: number): Required<Omit<SessionData, "reel">> {
+  const subject = String(100_000_000_000_000_000_000n + BigInt(visitor));
+  const email = `visitor.${visitor}@example.com`;
+  const claims = {
+    iss: "https://accounts.google.com",
+    azp: "407408718192-bench.apps.googleusercontent.com",
+    aud: "407408718192-bench.apps.googleusercontent.com",
+    sub: subject,
+    email,
+    email_verified: true,
+    at_hash: noise(`at ${visitor}`, 16),
+    nonce: noise(`nonce ${visitor}`, 32),
+    name: `Visitor ${visitor}`,
+    picture: `https://lh3.googleusercontent.com/a/${noise(`picture ${visitor}`, 32)}=s96-c`,
+    iat: 1_760_000_000,
+    exp: 1_760_003_600,
+  };
+  const head = { alg: "RS256", kid: noise("kid", 30), typ: "JWT" };
+  return {
+    user_id: subject,
+    user_email: email,
+    csrf_token: noise(`csrf ${visitor}`, 32),
+    id_token: [encode(head), encode(claims), noise(`signature ${visitor}`, 256)].join("."),
+  };
+}
+
+/** The Cookie header with which the service knows a visitor, as its own sign-in would set it. */
+export function createPhoenixCookies(): (visitor: number) => string {
+  const clock = () => Math.floor(Date.now() / 1000);
+  const cookie = sessionCookie(false);
+  const sealer = createSealer({ keys: createStaticKeys(SECRET), environment: "local", clock });
+  const carrier = createCarrier(cookie);
+  const request = { headers: {}, protocol: "http", socket: {} } as Parameters<
+    typeof carrier.keep
+  >[0];
+  return (visitor) => {
+    const now = clock();
+    const content = { iat: now, exp: now + 604_800, data: visitorSession(visitor) };
+    const header = carrier.keep(request, sealer.seal(cookie.name, content), 604_800);
+    return header.slice(0, header.indexOf(";"));
+  };
+}
+
+function encode(part: object): string {
+  return Buffer.from(JSON.stringify(part)).toString("base64url");
+}
+
+/** Bytes in base64url that look random, the same for the same seed. */
+function noise(seed: string, bytes: number): string {
+  return createHash("shake256", { outputLength: bytes }).update(seed).digest("base64url");
+}

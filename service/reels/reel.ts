@@ -27,9 +27,10 @@ export function parseReel(body: unknown, store: Pick<ClipStore, "find">): Parsed
 
 /**
  * The reel that a session holds, without clips that are gone; null if none was saved. Another
- * version of the service may have put anything there.
+ * version of the service may have put anything there: what is told can be saved again.
  */
 export function savedReel(reel: unknown, store: Pick<ClipStore, "find">): readonly string[] | null {
   if (!Array.isArray(reel)) return null;
-  return reel.filter((id) => typeof id === "string" && store.find(id) !== undefined);
+  const known = reel.filter((id) => typeof id === "string" && store.find(id) !== undefined);
+  return [...new Set<string>(known)].slice(0, REEL_LIMIT);
 }

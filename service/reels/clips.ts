@@ -67,8 +67,10 @@ export function parseClips(list: unknown): readonly Clip[] {
   const ids = new Set<unknown>();
   for (const [index, clip] of list.entries()) {
     problems.push(...checkClip(clip).map((problem) => `clip ${index + 1} ${problem}`));
-    if (ids.has(clip?.id)) problems.push(`clip ${index + 1} has the id of an earlier one`);
-    ids.add(clip?.id);
+    const id: unknown = clip?.id;
+    if (id === undefined) continue;
+    if (ids.has(id)) problems.push(`clip ${index + 1} has the id of an earlier one`);
+    ids.add(id);
   }
   if (problems.length > 0) throw new ClipsError(problems);
   return list;
@@ -104,12 +106,18 @@ function isPositive(value: unknown): value is number {
 
 function checkFiles(directory: string, clip: Clip): string[] {
   const { video, poster } = filesOf(clip);
+  const problems: string[] = [];
   const size = sizeOf(directory, video);
-  if (size === undefined) return [`${video} is missing`];
-  if (size !== clip.bytes) return [`${video} has ${size} bytes instead of ${clip.bytes}`];
-  return sizeOf(directory, poster) === undefined ? [`${poster} is missing`] : [];
+  if (size === undefined) problems.push(`${video} is missing`);
+  else if (size !== clip.bytes) {
+    problems.push(`${video} has ${size} bytes instead of ${clip.bytes}`);
+  }
+  if (sizeOf(directory, poster) === undefined) problems.push(`${poster} is missing`);
+  return problems;
 }
 
+/** A file's size in bytes; undefined if there is no such file. */
 function sizeOf(directory: string, name: string): number | undefined {
-  return statSync(join(directory, name), { throwIfNoEntry: false })?.size;
+  const found = statSync(join(directory, name), { throwIfNoEntry: false });
+  return found?.isFile() ? found.size : undefined;
 }

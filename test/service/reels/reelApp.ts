@@ -1,0 +1,114 @@
+import { join } from "node:path";
+import express from "express";
+import { type InjectOptions, inject, type Response } from "light-my-request";
+import type { SessionKeys } from "../../../service/keys/sessionKeys.ts";
+import { csrfProtection } from "../../../service/login/csrf.ts";
+import { reelRoutes } from "../../../service/reels/routes.ts";
+import { createSealer, type Sealer } from "../../../service/session/sealer.ts";
+import type { SessionData } from "../../../service/session/session.ts";
+import { cookieOf, ring, sessionOf } from "../../hostile/target.ts";
+import { ada } from "../../local/identity/users.ts";
+import { sessionApp } from "../../support/sessionApp.ts";
+
+/** The clips that ship with the service. */
+export const CLIPS = join(import.meta.dirname, "..", "..", "..", "service", "clips");
+export const INSTANCE = "reels-1";
+
+export interface ReelAppOptions {
+  readonly keys?: SessionKeys;
+  readonly clipsDirectory?: string;
+}
+
+/** Somebody with a session, who keeps the cookies that the answers set. */
+export interface Visitor {
+  send(request: InjectOptions | string): Promise<Response>;
+  /** Saves a reel as the page does, with the session's token. */
+  save(body: unknown, method?: "POST" | "PUT"): Promise<Response>;
+  /** The reel that the session has. */
+  reel(): Promise<unknown>;
+}
+
+export interface ReelApp {
+  /** Unix time in seconds: set it to travel. */
+  readonly time: { now: number };
+  readonly sealer: Sealer;
+  /** What the log said, a parsed line each. */
+  readonly lines: Record<string, unknown>[];
+  /** A request without a session. */
+  send(request: InjectOptions | string): Promise<Response>;
+  signedIn(session?: SessionData): Visitor;
+}
+
+/** The reel maker's routes behind sessions, body parser and CSRF check, on a clock of the test's. */
+export function reelApp({ keys = ring(), clipsDirectory = CLIPS }: ReelAppOptions = {}): ReelApp {
+  const time = { now: 1_800_000_000 };
+  const clock = () => time.now;
+  const environment = "test";
+  const sealer = createSealer({ keys, environment, clock });
+  const { app, lines } = sessionApp({ keys, environment, clock }, (routes) => {
+    const log = {
+      warn: (details: object, message: string) => void lines.push({ ...details, message }),
+    };
+    routes.use(express.json(), csrfProtection());
+    routes.use(reelRoutes({ sealer, clock, instance: INSTANCE, clipsDirectory, log }));
+  });
+
+  async function send(request: InjectOptions | string, cookie?: string): Promise<Response> {
+    const { headers, ...options } = typeof request === "string" ? { url: request } : request;
+    return inject(app, { ...options, headers: { ...(cookie && { cookie }), ...headers } });
+  }
+
+  function signedIn(session: SessionData = sessionOf(ada)): Visitor {
+    const sealed = sealer.seal("session", {
+      iat: time.now,
+      exp: time.now + 604_800,
+      data: session,
+    });
+    let cookie = `session=${cookieOf(sealed)}`;
+
+    async function visit(request: InjectOptions | string): Promise<Response> {
+      const response = await send(request, cookie);
+      const [set] = [response.headers["set-cookie"] ?? []].flat();
+      if (set !== undefined) cookie = set.split(";")[0] ?? "";
+      return response;
+    }
+
+    return {
+      send: visit,
+      save: (body, method = "POST") =>
+        visit({
+          method,
+          url: "/api/reel",
+          headers: {
+            "content-type": "application/json",
+            "x-csrf-token": session.csrf_token ?? "",
+          },
+          payload: JSON.stringify(body),
+        }),
+      reel: async () => (await visit("/api/reel")).json().clips,
+    };
+  }
+
+  return { time, sealer, lines, send, signedIn };
+}
+
+/** What a refusal is, for a program: its status, its media type, and the problem's code. */
+export function refusal(response: Response): unknown[] {
+  const { statusCode, headers } = response;
+  const problem = response.json<{ type: string; status: number; code: string; title: string }>();
+  return [
+    statusCode,
+    headers["content-type"],
+    headers["cache-control"],
+    problem.type,
+    problem.status,
+    problem.code,
+    problem.title === "",
+  ];
+}
+
+/** What `refusal` gives for a problem document as it should be, which no cache keeps. */
+export function problem(status: number, code: string): unknown[] {
+  const type = "application/problem+json; charset=utf-8";
+  return [status, type, "no-store", "about:blank", status, code, false];
+}

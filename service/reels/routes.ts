@@ -82,7 +82,8 @@ export function reelRoutes(deps: ReelDeps): Router {
   });
 
   const saveReel: RequestHandler = (req, res) => {
-    const parsed = parseReel(req.body, store);
+    // A form is read as well, for its token, and could pass for a list.
+    const parsed = parseReel(req.is("json") ? req.body : undefined, store);
     if ("problem" in parsed) {
       const title = "The reel can't be saved";
       sendProblem(res, { status: 400, code: "reel_invalid", title, detail: parsed.problem });

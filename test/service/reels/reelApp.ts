@@ -39,7 +39,7 @@ export interface ReelApp {
   signedIn(session?: SessionData): Visitor;
 }
 
-/** The reel maker's routes behind sessions, body parser and CSRF check, on a clock of the test's. */
+/** The reel maker's routes behind sessions, body parsers and CSRF check, on a clock of the test's. */
 export function reelApp({ keys = ring(), clipsDirectory = CLIPS }: ReelAppOptions = {}): ReelApp {
   const time = { now: 1_800_000_000 };
   const clock = () => time.now;
@@ -49,7 +49,7 @@ export function reelApp({ keys = ring(), clipsDirectory = CLIPS }: ReelAppOption
     const log = {
       warn: (details: object, message: string) => void lines.push({ ...details, message }),
     };
-    routes.use(express.json(), csrfProtection());
+    routes.use(express.json(), express.urlencoded({ extended: false }), csrfProtection());
     routes.use(reelRoutes({ sealer, clock, instance: INSTANCE, clipsDirectory, log }));
   });
 

@@ -1,0 +1,136 @@
+import { describe, expect, test } from "@jest/globals";
+import type { KeyLookup, SessionKeys } from "../../../service/keys/sessionKeys.ts";
+import { CLIP_URL_LIFETIME, createClipUrls } from "../../../service/reels/clipUrl.ts";
+import { createSealer, KeysUnavailableError } from "../../../service/session/sealer.ts";
+import { ring, sessionOf } from "../../hostile/target.ts";
+import { ada } from "../../local/identity/users.ts";
+
+const FILE = "embers.mp4";
+const NOW = 1_800_000_000;
+
+interface Place {
+  readonly keys?: SessionKeys;
+  readonly environment?: string;
+  readonly now?: number;
+}
+
+/** An instance's clip URLs, and what it seals with. */
+function instance({ keys = ring(), environment = "test", now = NOW }: Place = {}) {
+  const clock = () => now;
+  const sealer = createSealer({ keys, environment, clock });
+  return { sealer, ...createClipUrls({ sealer, clock }) };
+}
+
+/** The token of a URL that an instance gives now. */
+function tokenFrom(place: Place = {}, file = FILE): string {
+  const url = new URL(
+    instance(place).sign(file, NOW + CLIP_URL_LIFETIME),
+    "http://phoenix.example",
+  );
+  return url.searchParams.get("token") ?? "";
+}
+
+const INVALID = { allowed: false, reason: "invalid" };
+
+test("a URL is the file's path with a token, which any instance with the key admits", async () => {
+  const url = instance().sign(FILE, NOW + CLIP_URL_LIFETIME);
+  expect(url).toMatch(/^\/media\/embers\.mp4\?token=v1\.3\.[\w-]+$/);
+  expect(url.length).toBeLessThan(300);
+  const admission = await instance().admit(FILE, tokenFrom());
+  expect(admission).toEqual({ allowed: true, expiresAt: NOW + CLIP_URL_LIFETIME });
+});
+
+test("a token is for its file only", async () => {
+  for (const file of ["embers.jpg", "aurora.mp4", "Embers.mp4", "embers.mp4/", "clips.json", ""]) {
+    expect([file, await instance().admit(file, tokenFrom())]).toEqual([file, INVALID]);
+  }
+});
+
+test("a token works until the second in which it runs out", async () => {
+  const token = tokenFrom();
+  const after = (seconds: number) => instance({ now: NOW + seconds }).admit(FILE, token);
+  expect(await after(CLIP_URL_LIFETIME - 1)).toMatchObject({ allowed: true });
+  for (const late of [CLIP_URL_LIFETIME, CLIP_URL_LIFETIME + 1, 1e9]) {
+    expect([late, await after(late)]).toEqual([late, { allowed: false, reason: "expired" }]);
+  }
+});
+
+test("a token that runs out while its key is read is not admitted any more", async () => {
+  let now = NOW;
+  const clock = () => now;
+  const keys: SessionKeys = {
+    ...ring(),
+    async find(kid) {
+      now += CLIP_URL_LIFETIME;
+      return ring().find(kid);
+    },
+  };
+  const sealer = createSealer({ keys, environment: "test", clock });
+  const admission = await createClipUrls({ sealer, clock }).admit(FILE, tokenFrom());
+  expect(admission).toEqual({ allowed: false, reason: "expired" });
+});
+
+test("a token of another environment is none", async () => {
+  for (const environment of ["prod", "dev", ""]) {
+    expect(await instance().admit(FILE, tokenFrom({ environment }))).toEqual(INVALID);
+  }
+});
+
+test("a token of another purpose is none, whatever it holds", async () => {
+  const { sealer, admit } = instance();
+  const content = { iat: NOW, exp: NOW + 300, data: { ...sessionOf(ada), file: FILE } };
+  for (const purpose of ["session", "__Host-session", "sign-in", "clip", "Clip-URL", ""]) {
+    expect(await admit(FILE, sealer.seal(purpose, content))).toEqual(INVALID);
+  }
+  expect(await admit(FILE, sealer.seal("clip-url", content))).toMatchObject({ allowed: true });
+});
+
+test("a token that names no file, or something else as the file, is none", async () => {
+  const { sealer, admit } = instance();
+  for (const data of [{}, { file: null }, { file: [FILE] }, { file: "" }, { files: FILE }]) {
+    const token = sealer.seal("clip-url", { iat: NOW, exp: NOW + 300, data });
+    expect([data, await admit(FILE, token)]).toEqual([data, INVALID]);
+  }
+});
+
+test("what is no token is none: nothing, lists, and a token that was changed anywhere", async () => {
+  const { admit } = instance();
+  const token = tokenFrom();
+  for (const wrong of [undefined, null, 1, "", "v1.3.", [token], { token }, [token, token]]) {
+    expect([wrong, await admit(FILE, wrong)]).toEqual([wrong, INVALID]);
+  }
+  for (let at = 0; at < token.length; at += 7) {
+    const changed = `${token.slice(0, at)}${token[at] === "A" ? "B" : "A"}${token.slice(at + 1)}`;
+    expect([at, await admit(FILE, changed)]).toEqual([at, INVALID]);
+  }
+});
+
+describe("a token's key", () => {
+  test("may be any that is accepted: a rotation ends no URL", async () => {
+    const earlier = tokenFrom({ keys: ring("2") });
+    expect(earlier).toMatch(/^v1\.2\./);
+    expect(await instance({ keys: ring("3") }).admit(FILE, earlier)).toMatchObject({
+      allowed: true,
+    });
+  });
+
+  test("that is disabled, or that there never was, admits nobody", async () => {
+    const disabled = tokenFrom({ keys: ring("1") });
+    expect(await instance().admit(FILE, disabled)).toEqual(INVALID);
+    expect(await instance().admit(FILE, tokenFrom().replace("v1.3.", "v1.9."))).toEqual(INVALID);
+  });
+
+  test("that can't be read now leaves it open: the visitor is to ask again", async () => {
+    const lookup: KeyLookup = { status: "unavailable", retryAfter: 7 };
+    for (const find of [() => lookup, async () => lookup]) {
+      const admission = instance({ keys: { ...ring(), find } }).admit(FILE, tokenFrom());
+      await expect(admission).rejects.toThrow(KeysUnavailableError);
+      await expect(admission).rejects.toMatchObject({ retryAfter: 7 });
+    }
+  });
+
+  test("that is missing when a URL is to be signed is told as that", () => {
+    const keys: SessionKeys = { ...ring(), signer: () => undefined };
+    expect(() => instance({ keys }).sign(FILE, NOW + 300)).toThrow(KeysUnavailableError);
+  });
+});

@@ -57,7 +57,9 @@ export function createApi({ fetch, csrfToken, wait, random }: ApiDeps): Api {
       let reason: unknown;
       try {
         response = await once(path, init);
-        if (response.ok) return { body: await response.json(), date: dateOf(response) };
+        if (response.ok) {
+          return { body: (await response.json()) as Body, date: dateOf(response) };
+        }
       } catch (error) {
         reason = error;
       }
@@ -92,7 +94,7 @@ async function refusal(response: Response | undefined): Promise<RefusedError> {
   const status = response?.status ?? 0;
   const unknown = { status, code: "unknown", title: `The service answered ${status}.` };
   try {
-    const problem: Partial<ProblemDetails> = await response?.json();
+    const problem = (await response?.json()) as Partial<ProblemDetails>;
     return new RefusedError({ ...unknown, ...problem, status });
   } catch {
     return new RefusedError(unknown);

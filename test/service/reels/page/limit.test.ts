@@ -1,0 +1,90 @@
+import { setImmediate as turn } from "node:timers/promises";
+import { expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { createLimiter } from "../../../../service/reels/page/limit.ts";
+
+/** Tasks that end when the test says so. */
+function tasks() {
+  const started: number[] = [];
+  const ends = new Map<number, PromiseWithResolvers<number>>();
+  return {
+    started,
+    task(number: number) {
+      return () => {
+        started.push(number);
+        const end = Promise.withResolvers<number>();
+        ends.set(number, end);
+        return end.promise;
+      };
+    },
+    end(number: number, error?: Error) {
+      if (error === undefined) ends.get(number)?.resolve(number);
+      else ends.get(number)?.reject(error);
+      ends.delete(number);
+    },
+    running: () => [...ends.keys()],
+  };
+}
+
+test("a task begins at once while fewer than the most are running, and gives its result", async () => {
+  const limit = createLimiter(2);
+  const { started, task, end } = tasks();
+  const results = [limit(task(1)), limit(task(2)), limit(task(3))];
+  expect(started).toEqual([1, 2]);
+  for (const number of [1, 2]) end(number);
+  await turn();
+  expect(started).toEqual([1, 2, 3]);
+  end(3);
+  expect(await Promise.all(results)).toEqual([1, 2, 3]);
+});
+
+test("a task that fails says so, and gives its place to the next one", async () => {
+  const limit = createLimiter(1);
+  const failing = limit(() => Promise.reject(new Error("gone")));
+  const throwing = limit(() => {
+    throw new Error("at once");
+  });
+  const next = limit(async () => "next");
+  await expect(failing).rejects.toThrow("gone");
+  await expect(throwing).rejects.toThrow("at once");
+  expect(await next).toBe("next");
+});
+
+test("whoever comes later never gets in between", async () => {
+  const limit = createLimiter(1);
+  const { started, task, end } = tasks();
+  const first = limit(task(1)).then(() => limit(task(3)));
+  const second = limit(task(2));
+  end(1);
+  await turn();
+  expect(started).toEqual([1, 2]);
+  end(2);
+  await second;
+  await turn();
+  end(3);
+  await first;
+  expect(started).toEqual([1, 2, 3]);
+});
+
+test("however tasks end, never more than the most run, none is left, and they begin in order", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 6 }),
+      fc.array(fc.tuple(fc.nat(), fc.boolean()), { maxLength: 20 }),
+      async (most, endings) => {
+        const limit = createLimiter(most);
+        const { started, task, end, running } = tasks();
+        const results = endings.map((_, index) => limit(task(index)).catch(() => undefined));
+        for (const [pick, fails] of endings) {
+          await turn();
+          const now = running();
+          const waiting = endings.length - started.length;
+          expect(now.length <= most && (waiting === 0 || now.length === most)).toBe(true);
+          end(now[pick % now.length] ?? -1, fails ? new Error("failed") : undefined);
+        }
+        await Promise.all(results);
+        expect(started).toEqual(endings.map((_, index) => index));
+      },
+    ),
+  );
+});

@@ -88,3 +88,31 @@ test("however tasks end, never more than the most run, none is left, and they be
     ),
   );
 });
+
+test("whoever comes while a place changes hands does not make one too many", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 4 }),
+      fc.array(fc.nat(3), { maxLength: 20 }),
+      async (most, steps) => {
+        const limit = createLimiter(most);
+        let [running, highest, done] = [0, 0, 0];
+        const run = (turns: number) =>
+          limit(async () => {
+            highest = Math.max(highest, ++running);
+            for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+            running--;
+            done++;
+          });
+        const all: Promise<void>[] = [];
+        for (const turns of steps) {
+          all.push(run(turns));
+          for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+        }
+        await Promise.all(all);
+        expect(done).toBe(steps.length);
+        expect(highest).toBeLessThanOrEqual(most);
+      },
+    ),
+  );
+});

@@ -31,6 +31,8 @@ describe("move", () => {
   const place = fc.oneof(fc.integer({ min: -20, max: 20 }), fc.constantFrom(Infinity, -Infinity));
 
   test("puts a clip at that place, or at the end that the place is beyond", () => {
+    expect(move(["a", "b", "c"], "c", 0)).toEqual(["c", "a", "b"]);
+    expect(move(["a", "b", "c"], "a", 1)).toEqual(["b", "a", "c"]);
     fc.assert(
       fc.property(orders, ids, place, (order, id, to) => {
         fc.pre(order.includes(id));

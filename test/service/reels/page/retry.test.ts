@@ -14,7 +14,7 @@ test("a passing failure is met with another attempt, three times", () => {
 });
 
 test("a refusal is final, whatever it says of later", () => {
-  for (const status of [400, 401, 403, 404, 409, 410, 413, 415, 422, 501]) {
+  for (const status of [301, 400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 501]) {
     for (const retryAfter of [undefined, null, "0", "1"]) {
       expect([status, retryDelay({ status, retryAfter }, 1, 0)]).toEqual([status, undefined]);
     }
@@ -46,6 +46,7 @@ describe("Retry-After", () => {
       }),
     );
     expect(retryDelay(busy("5"), 1, 0.5)).toBe(5_200);
+    expect(retryDelay(busy("0"), 3, 0)).toBe(0);
   });
 
   test("of more than ten seconds is too long for a visitor to wait: it ends here", () => {

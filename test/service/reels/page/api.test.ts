@@ -3,27 +3,47 @@ import { createApi, RefusedError } from "../../../../service/reels/page/api.ts";
 
 type Reply = Response | Error;
 
+interface SentRequest {
+  readonly path: string;
+  readonly method: string;
+  readonly headers: Headers;
+  readonly body: unknown;
+  readonly signal: unknown;
+}
+
 /** An API whose service gives these answers, one after another. */
 function bench(...replies: Reply[]) {
-  const requests: { path: string; method: string; headers: Headers; body: unknown }[] = [];
+  const chance = { value: 1 };
+  const requests: SentRequest[] = [];
   const waits: number[] = [];
   const api = createApi({
     async fetch(input, init = {}) {
-      const { method = "GET", headers, body } = init;
-      requests.push({ path: String(input), method, headers: new Headers(headers), body });
+      const { method = "GET", headers, body, signal } = init;
+      requests.push({ path: String(input), method, headers: new Headers(headers), body, signal });
       const reply = replies.shift();
       if (reply instanceof Response) return reply;
       throw reply ?? new Error("nothing more was expected");
     },
     csrfToken: "the token",
     wait: async (milliseconds) => void waits.push(milliseconds),
-    random: () => 1,
+    random: () => chance.value,
   });
-  return { api, requests, waits };
+  return { api, requests, waits, chance };
 }
 
 function json(body: unknown, init: ResponseInit = {}): Response {
   return new Response(JSON.stringify(body), init);
+}
+
+/** An answer whose connection ends before its body does. */
+function brokenOff(status: number): Response {
+  const body = new ReadableStream({
+    start(controller) {
+      controller.enqueue(Buffer.from('{"clips": ['));
+    },
+    pull: (controller) => controller.error(new TypeError("terminated")),
+  });
+  return new Response(body, { status });
 }
 
 const busy = (retryAfter?: string) =>
@@ -86,8 +106,44 @@ test("the service says how long to wait", async () => {
   expect(waits).toEqual([5400]);
 });
 
+test("delays grow, and chance spreads them", async () => {
+  const { api, waits, chance } = bench(busy(), busy(), busy(), json({}));
+  chance.value = 0.5;
+  await api.clips();
+  expect(waits).toEqual([300, 600, 1200]);
+});
+
+test("a wait that is longer than a visitor's patience is not begun", async () => {
+  const { api, waits, requests } = bench(busy("60"));
+  await expect(api.clips()).rejects.toMatchObject({ status: 503 });
+  expect([waits, requests.length]).toEqual([[], 1]);
+});
+
+test("an answer that breaks off in its middle is asked for again, whatever its headers said", async () => {
+  const { api, waits } = bench(brokenOff(200), json({ n: 1 }));
+  expect((await api.clips()).body).toEqual({ n: 1 });
+  expect(waits).toEqual([400]);
+});
+
+test("a refusal that breaks off in its middle is still that refusal", async () => {
+  const { api, waits } = bench(brokenOff(401));
+  await expect(api.clips()).rejects.toMatchObject({ status: 401, code: "unknown" });
+  expect(waits).toEqual([]);
+});
+
+test("each attempt has its own time in which to end, and sends the same", async () => {
+  const { api, requests } = bench(new TypeError("no answer"), json({}));
+  await api.saveReel(["tides"]);
+  const [first, second] = requests;
+  expect(first?.signal).toBeInstanceOf(AbortSignal);
+  expect(second?.signal).toBeInstanceOf(AbortSignal);
+  expect(second?.signal).not.toBe(first?.signal);
+  expect(second?.body).toBe(first?.body);
+  expect(second?.headers.get("x-csrf-token")).toBe("the token");
+});
+
 test("what stays refused is told by its status and code", async () => {
-  const { api } = bench(busy(), busy(), busy(), busy());
+  const { api, requests, waits } = bench(busy(), busy(), busy(), busy(), json({}));
   const refused = await api.clips().catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(RefusedError);
   expect(refused).toMatchObject({
@@ -95,6 +151,7 @@ test("what stays refused is told by its status and code", async () => {
     code: "keys_unavailable",
     message: "One moment, please",
   });
+  expect([requests.length, waits.length]).toEqual([4, 3]);
 });
 
 test("a session that is over is told at once", async () => {

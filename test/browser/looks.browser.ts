@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
 import axe from "axe-core";
 import type { Page } from "playwright-core";
@@ -206,4 +207,13 @@ test("without JavaScript the page says what it needs", async () => {
   await page.goto("/login?returnTo=/reel-maker");
   await page.getByRole("button", { name: /Ada/ }).click();
   await page.locator("noscript .notice", { hasText: "needs JavaScript" }).waitFor();
+});
+
+test("the page is light: its script is below 15 kB and its style sheet below 6, compressed", async () => {
+  const weigh = async (path: string) => {
+    const response = await fetch(stage.url + path);
+    return gzipSync(await response.bytes()).length;
+  };
+  expect(await weigh("/static/reel-maker.js")).toBeLessThan(15_000);
+  expect(await weigh("/static/style.css")).toBeLessThan(6_000);
 });

@@ -86,6 +86,39 @@ test("a new URL is asked for although the one that is held should still work", a
   expect((await sources.get("tides")).url).toBe("/media/1");
 });
 
+test("whoever asks while a new URL is under way gets that one", async () => {
+  const { sources, requests, answer } = bench();
+  const wanted = [sources.renew("tides"), sources.get("tides"), sources.renew("tides")];
+  answer(0);
+  const urls = (await Promise.all(wanted)).map(({ url }) => url);
+  expect([urls, requests.length]).toEqual([["/media/0", "/media/0", "/media/0"], 1]);
+});
+
+test("a URL that took long to come is kept for what is left of it", async () => {
+  const { sources, time, requests, answer } = bench();
+  const first = sources.get("tides");
+  answer(0, DATE + LIFETIME - 30);
+  await first;
+  time.up += 9;
+  expect((await sources.get("tides")).url).toBe("/media/0");
+  time.up += 1;
+  const second = sources.get("tides");
+  answer(1);
+  expect((await second).url).toBe("/media/1");
+  expect(requests).toHaveLength(2);
+});
+
+test("a failed request gives its place to the next, and fails nobody else", async () => {
+  const { sources, requests, answer } = bench();
+  const all = Array.from({ length: 7 }, (_, index) => sources.get(`clip-${index}`));
+  expect(PARALLEL_REQUESTS).toBe(6);
+  requests[0]?.end.reject(new TypeError("no answer"));
+  await expect(all[0]).rejects.toThrow("no answer");
+  await new Promise((resolve) => setImmediate(resolve));
+  for (let number = 1; number < 7; number++) answer(number);
+  expect(await Promise.all(all.slice(1))).toHaveLength(6);
+});
+
 test("a failure is passed on and not remembered", async () => {
   const { sources, requests, answer } = bench();
   const first = sources.get("tides");

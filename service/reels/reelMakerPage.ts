@@ -60,7 +60,10 @@ ${Array.from({ length: chosen }, () => html`<div class="row"><div class="frame">
 </div>
 <div id="empty" class="empty"${chosen > 0 && html` hidden`}>
 ${icon("reel")}
-<p>Nothing here yet.<br>Choose a clip and it lands here.</p>
+<div>
+<p>Nothing here yet.</p>
+<p>Choose a clip and it lands here.</p>
+</div>
 </div>
 <p id="grip-help" hidden>Drag it, or press the arrow keys up and down.</p>
 <ol id="rows" class="rows" aria-labelledby="reel-title"></ol>

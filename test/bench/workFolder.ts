@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as esbuild from "esbuild";
 import * as tar from "tar";
@@ -20,15 +20,16 @@ export class WorkFolder implements Disposable {
    * Compiles one of the servers. Packages stay outside and are loaded from node_modules; so no
    * server's figures hold what Node needs to strip types.
    */
-  compile(source: string): string {
-    const to = join(this.path, basename(source).replace(/\.ts$/, ".mjs"));
+  compile(source: string, format: "esm" | "cjs" = "esm"): string {
+    const extension = format === "esm" ? ".mjs" : ".cjs";
+    const to = join(this.path, basename(source).replace(/\.ts$/, extension));
     esbuild.buildSync({
       entryPoints: [join(import.meta.dirname, "servers", source)],
       outfile: to,
       bundle: true,
       packages: "external",
       platform: "node",
-      format: "esm",
+      format,
       target: "node24",
       logLevel: "error",
     });
@@ -40,7 +41,13 @@ export class WorkFolder implements Disposable {
     const { path, files } = buildArchive();
     const directory = this.folder("service");
     tar.extract({ sync: true, file: path, cwd: directory });
-    return { directory, files: files.map((file) => file.path) };
+    const clips = files.filter((file) => file.path.startsWith("clips/"));
+    const without = join(this.path, "without-clips.tar.gz");
+    tar.create(
+      { sync: true, cwd: directory, file: without, gzip: { level: 9 }, portable: true },
+      files.filter((file) => !clips.includes(file)).map((file) => file.path),
+    );
+    return { directory, bytesWithoutClips: statSync(without).size };
   }
 
   folder(name: string): string {
@@ -56,6 +63,6 @@ export class WorkFolder implements Disposable {
 
 export interface ServiceFolder {
   readonly directory: string;
-  /** Paths inside the archive. */
-  readonly files: readonly string[];
+  /** Size of the archive if the clips were not in it. */
+  readonly bytesWithoutClips: number;
 }

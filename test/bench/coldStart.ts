@@ -1,0 +1,178 @@
+import { spawn } from "node:child_process";
+import { get } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
+import { startSecretManager } from "../local/secretManager.ts";
+import { freePort, type ServerCommand } from "./childServer.ts";
+import { parseCommandLine, progress, run } from "./commandLine.ts";
+import { placement } from "./cores.ts";
+import type { Goal } from "./goals.ts";
+import { median, medianRatio, spread } from "./statistics.ts";
+import { formatNumber, formatShare, renderTable } from "./table.ts";
+import { SECRET } from "./visitor.ts";
+import { WorkFolder } from "./workFolder.ts";
+
+const USAGE = `Usage: npm run bench:start [-- OPTIONS]
+
+Measures a cold start: from the start of the process to the first 200 of /health/ready.
+
+  --runs N      starts of each server, in turns (default 25)
+  --json FILE   write the figures as JSON
+  --no-goals    end with status 0 even if a goal is missed
+  -h, --help    print this
+`;
+
+/** Milliseconds between two questions whether a server is ready. */
+const POLL = 1;
+const PATIENCE = 20_000;
+const MEGABYTE = 1_000_000;
+
+const BARE = "node:http, answers 200";
+const EXPRESS = "Express from node_modules";
+const SECRET_MANAGER = "Phoenix, key from Secret Manager";
+
+interface Row {
+  readonly title: string;
+  readonly command: ServerCommand;
+  /** Milliseconds. */
+  readonly times: number[];
+}
+
+await run(USAGE, async (args) => {
+  const options = parseCommandLine(args, { runs: 25 });
+  if (options.help) return undefined;
+  using work = new WorkFolder();
+  const secretManager = await startSecretManager();
+  try {
+    const { store } = secretManager.standIn;
+    store.createSecret("bench", "SECRET_KEY", {});
+    store.add("bench", "SECRET_KEY", { data: Buffer.from(SECRET).toString("base64") });
+    const { directory, bytesWithoutClips } = work.unpackService();
+    const phoenix = (env: Record<string, string>): ServerCommand => ({
+      command: ["node", "index.js"],
+      cwd: directory,
+      env: { SESSION_COOKIE_SECURE: "false", ...env },
+    });
+    const rows: Row[] = [
+      {
+        title: BARE,
+        command: { command: ["node", work.compile("nodeHttp.ts", "cjs")] },
+        times: [],
+      },
+      {
+        title: EXPRESS,
+        command: { command: ["node", work.compile("expressHealth.ts", "cjs")] },
+        times: [],
+      },
+      { title: "Phoenix, key given", command: phoenix({ SECRET_KEY: SECRET }), times: [] },
+      {
+        title: SECRET_MANAGER,
+        command: phoenix({
+          SECRET_KEY: "sm://bench/SECRET_KEY",
+          SECRET_MANAGER_ENDPOINT: secretManager.url,
+        }),
+        times: [],
+      },
+    ];
+    const cores = placement();
+    for (let turn = 0; turn < options.numbers.runs; turn += 1) {
+      for (const { title, command, times } of rows) {
+        progress(`start ${turn + 1} of ${options.numbers.runs}: ${title}`);
+        times.push(await timeOf({ ...command, pin: cores.server }));
+      }
+    }
+    progress("");
+    return {
+      report: [
+        `Node ${process.version}, ${options.numbers.runs} starts of each, ${cores.description}\n`,
+        tableOf(rows),
+        `The archive without its clips is ${formatNumber(bytesWithoutClips / 1000)} kB.\n`,
+      ].join("\n"),
+      goals: goalsOf(rows, bytesWithoutClips),
+      figures: {
+        placement: cores.description,
+        starts: rows.map(({ title, times }) => ({ title, median: median(times), times })),
+        bytesWithoutClips,
+      },
+      options,
+    };
+  } finally {
+    await secretManager.close();
+  }
+});
+
+/** Milliseconds from the start of a server's process until it is ready; it is killed then. */
+async function timeOf({ command, env, cwd, pin = [] }: ServerCommand): Promise<number> {
+  const port = await freePort();
+  const [program = "", ...args] = [...pin, ...command].map((word) =>
+    word === "node" ? process.execPath : word,
+  );
+  const began = performance.now();
+  const child = spawn(program, args, {
+    env: { PATH: process.env.PATH, NODE_ENV: "production", ...env, PORT: String(port) },
+    stdio: ["ignore", "ignore", "inherit"],
+    ...(cwd !== undefined && { cwd }),
+  });
+  const ended = new Promise((resolve) => child.once("close", resolve));
+  try {
+    while (!(await isReady(port))) {
+      const late = performance.now() - began > PATIENCE;
+      if (late || child.exitCode !== null) throw new Error(`${command.join(" ")} gets not ready.`);
+      await delay(POLL);
+    }
+    return performance.now() - began;
+  } finally {
+    child.kill("SIGKILL");
+    await ended;
+  }
+}
+
+function isReady(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const options = { host: "127.0.0.1", port, path: "/health/ready", agent: false };
+    get(options, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    }).once("error", () => resolve(false));
+  });
+}
+
+function tableOf(rows: readonly Row[]): string {
+  const bare = rows.find(({ title }) => title === BARE)?.times ?? [];
+  return renderTable<Row>(
+    [
+      { heading: "Server", cell: ({ title }) => title, align: "left" },
+      { heading: "ready after ms", cell: ({ times }) => formatNumber(median(times), 1) },
+      { heading: "+-", cell: ({ times }) => formatShare(spread(times) / 2) },
+      { heading: "least ms", cell: ({ times }) => formatNumber(Math.min(...times), 1) },
+      { heading: "of bare", cell: ({ times }) => formatNumber(medianRatio(times, bare), 2) },
+    ],
+    rows,
+  );
+}
+
+function goalsOf(rows: readonly Row[], bytesWithoutClips: number): Goal[] {
+  const times = (title: string) => rows.find((row) => row.title === title)?.times ?? [];
+  return [
+    {
+      title: "start of node:http",
+      figure: medianRatio(times(SECRET_MANAGER), times(BARE)),
+      atMost: 2,
+      unit: "times",
+      digits: 2,
+    },
+    {
+      title: "start of Express from node_modules",
+      figure: medianRatio(times(SECRET_MANAGER), times(EXPRESS)),
+      atMost: 1,
+      unit: "times",
+      digits: 2,
+    },
+    {
+      title: "archive without clips",
+      figure: bytesWithoutClips / MEGABYTE,
+      atMost: 1,
+      unit: "MB",
+      digits: 2,
+    },
+  ];
+}

@@ -1,0 +1,135 @@
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ChildServer } from "./childServer.ts";
+import { parseCommandLine, progress, run } from "./commandLine.ts";
+import { placement } from "./cores.ts";
+import type { Goal } from "./goals.ts";
+import { loadGenerator } from "./load.ts";
+import { formatNumber, renderTable } from "./table.ts";
+import { createPhoenixCookies, PATH, SECRET } from "./visitor.ts";
+import { WorkFolder } from "./workFolder.ts";
+
+const USAGE = `Usage: npm run bench:soak [-- OPTIONS]
+
+Sends requests of many sessions to the service as it is deployed, and watches its memory: what it
+has in use after the last request is compared with what it had after the first tenth. Takes about
+five minutes.
+
+  --requests N   how many, at least (default 1000000)
+  --sessions N   sessions in each part of ten seconds; each part has others (default 20000)
+  --json FILE    write the figures as JSON
+  --no-goals     end with status 0 even if a goal is missed
+  -h, --help     print this
+`;
+
+const MIB = 1024 * 1024;
+const CONNECTIONS = 32;
+/** Seconds of load between two samples. */
+const PART = 10;
+
+/** Memory in use after a collection, in bytes. */
+interface Memory {
+  readonly rss: number;
+  readonly heapUsed: number;
+  readonly external: number;
+}
+
+interface Sample extends Memory {
+  readonly requests: number;
+  readonly sessions: number;
+}
+
+await run(USAGE, async (args) => {
+  const options = parseCommandLine(args, { requests: 1_000_000, sessions: 20_000 });
+  if (options.help) return undefined;
+  const { requests, sessions } = options.numbers;
+  using work = new WorkFolder();
+  const cores = placement();
+  const control = work.compile("memoryControl.ts", "cjs");
+  await using server = await ChildServer.start({
+    command: ["node", "--expose-gc", "--require", control, "index.js"],
+    cwd: work.unpackService().directory,
+    env: { SECRET_KEY: SECRET, SESSION_COOKIE_SECURE: "false" },
+    pin: cores.server,
+    ipc: true,
+  });
+  const generator = loadGenerator(cores.generator);
+  const cookieOf = createPhoenixCookies();
+  const file = join(work.path, "cookies");
+  const samples: Sample[] = [];
+  // The first tenth ends at a whole part, so parts are shorter where a tenth is quickly over.
+  const seconds = Math.max(1, Math.min(PART, Math.round(requests / 50_000)));
+  let sent = 0;
+  let seen = 0;
+  while (sent < requests) {
+    progress(`${formatNumber(sent)} of ${formatNumber(requests)} requests`);
+    const cookies = Array.from({ length: sessions }, (_, index) => cookieOf(seen + index));
+    writeFileSync(file, `${cookies.join("\n")}\n`);
+    const load = { url: server.url + PATH, connections: CONNECTIONS, seconds, cookies: file };
+    const figures = await generator.run(load);
+    sent += figures.requests;
+    seen += Math.min(sessions, figures.requests);
+    samples.push({ requests: sent, sessions: seen, ...(await memoryOf(server)) });
+  }
+  progress("");
+  const first = samples.find((sample) => sample.requests >= requests / 10);
+  const last = samples.at(-1);
+  if (first === undefined || last === undefined) throw new Error("There are no samples.");
+  return {
+    report: [
+      `Node ${process.version}, ${generator.name} with ${CONNECTIONS} connections, ${cores.description}\n`,
+      tableOf(samples),
+      `${formatNumber(last.requests)} requests of ${formatNumber(last.sessions)} sessions were answered, all with 200. ` +
+        "Memory is what is in use after a collection.\n",
+    ].join("\n"),
+    goals: goalsOf(first, last),
+    figures: { generator: generator.name, samples },
+    options,
+  };
+});
+
+async function memoryOf({ process: child }: ChildServer): Promise<Memory> {
+  const answer = once(child, "message");
+  child.send("memory");
+  const [memory] = await answer;
+  return memory as Memory;
+}
+
+function tableOf(samples: readonly Sample[]): string {
+  return renderTable<Sample>(
+    [
+      { heading: "requests", cell: ({ requests }) => formatNumber(requests) },
+      { heading: "sessions", cell: ({ sessions }) => formatNumber(sessions) },
+      { heading: "resident MiB", cell: ({ rss }) => formatNumber(rss / MIB, 1) },
+      { heading: "heap MiB", cell: ({ heapUsed }) => formatNumber(heapUsed / MIB, 2) },
+      { heading: "outside heap MiB", cell: ({ external }) => formatNumber(external / MIB, 2) },
+    ],
+    samples,
+  );
+}
+
+function goalsOf(first: Sample, last: Sample): Goal[] {
+  const times = { unit: "times", atMost: 1.1, digits: 3 };
+  const inUse = ({ heapUsed, external }: Memory) => heapUsed + external;
+  return [
+    {
+      title: "memory in use, of that after the first tenth",
+      ...times,
+      figure: inUse(last) / inUse(first),
+    },
+    {
+      title: "resident memory, of that after the first tenth",
+      ...times,
+      figure: last.rss / first.rss,
+    },
+    {
+      title: "memory for each session since then",
+      figure: Math.max(0, inUse(last) - inUse(first)) / Math.max(1, last.sessions - first.sessions),
+      // Less than a list of them could take; a collection leaves that much more or less anyway.
+      atMost: 16,
+      unit: "bytes",
+      digits: 1,
+    },
+  ];
+}

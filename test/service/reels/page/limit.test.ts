@@ -84,6 +84,9 @@ test("however tasks end, never more than the most run, none is left, and they be
         }
         await Promise.all(results);
         expect(started).toEqual(endings.map((_, index) => index));
+        // All places are free again.
+        for (let index = 0; index < most; index += 1) void limit(task(endings.length + index));
+        expect(started).toHaveLength(endings.length + most);
       },
     ),
   );

@@ -67,7 +67,7 @@ export function createApi({ fetch, csrfToken, wait, random }: ApiDeps): Api {
       const answer = reason === undefined ? response : undefined;
       const retryAfter = answer?.headers.get("retry-after");
       const delay = retryDelay({ status: answer?.status, retryAfter }, attempt, random());
-      if (delay === undefined) throw reason ?? (await refusal(answer));
+      if (delay === undefined) throw answer ? await refusal(answer) : unreachable(reason);
       await wait(delay);
     }
   }
@@ -90,11 +90,18 @@ function dateOf(response: Response): number | undefined {
   return Number.isNaN(milliseconds) ? undefined : milliseconds / 1000;
 }
 
-async function refusal(response: Response | undefined): Promise<RefusedError> {
-  const status = response?.status ?? 0;
+/** What `fetch` itself throws without an answer: too late, or broken off, means no more than that. */
+function unreachable(reason: unknown): TypeError {
+  return reason instanceof TypeError
+    ? reason
+    : new TypeError("The service gave no whole answer.", { cause: reason });
+}
+
+async function refusal(response: Response): Promise<RefusedError> {
+  const { status } = response;
   const unknown = { status, code: "unknown", title: `The service answered ${status}.` };
   try {
-    const problem = (await response?.json()) as Partial<ProblemDetails>;
+    const problem = (await response.json()) as Partial<ProblemDetails>;
     return new RefusedError({ ...unknown, ...problem, status });
   } catch {
     return new RefusedError(unknown);

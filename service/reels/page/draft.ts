@@ -43,7 +43,11 @@ export function createDrafts(storage: DraftStorage | undefined, user: string): D
       }
     },
     clear() {
-      storage?.removeItem(KEY);
+      try {
+        storage?.removeItem(KEY);
+      } catch {
+        // Switched off: then nothing was kept.
+      }
     },
   };
 }

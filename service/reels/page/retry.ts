@@ -23,7 +23,7 @@ export function retryDelay(failure: Failure, attempt: number, random: number): n
   const { status, retryAfter } = failure;
   if (attempt >= MAX_ATTEMPTS) return undefined;
   if (status !== undefined && !PASSING.includes(status)) return undefined;
-  const asked = Number.parseInt(retryAfter ?? "", 10) * 1000;
+  const asked = /^\d+$/.test(retryAfter ?? "") ? Number(retryAfter) * 1000 : Number.NaN;
   if (asked > MAX_DELAY) return undefined;
   const spread = FIRST_DELAY * 2 ** (attempt - 1) * (0.5 + random / 2);
   return Number.isNaN(asked) ? spread : asked + FIRST_DELAY * random;

@@ -125,6 +125,15 @@ test("an answer that breaks off in its middle is asked for again, whatever its h
   expect(waits).toEqual([400]);
 });
 
+test("if no attempt brings a whole answer, it is as if the service could not be reached", async () => {
+  const tooLate = () => new DOMException("signal timed out", "TimeoutError");
+  const late = bench(tooLate(), tooLate(), tooLate(), tooLate());
+  await expect(late.api.clips()).rejects.toBeInstanceOf(TypeError);
+  const half = () => new Response('{"clips": [');
+  const broken = bench(half(), half(), half(), half());
+  await expect(broken.api.clips()).rejects.toBeInstanceOf(TypeError);
+});
+
 test("a refusal that breaks off in its middle is still that refusal", async () => {
   const { api, waits } = bench(brokenOff(401));
   await expect(api.clips()).rejects.toMatchObject({ status: 401, code: "unknown" });

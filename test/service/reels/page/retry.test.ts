@@ -60,7 +60,7 @@ describe("Retry-After", () => {
   });
 
   test("that is no number of seconds counts as none", () => {
-    for (const other of [null, "", "soon", "Thu, 01 Jan 2026 00:00:00 GMT"]) {
+    for (const other of [null, "", "-5", "soon", "Thu, 01 Jan 2026 00:00:00 GMT"]) {
       expect([other, retryDelay(busy(other), 2, 1)]).toEqual([other, 800]);
     }
   });

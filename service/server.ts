@@ -24,6 +24,8 @@ start(() => {
   const log = createLog({ level: config.logLevel });
   const instance = randomBytes(3).toString("hex");
   const keys = createKeys(config, log);
+  // Under way while the rest is made; whoever needs a key waits for it.
+  void keys.refresh();
   const sealer = createSealer({ keys, environment: config.environment, clock });
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MILLISECONDS });
   const app = createApp({

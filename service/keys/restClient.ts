@@ -1,6 +1,7 @@
 import { type AbortAfter, unlessAborted } from "./abort.ts";
 import { type AccessTokens, googleAccessTokens } from "./accessToken.ts";
 import { needsToken } from "./endpoint.ts";
+import { createHttpFetch, type Fetch, type FetchRequest, type FetchResponse } from "./httpFetch.ts";
 import { asObject, type JsonObject, parseObject } from "./jsonObject.ts";
 import { MAX_ANSWER_BYTES } from "./limits.ts";
 import { SecretManagerError, type SecretManagerFailure } from "./secretManagerError.ts";
@@ -25,7 +26,7 @@ export interface RestClientDeps {
   readonly timeout: number;
   /** Time in seconds, from any beginning. */
   readonly clock?: () => number;
-  readonly fetch?: typeof fetch;
+  readonly fetch?: Fetch;
   readonly accessTokens?: AccessTokens;
   readonly abortAfter?: AbortAfter;
 }
@@ -54,7 +55,7 @@ export function createRestClient({
   endpoint,
   timeout,
   clock = () => Date.now() / 1000,
-  fetch = globalThis.fetch,
+  fetch = createHttpFetch(),
   accessTokens = googleAccessTokens(),
   abortAfter = AbortSignal.timeout,
 }: RestClientDeps): RestClient {
@@ -76,8 +77,13 @@ export function createRestClient({
     const headers: Record<string, string> = { accept: "application/json" };
     if (body !== undefined) headers["content-type"] = "application/json";
     if (authenticated) headers.authorization = `Bearer ${await token(signal)}`;
-    const request: RequestInit = { method, headers, signal, redirect: "manual" };
-    if (body !== undefined) request.body = JSON.stringify(body);
+    const request: FetchRequest = {
+      method,
+      headers,
+      signal,
+      redirect: "manual",
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    };
 
     const response = await send(url, request);
     const text = await readText(response, signal);
@@ -105,7 +111,7 @@ export function createRestClient({
     }
   }
 
-  async function send(url: URL, request: RequestInit): Promise<Response> {
+  async function send(url: URL, request: FetchRequest): Promise<FetchResponse> {
     try {
       return await fetch(url, request);
     } catch (error) {
@@ -136,7 +142,7 @@ export function createRestClient({
     });
   }
 
-  async function readText(response: Response, signal: AbortSignal): Promise<string> {
+  async function readText(response: FetchResponse, signal: AbortSignal): Promise<string> {
     const chunks: Uint8Array[] = [];
     let size = 0;
     try {

@@ -1,6 +1,7 @@
 import { type AbortAfter, unlessAborted } from "./abort.ts";
 import type { AccessTokens } from "./accessToken.ts";
 import { isWithin } from "./age.ts";
+import type { Fetch } from "./httpFetch.ts";
 import { createKeyLookup } from "./keyLookup.ts";
 import { chooseSigner, maySign } from "./keyRing.ts";
 import { FIRST_RETRY, JITTER, type KeyLimits, MAX_AGE_INTERVALS } from "./limits.ts";
@@ -28,7 +29,7 @@ export interface SecretManagerKeysDeps {
   readonly clock: () => number;
   /** From 0 to below 1. */
   readonly random?: () => number;
-  readonly fetch?: typeof fetch;
+  readonly fetch?: Fetch;
   readonly accessTokens?: AccessTokens;
   readonly abortAfter?: AbortAfter;
 }

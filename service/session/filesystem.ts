@@ -1,6 +1,4 @@
 import type { NextFunction, Request, RequestHandler, Response } from "express";
-import expressSession from "express-session";
-import sessionFileStore from "session-file-store";
 import type { SessionKeys } from "../keys/sessionKeys.ts";
 import { cookieValue } from "./cookie.ts";
 import { KeysUnavailableError } from "./sealer.ts";
@@ -15,6 +13,8 @@ export interface FilesystemDeps {
   /** Where this instance, and no other, keeps its sessions. */
   readonly directory: string;
 }
+
+type Handler = (req: object, res: object, next: (error?: unknown) => void) => void;
 
 /** The part of a request that express-session uses, and what it adds. */
 interface StoredRequest {
@@ -31,11 +31,19 @@ interface StoredRequest {
  * cookie-session is, so that the application sees the same plain `req.session`.
  */
 export function filesystemSessions(deps: FilesystemDeps): RequestHandler {
-  let handler: ReturnType<typeof expressSession> | undefined;
+  let creating: Promise<Handler> | undefined;
+
+  async function handlerOf(): Promise<Handler> {
+    creating ??= createHandler(deps).catch((error: unknown) => {
+      creating = undefined;
+      throw error;
+    });
+    return await creating;
+  }
 
   return async function session(req: Request, res: Response, next: NextFunction): Promise<void> {
     await deps.keys.refresh();
-    handler ??= createHandler(deps);
+    const handler = await handlerOf();
     const { headers, originalUrl, socket, secure } = req;
     const stored: StoredRequest = { headers, originalUrl, socket, secure };
     handler(stored, res, (error?: unknown) => {
@@ -55,9 +63,18 @@ export function filesystemSessions(deps: FilesystemDeps): RequestHandler {
   };
 }
 
-function createHandler({ name, secure, lifetime, keys, directory }: FilesystemDeps) {
+/** The packages are loaded here, because no deployment needs them. */
+async function createHandler({
+  name,
+  secure,
+  lifetime,
+  keys,
+  directory,
+}: FilesystemDeps): Promise<Handler> {
   const signer = keys.signer();
   if (signer === undefined) throw new KeysUnavailableError(5);
+  const { default: expressSession } = await import("express-session");
+  const { default: sessionFileStore } = await import("session-file-store");
   const FileStore = sessionFileStore(expressSession);
   return expressSession({
     name,

@@ -109,26 +109,29 @@ test("the skip link leads past the library to the reel", async () => {
   expect(await hasFocus(page.locator("#reel"))).toBe(true);
 });
 
-test("the place of every clip is kept while they load, and so is the reel's", async () => {
-  const visit = await stage.visit();
-  await visit.begin();
-  await visit.choose("Embers", "Aurora");
-  const { page } = visit;
-  const held = Promise.withResolvers<void>();
-  await page.route("**/api/clips", async (route) => {
-    await held.promise;
-    await route.continue();
-  });
-  await page.reload();
-  const last = page.locator(".card").last();
-  const before = await last.locator(".frame").boundingBox();
-  expect(await page.locator("#reel-waiting .row").count()).toBe(2);
-  expect(await page.getByText("Nothing here yet.").isVisible()).toBe(false);
-  held.resolve();
-  await visit.untilLoaded();
-  expect(await last.locator(".frame").boundingBox()).toEqual(before);
-  expect(await page.locator("#reel-waiting").isVisible()).toBe(false);
-});
+test.each([1280, 1024, 390])(
+  "in %i pixels every place is kept while the clips load",
+  async (width) => {
+    const visit = await stage.visit({ viewport: { width, height: 800 } });
+    await visit.begin();
+    await visit.choose("Embers", "Aurora");
+    const { page } = visit;
+    const held = Promise.withResolvers<void>();
+    await page.route("**/api/clips", async (route) => {
+      await held.promise;
+      await route.continue();
+    });
+    await page.reload();
+    const last = page.locator(".card").last();
+    const before = await last.locator(".frame").boundingBox();
+    expect(await page.locator("#reel-waiting .row").count()).toBe(2);
+    expect(await page.getByText("Nothing here yet.").isVisible()).toBe(false);
+    held.resolve();
+    await visit.untilLoaded();
+    expect(await last.locator(".frame").boundingBox()).toEqual(before);
+    expect(await page.locator("#reel-waiting").isVisible()).toBe(false);
+  },
+);
 
 test("at most six URLs are asked for at once, and each clip's once", async () => {
   const visit = await stage.visit();

@@ -1,19 +1,44 @@
 import { expect, test } from "@jest/globals";
+import { changeToken } from "./sessionCookie.ts";
 import { QUICK_KEYS } from "./stage.ts";
 import { until } from "./until.ts";
 import { useStage } from "./useStage.ts";
+import type { Visit } from "./visit.ts";
 
 const stage = useStage({ env: QUICK_KEYS });
 
-/** Adds a version of SECRET_KEY, as a rotation does, and waits until every instance signs with it. */
-async function rotate(): Promise<void> {
-  const { secretKey, secretManager } = stage.deployment;
+/** The parts of SECRET_KEY's name that its versions are found by. */
+function secretOf({ secretKey }: { readonly secretKey: string }): [string, string] {
   const [, project = "", , secret = ""] = secretKey.split("/");
+  return [project, secret];
+}
+
+/**
+ * Adds a version of SECRET_KEY, as a rotation does, and waits until every instance signs with it.
+ * Resolves with its number.
+ */
+async function rotate(): Promise<number> {
+  const { store } = stage.deployment.secretManager.standIn;
   const payload = "a key that came later, of more than 32 characters";
   const data = Buffer.from(payload).toString("base64");
-  const { name } = secretManager.standIn.store.add(project, secret, { data });
+  const { name } = store.add(...secretOf(stage.deployment), { data });
   const kid = name.split("/").at(-1);
   await until(async () => (await newestKids()).every((signer) => signer === kid));
+  return Number(kid);
+}
+
+/** Disables every version before this one and waits until no instance accepts the visitor's key. */
+async function disableBefore(newest: number, { context }: Visit): Promise<void> {
+  const { store } = stage.deployment.secretManager.standIn;
+  for (let version = 1; version < newest; version++) {
+    store.disable(...secretOf(stage.deployment), String(version));
+  }
+  const cookie = (await context.cookies()).map(({ name, value }) => `${name}=${value}`).join("; ");
+  await until(async () => {
+    const ask = () => fetch(`${stage.url}/api/reel`, { headers: { cookie } });
+    const answers = await Promise.all(Array.from({ length: 12 }, ask));
+    return answers.every(({ status }) => status === 401);
+  });
 }
 
 /** The keys that a dozen sign-ins in a row are begun with: instances are picked at random. */
@@ -75,22 +100,62 @@ test("a visitor does not notice that the key is rotated while their reel plays",
   await page.getByText("ada@example.com").waitFor();
 });
 
-test("while the keys can't be read a save is tried again, and succeeds when they can", async () => {
+test("while Secret Manager is gone a visitor goes on as ever", async () => {
+  const { standIn } = stage.deployment.secretManager;
+  const visit = await stage.visit();
+  await visit.begin();
+  standIn.fail({ fault: "unavailable" });
+  try {
+    const failed = standIn.calls.list;
+    await visit.choose("Embers", "Silk");
+    await until(async () => {
+      await visit.page.reload();
+      return standIn.calls.list > failed;
+    });
+    await visit.untilLoaded();
+    expect(await visit.reel()).toEqual(["Embers", "Silk"]);
+    await visit.play();
+  } finally {
+    standIn.heal();
+  }
+});
+
+test("a session whose key can't be read for now is not over: the page waits and goes on", async () => {
+  const { standIn } = stage.deployment.secretManager;
+  const visit = await stage.visit();
+  await visit.begin();
+  const { context, page } = visit;
+  const readable = await context.cookies();
+  await changeToken(context, (token) => token.replace(/^v1\.\d+/, "v1.77"));
+  standIn.fail({ fault: "unavailable" });
+  try {
+    const refused = page.waitForResponse("**/api/reel");
+    await visit.card("Embers").click();
+    const answer = await refused;
+    expect(answer.status()).toBe(503);
+    expect(answer.headers()).not.toHaveProperty("set-cookie");
+  } finally {
+    standIn.heal();
+  }
+  await context.addCookies(readable);
+  await visit.untilSaved();
+  expect(await page.locator("#notice").isVisible()).toBe(false);
+  visit.forgive(/status of 503/);
+});
+
+test("a visitor whose key is disabled signs in again and finds the reel they were making", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const { page } = visit;
-  let refusals = 0;
-  await page.route("**/api/reel", (route) => {
-    refusals += 1;
-    return refusals > 2
-      ? route.continue()
-      : route.fulfill({
-          status: 503,
-          headers: { "retry-after": "0" },
-          json: { status: 503, code: "keys_unavailable", title: "One moment, please" },
-        });
-  });
-  await visit.choose("Embers");
-  expect(refusals).toBe(3);
-  visit.forgive(/status of 503/);
+  await visit.choose("Embers", "Aurora");
+  await disableBefore(await rotate(), visit);
+  await visit.card("Silk").click();
+  await page.getByText("Your session has ended").waitFor();
+  await page.getByRole("link", { name: "Sign in again" }).click();
+  await page.getByRole("button", { name: /Ada/ }).click();
+  await page.waitForURL("**/reel-maker");
+  await visit.untilLoaded();
+  await visit.untilSaved();
+  expect(await visit.reel()).toEqual(["Embers", "Aurora", "Silk"]);
+  visit.forgive(/status of 401/);
 });

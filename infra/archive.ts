@@ -65,6 +65,23 @@ const COMMON = {
 } satisfies esbuild.BuildOptions;
 
 /**
+ * Packages that no start needs. Each is compiled into a file of its own, where `require` finds it,
+ * so that a start doesn't read them.
+ */
+const LATE = ["express-session", "google-auth-library", "session-file-store"];
+
+/**
+ * Parts of packages that every start would load and no request needs, and what the service has in
+ * their place: `npm run bench:start` shows what they take.
+ */
+const LEAN = {
+  debug: "./service/lean/debug.cjs",
+  "iconv-lite": "./service/lean/iconvLite.cjs",
+  "mime-db": "./service/lean/mimeDb.json",
+  "side-channel": "./service/lean/sideChannel.cjs",
+};
+
+/**
  * Not minified: it starts no faster (measured), and a stack in the log is worth reading. Names are
  * kept where two modules use the same, because errors are told apart by them.
  */
@@ -75,6 +92,8 @@ const FOR_NODE = {
   format: "cjs",
   keepNames: true,
   define: { "import.meta.dirname": "__dirname" },
+  external: LATE,
+  alias: LEAN,
   // Empty in CommonJS: what needs it would fail on its first use, once deployed.
   logOverride: { "empty-import-meta": "error" },
 } satisfies esbuild.BuildOptions;
@@ -116,7 +135,13 @@ export function buildArchive(root: string = REPOSITORY): Archive {
     const stage = join(work, "stage");
     mkdirSync(stage);
     for (const { from, to } of COPIED) copy(root, from, join(stage, to));
-    for (const { from, to, options } of COMPILED) compile(root, from, join(stage, to), options);
+    const late = COMPILED.flatMap(({ from, to, options }) =>
+      compile(root, from, join(stage, to), options),
+    );
+    for (const name of new Set(late)) {
+      const folder = `./node_modules/${name}`;
+      compile(root, folder, join(stage, folder, "index.js"), FOR_NODE);
+    }
     writeFileSync(join(stage, "package.json"), PACKAGE);
     const files = listFiles(stage);
     const packed = join(work, "archive.tar.gz");
@@ -139,18 +164,33 @@ function copy(root: string, from: string, to: string): void {
   cpSync(source, to, { recursive: true, filter: (path) => !basename(path).startsWith(".") });
 }
 
-function compile(root: string, from: string, to: string, options: esbuild.BuildOptions): void {
+/** Returns the packages that the output loads late. */
+function compile(
+  root: string,
+  from: string,
+  to: string,
+  options: esbuild.BuildOptions,
+): readonly string[] {
   if (!existsSync(join(root, from))) throw new BundleError(`${from} is missing.`);
-  const output = bundle({ ...options, absWorkingDir: root, entryPoints: [from], outfile: to });
+  const { code, late } = bundle({
+    ...options,
+    absWorkingDir: root,
+    entryPoints: [from],
+    outfile: to,
+  });
   mkdirSync(dirname(to), { recursive: true });
-  writeFileSync(to, output);
+  writeFileSync(to, code);
+  return late;
 }
 
-function bundle(options: esbuild.BuildOptions): Uint8Array {
+function bundle(options: esbuild.BuildOptions): { code: Uint8Array; late: readonly string[] } {
   try {
-    const [output] = esbuild.buildSync({ ...options, write: false }).outputFiles;
+    const built = esbuild.buildSync({ ...options, write: false, metafile: true });
+    const [output] = built.outputFiles;
     if (output === undefined) throw new BundleError("esbuild returned no output.");
-    return output.contents;
+    const imports = Object.values(built.metafile.outputs).flatMap((file) => file.imports);
+    const late = imports.map(({ path }) => path).filter((path) => LATE.includes(path));
+    return { code: output.contents, late };
   } catch (error) {
     throw isBuildFailure(error) ? new BundleError(describe(error)) : error;
   }

@@ -91,9 +91,12 @@ describe("the service's archive", () => {
     expect(twin.sha256).toBe(archive.sha256);
   });
 
-  test("holds the two programs, the page's script and the service's files, and nothing else", () => {
+  test("holds the two programs, what they load late, the page's script and the service's files, and nothing else", () => {
     const expected = [
       "index.js",
+      "node_modules/express-session/index.js",
+      "node_modules/google-auth-library/index.js",
+      "node_modules/session-file-store/index.js",
       "package.json",
       "rotator.js",
       "public/reel-maker.js",

@@ -1,0 +1,4 @@
+declare module "mime-db" {
+  const types: Record<string, { readonly extensions?: readonly string[] }>;
+  export default types;
+}

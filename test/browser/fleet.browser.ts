@@ -134,10 +134,11 @@ test("a session whose key can't be read for now is not over: the page waits and 
     const answer = await refused;
     expect(answer.status()).toBe(503);
     expect(answer.headers()).not.toHaveProperty("set-cookie");
+    // While nothing can be read: a moment later it would be known that there is no such key.
+    await context.addCookies(readable);
   } finally {
     standIn.heal();
   }
-  await context.addCookies(readable);
   await visit.untilSaved();
   expect(await page.locator("#notice").isVisible()).toBe(false);
   visit.forgive(/status of 503/);

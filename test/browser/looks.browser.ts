@@ -172,6 +172,23 @@ test("on a phone everything that can be tapped is large enough", async () => {
   expect(small).toEqual([]);
 });
 
+test("on a phone that lies on its side all of the theatre is in sight, in one line each", async () => {
+  const viewport = { width: 667, height: 375 };
+  const visit = await stage.visit({ viewport, hasTouch: true, isMobile: true });
+  const { page } = visit;
+  await visit.begin();
+  await visit.choose("Embers", "Seahorse Valley");
+  await page.locator("#dock").getByRole("button", { name: "Play" }).tap();
+  await visit.untilPlayed();
+  for (const part of ["#screen", "#segments", "#previous", "#close"]) {
+    const box = await page.locator(part).boundingBox();
+    expect(box?.y).toBeGreaterThanOrEqual(0);
+    expect((box?.y ?? 0) + (box?.height ?? 0)).toBeLessThanOrEqual(viewport.height);
+  }
+  const place = await page.getByText("1 of 2").boundingBox();
+  expect(place?.height).toBeLessThan(30);
+});
+
 test("the page is as light or as dark as the visitor's system, and the theatre is always dark", async () => {
   const visit = await stage.visit({ colorScheme: "light" });
   const { page } = visit;

@@ -96,6 +96,10 @@ function describeForLog(error: unknown): object {
   return { err: error };
 }
 
+/** An empty address is that of the page itself, whatever that is. */
+const AGAIN = { href: "", label: "Try again" };
+const HOME = { href: "/", label: "Go to the start page" };
+
 function send(req: Request, res: Response, answer: Answer): void {
   if (isApi(req) || req.accepts(["html", "json"]) === "json") {
     sendProblem(res, { ...answer });
@@ -109,7 +113,7 @@ function send(req: Request, res: Response, answer: Answer): void {
       messagePage({
         title: answer.title,
         text: [answer.detail],
-        link: { href: "/", label: "Go to the start page" },
+        link: answer.status === 503 && req.method === "GET" ? AGAIN : HOME,
       }),
     );
 }

@@ -97,6 +97,8 @@ test("what a visitor can do something about is told, in the code, the page and t
     expect(page.status).toBe(status);
     expect(page.text).toContain(said.replace("<b>no</b>", "&lt;b&gt;no&lt;/b&gt;"));
     expect(page.headers.get("retry-after")).toBe(kind === "keys" ? "7" : null);
+    // What passes by itself leads back to the same page, everything else to the start.
+    expect(page.text).toContain(kind === "keys" ? 'href="">Try again' : 'href="/">Go to the start');
   }
 });
 

@@ -1,4 +1,4 @@
-/** What was found out about texts of late. */
+/** What was found out about texts that come again and again. */
 export interface Recent<Value> {
   get(text: string): Value | undefined;
   /** `text` is Latin-1, as what headers carry is. */
@@ -16,12 +16,15 @@ const TAIL = 24;
 /**
  * Remembers the last `size` texts at least, and twice as many at most: each time that many are
  * new, those that were not asked for since the last time go.
+ *
+ * The first time, only a text's end is noted, and its value is kept from the second time on. Values
+ * that nobody asks for again would outlive their requests, and cost more memory than all the rest.
  */
 export function createRecent<Value>(size: number): Recent<Value> {
-  let fresh = new Map<string, Entry<Value>>();
+  let fresh = new Map<string, Entry<Value> | undefined>();
   let stale = fresh;
 
-  function keep(tail: string, entry: Entry<Value>): void {
+  function keep(tail: string, entry: Entry<Value> | undefined): void {
     if (fresh.size >= size) {
       stale = fresh;
       fresh = new Map();
@@ -41,9 +44,14 @@ export function createRecent<Value>(size: number): Recent<Value> {
     },
 
     set(text, value) {
-      // A part of a header would keep all of the header in memory.
-      const own = Buffer.from(text, "latin1").toString("latin1");
-      keep(own.slice(-TAIL), { text: own, value });
+      const tail = copyOf(text.slice(-TAIL));
+      const again = fresh.has(tail) || stale.has(tail);
+      keep(tail, again ? { text: copyOf(text), value } : undefined);
     },
   };
+}
+
+/** A part of a header would keep all of the header in memory. */
+function copyOf(text: string): string {
+  return Buffer.from(text, "latin1").toString("latin1");
 }

@@ -4,7 +4,7 @@ import { createStaticKeys } from "../../../service/keys/static.ts";
 import { serve } from "../../support/httpServer.ts";
 import { SECRET, type SessionAppOptions, sessionApp } from "../../support/sessionApp.ts";
 
-/** What holds for a cookie that was opened a moment ago, as for one that was never seen. */
+/** What holds for a cookie that is remembered, as for one that was never seen. */
 
 const START = 1_800_000_000;
 const LIFETIME = 600;
@@ -37,7 +37,10 @@ async function start(options: SessionAppOptions = {}) {
     const { status, text } = await get("/read", value);
     return { status, ...JSON.parse(status === 200 ? text : "{}") };
   }
-  expect(await read()).toMatchObject({ session: "ok", reel: ["tides"] });
+  // Remembered is what came twice.
+  for (let time = 0; time < 2; time += 1) {
+    expect(await read()).toMatchObject({ session: "ok", reel: ["tides"] });
+  }
   return { get, read, cookie, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
@@ -116,13 +119,14 @@ test("no cookie that differs by a character opens, with the true one open a mome
 
 test("each of many sessions is taken for nobody else's", async () => {
   await using service = await start();
-  const users = Array.from({ length: 300 }, (_, index) => `user ${index}`);
+  const users = Array.from({ length: 150 }, (_, index) => `user ${index}`);
   const cookies: string[] = [];
   for (const user of users) {
     const { setCookie } = await service.get(`/sign-in?user=${encodeURIComponent(user)}`);
     cookies.push(setCookie.split(";")[0] ?? "");
   }
-  for (const order of [cookies, cookies.toReversed()]) {
+  const back = cookies.toReversed();
+  for (const order of [cookies, back, cookies, back]) {
     for (const cookie of order) {
       const { user_id } = await service.read(cookie);
       expect(user_id).toBe(users[cookies.indexOf(cookie)]);

@@ -82,10 +82,10 @@ const LEAN = {
 };
 
 /**
- * Not minified: it starts no faster (measured), and a stack in the log is worth reading. Names are
+ * How programs for Node are compiled. Not minified: it starts no faster (measured), and a stack in the log is worth reading. Names are
  * kept where two modules use the same, because errors are told apart by them.
  */
-const FOR_NODE = {
+export const FOR_NODE = {
   ...COMMON,
   platform: "node",
   target: "node24",

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as esbuild from "esbuild";
 import * as tar from "tar";
-import { buildArchive } from "../../infra/archive.ts";
+import { buildArchive, FOR_NODE } from "../../infra/archive.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -32,6 +32,20 @@ export class WorkFolder implements Disposable {
       format,
       target: "node24",
       logLevel: "error",
+    });
+    return to;
+  }
+
+  /** Compiles one of the servers as the service is compiled: with its packages, in one file. */
+  compileWhole(source: string): string {
+    const to = join(this.path, basename(source).replace(/\.ts$/, ".whole.cjs"));
+    const from = join("test", "bench", "servers", source);
+    esbuild.buildSync({
+      ...FOR_NODE,
+      absWorkingDir: ROOT,
+      entryPoints: [from],
+      outfile: to,
+      write: true,
     });
     return to;
   }

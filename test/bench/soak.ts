@@ -17,6 +17,7 @@ has in use after the last request is compared with what it had after the first t
 five minutes.
 
   --requests N   how many, at least (default 1000000)
+  --minutes N    ends after so many at the latest; too few requests by then miss a goal (default 20)
   --sessions N   sessions in each part of ten seconds; each part has others (default 20000)
   --json FILE    write the figures as JSON
   --no-goals     end with status 0 even if a goal is missed
@@ -41,9 +42,13 @@ interface Sample extends Memory {
 }
 
 await run(USAGE, async (args) => {
-  const options = parseCommandLine(args, { requests: 1_000_000, sessions: 20_000 });
+  const options = parseCommandLine(args, {
+    requests: 1_000_000,
+    minutes: 20,
+    sessions: 20_000,
+  });
   if (options.help) return undefined;
-  const { requests, sessions } = options.numbers;
+  const { requests, minutes, sessions } = options.numbers;
   using work = new WorkFolder();
   const cores = placement();
   const control = work.compile("memoryControl.ts", "cjs");
@@ -62,7 +67,8 @@ await run(USAGE, async (args) => {
   const seconds = Math.max(1, Math.min(PART, Math.round(requests / 50_000)));
   let sent = 0;
   let seen = 0;
-  while (sent < requests) {
+  const deadline = performance.now() + minutes * 60_000;
+  while (sent < requests && performance.now() < deadline) {
     progress(`${formatNumber(sent)} of ${formatNumber(requests)} requests`);
     const cookies = Array.from({ length: sessions }, (_, index) => cookieOf(seen + index));
     writeFileSync(file, `${cookies.join("\n")}\n`);
@@ -75,7 +81,11 @@ await run(USAGE, async (args) => {
   progress("");
   const first = samples.find((sample) => sample.requests >= requests / 10);
   const last = samples.at(-1);
-  if (first === undefined || last === undefined) throw new Error("There are no samples.");
+  if (first === undefined || last === undefined) {
+    throw new Error(
+      `In ${minutes} minutes not a tenth of the requests was answered. Allow more with --minutes.`,
+    );
+  }
   return {
     report: [
       `Node ${process.version}, ${generator.name} with ${CONNECTIONS} connections, ${cores.description}\n`,
@@ -83,7 +93,7 @@ await run(USAGE, async (args) => {
       `${formatNumber(last.requests)} requests of ${formatNumber(last.sessions)} sessions were answered, all with 200. ` +
         "Memory is what is in use after a collection.\n",
     ].join("\n"),
-    goals: goalsOf(first, last),
+    goals: goalsOf(first, last, requests),
     figures: { generator: generator.name, samples },
     options,
   };
@@ -109,10 +119,11 @@ function tableOf(samples: readonly Sample[]): string {
   );
 }
 
-function goalsOf(first: Sample, last: Sample): Goal[] {
+function goalsOf(first: Sample, last: Sample, requests: number): Goal[] {
   const times = { unit: "times", atMost: 1.1, digits: 3 };
   const inUse = ({ heapUsed, external }: Memory) => heapUsed + external;
   return [
+    { title: "answered", figure: last.requests, atLeast: requests, unit: "requests" },
     {
       title: "memory in use, of that after the first tenth",
       ...times,

@@ -11,6 +11,7 @@ import { signInRoutes } from "./login/routes.ts";
 import type { SignInSettings } from "./login/settings.ts";
 import { reelRoutes } from "./reels/routes.ts";
 import type { Sealer, Seconds } from "./session/sealer.ts";
+import { staticFiles } from "./staticFiles.ts";
 
 export interface AppDeps {
   readonly log: Logger;
@@ -50,7 +51,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(instanceHeader(deps));
   app.use(securityHeaders(deps.cookieSecure));
   app.use(healthRoutes(deps));
-  app.use("/static", express.static(deps.publicDirectory, { index: false, redirect: false }));
+  app.use("/static", staticFiles(deps.publicDirectory));
 
   app.use(deps.sessions);
   app.use(express.json({ limit: BODY_LIMIT }));

@@ -1,0 +1,28 @@
+import { hash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import express, { type RequestHandler } from "express";
+
+/**
+ * Serves a folder's files, which don't change while the process lives. Each is tagged by what is in
+ * it: all files of an archive have the same time, so that one which keeps its size through a
+ * release would pass for the one that browsers have already.
+ */
+export function staticFiles(directory: string): RequestHandler {
+  const root = resolve(directory);
+  const tags = new Map(
+    readdirSync(root, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => join(parentPath, name))
+      .map((path) => [path, `"${hash("sha256", readFileSync(path), "base64url")}"`]),
+  );
+  return express.static(root, {
+    index: false,
+    redirect: false,
+    lastModified: false,
+    setHeaders(res, path) {
+      const tag = tags.get(path);
+      if (tag !== undefined) res.setHeader("ETag", tag);
+    },
+  });
+}

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import express, { type RequestHandler } from "express";
 
@@ -11,10 +11,7 @@ import express, { type RequestHandler } from "express";
 export function staticFiles(directory: string): RequestHandler {
   const root = resolve(directory);
   const tags = new Map(
-    readdirSync(root, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map(({ parentPath, name }) => join(parentPath, name))
-      .map((path) => [path, `"${hash("sha256", readFileSync(path), "base64url")}"`]),
+    filesIn(root).map((path) => [path, `"${hash("sha256", readFileSync(path), "base64url")}"`]),
   );
   return express.static(root, {
     index: false,
@@ -25,4 +22,12 @@ export function staticFiles(directory: string): RequestHandler {
       if (tag !== undefined) res.setHeader("ETag", tag);
     },
   });
+}
+
+/** Paths of all files in a folder and those below it; none if there is no such folder. */
+function filesIn(root: string): string[] {
+  if (!existsSync(root)) return [];
+  return readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name));
 }

@@ -7,6 +7,7 @@ import { homeRoutes } from "./home.ts";
 import type { SessionKeys } from "./keys/sessionKeys.ts";
 import { requestLog } from "./log.ts";
 import { csrfProtection } from "./login/csrf.ts";
+import { isSignedIn } from "./login/requireSignIn.ts";
 import { signInRoutes } from "./login/routes.ts";
 import type { SignInSettings } from "./login/settings.ts";
 import { reelRoutes } from "./reels/routes.ts";
@@ -54,8 +55,8 @@ export function createApp(deps: AppDeps): Express {
   app.use("/static", staticFiles(deps.publicDirectory));
 
   app.use(deps.sessions);
-  app.use(express.json({ limit: BODY_LIMIT }));
-  app.use(express.urlencoded({ extended: false, limit: BODY_LIMIT }));
+  app.use(forSignedIn(express.json({ limit: BODY_LIMIT })));
+  app.use(forSignedIn(express.urlencoded({ extended: false, limit: BODY_LIMIT })));
   app.use(csrfProtection());
   app.use(homeRoutes());
   app.use(signInRoutes(deps));
@@ -70,6 +71,14 @@ function instanceHeader({ instance }: AppDeps): RequestHandler {
   return (_req, res, next) => {
     res.setHeader("X-Instance", instance);
     next();
+  };
+}
+
+/** Nobody else's body is of use, and while one trickles in it holds one of an instance's places. */
+function forSignedIn(parseBody: RequestHandler): RequestHandler {
+  return (req, res, next) => {
+    if (isSignedIn(req)) parseBody(req, res, next);
+    else next();
   };
 }
 

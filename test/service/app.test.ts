@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { createStaticKeys } from "../../service/keys/static.ts";
 import { ada } from "../local/identity/users.ts";
@@ -238,6 +240,27 @@ test("a body that is too large or is no JSON is the visitor's mistake, not a fau
   expect((await send(`{"clips":["${"x".repeat(20_000)}"]}`)).status).toBe(413);
   expect((await send("{")).status).toBe(400);
   expect((await send('{"clips":["embers"]}')).status).toBe(200);
+});
+
+test("without a session no body is waited for: one that trickles in would hold a place for minutes", async () => {
+  const { hostname, port } = new URL(httpSite.url);
+  for (const [method, path, status] of [
+    ["POST", "/api/reel", 401],
+    ["POST", "/logout", 403],
+    ["POST", "/nothing", 403],
+    ["GET", "/", 200],
+    ["GET", "/login/callback", 400],
+  ]) {
+    for (const type of ["application/json", "application/x-www-form-urlencoded"]) {
+      const headers = { "content-type": type, "content-length": "1000" };
+      const slow = request({ hostname, port, method: String(method), path: String(path), headers });
+      slow.on("error", () => {});
+      slow.write("{");
+      const [answer] = (await once(slow, "response")) as [IncomingMessage];
+      expect([method, path, answer.statusCode]).toEqual([method, path, status]);
+      slow.destroy();
+    }
+  }
 });
 
 test("not even a fault in telling a fault shows a visitor where it is", async () => {

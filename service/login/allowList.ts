@@ -5,6 +5,8 @@ import type { Parsed } from "../settings.ts";
 export interface ClaimedEmail {
   readonly email: string | undefined;
   readonly emailVerified: boolean;
+  /** Whether the provider speaks for the address's domain: whoever leaves it loses the account. */
+  readonly ofDomain: boolean;
 }
 
 export type Admission = "allowed" | "email_unverified" | "not_allowed";
@@ -31,17 +33,18 @@ export function parseAllowedUsers(text: string): Parsed<string[]> {
 
 /**
  * Whether somebody may sign in. An address that the provider has not verified belongs to anybody,
- * so it never counts, not even if everyone is let in. A domain means itself, not those under it.
+ * so it never counts, not even if everyone is let in. A domain means itself, not those under it,
+ * and the accounts that are its own: an address at it, verified once, is kept by those who leave.
  */
 export function admit(
   allowedUsers: readonly string[],
-  { email, emailVerified }: ClaimedEmail,
+  { email, emailVerified, ofDomain }: ClaimedEmail,
 ): Admission {
   if (email === undefined || !emailVerified || !EMAIL.test(email)) return "email_unverified";
   if (allowedUsers.length === 0) return "allowed";
   const address = lowerCase(email);
   const domain = address.slice(address.indexOf("@"));
-  return allowedUsers.some((entry) => entry === address || entry === domain)
+  return allowedUsers.some((entry) => entry === address || (ofDomain && entry === domain))
     ? "allowed"
     : "not_allowed";
 }

@@ -1,5 +1,6 @@
 import { isNativeError } from "node:util/types";
 import * as openid from "openid-client";
+import type { ClaimedEmail } from "./allowList.ts";
 import { type FailureDetails, SignInError } from "./failure.ts";
 
 /** A provider and this service's account with it. */
@@ -28,10 +29,8 @@ export interface Proofs {
 }
 
 /** Who signed in. */
-export interface Identity {
+export interface Identity extends ClaimedEmail {
   readonly subject: string;
-  readonly email: string | undefined;
-  readonly emailVerified: boolean;
   readonly idToken: string;
 }
 
@@ -45,6 +44,7 @@ export interface OidcClient {
 
 const SCOPE = "openid email profile";
 const TIMEOUT_SECONDS = 10;
+const GOOGLE = "https://accounts.google.com";
 
 /** The provider did not answer, or answered that it has a fault. */
 class UnreachableError extends Error {
@@ -131,7 +131,7 @@ export function createOidcClient({
         if (claims === undefined || tokens.id_token === undefined) {
           throw new SignInError("provider_error", { step: "tokens" });
         }
-        const { email, email_verified } =
+        const { email, email_verified, hd } =
           claims.email === undefined && provider.serverMetadata().userinfo_endpoint !== undefined
             ? await openid.fetchUserInfo(provider, tokens.access_token, claims.sub)
             : claims;
@@ -139,6 +139,7 @@ export function createOidcClient({
           subject: claims.sub,
           email: typeof email === "string" ? email : undefined,
           emailVerified: email_verified === true,
+          ofDomain: issuer.origin !== GOOGLE || isGoogles(email, hd),
           idToken: tokens.id_token,
         };
       } catch (error) {
@@ -146,6 +147,16 @@ export function createOidcClient({
       }
     },
   };
+}
+
+/**
+ * Whether Google hosts the address. It gives accounts to addresses of any domain as well, which
+ * the domain knows nothing of and can't end:
+ * https://developers.google.com/identity/gsi/web/guides/verify-google-id-token
+ */
+function isGoogles(email: unknown, hostedDomain: unknown): boolean {
+  const hosted = typeof hostedDomain === "string" && hostedDomain !== "";
+  return hosted || /@gmail\.com$/i.test(String(email));
 }
 
 /** What comes back is a code or an error, and everything once. */

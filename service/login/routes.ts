@@ -121,6 +121,7 @@ function requireAdmission(identity: Identity, allowedUsers: readonly string[]): 
   throw new SignInError(admission, {
     user_id: identity.subject,
     email_domain: identity.email?.replace(/^.*@/s, "").slice(0, 100),
+    ...(!identity.ofDomain && { cause: "the account is not one of the address's domain" }),
   });
 }
 

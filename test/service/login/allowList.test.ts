@@ -8,7 +8,7 @@ function list(text: string): readonly string[] {
   return parsed.value;
 }
 
-const verified = (email: string) => ({ email, emailVerified: true });
+const verified = (email: string) => ({ email, emailVerified: true, ofDomain: true });
 
 test.each([
   ["an address", "ada@example.com", "ada@example.com"],
@@ -40,14 +40,24 @@ test.each([
   ["an address with a line end", "evil@evil.example\n@example.com"],
   ["a domain without a user", "@example.com"],
 ])("%s never counts as verified", (_what, email) => {
-  expect(admit(list("@example.com"), { email, emailVerified: true })).toBe("email_unverified");
+  expect(admit(list("@example.com"), { email, emailVerified: true, ofDomain: true })).toBe(
+    "email_unverified",
+  );
 });
 
 test("an address that is not verified stays out, whatever the list says", () => {
   for (const text of ["", "ada@example.com", "@example.com"]) {
-    const claimed = { email: "ada@example.com", emailVerified: false };
+    const claimed = { email: "ada@example.com", emailVerified: false, ofDomain: true };
     expect(admit(list(text), claimed)).toBe("email_unverified");
   }
+});
+
+test("a domain lets in its own accounts only, and an address whatever account has it", () => {
+  const foreign = { ...verified("ada@example.com"), ofDomain: false };
+  expect(admit(list("@example.com"), foreign)).toBe("not_allowed");
+  expect(admit(list("ada@example.com"), foreign)).toBe("allowed");
+  expect(admit(list("@example.com, ada@example.com"), foreign)).toBe("allowed");
+  expect(admit(list(""), foreign)).toBe("allowed");
 });
 
 test("an empty list lets everyone in whose address is verified", () => {

@@ -1,5 +1,7 @@
+import { createPrivateKey, type JsonWebKey, sign } from "node:crypto";
 import { expect, test } from "@jest/globals";
 import { createOidcClient, createProofs } from "../../../service/login/oidc.ts";
+import { generateJwks } from "../../local/identity/keys.ts";
 import { CLIENT } from "./application.ts";
 
 const ISSUER = "https://id.example";
@@ -98,3 +100,52 @@ test.each([
   expect(body.get("code_verifier")).toBe(proofs.verifier);
   expect(body.get("redirect_uri")).toBe(REDIRECT_URI);
 });
+
+const GOOGLE = "https://accounts.google.com";
+
+test.each<[string, string, Record<string, unknown>, boolean]>([
+  ["Google's of a domain that it hosts", GOOGLE, { hd: "acme.example" }, true],
+  ["Google's at Gmail", GOOGLE, { email: "ada@Gmail.com" }, true],
+  ["Google's with an address of elsewhere", GOOGLE, {}, false],
+  ["Google's with an empty domain", GOOGLE, { hd: "" }, false],
+  ["Google's with a domain that is no text", GOOGLE, { hd: true }, false],
+  ["Google's of a domain that ends alike", GOOGLE, { email: "ada@evilgmail.com" }, false],
+  ["another provider's", ISSUER, {}, true],
+])("whether an account is its domain's own: %s", async (_what, issuer, more, expected) => {
+  const jwks = await generateJwks();
+  const proofs = createProofs();
+  const claims = {
+    iss: issuer,
+    aud: CLIENT.clientId,
+    sub: "1",
+    email: "ada@acme.example",
+    email_verified: true,
+    nonce: proofs.nonce,
+    iat: Math.floor(Date.now() / 1000),
+    exp: Math.floor(Date.now() / 1000) + 300,
+    ...more,
+  };
+  const answers: Record<string, object> = {
+    "/.well-known/openid-configuration": {
+      issuer,
+      authorization_endpoint: `${issuer}/auth`,
+      token_endpoint: `${issuer}/token`,
+      jwks_uri: `${issuer}/jwks`,
+    },
+    "/token": { access_token: "a", token_type: "Bearer", id_token: signed(claims, jwks.keys[0]) },
+    "/jwks": { keys: jwks.keys.map(({ kty, n, e, kid }) => ({ kty, n, e, kid })) },
+  };
+  const oidc = createOidcClient({
+    config: { issuer: new URL(issuer), ...CLIENT },
+    fetch: async (url) => Response.json(answers[new URL(String(url)).pathname]),
+  });
+  const callback = new URL(`${REDIRECT_URI}?code=1&state=${proofs.state}`);
+  expect(await oidc.redeem(callback, proofs)).toMatchObject({ subject: "1", ofDomain: expected });
+});
+
+function signed(claims: object, key: { readonly kid?: string | undefined } | undefined): string {
+  const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
+  const content = `${encode({ alg: "RS256", kid: key?.kid })}.${encode(claims)}`;
+  const privateKey = createPrivateKey({ key: key as JsonWebKey, format: "jwk" });
+  return `${content}.${sign("sha256", Buffer.from(content), privateKey).toString("base64url")}`;
+}

@@ -16,6 +16,9 @@ import { listen, start } from "./start.ts";
 /** Longer than any front end keeps an idle connection, so that it is never closed under a request. */
 const KEEP_ALIVE_MILLISECONDS = 620_000;
 
+/** For how long a request may come in, body and all: the longest has 16 kB. Node's own is 300 s. */
+const REQUEST_MILLISECONDS = 60_000;
+
 /** Unix time in seconds. */
 const clock = () => Math.floor(Date.now() / 1000);
 
@@ -27,7 +30,10 @@ start(() => {
   // Under way while the rest is made; whoever needs a key waits for it.
   void keys.refresh();
   const sealer = createSealer({ keys, environment: config.environment, clock });
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MILLISECONDS });
+  const server = createServer({
+    keepAliveTimeout: KEEP_ALIVE_MILLISECONDS,
+    requestTimeout: REQUEST_MILLISECONDS,
+  });
   const app = createApp({
     ...config,
     log,

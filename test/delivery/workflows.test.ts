@@ -111,12 +111,12 @@ describe("Permissions", () => {
     for (const { step } of checkouts) expect(step.with).toEqual({ "persist-credentials": false });
   });
 
-  test("packages are installed before there are credentials", () => {
+  test("packages are installed before there are credentials, and none runs a script", () => {
     for (const { job } of jobs.filter(({ job }) => identity(job) !== undefined)) {
       const order = (job.steps ?? []).map(({ uses, run }) => uses?.split("@")[0] ?? run);
       expect(order.slice(0, 3)).toEqual([
         "actions/checkout",
-        "npm ci",
+        "npm ci --ignore-scripts",
         "google-github-actions/auth",
       ]);
     }

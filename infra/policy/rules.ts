@@ -1,3 +1,5 @@
+import { KNOWN_LATER } from "./known.ts";
+
 /** A resource as a stack declares it. */
 export interface CheckedResource {
   /** Such as `gcp:cloudrunv2/service:Service`. */
@@ -41,13 +43,30 @@ export const RULES: readonly PolicyRule[] = [
   {
     name: "public-only-by-invocation",
     description: "All the world may call the web service, and nothing else.",
-    violations: ({ type, inputs }) => {
-      const open = /^all(Authenticated)?Users$/.test(text(inputs.member));
+    violations: ({ type, inputs, stack }) => {
+      const { member, members = [], role, name } = inputs;
+      const open = [member, ...(Array.isArray(members) ? members : [])]
+        .map(text)
+        .filter((each) => /^all(Authenticated)?Users$/.test(each));
       const invoker =
         type === "gcp:cloudrunv2/serviceIamMember:ServiceIamMember" &&
-        inputs.role === "roles/run.invoker";
-      return open && !invoker ? [`gives ${text(inputs.member)} ${text(inputs.role)}`] : [];
+        role === "roles/run.invoker" &&
+        [`phoenix-${stack}`, KNOWN_LATER].includes(text(name));
+      return invoker ? [] : open.map((each) => `gives ${each} ${text(role)}`);
     },
+  },
+  {
+    name: "only-the-web-service-is-reachable",
+    description: "Whoever calls another service comes from inside and shows who it is.",
+    violations: of(SERVICE, (inputs) => {
+      if (isWebService(inputs)) return [];
+      return [
+        ...(inputs.invokerIamDisabled === true ? ["can be called by everybody"] : []),
+        ...(inputs.ingress === "INGRESS_TRAFFIC_INTERNAL_ONLY"
+          ? []
+          : ["can be reached from outside"]),
+      ];
+    }),
   },
   {
     name: "private-buckets",
@@ -125,8 +144,8 @@ export const RULES: readonly PolicyRule[] = [
     name: "prod-is-guarded",
     description: "In prod the web service can't be deleted, is warm, and knows who may sign in.",
     violations: of(SERVICE, (inputs, stack) => {
+      if (stack !== "prod" || !isWebService(inputs)) return [];
       const names = environment(inputs).map(({ name }) => name);
-      if (stack !== "prod" || !names.includes("SESSION_COOKIE_SECURE")) return [];
       const warm = at(inputs, "template", "scaling", "minInstanceCount");
       return [
         ...(inputs.deletionProtection === true ? [] : ["can be deleted in prod"]),
@@ -149,6 +168,11 @@ export const RULES: readonly PolicyRule[] = [
     ]),
   },
 ];
+
+/** The service with sessions; the other is the rotator. */
+function isWebService(inputs: CheckedResource["inputs"]): boolean {
+  return environment(inputs).some(({ name }) => name === "SESSION_COOKIE_SECURE");
+}
 
 function of(
   type: string,

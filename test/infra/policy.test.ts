@@ -21,6 +21,17 @@ test.each(["dev", "prod", "local"] as const)("%s holds to every rule", async (st
   expect(violations(stack, resources)).toEqual([]);
 });
 
+test.each(["dev", "prod"] as const)(
+  "the web service of %s may be called by allUsers",
+  async (stack) => {
+    const { resources } = await declared(stack, {
+      "phoenix:publicAccess": "allUsers",
+      "phoenix:rotationPeriod": "30d",
+    });
+    expect(violations(stack, resources)).toEqual([]);
+  },
+);
+
 describe("a rule is broken by", () => {
   interface Breach {
     readonly breach: string;
@@ -37,6 +48,7 @@ describe("a rule is broken by", () => {
     template(inputs, { containers: [{ ...inputs.template.containers[0], ...change }] });
   const BUCKET = "gcp:storage/bucket:Bucket bundles";
   const PUSH = "gcp:pubsub/subscription:Subscription rotator";
+  const ROTATOR = "gcp:cloudrunv2/service:Service rotator";
   const VIEWER = "gcp:secretmanager/secretIamMember:SecretIamMember web-viewer";
   const VERSION = "gcp:secretmanager/secretVersion:SecretVersion session-key-first-version";
 
@@ -76,6 +88,36 @@ describe("a rule is broken by", () => {
       id: VIEWER,
       inputs: () => ({ member: "allUsers" }),
       expected: "public-only-by-invocation: web-viewer gives allUsers roles/secretmanager.viewer",
+    },
+    {
+      breach: "a list of members with all the world among them",
+      id: VIEWER,
+      inputs: () => ({ member: undefined, members: ["user:ada@example.com", "allUsers"] }),
+      expected: "public-only-by-invocation: web-viewer gives allUsers roles/secretmanager.viewer",
+    },
+    {
+      breach: "a rotator that all the world may call",
+      id: "gcp:cloudrunv2/serviceIamMember:ServiceIamMember rotator-invoker",
+      inputs: () => ({ member: "allUsers" }),
+      expected: "public-only-by-invocation: rotator-invoker gives allUsers roles/run.invoker",
+    },
+    {
+      breach: "a rotator without the check of who calls it",
+      id: ROTATOR,
+      inputs: () => ({ invokerIamDisabled: true }),
+      expected: "only-the-web-service-is-reachable: rotator can be called by everybody",
+    },
+    {
+      breach: "a rotator that can be reached from outside",
+      id: ROTATOR,
+      inputs: () => ({ ingress: "INGRESS_TRAFFIC_ALL" }),
+      expected: "only-the-web-service-is-reachable: rotator can be reached from outside",
+    },
+    {
+      breach: "a rotator that says nothing of where it can be reached from",
+      id: ROTATOR,
+      inputs: () => ({ ingress: undefined }),
+      expected: "only-the-web-service-is-reachable: rotator can be reached from outside",
     },
     {
       breach: "the default account",

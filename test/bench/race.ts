@@ -32,6 +32,8 @@ export interface Result {
   readonly p99: readonly number[];
   /** Microseconds of the server's CPU for a request. */
   readonly cpu: readonly number[];
+  /** Shares of its core that the server had. */
+  readonly core: readonly number[];
   /** Bytes; NaN where the system does not tell. */
   readonly peakMemory: number;
   /** Bytes of the Cookie header, name and all. */
@@ -43,8 +45,15 @@ interface Runner {
   readonly server: ChildServer;
   readonly cookies: string | undefined;
   readonly cookieBytes: number;
-  readonly rounds: (LoadFigures & { readonly cpu: number })[];
+  readonly rounds: Round[];
 }
+
+/** `cpu` is in seconds. */
+type Round = LoadFigures & { readonly cpu: number };
+
+/** A server that is asked for all it can do takes at least this share of a core that is its own. */
+const WHOLE_CORE = 0.93;
+const TRIES = 4;
 
 /**
  * Lets all servers run at a time and puts load on one after the other, round by round, so that what
@@ -71,14 +80,36 @@ export async function race(
       const runner = runners[(round + turn) % runners.length];
       if (runner === undefined) continue;
       progress(`round ${round + 1} of ${rules.rounds}: ${runner.contestant.title}`);
-      const before = runner.server.figures()?.cpu ?? Number.NaN;
-      const figures = await rules.generator.run(loadOn(runner, rules));
-      const after = runner.server.figures()?.cpu ?? Number.NaN;
-      runner.rounds.push({ ...figures, cpu: after - before });
+      runner.rounds.push(await measureUndisturbed(runner, rules));
     }
   }
   progress("");
   return runners.map(resultOf);
+}
+
+/**
+ * Measures again if something else had the core meanwhile, and takes what was disturbed least. A
+ * server that waits for files never takes all of its core, and is measured that often.
+ */
+async function measureUndisturbed(runner: Runner, rules: Rules): Promise<Round> {
+  let best = await measure(runner, rules);
+  for (let tried = 1; tried < TRIES && shareOf(best) < WHOLE_CORE; tried += 1) {
+    const again = await measure(runner, rules);
+    if (shareOf(again) > shareOf(best)) best = again;
+  }
+  return best;
+}
+
+async function measure(runner: Runner, rules: Rules): Promise<Round> {
+  const before = runner.server.figures()?.cpu ?? Number.NaN;
+  const figures = await rules.generator.run(loadOn(runner, rules));
+  const after = runner.server.figures()?.cpu ?? Number.NaN;
+  return { ...figures, cpu: after - before };
+}
+
+/** The share of its core that the server had. */
+function shareOf({ cpu, seconds }: Round): number {
+  return cpu / seconds;
 }
 
 function command({ start }: Contestant, { placement, profile }: Rules) {
@@ -153,13 +184,14 @@ function resultOf({ contestant, server, cookieBytes, rounds }: Runner): Result {
     p50: rounds.map(({ p50 }) => p50),
     p99: rounds.map(({ p99 }) => p99),
     cpu: rounds.map(({ cpu, requests }) => (cpu / requests) * 1e6),
+    core: rounds.map(shareOf),
     peakMemory: server.figures()?.peakMemory ?? Number.NaN,
     cookie: cookieBytes,
   };
 }
 
 /** A result as `--json` writes it: medians, and every round. */
-export function resultToJson({ rates, p50, p99, cpu, peakMemory, ...rest }: Result): object {
+export function resultToJson({ rates, p50, p99, cpu, core, peakMemory, ...rest }: Result): object {
   return {
     ...rest,
     peakMemory: Number.isNaN(peakMemory) ? null : peakMemory,
@@ -168,6 +200,7 @@ export function resultToJson({ rates, p50, p99, cpu, peakMemory, ...rest }: Resu
       p50: median(p50),
       p99: median(p99),
       cpuMicroseconds: median(cpu),
+      shareOfCore: median(core),
     },
     spread: { requestsPerSecond: spread(rates), p99: spread(p99) },
     rounds: rates.map((rate, index) => ({
@@ -175,6 +208,7 @@ export function resultToJson({ rates, p50, p99, cpu, peakMemory, ...rest }: Resu
       p50: p50[index],
       p99: p99[index],
       cpuMicroseconds: cpu[index],
+      shareOfCore: core[index],
     })),
   };
 }

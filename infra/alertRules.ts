@@ -54,7 +54,8 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
         "If a version was destroyed too early, restore it within its seven days: " +
         "`gcloud secrets versions enable`. If there never was one, somebody tries cookies out.\n\n" +
         "`key_unavailable`: Secret Manager could not be asked; these visitors got 503 and stay " +
-        "signed in. See the entries `key_lookup_failed` and `key_ring_stale` for the reason.",
+        "signed in. See the entries `key_lookup_failed` and `key_ring_stale` for the reason. If " +
+        "there are none, somebody tries out so many numbers of keys that an instance asks no more.",
     },
     {
       name: "key-ring-stale",
@@ -96,7 +97,8 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
         `and sum(increase(${requests(',response_code_class="5xx"')}[5m])) > ${FAULTY_COUNT}`,
       lasting: 300,
       advice:
-        "See the entries of severity ERROR. If it began with a deployment, go back: set " +
+        "See the entries of severity ERROR. If their `session` is `key_unavailable`, see the alert on " +
+        "sessions: cookies that are made up get 503 as well. If it began with a deployment, go back: set " +
         "`phoenix:traffic` to the revision before and run `npx pulumi up`.",
     },
   ];

@@ -116,7 +116,7 @@ describe("Permissions", () => {
       const order = (job.steps ?? []).map(({ uses, run }) => uses?.split("@")[0] ?? run);
       expect(order.slice(0, 3)).toEqual([
         "actions/checkout",
-        "npm ci --ignore-scripts",
+        "npm ci --ignore-scripts && node infra/linkNode.cjs",
         "google-github-actions/auth",
       ]);
     }

@@ -11,7 +11,8 @@ import { isSignedIn } from "./login/requireSignIn.ts";
 import { signInRoutes } from "./login/routes.ts";
 import type { SignInSettings } from "./login/settings.ts";
 import { reelRoutes } from "./reels/routes.ts";
-import type { Sealer, Seconds } from "./session/sealer.ts";
+import type { Seconds } from "./seconds.ts";
+import type { Sealer } from "./session/sealer.ts";
 import { staticFiles } from "./staticFiles.ts";
 
 export interface AppDeps {

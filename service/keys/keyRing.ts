@@ -1,10 +1,9 @@
+import type { Seconds } from "../seconds.ts";
+
 /**
  * The decisions about a secret's versions as a ring of keys: which one signs, which are accepted,
  * which can go. Versions, policy and time in, decision out.
  */
-
-/** Unix time in seconds. */
-type Seconds = number;
 
 export type VersionState = "ENABLED" | "DISABLED" | "DESTROYED";
 

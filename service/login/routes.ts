@@ -1,6 +1,7 @@
 import { type ErrorRequestHandler, type Request, type Response, Router } from "express";
+import type { Seconds } from "../seconds.ts";
 import { InsecureTransportError } from "../session/cookie.ts";
-import type { Sealer, Seconds } from "../session/sealer.ts";
+import type { Sealer } from "../session/sealer.ts";
 import { admit } from "./allowList.ts";
 import { createCsrfToken } from "./csrf.ts";
 import { type FailureReason, SignInError } from "./failure.ts";

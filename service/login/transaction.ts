@@ -1,6 +1,7 @@
 import type { Request, Response } from "express";
+import type { Seconds } from "../seconds.ts";
 import { cookieValue } from "../session/cookie.ts";
-import { KeysUnavailableError, type Sealer, type Seconds } from "../session/sealer.ts";
+import { KeysUnavailableError, type Sealer } from "../session/sealer.ts";
 import type { Proofs } from "./oidc.ts";
 
 /** Seconds from the way to the provider until the way back. */

@@ -1,4 +1,5 @@
-import { KeysUnavailableError, type Sealer, type Seconds } from "../session/sealer.ts";
+import type { Seconds } from "../seconds.ts";
+import { KeysUnavailableError, type Sealer } from "../session/sealer.ts";
 
 /** What a clip's token is sealed as: no other token opens as one. */
 const PURPOSE = "clip-url";

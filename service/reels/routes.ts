@@ -1,7 +1,8 @@
 import { type RequestHandler, type Response, Router } from "express";
 import { requireSignIn } from "../login/requireSignIn.ts";
 import { type ProblemDetails, sendProblem } from "../problem.ts";
-import type { Sealer, Seconds } from "../session/sealer.ts";
+import type { Seconds } from "../seconds.ts";
+import type { Sealer } from "../session/sealer.ts";
 import { filesOf, readClips } from "./clips.ts";
 import { CLIP_URL_LIFETIME, createClipUrls } from "./clipUrl.ts";
 import { parseReel, REEL_LIMIT, savedReel } from "./reel.ts";

@@ -1,4 +1,11 @@
-import type { Sealed } from "./sealer.ts";
+import type { Seconds } from "../seconds.ts";
+
+/** What a sealed token holds. */
+export interface Sealed<Data> {
+  readonly iat: Seconds;
+  readonly exp: Seconds;
+  readonly data: Data;
+}
 
 /**
  * The plaintext of a sealed token: `length of JSON (4 bytes, big-endian) ‖ JSON ‖ packed bytes`,

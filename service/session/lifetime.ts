@@ -1,5 +1,5 @@
+import type { Seconds } from "../seconds.ts";
 import { type Environment, type Parsed, wholeNumber } from "../settings.ts";
-import type { Seconds } from "./sealer.ts";
 
 /** Seven days. */
 const DEFAULT_LIFETIME = 604_800;

@@ -1,6 +1,7 @@
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import onHeaders from "on-headers";
 import type { SessionKeys } from "../keys/sessionKeys.ts";
+import type { Seconds } from "../seconds.ts";
 import type { Carrier } from "./carrier.ts";
 import {
   cookieValue,
@@ -10,13 +11,7 @@ import {
 } from "./cookie.ts";
 import { copyOf, isSurelySame } from "./plainData.ts";
 import { createRecent } from "./recent.ts";
-import {
-  KeysUnavailableError,
-  type Opened,
-  type Reopen,
-  type Sealer,
-  type Seconds,
-} from "./sealer.ts";
+import { KeysUnavailableError, type Opened, type Reopen, type Sealer } from "./sealer.ts";
 import type { SessionData, SessionReport } from "./session.ts";
 
 export interface SessionDeps {

@@ -1,18 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { OperatorError } from "../errors.ts";
 import type { KeyLookup, SessionKeys } from "../keys/sessionKeys.ts";
-import { decodeContent, encodeContent } from "./content.ts";
+import type { Seconds } from "../seconds.ts";
+import { decodeContent, encodeContent, type Sealed } from "./content.ts";
 import { NONCE_BYTES, parseToken, seal, unseal } from "./seal.ts";
-
-/** Unix time in seconds. */
-export type Seconds = number;
-
-/** What a sealed token holds. */
-export interface Sealed<Data> {
-  readonly iat: Seconds;
-  readonly exp: Seconds;
-  readonly data: Data;
-}
 
 /** Why a token did not open. */
 export type Refusal =

@@ -2,11 +2,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RequestHandler } from "express";
 import type { SessionKeys } from "../keys/sessionKeys.ts";
+import type { Seconds } from "../seconds.ts";
 import { createCarrier } from "./carrier.ts";
 import { sessionCookie } from "./cookie.ts";
 import { filesystemSessions } from "./filesystem.ts";
 import { sealedSessions } from "./middleware.ts";
-import type { Sealer, Seconds } from "./sealer.ts";
+import type { Sealer } from "./sealer.ts";
 
 export interface SessionsDeps {
   readonly sessionType: "cookie" | "filesystem";

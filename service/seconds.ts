@@ -1,0 +1,2 @@
+/** A Unix time, or a length of time, in seconds. */
+export type Seconds = number;

@@ -111,12 +111,13 @@ describe("Permissions", () => {
     for (const { step } of checkouts) expect(step.with).toEqual({ "persist-credentials": false });
   });
 
-  test("packages are installed before there are credentials, and none runs a script", () => {
+  test("packages and Pulumi are there before there are credentials, and no package runs a script", () => {
     for (const { job } of jobs.filter(({ job }) => identity(job) !== undefined)) {
       const order = (job.steps ?? []).map(({ uses, run }) => uses?.split("@")[0] ?? run);
-      expect(order.slice(0, 3)).toEqual([
+      expect(order.slice(0, 4)).toEqual([
         "actions/checkout",
         "npm ci --ignore-scripts && node infra/linkNode.cjs",
+        "npx pulumi version",
         "google-github-actions/auth",
       ]);
     }
@@ -251,9 +252,9 @@ describe("Preview", () => {
     expect(preview.environment?.name).toBe("${{ matrix.stack }}-preview");
   });
 
-  test("it runs no Pulumi command but preview", () => {
+  test("once it has its identity, it runs no Pulumi command but preview", () => {
     const scripts = (preview.steps ?? []).map(({ run = "" }) => run).join("\n");
-    expect(scripts.match(/npx pulumi \w+/g)).toEqual(["npx pulumi preview"]);
+    expect(scripts.match(/npx pulumi \w+/g)).toEqual(["npx pulumi version", "npx pulumi preview"]);
   });
 });
 

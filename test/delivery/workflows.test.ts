@@ -85,6 +85,7 @@ describe("Permissions", () => {
     expect(Object.fromEntries(jobs.map(({ name, job }) => [name, job.permissions]))).toEqual({
       "checks/checks": { contents: "read" },
       "deliver/checks": { contents: "read" },
+      "deliver/traffic": {},
       "deliver/dev": { contents: "read", "id-token": "write" },
       "deliver/prod": { contents: "read", "id-token": "write" },
       "preview/preview": { contents: "read", "id-token": "write" },
@@ -191,7 +192,7 @@ describe("Delivery", () => {
   test("main goes to dev and a tag v* to prod, and only after the checks", () => {
     expect(workflow("deliver").on).toMatchObject({ push: { branches: ["main"], tags: ["v*"] } });
     expect(job("deliver", "dev")).toMatchObject({
-      if: "vars.DELIVERY == 'on' && github.ref == 'refs/heads/main'",
+      if: "vars.DELIVERY == 'on' && github.ref == 'refs/heads/main' && !inputs.traffic",
       needs: "checks",
       uses: "./.github/workflows/up.yml",
       with: { stack: "dev" },
@@ -201,6 +202,17 @@ describe("Delivery", () => {
       needs: "checks",
       uses: "./.github/workflows/up.yml",
       with: { stack: "prod" },
+    });
+  });
+
+  test("shares of traffic reach prod only, whose revisions they name, and are refused elsewhere", () => {
+    expect(job("deliver", "dev").with).toEqual({ stack: "dev" });
+    expect(job("deliver", "prod").with).toEqual({
+      stack: "prod",
+      traffic: "${{ inputs.traffic }}",
+    });
+    expect(job("deliver", "traffic")).toMatchObject({
+      if: "inputs.traffic && !startsWith(github.ref, 'refs/tags/v')",
     });
   });
 
@@ -369,6 +381,11 @@ describe("Scripts, run with stand-ins for the commands they call", () => {
     expect(await run(job("up", "up"), { STACK: "prod", TRAFFIC })).toBe(0);
     expect(written("calls")).toContain(`<--config><phoenix:traffic=${TRAFFIC}>`);
     expect(readdirSync(folder)).not.toContain("pwned");
+  });
+
+  test("shares of traffic away from a tag fail the run, and say what to do", async () => {
+    expect(await run(job("deliver", "traffic"), {})).toBe(1);
+    expect(written("summary")).toMatch(/traffic.* tag v\*/);
   });
 
   test("an update that fails fails its job", async () => {

@@ -16,15 +16,21 @@ export interface AlertRule {
 }
 
 export interface AlertRulesArgs {
+  /** Name of the stack, for commands. */
+  readonly stack: string;
+  readonly project: string;
   readonly serviceName: string;
+  /** Name of SECRET_KEY's secret in the project. */
+  readonly secretId: string;
   readonly metrics: MetricNames;
-  /** Full name of the secret's reference, for commands: sm://PROJECT/SECRET. */
-  readonly secretKey: string;
   /** Name of the subscription that keeps rotations that failed; undefined without a schedule. */
   readonly deadLetters: string | undefined;
 }
 
-/** Refused sessions in ten minutes. Anybody can make up a cookie or two, so it takes a few. */
+/**
+ * Refused sessions of one outcome in ten minutes. Anybody can make up a cookie or two, and one that
+ * outlived its session comes back now and then, so it takes a few.
+ */
 const REFUSED = 10;
 /** Longer than the five minutes for which one entry counts: what passes by itself raises nothing. */
 const PERSISTENT = 420;
@@ -35,7 +41,8 @@ const FAULTY_COUNT = 5;
 
 /** The rules of one stack. */
 export function alertRules(args: AlertRulesArgs): AlertRule[] {
-  const { metrics, serviceName, secretKey } = args;
+  const { stack, project, metrics, serviceName, secretId } = args;
+  const rotate = `npm run rotate -- --stack ${stack}`;
   const counted = (metric: string, labels = "") =>
     `${metric}{monitored_resource="cloud_run_revision"${labels}}`;
   const requests = (labels = "") =>
@@ -50,9 +57,14 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       query: `sum by (outcome) (increase(${counted(metrics.sessions, `,outcome=~"${LOST_SESSIONS.join("|")}"`)}[10m])) > ${REFUSED}`,
       lasting: 0,
       advice:
-        "`unknown_key`: visitors hold sessions of a key that is not among the secret's versions. " +
-        "If a version was destroyed too early, restore it within its seven days: " +
-        "`gcloud secrets versions enable`. If there never was one, somebody tries cookies out.\n\n" +
+        "`unknown_key`: cookies of a key that never was a version of the secret: those of another " +
+        "secret, or made-up ones.\n\n" +
+        "`retired_key`: visitors hold sessions of a version that is disabled or destroyed; its " +
+        "number N is the `kid` of these requests' entries. If it has leaked, or after " +
+        `\`${rotate} --compromised\`, that is meant: leave it disabled, and they sign in again. If it ` +
+        "was replaced more than a session's lifetime ago, these are cookies that were kept too long, " +
+        "or made up, and nothing is to be done. Otherwise it went too early, and comes back within " +
+        `seven days: \`gcloud secrets versions enable N --secret ${secretId} --project ${project}\`.\n\n` +
         "`key_unavailable`: Secret Manager could not be asked; these visitors got 503 and stay " +
         "signed in. See the entries `key_lookup_failed` and `key_ring_stale` for the reason. If " +
         "there are none, somebody tries out so many numbers of keys that an instance asks no more.",
@@ -64,7 +76,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       query: trouble(LOG_EVENTS.keyRingStale),
       lasting: PERSISTENT,
       advice:
-        `The service goes on with the keys that it has, and does not see changes of ${secretKey}. ` +
+        `The service goes on with the keys that it has, and does not see changes of ${secretId}. ` +
         "The entries `key_ring_stale` name the cause: a grant that is gone, a quota, an outage.",
     },
     {
@@ -74,7 +86,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       query: trouble(LOG_EVENTS.keysNotReady),
       lasting: PERSISTENT,
       advice:
-        `An instance could not read one usable version of ${secretKey} and takes no requests. ` +
+        `An instance could not read one usable version of ${secretId} and takes no requests. ` +
         "The entries `keys_not_ready` name the reason.",
     },
     {
@@ -85,7 +97,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       lasting: 0,
       advice:
         "The entries `key_skipped` name the version and what is wrong with it; a payload has to " +
-        "have 32 characters at least. Disable the version, then `npm run rotate`. Do it before the next " +
+        `have 32 characters at least. Disable the version, then \`${rotate}\`. Do it before the next ` +
         "scheduled rotation, which takes the version for the successor of the key that signs.",
     },
     {
@@ -99,7 +111,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       advice:
         "See the entries of severity ERROR. If their `session` is `key_unavailable`, see the alert on " +
         "sessions: cookies that are made up get 503 as well. If it began with a deployment, go back: set " +
-        "`phoenix:traffic` to the revision before and run `npx pulumi up`.",
+        `\`phoenix:traffic\` to the revision before and run \`npx pulumi up --stack ${stack}\`.`,
     },
   ];
   if (metrics.oldKeys !== undefined) {
@@ -111,7 +123,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       lasting: 0,
       advice:
         "The newest key is older than one and a half periods. See the rotator's log and the dead " +
-        "letters; `npm run rotate` rotates by hand.",
+        `letters; \`${rotate}\` rotates by hand.`,
     });
   }
   if (args.deadLetters !== undefined) {
@@ -122,8 +134,9 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       query: `max(pubsub_googleapis_com:subscription_num_undelivered_messages{monitored_resource="pubsub_subscription",subscription_id="${args.deadLetters}"}) > 0`,
       lasting: 0,
       advice:
-        "The rotator failed for hours; its log says why. Rotate by hand with `npm run rotate`, then " +
-        `take the message out: \`gcloud pubsub subscriptions pull ${args.deadLetters} --auto-ack\`.`,
+        `The rotator failed for hours; its log says why. Rotate by hand with \`${rotate}\`, then take ` +
+        `the message out: \`gcloud pubsub subscriptions pull ${args.deadLetters} --auto-ack ` +
+        `--project ${project}\`.`,
     });
   }
   return rules;

@@ -11,8 +11,8 @@ export const LOG_FIELDS = {
   newestKeyAge: "newest_key_age",
 } as const;
 
-/** Outcomes that mean that a rotation lost somebody, or that keys can't be read. */
-export const LOST_SESSIONS = ["unknown_key", "key_unavailable"] as const;
+/** Outcomes that mean that a session is refused for want of its key. */
+export const LOST_SESSIONS = ["unknown_key", "retired_key", "key_unavailable"] as const;
 
 export const LOG_EVENTS = {
   /** The list of keys could not be read; the service goes on with an older one. */

@@ -16,8 +16,6 @@ export interface MonitoringArgs {
   readonly names: StackNames;
   readonly apis: Apis;
   readonly url: Output<string>;
-  /** sm://PROJECT/SECRET. */
-  readonly secretKey: string;
 }
 
 /** Metrics and a dashboard for everybody, and alerts for those who want them. */
@@ -53,7 +51,14 @@ export class Monitoring extends ComponentResource {
           title: serviceName,
           labels: config.labels,
           emails: config.alertEmails,
-          rules: alertRules({ serviceName, metrics, secretKey: args.secretKey, deadLetters }),
+          rules: alertRules({
+            stack: config.environment,
+            project: config.project,
+            serviceName,
+            secretId: names.secretKey,
+            metrics,
+            deadLetters,
+          }),
           publicHost:
             config.publicAccess === "private"
               ? undefined

@@ -88,13 +88,7 @@ export async function declareStack(buildArchive: () => DeployedArchive): Promise
   if (events !== undefined) {
     new KeyRotator("rotator", { config, names, apis, release, sessionKey, topic: events.topic });
   }
-  new Monitoring("monitoring", {
-    config,
-    names,
-    apis,
-    url: web.url,
-    secretKey: sessionKey.reference,
-  });
+  new Monitoring("monitoring", { config, names, apis, url: web.url });
 
   return {
     url: web.url,

@@ -78,8 +78,38 @@ test("sessions are counted by outcome, and those without a key raise the alarm",
     metricDescriptor: { metricKind: "DELTA", valueType: "INT64" },
   });
   expect(input(get(`${POLICY} sessions-refused`), `${QUERY}.query`)).toContain(
-    'logging_googleapis_com:user_phoenix_prod_sessions{monitored_resource="cloud_run_revision",outcome=~"unknown_key|key_unavailable"}',
+    'logging_googleapis_com:user_phoenix_prod_sessions{monitored_resource="cloud_run_revision",outcome=~"unknown_key|retired_key|key_unavailable"}',
   );
+});
+
+test("the alarm tells what each outcome means, and how a key comes back that went too early", async () => {
+  const { get } = await declared("prod", ALERTS);
+  const advice = String(input(get(`${POLICY} sessions-refused`), "documentation.content"));
+  const paragraphs = advice.split("\n\n");
+  expect(paragraphs.map((text) => text.split(":")[0])).toEqual(
+    LOST_SESSIONS.map((outcome) => `\`${outcome}\``),
+  );
+  const of = (outcome: string) => paragraphs.find((text) => text.startsWith(`\`${outcome}\``));
+  expect(of("unknown_key")).not.toMatch(/destroyed|disabled|enable/);
+  expect(of("retired_key")).toMatch(/--compromised/);
+  expect(of("retired_key")).toContain(
+    "`gcloud secrets versions enable N --secret phoenix-prod-SECRET_KEY --project acme-phoenix`",
+  );
+});
+
+test("each command in an advice says for which stack or project it is", async () => {
+  const { ofType } = await declared("prod", ALERTS);
+  const commands = ofType(POLICY).flatMap((policy) =>
+    [
+      ...String(input(policy, "documentation.content")).matchAll(/`((?:npm|npx|gcloud) [^`]+)`/g),
+    ].map(([, command = ""]) => command),
+  );
+  expect(commands.length).toBeGreaterThan(5);
+  for (const command of commands) {
+    expect(command).toMatch(
+      command.startsWith("gcloud") ? / --project acme-phoenix\b/ : / --stack prod\b/,
+    );
+  }
 });
 
 test("each label that a filter extracts is in the metric's descriptor", async () => {
@@ -143,7 +173,12 @@ test("what alerts look for in the log is what the service writes there", () => {
   // These two are up to the compiler.
   const outcomes: readonly Opened["outcome"][] = LOST_SESSIONS;
   const field: keyof SessionReport = LOG_FIELDS.session;
-  expect([field, ...outcomes]).toEqual(["session", "unknown_key", "key_unavailable"]);
+  expect([field, ...outcomes]).toEqual([
+    "session",
+    "unknown_key",
+    "retired_key",
+    "key_unavailable",
+  ]);
   const folder = join(import.meta.dirname, "../../service");
   const source = globSync("**/*.ts", { cwd: folder })
     .map((file) => readFileSync(join(folder, file), "utf8"))

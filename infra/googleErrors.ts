@@ -23,37 +23,53 @@ export function isNotYet(message: string): boolean {
   return NOT_YET.some((pattern) => pattern.test(message));
 }
 
-const REMEDIES: readonly { readonly pattern: RegExp; readonly remedy: string }[] = [
+/** What an error was met in, for commands. */
+export interface FailedIn {
+  /** Name of the stack. */
+  readonly stack: string;
+  /** ID of the project; undefined where the resource that failed names none. */
+  readonly project: string | undefined;
+}
+
+interface Remedy {
+  readonly pattern: RegExp;
+  readonly remedy: (stack: string, project: string) => string;
+}
+
+const REMEDIES: readonly Remedy[] = [
   {
     pattern: /requireInvokerIam|allowedPolicyMemberDomains|permitted customer/,
-    remedy:
+    remedy: (stack) =>
       "A policy of the organization forbids this way of letting everyone call the service: " +
       "run.managed.requireInvokerIam forbids invokerIamDisabled, and iam.allowedPolicyMemberDomains " +
-      "forbids allUsers. Run `npx pulumi config set phoenix:publicAccess` with the other of the two, " +
-      "or with private.",
+      `forbids allUsers. Run \`npx pulumi config set --stack ${stack} phoenix:publicAccess WHO\` with ` +
+      "the other of the two, or with private.",
   },
   {
     pattern: FIRST_APIS,
-    remedy:
+    remedy: (stack, project) =>
       "The project lacks the APIs that enable the others. Run `gcloud services enable " +
-      "serviceusage.googleapis.com cloudresourcemanager.googleapis.com`, wait a minute, then run " +
-      "`npx pulumi up` again.",
+      `serviceusage.googleapis.com cloudresourcemanager.googleapis.com --project ${project}\`, wait a ` +
+      `minute, then run \`npx pulumi up --stack ${stack}\` again.`,
   },
   {
     pattern: /billing/i,
-    remedy:
-      "The project has no billing account. Run `gcloud billing projects link PROJECT " +
-      "--billing-account ACCOUNT`, then `npx pulumi up` again.",
+    remedy: (stack, project) =>
+      `The project has no billing account. Run \`gcloud billing projects link ${project} ` +
+      `--billing-account ACCOUNT\`, then \`npx pulumi up --stack ${stack}\` again.`,
   },
   {
     pattern: /gcp\.resourceLocations/,
-    remedy:
+    remedy: (stack) =>
       "A policy of the organization, gcp.resourceLocations, forbids this region. Run `npx pulumi " +
-      "config set gcp:region REGION` with one that it allows.",
+      `config set --stack ${stack} gcp:region REGION\` with one that it allows.`,
   },
 ];
 
 /** What to do about an error that stays; undefined where Google's own words have to do. */
-export function remedyFor(message: string): string | undefined {
-  return REMEDIES.find(({ pattern }) => pattern.test(message))?.remedy;
+export function remedyFor(
+  message: string,
+  { stack, project = "PROJECT" }: FailedIn,
+): string | undefined {
+  return REMEDIES.find(({ pattern }) => pattern.test(message))?.remedy(stack, project);
 }

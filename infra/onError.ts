@@ -1,6 +1,7 @@
 import {
   ErrorHook,
   type ErrorHookArgs,
+  getStack,
   log,
   mergeOptions,
   type ResourceTransformation,
@@ -12,6 +13,8 @@ import { isNotYet, remedyFor } from "./googleErrors.ts";
 const RETRIES = { attempts: 18, interval: 10 };
 
 export interface OnErrorTools {
+  /** Name of the stack that is deployed. */
+  readonly stack: string;
   /** Resolves after that many seconds. */
   readonly wait: (seconds: number) => Promise<void>;
   /** Tells whoever deploys. */
@@ -24,16 +27,19 @@ export interface OnErrorTools {
  * what does not pass it says what to do.
  */
 export function handleErrors(): void {
+  const stack = getStack();
   const hook = new ErrorHook("google-errors", (failure) =>
-    onError(failure, { wait: sleep, tell: (remedy) => log.error(remedy) }),
+    onError(failure, { stack, wait: sleep, tell: (remedy) => log.error(remedy) }),
   );
   runtime.registerStackTransformation(withHook(hook));
 }
 
+type Failure = Pick<ErrorHookArgs, "failedOperation" | "errors" | "newInputs">;
+
 /** Whether an operation that has failed is to be tried again, which it is after a while. */
 export async function onError(
-  { failedOperation, errors }: Pick<ErrorHookArgs, "failedOperation" | "errors">,
-  { wait, tell }: OnErrorTools,
+  { failedOperation, errors, newInputs }: Failure,
+  { stack, wait, tell }: OnErrorTools,
 ): Promise<boolean> {
   // The newest error comes first.
   const [message = ""] = errors;
@@ -42,7 +48,7 @@ export async function onError(
   if (again) {
     await wait(RETRIES.interval);
   } else {
-    const remedy = remedyFor(message);
+    const remedy = remedyFor(message, { stack, project: newInputs?.project });
     if (remedy !== undefined) await tell(remedy);
   }
   return again;

@@ -6,12 +6,17 @@ const DISABLED =
   "googleapi: Error 403: Secret Manager API has not been used in project acme-phoenix before or it " +
   "is disabled. If you enabled this API recently, wait a few minutes. Details: SERVICE_DISABLED";
 
-async function decide(failedOperation: string, errors: string[]) {
+async function decide(
+  failedOperation: string,
+  errors: string[],
+  newInputs: Record<string, unknown> = { project: "acme-phoenix" },
+) {
   const waits: number[] = [];
   const told: string[] = [];
   const again = await onError(
-    { failedOperation, errors },
+    { failedOperation, errors, newInputs },
     {
+      stack: "staging",
       wait: async (seconds) => void waits.push(seconds),
       tell: async (text) => void told.push(text),
     },
@@ -75,11 +80,19 @@ describe("whoever deploys is told what to do where", () => {
     [
       "the organization forbids the region",
       "Error 412: 'us-central1' violates constraint 'constraints/gcp.resourceLocations'",
-      /npx pulumi config set gcp:region/,
+      /npx pulumi config set --stack staging gcp:region REGION/,
     ],
   ])("%s", async (_, message, remedy) => {
     const { again, told } = await decide("create", [message]);
     expect([again, told]).toEqual([false, [expect.stringMatching(remedy)]]);
+    const commands = told.join().match(/`[^`]+`/g) ?? [];
+    expect(commands.length).toBeGreaterThan(0);
+    for (const command of commands) expect(command).toMatch(/--stack staging\b|\bacme-phoenix\b/);
+  });
+
+  test("nobody knows the project of what has failed", async () => {
+    const { told } = await decide("create", ["Error 400: Billing must be enabled"], {});
+    expect(told).toEqual([expect.stringContaining("gcloud billing projects link PROJECT ")]);
   });
 });
 

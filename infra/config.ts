@@ -32,14 +32,15 @@ export function parseConfig(
   environment: string,
   encrypted?: readonly string[],
 ): StackConfig {
-  const settings = new Settings(values);
+  const settings = new Settings(environment, values);
+  const place = parsePlace(settings, environment);
   const capacity = parseCapacity(settings, environment);
   const config: StackConfig = {
-    ...parsePlace(settings, environment),
+    ...place,
     ...parseAccess(settings, environment, encrypted),
     ...parseKeys(settings, capacity.maxInstances),
     ...capacity,
-    ...parseRelease(settings, environment),
+    ...parseRelease(settings, place),
     ...parseObservation(settings),
   };
   settings.reportUnread("phoenix:");

@@ -1,5 +1,5 @@
 import { LOCAL_STACK } from "./place.ts";
-import { type Settings, setTo, shown } from "./settings.ts";
+import { type Settings, shown } from "./settings.ts";
 
 /** Who may call the web service. */
 export type PublicAccess = "invokerIamDisabled" | "allUsers" | "private";
@@ -38,7 +38,7 @@ export function parseAccess(
   checkEncryption(settings, environment, encrypted);
   return {
     sessionCookieSecure: parseCookieSecure(settings, local),
-    sessionLifetime: settings.integer("phoenix:sessionLifetime", 60, 400 * 24 * 3600),
+    sessionLifetime: settings.integer("phoenix:sessionLifetime", 60, 400 * 24 * 3600, "seconds"),
     signIn: parseSignIn(settings, local),
     allowedUsers: parseAllowedUsers(settings, environment),
     publicAccess: parsePublicAccess(settings),
@@ -55,7 +55,7 @@ function checkEncryption(
   settings.report(
     CLIENT_SECRET,
     `is readable for everyone in Pulumi.${environment}.yaml`,
-    `Run \`npx pulumi config set --secret ${CLIENT_SECRET}\`, and have the provider make a new one if the file has left this machine`,
+    `${settings.setSecret(CLIENT_SECRET)}, and have the provider make a new one if the file has left this machine`,
   );
 }
 
@@ -66,7 +66,7 @@ function parseCookieSecure(settings: Settings, local: boolean): boolean {
     settings.report(
       setting,
       "is false, so that sessions could be sent without encryption; Cloud Run serves https only",
-      setTo(setting, "true"),
+      settings.setTo(setting, "true"),
     );
   }
   return secure;
@@ -75,17 +75,18 @@ function parseCookieSecure(settings: Settings, local: boolean): boolean {
 function parseSignIn(settings: Settings, local: boolean): SignIn | undefined {
   const issuer = settings.text("phoenix:oidcIssuer");
   const clientId = settings.text("phoenix:oidcClientId");
+  const setIssuer = settings.setLike("phoenix:oidcIssuer", "URL", "https://accounts.google.com");
   const parts = [
+    { name: "phoenix:oidcIssuer", value: issuer, remedy: setIssuer },
     {
-      name: "phoenix:oidcIssuer",
-      value: issuer,
-      arguments: "phoenix:oidcIssuer https://accounts.google.com",
+      name: "phoenix:oidcClientId",
+      value: clientId,
+      remedy: settings.setTo("phoenix:oidcClientId", "ID"),
     },
-    { name: "phoenix:oidcClientId", value: clientId, arguments: "phoenix:oidcClientId ID" },
     {
       name: CLIENT_SECRET,
       value: settings.text(CLIENT_SECRET),
-      arguments: `--secret ${CLIENT_SECRET}`,
+      remedy: settings.setSecret(CLIENT_SECRET),
     },
   ];
   const set = parts.find(({ value }) => value !== "");
@@ -94,14 +95,14 @@ function parseSignIn(settings: Settings, local: boolean): SignIn | undefined {
     settings.report(
       part.name,
       `is not set, and ${set.name} is: sign-in needs all three`,
-      `Run \`npx pulumi config set ${part.arguments}\``,
+      part.remedy,
     );
   }
   if (issuer !== "" && !isIssuer(issuer, local)) {
     settings.report(
       "phoenix:oidcIssuer",
       `is ${shown(issuer)}, not the https URL of a provider`,
-      setTo("phoenix:oidcIssuer", "https://accounts.google.com"),
+      setIssuer,
     );
   }
   return { issuer, clientId };
@@ -119,18 +120,19 @@ function isIssuer(issuer: string, local: boolean): boolean {
 function parseAllowedUsers(settings: Settings, environment: string): string[] {
   const setting = "phoenix:allowedUsers";
   const users = settings.list(setting);
+  const remedy = settings.setLike(setting, "USERS", "@example.org,ada@example.com");
   for (const user of users.filter((entry) => !isEmail(entry.replace(/^@/, "any@")))) {
     settings.report(
       setting,
       `has the entry ${shown(user)}, which is neither an e-mail address nor an @domain`,
-      setTo(setting, "ada@example.com,@example.org"),
+      remedy,
     );
   }
   if (environment === "prod" && users.length === 0) {
     settings.report(
       setting,
       "is not set, so that in prod everyone with an account at the provider could sign in",
-      `Run \`npx pulumi config set ${setting} @YOUR-DOMAIN\`, or list e-mail addresses`,
+      remedy,
     );
   }
   return users;
@@ -151,9 +153,9 @@ function parsePublicAccess(settings: Settings): PublicAccess {
     settings.report(
       setting,
       `is ${shown(value)}, not one of ${PUBLIC_ACCESS.join(", ")}`,
-      "Run `npx pulumi config set phoenix:publicAccess invokerIamDisabled`; where the organization's " +
-        "policy run.managed.requireInvokerIam forbids that, set allUsers, and where " +
-        "iam.allowedPolicyMemberDomains forbids that too, private",
+      `${settings.setTo(setting, "WHO")}: invokerIamDisabled lets everyone in; where the organization's ` +
+        "policy run.managed.requireInvokerIam forbids that, allUsers does, and where " +
+        "iam.allowedPolicyMemberDomains forbids that too, or not everyone is to get in, it is private",
     );
   }
   return access ?? "private";

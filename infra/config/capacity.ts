@@ -1,4 +1,4 @@
-import { type Settings, setTo, shown } from "./settings.ts";
+import { type Settings, shown } from "./settings.ts";
 
 /** How much of it there is. */
 export interface CapacityConfig {
@@ -38,14 +38,14 @@ function parseInstances(settings: Settings, environment: string) {
     settings.report(
       "phoenix:maxInstances",
       `is ${maxInstances}, less than phoenix:minInstances, ${minInstances}`,
-      setTo("phoenix:maxInstances", String(minInstances)),
+      settings.setTo("phoenix:maxInstances", String(minInstances)),
     );
   }
   if (environment === "prod" && minInstances === 0) {
     settings.report(
       "phoenix:minInstances",
       "is 0, so that in prod the first visitor after a pause waits for an instance",
-      setTo("phoenix:minInstances", "1"),
+      settings.setTo("phoenix:minInstances", "1"),
     );
   }
   return { minInstances, maxInstances };
@@ -53,16 +53,30 @@ function parseInstances(settings: Settings, environment: string) {
 
 function parseSize(settings: Settings) {
   const cpu = settings.oneOf("phoenix:cpu", ["1", "2", "4", "6", "8"]);
-  const memory = settings.text("phoenix:memory");
+  return { cpu, memory: parseMemory(settings, cpu) };
+}
+
+function parseMemory(settings: Settings, cpu: string): string {
+  const setting = "phoenix:memory";
+  const memory = settings.text(setting);
   const match = /^(\d{1,5})(Mi|Gi)$/.exec(memory);
-  const mebibytes = match ? Number(match[1]) * (match[2] === "Gi" ? 1024 : 1) : 0;
-  const [least, most] = MEMORY[cpu] ?? [0, 0];
+  if (match === null) {
+    settings.report(
+      setting,
+      `is ${shown(memory)}, not a whole number of Mi or Gi`,
+      settings.setLike(setting, "SIZE", "512Mi"),
+    );
+    return memory;
+  }
+  const mebibytes = Number(match[1]) * (match[2] === "Gi" ? 1024 : 1);
+  // Without CPUs that make sense, any size is right.
+  const [least, most] = MEMORY[cpu] ?? [0, Number.POSITIVE_INFINITY];
   if (mebibytes < least || mebibytes > most) {
     settings.report(
-      "phoenix:memory",
+      setting,
       `is ${shown(memory)}, not ${least}Mi to ${most}Mi, which is what ${cpu} CPU can have`,
-      setTo("phoenix:memory", `${Math.max(least, 512)}Mi`),
+      settings.setTo(setting, `${mebibytes < least ? least : most}Mi`),
     );
   }
-  return { cpu, memory };
+  return memory;
 }

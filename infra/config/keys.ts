@@ -1,11 +1,11 @@
 import { leastRefreshInterval } from "./quota.ts";
-import { type Settings, setTo, shown } from "./settings.ts";
+import { type Settings, shown } from "./settings.ts";
 
 /** How SECRET_KEY's versions are used and renewed. Times are seconds. */
 export interface KeysConfig {
   /** For how long a new version is accepted before it signs. */
   readonly keyActivationDelay: number;
-  /** Between two readings of the list of versions by one instance. */
+  /** Between two readings of the list of versions by one instance: what is set, or the quota's. */
   readonly keyRefreshInterval: number;
   /** Undefined: keys are rotated by hand only. */
   readonly rotationPeriod: number | undefined;
@@ -18,11 +18,13 @@ const HOUR = 3600;
 const DAY = 24 * HOUR;
 
 export function parseKeys(settings: Settings, maxInstances: number): KeysConfig {
-  const keyRefreshInterval = Math.max(
-    settings.integer("phoenix:keyRefreshInterval", 10, HOUR),
-    leastRefreshInterval(maxInstances),
+  const keyRefreshInterval = parseRefreshInterval(settings, maxInstances);
+  const keyActivationDelay = settings.integer(
+    "phoenix:keyActivationDelay",
+    LEAST_DELAY,
+    DAY,
+    "seconds",
   );
-  const keyActivationDelay = settings.integer("phoenix:keyActivationDelay", LEAST_DELAY, DAY);
   // A ring is at most twice the interval old, and the list that it was read from may lag a little.
   const leastDelay = 3 * keyRefreshInterval;
   if (keyActivationDelay < leastDelay) {
@@ -30,11 +32,17 @@ export function parseKeys(settings: Settings, maxInstances: number): KeysConfig 
       "phoenix:keyActivationDelay",
       `is ${keyActivationDelay}, so that a key could sign before every instance has read it: ` +
         `with ${maxInstances} instances each reads the list every ${keyRefreshInterval} seconds`,
-      setTo("phoenix:keyActivationDelay", String(leastDelay)),
+      settings.setTo("phoenix:keyActivationDelay", String(leastDelay)),
     );
   }
   const rotationPeriod = parsePeriod(settings, keyActivationDelay);
   return { keyActivationDelay, keyRefreshInterval, rotationPeriod };
+}
+
+function parseRefreshInterval(settings: Settings, maxInstances: number): number {
+  const set = settings.integer("phoenix:keyRefreshInterval", 10, HOUR, "seconds");
+  const least = leastRefreshInterval(maxInstances);
+  return Math.max(set, least);
 }
 
 /** Two hours at least: the rotator takes a version that is younger than one as "already rotated". */
@@ -43,15 +51,22 @@ function parsePeriod(settings: Settings, activationDelay: number): number | unde
   const value = settings.text(setting);
   if (value === "") return undefined;
   const match = /^(\d{1,5})([dh])$/.exec(value);
-  const period = match ? Number(match[1]) * (match[2] === "d" ? DAY : HOUR) : 0;
   if (match === null) {
-    settings.report(setting, `is ${shown(value)}, not days or hours`, setTo(setting, "30d"));
-  } else if (period < 2 * HOUR || period <= activationDelay) {
     settings.report(
       setting,
-      `is ${shown(value)}, less than two hours or than phoenix:keyActivationDelay, so that a key ` +
-        "would be replaced before it signs",
-      setTo(setting, "30d"),
+      `is ${shown(value)}, not days or hours`,
+      settings.setLike(setting, "PERIOD", "30d"),
+    );
+    return undefined;
+  }
+  const period = Number(match[1]) * (match[2] === "d" ? DAY : HOUR);
+  if (period < 2 * HOUR || period <= activationDelay) {
+    const least = period <= activationDelay ? Math.floor(activationDelay / HOUR) + 1 : 2;
+    settings.report(
+      setting,
+      `is ${shown(value)}: it has to be at least two hours, and longer than ` +
+        "phoenix:keyActivationDelay, or a key would be replaced before it signs",
+      settings.setTo(setting, `${Math.max(2, least)}h`),
     );
   }
   return period;

@@ -1,5 +1,5 @@
 import { isEmail } from "./access.ts";
-import { type Settings, setTo, shown } from "./settings.ts";
+import { type Settings, shown } from "./settings.ts";
 
 /** What is noted, and who is told. */
 export interface ObservationConfig {
@@ -8,19 +8,18 @@ export interface ObservationConfig {
   readonly alertEmails: readonly string[];
 }
 
-/** The first is what a wrong value is mended with. */
-const LOG_LEVELS = ["info", "trace", "debug", "warn", "error", "fatal"] as const;
-/** Levels at which the entries that alerts count are written. */
-const COUNTED: readonly string[] = ["trace", "debug", "info"];
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
+/** Levels at which the entries that alerts count are not written. */
+const UNCOUNTED: readonly string[] = ["warn", "error", "fatal"];
 
 export function parseObservation(settings: Settings): ObservationConfig {
   const logLevel = settings.oneOf("phoenix:logLevel", LOG_LEVELS);
   const alertEmails = parseAlertEmails(settings);
-  if (alertEmails.length > 0 && !COUNTED.includes(logLevel)) {
+  if (alertEmails.length > 0 && UNCOUNTED.includes(logLevel)) {
     settings.report(
       "phoenix:logLevel",
       `is ${logLevel}, so that the entries that alerts count are never written`,
-      setTo("phoenix:logLevel", "info"),
+      settings.setTo("phoenix:logLevel", "info"),
     );
   }
   return { logLevel, alertEmails };
@@ -33,7 +32,7 @@ function parseAlertEmails(settings: Settings): string[] {
     settings.report(
       setting,
       `has the entry ${shown(email)}, which is no e-mail address`,
-      setTo(setting, "oncall@example.com"),
+      settings.setLike(setting, "ADDRESSES", "oncall@example.com"),
     );
   }
   return [...new Set(emails)];

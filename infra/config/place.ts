@@ -1,4 +1,4 @@
-import { type Settings, setTo, shown } from "./settings.ts";
+import { type Settings, shown } from "./settings.ts";
 
 /** Where a stack is, and how it is told from others. */
 export interface PlaceConfig {
@@ -34,7 +34,7 @@ function checkName(settings: Settings, environment: string): void {
   settings.report(
     "The stack's name",
     `is ${shown(environment)}, not 1 to 14 lower-case letters, digits and hyphens`,
-    "Run `npx pulumi stack rename staging`, or such",
+    `Run \`npx pulumi stack rename --stack ${environment} NAME\`, such as staging`,
   );
 }
 
@@ -45,7 +45,7 @@ function parseProject(settings: Settings, environment: string): string {
       settings.report(
         "The stack",
         `is named ${LOCAL_STACK}, which is the one that runs on one machine and is never deployed`,
-        "Run `npm start` to run it, or `npx pulumi stack select dev` to deploy another",
+        "Run `npm start` to run it, or `npx pulumi up --stack dev` to deploy another",
       );
     }
     return project;
@@ -54,7 +54,7 @@ function parseProject(settings: Settings, environment: string): string {
     settings.report(
       "gcp:project",
       project === "" ? "is not set" : `is ${shown(project)}, not the ID of a project`,
-      "Run `npx pulumi config set gcp:project ID` with the ID that `gcloud projects list` shows",
+      `${settings.setTo("gcp:project", "ID")} with the ID that \`gcloud projects list\` shows`,
     );
   }
   return project;
@@ -66,7 +66,7 @@ function parseRegion(settings: Settings): string {
     settings.report(
       "gcp:region",
       region === "" ? "is not set" : `is ${shown(region)}, not a region`,
-      setTo("gcp:region", "europe-west1"),
+      settings.setLike("gcp:region", "REGION", "europe-west1"),
     );
   }
   return region;
@@ -75,16 +75,16 @@ function parseRegion(settings: Settings): string {
 /** https://cloud.google.com/resource-manager/docs/labels-overview#requirements */
 function parseLabels(settings: Settings): Record<string, string> {
   const setting = "phoenix:labels";
-  const example = "team=web,cost-center=42";
-  const pairs = settings.pairs(setting, example);
+  const remedy = settings.setLike(setting, "LABELS", "team=web,cost-center=42");
+  const pairs = settings.pairs(setting, remedy);
   for (const [key, value] of pairs) {
     const taken = key === "app" || key === "environment" || key.startsWith("goog");
     const valid = /^[a-z][a-z0-9_-]{0,62}$/.test(key) && /^[a-z0-9_-]{0,63}$/.test(value);
     if (valid && !taken) continue;
     const why = taken
       ? "whose key is taken"
-      : "which Google does not take: lower-case letters, digits, hyphens and underscores";
-    settings.report(setting, `has ${shown(`${key}=${value}`)}, ${why}`, setTo(setting, example));
+      : "which Google does not take: only lower-case letters, digits, hyphens and underscores";
+    settings.report(setting, `has ${shown(`${key}=${value}`)}, ${why}`, remedy);
   }
   return Object.fromEntries(pairs);
 }

@@ -1,4 +1,6 @@
-import { type Settings, setTo, shown } from "./settings.ts";
+import { stackNames } from "../names.ts";
+import type { PlaceConfig } from "./place.ts";
+import { type Settings, shown } from "./settings.ts";
 
 /** A share of the traffic in percent; without a revision, that of the newest. */
 export interface TrafficShare {
@@ -16,11 +18,11 @@ export interface ReleaseConfig {
   readonly traffic: readonly TrafficShare[];
 }
 
-export function parseRelease(settings: Settings, environment: string): ReleaseConfig {
+export function parseRelease(settings: Settings, place: PlaceConfig): ReleaseConfig {
   return {
     baseImage: parseBaseImage(settings),
     image: parseImage(settings),
-    traffic: parseTraffic(settings, environment),
+    traffic: parseTraffic(settings, place),
   };
 }
 
@@ -31,7 +33,7 @@ function parseBaseImage(settings: Settings): string {
     settings.report(
       setting,
       `is ${shown(baseImage)}, not STACK/runtimes/nodejsVERSION`,
-      setTo(setting, "google-24-full/runtimes/nodejs24"),
+      settings.toDefault(setting),
     );
   }
   return baseImage;
@@ -43,39 +45,49 @@ function parseImage(settings: Settings): string | undefined {
     settings.report(
       "phoenix:image",
       `is ${shown(image)}, which names no digest, so that what runs could change by itself`,
-      "Run `npx pulumi config set phoenix:image REPOSITORY@sha256:DIGEST` with the digest that `docker push` printed",
+      `${settings.setTo("phoenix:image", "REPOSITORY@sha256:DIGEST")} with the digest that \`docker push\` printed`,
     );
   }
   return image === "" ? undefined : image;
 }
 
-function parseTraffic(settings: Settings, environment: string): TrafficShare[] {
+function parseTraffic(settings: Settings, place: PlaceConfig): TrafficShare[] {
   const setting = "phoenix:traffic";
-  const example = `latest=10,phoenix-${environment}-00001-abc=90`;
-  const pairs = settings.pairs(setting, example);
+  const service = stackNames(place.project, place.environment).web;
+  const remedy =
+    `${settings.setLike(setting, "SHARES", `latest=10,${service}-00007-abc=90`)}; ` +
+    `\`gcloud run revisions list --service ${service} --region ${place.region || "REGION"} ` +
+    `--project ${place.project || "PROJECT"}\` shows the revisions`;
+  const pairs = settings.pairs(setting, remedy);
   const shares = pairs.map(([revision, percent]): TrafficShare => {
     if (!/^[1-9]\d{0,2}$/.test(percent)) {
       settings.report(
         setting,
         `gives ${shown(revision)} ${shown(percent)}, not a percentage`,
-        setTo(setting, example),
+        remedy,
       );
     }
-    if (revision !== "latest" && !/^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/.test(revision)) {
+    if (revision !== "latest" && !isRevision(revision, service)) {
       settings.report(
         setting,
-        `names ${shown(revision)}, which is neither latest nor a revision`,
-        `Run \`gcloud run revisions list --service phoenix-${environment}\` for their names`,
+        `names ${shown(revision)}, which is neither latest nor a revision of ${service}`,
+        remedy,
       );
     }
     return { ...(revision === "latest" ? {} : { revision }), percent: Number(percent) };
   });
   const sum = shares.reduce((total, share) => total + share.percent, 0);
-  if (shares.length > 0 && !Number.isNaN(sum) && sum !== 100) {
-    settings.report(setting, `adds up to ${sum} percent, not 100`, setTo(setting, example));
+  const complete = pairs.length === settings.list(setting).length && !Number.isNaN(sum);
+  if (pairs.length > 0 && complete && sum !== 100) {
+    settings.report(setting, `adds up to ${sum} percent, not 100`, remedy);
   }
   if (new Set(pairs.map(([revision]) => revision)).size < pairs.length) {
-    settings.report(setting, "names a revision twice", setTo(setting, example));
+    settings.report(setting, "names a revision twice", remedy);
   }
   return shares;
+}
+
+/** The names of a service's revisions begin with its own. */
+function isRevision(name: string, service: string): boolean {
+  return name.startsWith(`${service}-`) && /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name);
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
 import { parse } from "yaml";
 import { parseConfig } from "../../infra/config.ts";
 import { ConfigError, type Problem } from "../../infra/configError.ts";
@@ -81,6 +82,8 @@ interface Refusal {
   readonly because: string;
   readonly stack?: string;
   readonly changes: Record<string, string>;
+  /** Where the words matter. */
+  readonly cause?: string;
   readonly remedy: RegExp;
 }
 
@@ -89,7 +92,7 @@ const REFUSALS: Refusal[] = [
     setting: "gcp:project",
     because: "it is not set",
     changes: { "gcp:project": "" },
-    remedy: /pulumi config set gcp:project ID/,
+    remedy: /pulumi config set --stack dev gcp:project ID/,
   },
   {
     setting: "gcp:project",
@@ -101,14 +104,14 @@ const REFUSALS: Refusal[] = [
     setting: "gcp:region",
     because: "it is not set",
     changes: { "gcp:region": "" },
-    remedy: /pulumi config set gcp:region europe-west1/,
+    remedy: /pulumi config set --stack dev gcp:region REGION`, such as europe-west1/,
   },
   {
     setting: "phoenix:sessionCookieSecure",
     because: "it is false on Cloud Run",
     stack: "prod",
     changes: { "phoenix:sessionCookieSecure": "false" },
-    remedy: /pulumi config set phoenix:sessionCookieSecure true/,
+    remedy: /pulumi config set --stack prod phoenix:sessionCookieSecure true/,
   },
   {
     setting: "phoenix:sessionCookieSecure",
@@ -133,19 +136,32 @@ const REFUSALS: Refusal[] = [
     setting: "phoenix:minInstances",
     because: "it is no whole number",
     changes: { "phoenix:minInstances": "1.5" },
-    remedy: /phoenix:minInstances 0/,
+    remedy: /pulumi config rm --stack dev phoenix:minInstances/,
   },
   {
     setting: "phoenix:sessionLifetime",
     because: "it is nothing",
     changes: { "phoenix:sessionLifetime": "0" },
-    remedy: /phoenix:sessionLifetime 60/,
+    remedy: /phoenix:sessionLifetime 60`/,
+  },
+  {
+    setting: "phoenix:sessionLifetime",
+    because: "it is no number, and the least one would sign everyone out after a minute",
+    changes: { "phoenix:sessionLifetime": "7d" },
+    cause: 'is "7d", not a whole number of seconds from 60 to 34560000',
+    remedy: /pulumi config rm --stack dev phoenix:sessionLifetime`/,
+  },
+  {
+    setting: "phoenix:maxInstances",
+    because: "it is more than there can be",
+    changes: { "phoenix:maxInstances": "2000" },
+    remedy: /phoenix:maxInstances 1000`/,
   },
   {
     setting: "phoenix:logLevel",
     because: "there is no such level",
     changes: { "phoenix:logLevel": "verbose" },
-    remedy: /phoenix:logLevel info/,
+    remedy: /pulumi config rm --stack dev phoenix:logLevel`/,
   },
   {
     setting: "phoenix:logLevel",
@@ -157,13 +173,13 @@ const REFUSALS: Refusal[] = [
     setting: "phoenix:oidcClientId",
     because: "the issuer is set",
     changes: { "phoenix:oidcIssuer": "https://id.example", "phoenix:oidcClientSecret": "x" },
-    remedy: /pulumi config set phoenix:oidcClientId ID/,
+    remedy: /pulumi config set --stack dev phoenix:oidcClientId ID/,
   },
   {
     setting: "phoenix:oidcClientSecret",
     because: "the rest is set",
     changes: { "phoenix:oidcIssuer": "https://id.example", "phoenix:oidcClientId": "x" },
-    remedy: /pulumi config set --secret phoenix:oidcClientSecret/,
+    remedy: /pulumi config set --stack dev --secret phoenix:oidcClientSecret/,
   },
   {
     setting: "phoenix:oidcIssuer",
@@ -173,20 +189,26 @@ const REFUSALS: Refusal[] = [
       "phoenix:oidcClientId": "x",
       "phoenix:oidcClientSecret": "x",
     },
-    remedy: /phoenix:oidcIssuer https:/,
+    remedy: /phoenix:oidcIssuer URL`, such as https:/,
+  },
+  {
+    setting: "phoenix:oidcIssuer",
+    because: "the rest is set",
+    changes: { "phoenix:oidcClientId": "x", "phoenix:oidcClientSecret": "x" },
+    remedy: /phoenix:oidcIssuer URL`, such as https:/,
   },
   {
     setting: "phoenix:allowedUsers",
     because: "prod would let everyone in",
     stack: "prod",
     changes: { "phoenix:allowedUsers": "" },
-    remedy: /pulumi config set phoenix:allowedUsers @YOUR-DOMAIN/,
+    remedy: /pulumi config set --stack prod phoenix:allowedUsers USERS`, such as @example/,
   },
   {
     setting: "phoenix:allowedUsers",
     because: "an entry is neither address nor @domain",
     changes: { "phoenix:allowedUsers": "acme.example" },
-    remedy: /ada@example\.com,@example\.org/,
+    remedy: /allowedUsers USERS`, such as @example\.org,ada@example\.com/,
   },
   {
     setting: "phoenix:keyActivationDelay",
@@ -198,13 +220,21 @@ const REFUSALS: Refusal[] = [
     setting: "phoenix:rotationPeriod",
     because: "it has no unit",
     changes: { "phoenix:rotationPeriod": "30" },
-    remedy: /phoenix:rotationPeriod 30d/,
+    remedy: /phoenix:rotationPeriod PERIOD`, such as 30d/,
   },
   {
     setting: "phoenix:rotationPeriod",
     because: "the rotator would take the version before for this one",
     changes: { "phoenix:rotationPeriod": "1h" },
-    remedy: /phoenix:rotationPeriod 30d/,
+    cause:
+      'is "1h": it has to be at least two hours, and longer than phoenix:keyActivationDelay, or a key would be replaced before it signs',
+    remedy: /phoenix:rotationPeriod 2h`/,
+  },
+  {
+    setting: "phoenix:rotationPeriod",
+    because: "a key would be replaced in the moment in which it signs",
+    changes: { "phoenix:rotationPeriod": "3h", "phoenix:keyActivationDelay": "10800" },
+    remedy: /phoenix:rotationPeriod 4h`/,
   },
   {
     setting: "phoenix:publicAccess",
@@ -216,25 +246,38 @@ const REFUSALS: Refusal[] = [
     setting: "phoenix:cpu",
     because: "Cloud Run has no such size",
     changes: { "phoenix:cpu": "3" },
-    remedy: /phoenix:cpu 1/,
+    remedy: /pulumi config rm --stack dev phoenix:cpu`/,
   },
   {
     setting: "phoenix:memory",
     because: "so many CPUs need more",
     changes: { "phoenix:cpu": "4", "phoenix:memory": "512Mi" },
-    remedy: /phoenix:memory 2048Mi/,
+    remedy: /phoenix:memory 2048Mi`/,
+  },
+  {
+    setting: "phoenix:memory",
+    because: "so few CPUs can't have that much",
+    changes: { "phoenix:cpu": "2", "phoenix:memory": "16Gi" },
+    remedy: /phoenix:memory 8192Mi`/,
+  },
+  {
+    setting: "phoenix:memory",
+    because: "it is not whole",
+    changes: { "phoenix:memory": "0.5Gi" },
+    cause: 'is "0.5Gi", not a whole number of Mi or Gi',
+    remedy: /phoenix:memory SIZE`, such as 512Mi/,
   },
   {
     setting: "phoenix:concurrency",
     because: "Cloud Run allows 1000",
     changes: { "phoenix:concurrency": "1001" },
-    remedy: /phoenix:concurrency 1/,
+    remedy: /phoenix:concurrency 1000`/,
   },
   {
     setting: "phoenix:baseImage",
     because: "it is no runtime",
     changes: { "phoenix:baseImage": "node:24" },
-    remedy: /google-24-full\/runtimes\/nodejs24/,
+    remedy: /pulumi config rm --stack dev phoenix:baseImage`/,
   },
   {
     setting: "phoenix:image",
@@ -246,7 +289,20 @@ const REFUSALS: Refusal[] = [
     setting: "phoenix:traffic",
     because: "it does not add up to 100",
     changes: { "phoenix:traffic": "latest=10,phoenix-dev-00002-abc=80" },
-    remedy: /pulumi config set phoenix:traffic/,
+    remedy:
+      /phoenix:traffic SHARES`, such as latest=10,phoenix-dev-00007-abc=90; `gcloud run revisions list --service phoenix-dev --region europe-west1 --project acme-phoenix` shows/,
+  },
+  {
+    setting: "phoenix:traffic",
+    because: "it names a revision of another stack",
+    changes: { "phoenix:traffic": "phoenix-prod-00007-abc=100" },
+    remedy: /gcloud run revisions list --service phoenix-dev /,
+  },
+  {
+    setting: "phoenix:traffic",
+    because: "it names a revision twice",
+    changes: { "phoenix:traffic": "latest=50,latest=50" },
+    remedy: /phoenix:traffic SHARES`/,
   },
   {
     setting: "phoenix:traffic",
@@ -258,38 +314,56 @@ const REFUSALS: Refusal[] = [
     setting: "phoenix:traffic",
     because: "a share is no percentage",
     changes: { "phoenix:traffic": "latest=all" },
-    remedy: /latest=10,/,
+    remedy: /phoenix:traffic SHARES`, such as latest=10,/,
   },
   {
     setting: "phoenix:labels",
     because: "Google takes lower case only",
     changes: { "phoenix:labels": "Team=Web" },
-    remedy: /team=web,cost-center=42/,
+    cause:
+      'has "Team=Web", which Google does not take: only lower-case letters, digits, hyphens and underscores',
+    remedy: /phoenix:labels LABELS`, such as team=web,cost-center=42/,
   },
   {
     setting: "phoenix:labels",
     because: "the key is the program's own",
     changes: { "phoenix:labels": "environment=other" },
-    remedy: /team=web/,
+    remedy: /phoenix:labels LABELS`, such as team=web/,
   },
   {
     setting: "phoenix:alertEmails",
     because: "an entry is no address",
     changes: { "phoenix:alertEmails": "oncall" },
-    remedy: /oncall@example\.com/,
+    remedy: /phoenix:alertEmails ADDRESSES`, such as oncall@example\.com/,
   },
   {
     setting: "phoenix:maxInstance",
     because: "there is no such setting",
     changes: { "phoenix:maxInstance": "3" },
-    remedy: /pulumi config rm phoenix:maxInstance/,
+    cause: "is no setting of this program; phoenix:maxInstances is",
+    remedy: /pulumi config rm --stack dev phoenix:maxInstance`, and set phoenix:maxInstances/,
+  },
+  {
+    setting: "phoenix:session-lifetime",
+    because: "it is written in another way",
+    changes: { "phoenix:session-lifetime": "3600" },
+    cause: "is no setting of this program; phoenix:sessionLifetime is",
+    remedy:
+      /pulumi config rm --stack dev phoenix:session-lifetime`, and set phoenix:sessionLifetime/,
+  },
+  {
+    setting: "phoenix:colour",
+    because: "there is nothing like it",
+    changes: { "phoenix:colour": "red" },
+    cause: "is no setting of this program",
+    remedy: /pulumi config rm --stack dev phoenix:colour`$/,
   },
   {
     setting: "The stack's name",
     because: "accounts could not be named after it",
     stack: "a-name-that-is-too-long",
     changes: { "gcp:region": "europe-west1" },
-    remedy: /pulumi stack rename/,
+    remedy: /pulumi stack rename --stack a-name-that-is-too-long NAME/,
   },
   {
     setting: "The stack",
@@ -306,7 +380,107 @@ describe("a configuration is refused", () => {
     expect(problems).toHaveLength(1);
     expect(problems[0]?.setting).toBe(refusal.setting);
     expect(problems[0]?.remedy).toMatch(refusal.remedy);
+    if (refusal.cause !== undefined) expect(problems[0]?.cause).toBe(refusal.cause);
   });
+
+  test("with remedies for its own stack", () => {
+    for (const { stack = "dev", changes } of REFUSALS) {
+      for (const { setting, remedy } of problemsOf(stack, changes)) {
+        const commands = remedy.match(/npx pulumi (config|stack) [^`]+/g) ?? [];
+        for (const command of commands) {
+          expect([setting, command]).toEqual([
+            setting,
+            expect.stringContaining(` --stack ${stack} `),
+          ]);
+        }
+      }
+    }
+  });
+
+  test("with commands that mend it when they are copied, or have a word to fill in", () => {
+    let copied = 0;
+    for (const { stack = "dev", changes } of REFUSALS) {
+      const [{ setting = "", remedy = "" } = {}] = problemsOf(stack, changes);
+      const [, verb, name = "", value = ""] =
+        /`npx pulumi config (set|rm) --stack \S+ (\S+?)(?: (\S+))?`/.exec(remedy) ?? [];
+      if (verb === undefined) continue;
+      const { [name]: _, ...others } = changes;
+      const byDefault = stackConfig("none")[name];
+      const mended =
+        verb === "set"
+          ? { ...others, [name]: value }
+          : { ...others, ...(byDefault === undefined ? {} : { [name]: byDefault }) };
+      const toFillIn = /^[A-Z]/.test(value);
+      // No word is refused as the provider's name for a client.
+      if (name === "phoenix:oidcClientId" || name.startsWith("--")) continue;
+      copied += 1;
+      const left = problemsOf(stack, mended).map((problem) => problem.setting);
+      expect([remedy, left]).toEqual([remedy, toFillIn ? [setting] : []]);
+    }
+    expect(copied).toBeGreaterThan(30);
+  });
+
+  test("for a number that is out of bounds, with the bound that is nearest", () => {
+    const bounds: Record<string, [number, number]> = {
+      "phoenix:sessionLifetime": [60, 34_560_000],
+      "phoenix:keyActivationDelay": [61, 86_400],
+      "phoenix:keyRefreshInterval": [10, 3600],
+      "phoenix:maxInstances": [1, 1000],
+      "phoenix:minInstances": [0, 1000],
+      "phoenix:concurrency": [1, 1000],
+    };
+    const anything = fc.oneof(fc.maxSafeInteger(), fc.integer({ min: -5, max: 2000 }));
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.keys(bounds)), anything, (setting, number) => {
+        const [least, most] = bounds[setting] ?? [0, 0];
+        fc.pre(number < least || number > most);
+        const problems = problemsOf("dev", { [setting]: String(number) });
+        expect(problems.map(({ remedy }) => remedy)).toEqual([
+          `Run \`npx pulumi config set --stack dev ${setting} ${number < least ? least : most}\``,
+        ]);
+      }),
+    );
+  });
+
+  test.each<[what: string, changes: Record<string, string>, setting: string]>([
+    [
+      "maxInstances",
+      { "phoenix:maxInstances": "many", "phoenix:minInstances": "7" },
+      "phoenix:maxInstances",
+    ],
+    [
+      "minInstances",
+      { "phoenix:minInstances": "a few", "phoenix:maxInstances": "1" },
+      "phoenix:minInstances",
+    ],
+    ["cpu", { "phoenix:cpu": "3", "phoenix:memory": "12Gi" }, "phoenix:cpu"],
+    [
+      "keyRefreshInterval",
+      { "phoenix:keyRefreshInterval": "1m", "phoenix:keyActivationDelay": "61" },
+      "phoenix:keyRefreshInterval",
+    ],
+    [
+      "keyActivationDelay",
+      { "phoenix:keyActivationDelay": "1h", "phoenix:rotationPeriod": "2h" },
+      "phoenix:keyActivationDelay",
+    ],
+    [
+      "logLevel",
+      { "phoenix:logLevel": "verbose", "phoenix:alertEmails": "oncall@acme.example" },
+      "phoenix:logLevel",
+    ],
+    ["an entry of traffic", { "phoenix:traffic": "latest=50,some" }, "phoenix:traffic"],
+    [
+      "a share of traffic",
+      { "phoenix:traffic": "latest=50,phoenix-dev-00001-abc=half" },
+      "phoenix:traffic",
+    ],
+  ])(
+    "for %s once, without what would follow from a value that makes no sense",
+    (_, changes, setting) => {
+      expect(problemsOf("dev", changes).map((problem) => problem.setting)).toEqual([setting]);
+    },
+  );
 
   test("with all that is wrong at once, a line for each", () => {
     const changes = {

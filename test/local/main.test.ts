@@ -8,6 +8,7 @@ import { expect, test } from "@jest/globals";
 import clips from "../../service/clips/clips.json" with { type: "json" };
 import { loadClips, untilSaved } from "../support/loadClips.ts";
 import { signIn } from "../support/signIn.ts";
+import { hasTerminals, runInTerminal } from "../support/terminal.ts";
 import { ada } from "./identity/users.ts";
 import { keptFile } from "./runFolder.ts";
 
@@ -61,6 +62,11 @@ function childrenOf(parent: number): number[] {
     .split("\n")
     .map((line) => line.trim().split(/\s+/).map(Number))
     .flatMap(([pid = 0, ppid]) => (ppid === parent ? [pid] : []));
+}
+
+/** ...and what those have started, and so on. */
+function descendantsOf(parent: number): number[] {
+  return childrenOf(parent).flatMap((pid) => [pid, ...descendantsOf(pid)]);
 }
 
 function isRunning(pid: number): boolean {
@@ -154,4 +160,58 @@ test("--session-type filesystem shows the fault: other instances do not know who
   command.kill("SIGINT");
   expect(await command.exited).toEqual({ code: 0, signal: null });
   expect(command.stdout()).toMatch(/401.*expired/);
+}, 30_000);
+
+/** Without a program that makes terminals this is told as skipped; the keys have tests of their own. */
+const inTerminal = hasTerminals ? test : test.skip;
+
+inTerminal(
+  "in a terminal it adds, kills and ends at a key, and leaves nothing",
+  async () => {
+    const terminal = runInTerminal([process.execPath, MAIN, "--port", "0", "--no-watch"]);
+    try {
+      await terminal.until("Phoenix is at http://localhost:");
+      await terminal.until("Type a, then Enter");
+      const started = descendantsOf(terminal.process.pid ?? 0);
+      terminal.type("a");
+      await terminal.until(/instance \w+ is ready/);
+      started.push(...descendantsOf(terminal.process.pid ?? 0));
+      terminal.type("k");
+      await terminal.until(/instance \w+ was killed; 3 left/);
+      terminal.type("?");
+      await terminal.until("Type a, then Enter");
+      terminal.type("q");
+      await terminal.until("ending");
+      expect(await terminal.exited).toBe(0);
+      while (started.some(isRunning)) await delay(5);
+      expect(terminal.shown()).not.toContain("Error");
+    } finally {
+      for (const pid of descendantsOf(terminal.process.pid ?? 0)) process.kill(pid, "SIGKILL");
+      await terminal.exited;
+    }
+  },
+  30_000,
+);
+
+/** Makes fs.watch fail, as it does where the machine has no watches left. */
+const NO_WATCHES = `data:text/javascript,${encodeURIComponent(`
+import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+fs.watch = () => { throw Object.assign(new Error("no watches left"), { code: "ENOSPC" }); };
+syncBuiltinESMExports();
+`)}`;
+
+test("what fails after the start ends the run with status 1, and leaves nothing", async () => {
+  const child = spawn(process.execPath, ["--import", NO_WATCHES, MAIN, "--port", "0"], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const [code, stdout, stderr] = await Promise.all([
+    new Promise((resolve) => child.once("close", resolve)),
+    child.stdout.setEncoding("utf8").toArray(),
+    child.stderr.setEncoding("utf8").toArray(),
+  ]);
+  expect(code).toBe(1);
+  expect(stderr.join("")).toMatch(/^service\/ can't be watched: .*ENOSPC.*--no-watch/);
+  const [, url = ""] = /Phoenix is at (\S+)/.exec(stdout.join("")) ?? [];
+  await expect(fetch(url)).rejects.toThrow("fetch failed");
 }, 30_000);

@@ -1,6 +1,6 @@
-import { createInterface } from "node:readline";
 import { say, shownEvents, warn } from "./console.ts";
 import { LocalDeployment, type Ports, PortTakenError } from "./deployment.ts";
+import { KEYS, obeyKeys } from "./keyboard.ts";
 import { type LocalOptions, parseOptions, USAGE, UsageError } from "./options.ts";
 import { rebuild, watchService } from "./rebuild.ts";
 import { keptFile } from "./runFolder.ts";
@@ -12,7 +12,7 @@ const FAST_ROTATION = { activationDelay: 90, refreshInterval: 10 };
 const SAME_CTRL_C = 500;
 
 let deployment: LocalDeployment | undefined;
-process.exitCode = await main(process.argv.slice(2));
+let ending = false;
 
 /** `npm start`: the stack on this machine, until Ctrl-C. Returns the exit code if it failed. */
 async function main(args: readonly string[]): Promise<number> {
@@ -27,10 +27,12 @@ async function main(args: readonly string[]): Promise<number> {
     deployment = await start(options);
     announce(deployment, performance.now() - began);
     if (options.watch) watchService(() => redeploy(deployment));
-    listenToKeys(deployment);
+    const fail = (error: unknown) => warn(describe(error));
+    obeyKeys(process.stdin, { fleet: deployment.fleet, say, fail, end });
     return 0;
   } catch (error) {
     process.stderr.write(`${describe(error)}\n`);
+    await deployment?.close();
     return error instanceof UsageError ? 2 : 1;
   }
 }
@@ -71,34 +73,6 @@ ${process.stdin.isTTY ? `\n${KEYS}\n` : ""}
 `);
 }
 
-const KEYS = "Type a, then Enter, to add an instance; k to kill one; q to end.";
-
-function listenToKeys(running: LocalDeployment): void {
-  if (!process.stdin.isTTY) return;
-  createInterface({ input: process.stdin }).on("line", (line) => {
-    act(running, line.trim()).catch((error: unknown) => warn(describe(error)));
-  });
-}
-
-async function act(running: LocalDeployment, key: string): Promise<void> {
-  const { fleet } = running;
-  if (key === "a") {
-    await fleet.add();
-  } else if (key === "k" && fleet.instances().length > 1) {
-    const before = fleet.instances();
-    await fleet.kill();
-    const after = fleet.instances();
-    const gone = before.filter((instance) => !after.includes(instance));
-    say(`instance ${gone.map(({ id }) => id).join()} was killed; ${after.length} left`);
-  } else if (key === "k") {
-    say("the last instance stays; type a first");
-  } else if (key === "q") {
-    await end();
-  } else if (key !== "") {
-    say(KEYS);
-  }
-}
-
 async function redeploy(running: LocalDeployment | undefined): Promise<void> {
   if (running === undefined) return;
   const began = performance.now();
@@ -124,8 +98,6 @@ function endOnSignals(): void {
   process.on("exit", () => deployment?.abandon());
 }
 
-let ending = false;
-
 async function end(): Promise<void> {
   if (ending) return;
   ending = true;
@@ -143,3 +115,6 @@ function describe(error: unknown): string {
   if (error instanceof Error && "code" in error) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
+
+// Last, so that all that it uses is there.
+process.exitCode = await main(process.argv.slice(2));

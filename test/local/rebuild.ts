@@ -13,6 +13,19 @@ export class RebuildError extends Error {
   readonly code = "REBUILD_FAILED";
 }
 
+/** Changes can't be noticed, as where the system has no watches left. */
+export class WatchError extends Error {
+  readonly code = "WATCH_FAILED";
+
+  constructor(cause: NodeJS.ErrnoException) {
+    const remedy = cause.code === "ENOSPC" ? "Raise fs.inotify.max_user_watches, or s" : "S";
+    super(
+      `service/ can't be watched: ${cause.message} (${cause.code}). ${remedy}tart with --no-watch.`,
+      { cause },
+    );
+  }
+}
+
 /** Builds the archive in a process of its own, so that the balancer goes on meanwhile. */
 export function rebuild(): Promise<Archive> {
   const { promise, resolve, reject } = Promise.withResolvers<Archive>();
@@ -27,6 +40,8 @@ export function rebuild(): Promise<Archive> {
 /**
  * Calls `onChange` after a change in service/, once it is quiet, and never twice at once: what
  * changes meanwhile leads to another call.
+ *
+ * @throws WatchError
  */
 export function watchService(onChange: () => Promise<void>): FSWatcher {
   let timer: NodeJS.Timeout | undefined;
@@ -44,9 +59,13 @@ export function watchService(onChange: () => Promise<void>): FSWatcher {
     } while (again);
     running = false;
   };
-  return watch(join(REPOSITORY, "service"), { recursive: true }, (_event, file) => {
-    if (file !== null && basename(file).startsWith(".")) return;
-    clearTimeout(timer);
-    timer = setTimeout(() => void run(), QUIET);
-  });
+  try {
+    return watch(join(REPOSITORY, "service"), { recursive: true }, (_event, file) => {
+      if (file !== null && basename(file).startsWith(".")) return;
+      clearTimeout(timer);
+      timer = setTimeout(() => void run(), QUIET);
+    });
+  } catch (error) {
+    throw new WatchError(error as NodeJS.ErrnoException);
+  }
 }

@@ -15,7 +15,10 @@ export interface StackConfig
     KeysConfig,
     CapacityConfig,
     ReleaseConfig,
-    ObservationConfig {}
+    ObservationConfig {
+  /** What whoever deploys should know though nothing is wrong, in sentences. */
+  readonly notes: readonly string[];
+}
 
 /**
  * Checks the configuration of one stack.
@@ -42,6 +45,7 @@ export function parseConfig(
     ...capacity,
     ...parseRelease(settings, place),
     ...parseObservation(settings),
+    notes: settings.notes,
   };
   settings.reportUnread("phoenix:");
   if (settings.problems.length > 0) throw new ConfigError(environment, settings.problems);

@@ -1,4 +1,4 @@
-import type { Output } from "@pulumi/pulumi";
+import { log, type Output } from "@pulumi/pulumi";
 import { type Api, Apis } from "./apis.ts";
 import { readConfig, type StackConfig } from "./config.ts";
 import { KeyRotator } from "./keyRotator.ts";
@@ -46,6 +46,7 @@ export interface KeyPolicy {
  */
 export async function declareStack(buildArchive: () => DeployedArchive): Promise<StackOutputs> {
   const { config, oidcClientSecret } = readConfig();
+  for (const note of config.notes) await log.info(note);
   const { project, region, labels, rotationPeriod } = config;
   const names = stackNames(project, config.environment);
   const schedule =

@@ -42,6 +42,13 @@ export function parseKeys(settings: Settings, maxInstances: number): KeysConfig 
 function parseRefreshInterval(settings: Settings, maxInstances: number): number {
   const set = settings.integer("phoenix:keyRefreshInterval", 10, HOUR, "seconds");
   const least = leastRefreshInterval(maxInstances);
+  if (set < least) {
+    settings.note(
+      `Each instance reads the list of keys every ${least} seconds, not every ${set} as ` +
+        `phoenix:keyRefreshInterval says: ${maxInstances} instances would take up more of Secret ` +
+        "Manager's quota than they may.",
+    );
+  }
   return Math.max(set, least);
 }
 

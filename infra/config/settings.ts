@@ -12,6 +12,8 @@ import { nearest } from "./nearest.ts";
  */
 export class Settings {
   readonly problems: Problem[] = [];
+  /** What whoever deploys should know though nothing is wrong, in sentences. */
+  readonly notes: string[] = [];
   readonly #stack: string;
   readonly #values: Readonly<Record<string, string>>;
   readonly #read = new Set<string>();
@@ -29,6 +31,10 @@ export class Settings {
   text(setting: string): string {
     this.#read.add(setting);
     return (this.#values[setting] ?? "").trim();
+  }
+
+  note(sentence: string): void {
+    this.notes.push(sentence);
   }
 
   /** A remedy: the command that sets the setting. */

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, jest, test } from "@jest/globals";
 import fc from "fast-check";
 import { parse } from "yaml";
 import { parseConfig } from "../../infra/config.ts";
@@ -542,6 +542,24 @@ test.each([
     expect((instances * 60) / (seconds * 0.8)).toBeLessThanOrEqual(600 / 2);
   },
 );
+
+test("whoever deploys is told where the instances read the list less often than is set, and only there", () => {
+  const notes = (maxInstances: string) =>
+    parseConfig(valuesOf("dev", { "phoenix:maxInstances": maxInstances }), "dev").notes;
+  expect(notes("240")).toEqual([]);
+  expect(notes("1000")).toEqual([
+    expect.stringMatching(/every 250 seconds.* 60 .*phoenix:keyRefreshInterval.* 1000 instances/),
+  ]);
+});
+
+test("they are told once, by Pulumi's log", async () => {
+  const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
+  const config = { "gcp:project": "acme-phoenix", "phoenix:maxInstances": "1000" };
+  await evaluateStack("dev", config);
+  const written = log.mock.calls.map((line) => line.join(" "));
+  log.mockRestore();
+  expect(written).toEqual([expect.stringContaining("phoenix:keyRefreshInterval")]);
+});
 
 test("lists may have spaces, and traffic names revisions and the newest", () => {
   const config = parseConfig(

@@ -41,7 +41,7 @@ export class BundleError extends Error {
   readonly code = "BUNDLE_FAILED";
 
   constructor(cause: string) {
-    super(`The service can't be bundled: ${cause}\nMend that; \`npm run bundle\` tries again.`);
+    super(`The service can't be bundled: ${cause}\nMend that and try again.`);
     this.name = "BundleError";
   }
 }

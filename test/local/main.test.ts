@@ -211,7 +211,7 @@ test("what fails after the start ends the run with status 1, and leaves nothing"
     child.stderr.setEncoding("utf8").toArray(),
   ]);
   expect(code).toBe(1);
-  expect(stderr.join("")).toMatch(/^service\/ can't be watched: .*ENOSPC.*--no-watch/);
+  expect(stderr.join("")).toMatch(/^service can't be watched: .*ENOSPC.*--no-watch/);
   const [, url = ""] = /Phoenix is at (\S+)/.exec(stdout.join("")) ?? [];
   await expect(fetch(url)).rejects.toThrow("fetch failed");
 }, 30_000);

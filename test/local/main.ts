@@ -1,12 +1,16 @@
+import { join } from "node:path";
 import { say, shownEvents, warn } from "./console.ts";
 import { LocalDeployment, type Ports, PortTakenError } from "./deployment.ts";
 import { KEYS, obeyKeys } from "./keyboard.ts";
 import { type LocalOptions, parseOptions, USAGE, UsageError } from "./options.ts";
-import { rebuild, watchService } from "./rebuild.ts";
+import { rebuild } from "./rebuild.ts";
 import { keptFile } from "./runFolder.ts";
+import { watchFolder } from "./watch.ts";
 
 /** A rotation is meant to be watched here: times are as short as the program lets them be. */
 const FAST_ROTATION = { activationDelay: 90, refreshInterval: 10 };
+
+const SERVICE = join(import.meta.dirname, "..", "..", "service");
 
 /** Both signals of one Ctrl-C arrive within this (milliseconds): npm passes on its own. */
 const SAME_CTRL_C = 500;
@@ -26,7 +30,7 @@ async function main(args: readonly string[]): Promise<number> {
     }
     deployment = await start(options);
     announce(deployment, performance.now() - began);
-    if (options.watch) watchService(() => redeploy(deployment));
+    if (options.watch) watchFolder(SERVICE, () => redeploy(deployment));
     const fail = (error: unknown) => warn(describe(error));
     obeyKeys(process.stdin, { fleet: deployment.fleet, say, fail, end });
     return 0;
@@ -78,10 +82,11 @@ async function redeploy(running: LocalDeployment | undefined): Promise<void> {
   const began = performance.now();
   try {
     const { path } = await rebuild();
-    if (!(await running.roll({ archive: path }))) return;
-    say(`the change is deployed after ${((performance.now() - began) / 1000).toFixed(1)} s`);
+    const deployed = await running.roll({ archive: path });
+    const took = `${((performance.now() - began) / 1000).toFixed(1)} s`;
+    say(deployed ? `the change is deployed after ${took}` : "what is deployed is as it was");
   } catch (error) {
-    warn(`${describe(error)}\nThe instances from before the change go on.`);
+    warn(`${describe(error)}\nThe instances from before the change go on. Saving tries again.`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { UsageError } from "../commandLine.ts";
 import { ConfigError, OperatorError } from "../errors.ts";
 import type { AccessTokens } from "../keys/accessToken.ts";
 import { parseKeyLimits } from "../keys/limits.ts";
@@ -5,7 +6,7 @@ import { createRestClient } from "../keys/restClient.ts";
 import { type SecretReference, secretResource } from "../keys/secretReference.ts";
 import { parseSessionLifetime } from "../session/lifetime.ts";
 import type { Environment } from "../settings.ts";
-import { HELP, parseRotateOptions, type RotateOptions, UsageError } from "./options.ts";
+import { HELP, parseRotateOptions, type RotateOptions } from "./options.ts";
 import { type Occasion, planRotation } from "./plan.ts";
 import {
   describeResult,

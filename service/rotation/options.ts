@@ -1,5 +1,4 @@
-import { parseArgs } from "node:util";
-import { OperatorError } from "../errors.ts";
+import { parseCommandLine, UsageError } from "../commandLine.ts";
 import { parseEndpoint, SECRET_MANAGER } from "../keys/endpoint.ts";
 import { parseSecretReference, type SecretReference } from "../keys/secretReference.ts";
 
@@ -15,13 +14,6 @@ export interface RotateOptions {
   readonly endpoint: string;
 }
 
-/** The command was called in a way that it can't be. */
-export class UsageError extends OperatorError {
-  constructor(message: string) {
-    super("USAGE", message);
-  }
-}
-
 export const HELP = `Rotates SECRET_KEY: adds a version, which signs sessions once every instance knows it, and
 destroys versions that no session needs any more. Nobody is signed out.
 
@@ -33,9 +25,9 @@ Options
   --again         Add a version even if the last one does not sign yet.
   --dry-run       Show the versions and the steps, and change nothing.
   --yes           Don't ask before the steps are done.
-  --json          Print one JSON object in place of text.
+  --json          Print one JSON object in place of text (npm run --silent rotate -- ... --json).
   --endpoint URL  A stand-in for Secret Manager on this machine.
-  --help          This text.
+  -h, --help      This text.
 
 With --secret, the environment variables KEY_ACTIVATION_DELAY, KEY_REFRESH_INTERVAL and
 PERMANENT_SESSION_LIFETIME say what the service is set to; the stack says it by itself.
@@ -48,8 +40,18 @@ Ends with 0 if all was done, 1 if not, 2 if it was called in a wrong way.
  * @throws UsageError
  */
 export function parseRotateOptions(args: readonly string[]): RotateOptions | "help" {
-  const values = parse(args);
-  if (values.help) return "help";
+  const commandLine = parseCommandLine(args, {
+    stack: "text",
+    secret: "text",
+    endpoint: "text",
+    compromised: "flag",
+    again: "flag",
+    yes: "flag",
+    "dry-run": "flag",
+    json: "flag",
+  });
+  if (commandLine === "help") return "help";
+  const { values } = commandLine;
   const { stack, secret, endpoint: endpointText = SECRET_MANAGER } = values;
   if ((stack === undefined) === (secret === undefined)) {
     throw new UsageError("Name the secret: either --stack STACK or --secret projects/P/secrets/S.");
@@ -72,33 +74,20 @@ export function parseRotateOptions(args: readonly string[]): RotateOptions | "he
   };
 }
 
-function parse(args: readonly string[]) {
-  const flag = { type: "boolean", default: false } as const;
-  const text = { type: "string" } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        stack: text,
-        secret: text,
-        endpoint: text,
-        compromised: flag,
-        again: flag,
-        yes: flag,
-        "dry-run": flag,
-        json: flag,
-        help: flag,
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-}
-
 function parseSecret(text: string): SecretReference {
   const secret = parseSecretReference(text);
   if (secret !== undefined) return secret;
-  throw new UsageError("--secret is written as projects/PROJECT/secrets/SECRET.");
+  const [, project = "", name = ""] =
+    /^(?:sm:\/\/|projects\/)([^/]+)\/(?:secrets\/)?([^/]+)$/.exec(text) ?? [];
+  if (project === "") {
+    throw new UsageError("--secret is written as projects/PROJECT/secrets/SECRET.");
+  }
+  const projectFits = parseSecretReference(`sm://${project}/any`) !== undefined;
+  throw new UsageError(
+    projectFits
+      ? `--secret: ${JSON.stringify(name)} can't be a secret's name. Names have letters, digits, - and _; see gcloud secrets list.`
+      : `--secret: ${JSON.stringify(project)} can't be a project's ID. IDs have 6 to 30 lower-case letters, digits and -; see gcloud projects list.`,
+  );
 }
 
 /** Names as Pulumi has them, with organisation and project before them or not; never an option. */

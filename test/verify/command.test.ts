@@ -20,15 +20,17 @@ const FEW = ["--requests", "30"];
 test.each([
   [[], "Name the site"],
   [["localhost:8080"], "not a URL"],
-  [["ftp://localhost"], "not a URL"],
+  [["ftp://localhost"], "The site is asked over http or https"],
   [["http://localhost", "http://localhost"], "one site"],
   [["http://ada:hunter2@localhost"], "Leave out user"],
   [["http://localhost/?session=hunter2"], "Leave out user, query"],
   [["http://localhost", "--requests", "0"], "--requests takes a whole number from 1"],
   [["http://localhost", "--instances", "1.5"], "--instances takes"],
   [["http://localhost", "--timeout", "soon"], "--timeout takes"],
+  [["http://localhost", "--requests", "-1"], "--requests takes a whole number from 1"],
+  [["http://localhost", "--requests"], "--requests needs a value."],
   [["http://localhost", "--save", ""], "--save takes the name of a file"],
-  [["http://localhost", "--session", "hunter2"], "Unknown option '--session'"],
+  [["http://localhost", "--session", "hunter2"], "Unknown option --session."],
 ])("refuses to be called with %j", async (args, message) => {
   const { status, out, err } = await run(args);
   expect(status).toBe(2);
@@ -41,6 +43,10 @@ test.each([
 test("tells every mistake at once", async () => {
   const { err } = await run(["nowhere", "--requests", "x", "--timeout", "0"]);
   expect(err.split("\n")).toHaveLength(4);
+});
+
+test.each([["-h"], ["--wrong", "--help"]])("helps when called with %s %s", async (...args) => {
+  expect(await run(args)).toMatchObject({ status: 0, err: "" });
 });
 
 test("--help explains it, and what the saved file holds", async () => {
@@ -80,6 +86,12 @@ test.each([
   const { status, err } = await run(["https://phoenix.test"], { fetch: failing });
   expect(status).toBe(1);
   expect(err).toContain(sentence);
+});
+
+test("says why a port can't be asked, and what to do", async () => {
+  expect(await sentenceAbout("http://localhost:1")).toMatch(
+    /localhost:1 can't be asked \(bad port\): .*URL/,
+  );
 });
 
 test("says that a site has no TLS", async () => {

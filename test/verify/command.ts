@@ -1,8 +1,9 @@
+import { UsageError } from "../../service/commandLine.ts";
 import { OperatorError } from "../../service/errors.ts";
 import { sessionCookie } from "../../service/session/cookie.ts";
 import { judge, type Result } from "./checks/all.ts";
 import type { Snapshot } from "./observations.ts";
-import { HELP, parseVerifyOptions, UsageError, type VerifyOptions } from "./options.ts";
+import { HELP, parseVerifyOptions, type VerifyOptions } from "./options.ts";
 import { clean, Secrets } from "./output.ts";
 import { describeRun, isPassed, type Paint, runToJson } from "./report.ts";
 import { InterruptedError, parseSession } from "./sessionInput.ts";

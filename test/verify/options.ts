@@ -1,5 +1,4 @@
-import { parseArgs } from "node:util";
-import { OperatorError } from "../../service/errors.ts";
+import { parseCommandLine, UsageError } from "../../service/commandLine.ts";
 
 /** What `npm run verify` is asked to do. */
 export interface VerifyOptions {
@@ -16,13 +15,6 @@ export interface VerifyOptions {
   readonly save: string | undefined;
   /** File with what an earlier run found. */
   readonly before: string | undefined;
-}
-
-/** The command was called in a way that it can't be. */
-export class UsageError extends OperatorError {
-  constructor(message: string) {
-    super("USAGE", message);
-  }
 }
 
 const DEFAULT_REQUESTS = 200;
@@ -46,7 +38,7 @@ Options
   --before FILE    After the deployment: check that the session from before still works on every
                    instance, and say what has changed.
   --json           Print one JSON object in place of text (npm run --silent verify -- URL --json).
-  --help           This text.
+  -h, --help       This text.
 
 The file of --save holds the session's cookie, because only a session from before can show that it
 survives: whoever has the file is signed in. It is written for you alone to read (mode 0600), and
@@ -60,8 +52,20 @@ Ends with 0 if nothing failed, 1 if something did, 2 if it was called in a wrong
  * @throws UsageError with every mistake there is
  */
 export function parseVerifyOptions(args: readonly string[]): VerifyOptions | "help" {
-  const { values, positionals } = parse(args);
-  if (values.help) return "help";
+  const commandLine = parseCommandLine(
+    args,
+    {
+      requests: "text",
+      instances: "text",
+      timeout: "text",
+      save: "text",
+      before: "text",
+      json: "flag",
+    },
+    { positionals: true },
+  );
+  if (commandLine === "help") return "help";
+  const { values, positionals } = commandLine;
   const mistakes: string[] = [];
   function take<Value>(value: Value | Mistake): Value {
     if (value instanceof Mistake) mistakes.push(value.text);
@@ -87,30 +91,6 @@ class Mistake {
   }
 }
 
-function parse(args: readonly string[]) {
-  const flag = { type: "boolean", default: false } as const;
-  const text = { type: "string" } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        requests: text,
-        instances: text,
-        timeout: text,
-        save: text,
-        before: text,
-        json: flag,
-        help: { ...flag, short: "h" },
-      },
-    });
-  } catch (error) {
-    // Of Node's message the first sentence is for users; the rest explains `--` to programmers.
-    const [sentence = ""] = (error as Error).message.split(/(?<=')\.? /);
-    throw new UsageError(/[.]$/.test(sentence) ? sentence : `${sentence}.`);
-  }
-}
-
 /** Errors never repeat what was given: it could hold a password or a token. */
 function parseSite([text, ...more]: readonly string[]): URL | Mistake {
   if (text === undefined) {
@@ -122,8 +102,14 @@ function parseSite([text, ...more]: readonly string[]): URL | Mistake {
     );
   }
   const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol)) {
+  // `localhost:8080` is a URL, too: of the scheme localhost.
+  if (url === null || url.host === "") {
     return new Mistake("The site is not a URL. Write it as https://phoenix.example.com.");
+  }
+  if (!/^https?:$/.test(url.protocol)) {
+    return new Mistake(
+      "The site is asked over http or https only. Write it as https://phoenix.example.com.",
+    );
   }
   if (url.username || url.password || url.search || url.hash) {
     return new Mistake(

@@ -1,5 +1,5 @@
+import { UsageError } from "../../service/commandLine.ts";
 import { sessionCookie } from "../../service/session/cookie.ts";
-import { UsageError } from "./options.ts";
 import { isSessionName } from "./site/setCookie.ts";
 
 /** A session's cookie. */

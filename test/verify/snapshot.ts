@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { UsageError } from "../../service/commandLine.ts";
 import { OperatorError } from "../../service/errors.ts";
 import { lifetimeSeen } from "./checks/cookies.ts";
 import { securityHeaders } from "./checks/securityHeaders.ts";
 import { instancesOf, isSkipped, type Observations, type Snapshot } from "./observations.ts";
-import { UsageError } from "./options.ts";
 import type { HeldCookie } from "./sessionInput.ts";
 
 /** Says what the file is, and in which shape. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { HELP, parseRotateOptions, UsageError } from "../../../service/rotation/options.ts";
+import { UsageError } from "../../../service/commandLine.ts";
+import { HELP, parseRotateOptions } from "../../../service/rotation/options.ts";
 
 const SECRET = ["--secret", "projects/acme/secrets/SECRET_KEY"];
 
@@ -41,10 +42,12 @@ test("each option can be set", () => {
 
 test("--help is all that is looked at when it is asked for", () => {
   expect(parseRotateOptions(["--help"])).toBe("help");
-  expect(parseRotateOptions(["--help", "--yes"])).toBe("help");
+  expect(parseRotateOptions(["-h", "--yes"])).toBe("help");
+  expect(parseRotateOptions(["--secret", "nonsense", "--force", "-h"])).toBe("help");
 });
 
-test("the help names every option", () => {
+test("the help names every option, and how a program gets nothing but JSON", () => {
+  expect(HELP).toContain("npm run --silent rotate -- ");
   for (const option of [
     "--stack",
     "--secret",
@@ -66,14 +69,25 @@ describe("a call that can't be meant is refused", () => {
     ["no secret", [], /--stack STACK or --secret/],
     ["two ways to name it", [...SECRET, "--stack", "dev"], /either/],
     ["a secret that is none", ["--secret", "SECRET_KEY"], /projects\/PROJECT\/secrets\/SECRET/],
-    ["a version", ["--secret", "projects/p/secrets/s/versions/1"], /--secret/],
+    ["a version", ["--secret", "projects/p1/secrets/s/versions/1"], /--secret is written as/],
+    [
+      "a project that can't be",
+      ["--secret", "projects/p/secrets/s"],
+      /"p" can't be a project's ID/,
+    ],
+    ["...in Berglas' notation", ["--secret", "sm://Acme/s"], /"Acme" can't be a project's ID/],
+    [
+      "a name that can't be",
+      ["--secret", "projects/acme/secrets/a.b"],
+      /"a\.b" can't be a secret's/,
+    ],
     ["a stack that is an option", ["--stack=--show-secrets"], /--stack takes/],
     ["a stack that is a command", ["--stack", "dev; rm -rf /"], /--stack takes/],
     ["a stack that is empty", ["--stack", ""], /--stack takes/],
     ["an unknown option", [...SECRET, "--force"], /--force/],
     ["a value where none belongs", [...SECRET, "--yes=no"], /--yes/],
     ["an argument that is no option", [...SECRET, "now"], /now/],
-    ["a missing value", ["--secret"], /--secret/],
+    ["a missing value", ["--secret"], /--secret needs a value\./],
   ])("%s", (_what, args, message) => {
     expect(() => parseRotateOptions(args)).toThrow(UsageError);
     expect(() => parseRotateOptions(args)).toThrow(message);

@@ -60,8 +60,12 @@ export function connectionError(site: URL, error: unknown): SiteError {
   for (const [pattern, name, sentence] of FAILURES) {
     if (pattern.test(code)) return new SiteError(name, sentence(site), { cause: error });
   }
-  const why = code === "" ? "" : ` (${code})`;
-  return new SiteError("NO_ANSWER", `${site.host} can't be asked${why}.`, { cause: error });
+  const why = code || innermost(error);
+  return new SiteError(
+    "NO_ANSWER",
+    `${site.host} can't be asked (${why}): look at the URL, and whether a browser can open it.`,
+    { cause: error },
+  );
 }
 
 /** fetch wraps what happened, and several addresses that failed come in one error. */
@@ -71,4 +75,10 @@ function failureCode(error: unknown): string {
   if (typeof code === "string") return code;
   if (name === "TimeoutError" || name === "HTTPParserError") return name;
   return failureCode(cause ?? errors?.[0]);
+}
+
+/** What the error says that all others wrap. */
+function innermost(error: unknown): string {
+  const { cause, message = String(error) } = (error ?? {}) as Partial<Error>;
+  return cause === undefined ? message : innermost(cause);
 }

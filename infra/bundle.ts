@@ -1,5 +1,4 @@
 import { relative } from "node:path";
-import { parseArgs } from "node:util";
 import { type Archive, BundleError, buildArchive } from "./archive.ts";
 
 const USAGE = `Usage: npm run bundle [-- --json]
@@ -7,29 +6,26 @@ const USAGE = `Usage: npm run bundle [-- --json]
 Compiles service/ and packs it into the archive that Cloud Run runs: the same tree gives the same
 bytes. Prints the archive's path, size and SHA-256, and what is in it.
 
-  --json   print the same as one line of JSON
-  --help   print this
+  --json       print the same as one line of JSON
+  -h, --help   print this
 `;
 
 /** `npm run bundle`: the archive that a deployment would upload. */
 function main(args: string[]): number {
-  let options: { json?: boolean; help?: boolean };
-  try {
-    ({ values: options } = parseArgs({
-      args,
-      options: { json: { type: "boolean" }, help: { type: "boolean", short: "h" } },
-    }));
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${USAGE}`);
-    return 2;
-  }
-  if (options.help) {
+  if (args.includes("-h") || args.includes("--help")) {
     process.stdout.write(USAGE);
     return 0;
   }
+  const unknown = args.find((arg) => arg !== "--json");
+  if (unknown !== undefined) {
+    process.stderr.write(`Unknown option ${unknown}.\nSee npm run bundle -- --help.\n`);
+    return 2;
+  }
   try {
     const archive = buildArchive();
-    process.stdout.write(options.json ? `${JSON.stringify(archive)}\n` : describe(archive));
+    process.stdout.write(
+      args.includes("--json") ? `${JSON.stringify(archive)}\n` : describe(archive),
+    );
     return 0;
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;

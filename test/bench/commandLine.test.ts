@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { parseCommandLine, UsageError } from "./commandLine.ts";
+import { UsageError } from "../../service/commandLine.ts";
+import { parseCommandLine } from "./commandLine.ts";
 
 const parse = (...args: string[]) =>
   parseCommandLine(args, { rounds: 5, seconds: 2 }, ["only"] as const);
@@ -15,19 +16,25 @@ test("what is left out has its default", () => {
 });
 
 test("what is given is taken", () => {
-  const options = parse("--rounds", "9", "--only", "flask", "--json", "f.json", "--no-goals", "-h");
+  const options = parse("--rounds", "9", "--only", "flask", "--json", "f.json", "--no-goals");
   expect(options).toEqual({
     numbers: { rounds: 9, seconds: 2 },
     texts: { only: "flask" },
     json: "f.json",
     goals: false,
-    help: true,
+    help: false,
   });
+});
+
+test("help is all that is looked at when it is asked for", () => {
+  expect(parse("--rounds", "0", "--fast", "-h")).toMatchObject({ help: true });
 });
 
 test.each([
   [["--rounds", "0"], "--rounds 0 can't be"],
   [["--seconds", "2s"], "--seconds 2s can't be"],
+  [["--rounds", "-1"], "--rounds -1 can't be. Use a whole number from 1."],
+  [["--rounds"], "--rounds needs a value."],
   [["--rounds", "1.5"], "--rounds 1.5 can't be"],
   [["--fast"], "--fast"],
   [["now"], "now"],

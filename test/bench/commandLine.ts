@@ -1,11 +1,6 @@
 import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { parseCommandLine as parse, UsageError } from "../../service/commandLine.ts";
 import { allMet, describeGoals, type Goal, goalsToJson } from "./goals.ts";
-
-/** The command line makes no sense. */
-export class UsageError extends Error {
-  readonly code = "USAGE";
-}
 
 /** Options of a command: those with a number have that default, those with null take a text. */
 type Numbers<Name extends string> = Readonly<Record<Name, number>>;
@@ -32,15 +27,22 @@ export function parseCommandLine<NumberName extends string, TextName extends str
   texts: readonly TextName[] = [],
 ): CommandLine<NumberName, TextName> {
   const names = [...Object.keys(numbers), ...texts, "json"];
-  const values = parse(args, names);
+  const given = parse(args, {
+    ...Object.fromEntries(names.map((name) => [name, "text" as const])),
+    goals: "switch",
+  });
+  const help = given === "help";
+  const values: Readonly<Record<string, string | boolean | undefined>> = help ? {} : given.values;
+  const mistakes: string[] = [];
   const entries = Object.entries<number>(numbers).map(([name, fallback]) => {
     const text = values[name];
     const value = text === undefined ? fallback : Number(text);
     if (!Number.isInteger(value) || value < 1) {
-      throw new UsageError(`--${name} ${text} can't be. Use a whole number from 1.`);
+      mistakes.push(`--${name} ${text} can't be. Use a whole number from 1.`);
     }
     return [name, value];
   });
+  if (mistakes.length > 0) throw new UsageError(mistakes.join("\n"));
   return {
     numbers: Object.fromEntries(entries),
     texts: Object.fromEntries(texts.map((name) => [name, values[name]])) as Record<
@@ -49,25 +51,8 @@ export function parseCommandLine<NumberName extends string, TextName extends str
     >,
     json: text(values.json),
     goals: values.goals !== false,
-    help: values.help === true,
+    help,
   };
-}
-
-function parse(args: readonly string[], names: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowNegative: true,
-      options: {
-        ...Object.fromEntries(names.map((name) => [name, { type: "string" as const }])),
-        goals: { type: "boolean" as const },
-        help: { type: "boolean" as const, short: "h" },
-      },
-    }).values as Record<string, string | boolean | undefined>;
-  } catch (error) {
-    const [sentence] = (error as Error).message.split(/(?<=')\.? /);
-    throw new UsageError(sentence ?? String(error));
-  }
 }
 
 function text(value: string | boolean | undefined): string | undefined {
@@ -106,9 +91,17 @@ export async function run(
     process.exitCode = options.goals && !allMet(goals) ? 1 : 0;
   } catch (error) {
     const usageError = error instanceof UsageError;
-    process.stderr.write(usageError ? `${error.message}\n\n${usage}` : `${stackOf(error)}\n`);
+    process.stderr.write(
+      `${usageError ? `${error.message}\n${pointer(usage)}` : stackOf(error)}\n`,
+    );
     process.exitCode = usageError ? 2 : 1;
   }
+}
+
+/** Where to read on: its command is in the first line of a usage. */
+function pointer(usage: string): string {
+  const [, command] = /^Usage: (npm run \S+)/.exec(usage) ?? [];
+  return `See ${command} -- --help.`;
 }
 
 type Shown = Pick<CommandLine<never, never>, "json" | "goals">;

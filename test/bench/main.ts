@@ -1,4 +1,5 @@
-import { parseCommandLine, run, UsageError } from "./commandLine.ts";
+import { UsageError } from "../../service/commandLine.ts";
+import { parseCommandLine, run } from "./commandLine.ts";
 import {
   type Absentee,
   APPLICATION,

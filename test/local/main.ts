@@ -1,8 +1,9 @@
 import { join } from "node:path";
+import { UsageError } from "../../service/commandLine.ts";
 import { say, shownEvents, warn } from "./console.ts";
 import { LocalDeployment, type Ports, PortTakenError } from "./deployment.ts";
 import { KEYS, obeyKeys } from "./keyboard.ts";
-import { type LocalOptions, parseOptions, USAGE, UsageError } from "./options.ts";
+import { type LocalOptions, parseOptions, USAGE } from "./options.ts";
 import { rebuild } from "./rebuild.ts";
 import { keptFile } from "./runFolder.ts";
 import { watchFolder } from "./watch.ts";
@@ -24,7 +25,7 @@ async function main(args: readonly string[]): Promise<number> {
   endOnSignals();
   try {
     const options = parseOptions(args);
-    if (options.help) {
+    if (options === "help") {
       process.stdout.write(USAGE);
       return 0;
     }
@@ -113,7 +114,7 @@ async function end(): Promise<void> {
 
 /** Operators' mistakes as cause and remedy; anything else is a bug and keeps its stack. */
 function describe(error: unknown): string {
-  if (error instanceof UsageError) return `${error.message}\n\n${USAGE}`;
+  if (error instanceof UsageError) return `${error.message}\nSee npm start -- --help.`;
   if (error instanceof PortTakenError) {
     return `${error.message} End what uses it, or choose another: npm start -- --port ${error.port + 10}`;
   }

@@ -7,20 +7,25 @@ test("without options the site is at 8080, with sealed cookies, and follows chan
     instances: undefined,
     sessionType: "None",
     watch: true,
-    help: false,
   });
 });
 
 test("every option is understood", () => {
-  const args = ["--port", "0", "--instances=5", "--session-type", "filesystem", "--no-watch", "-h"];
+  const args = ["--port", "0", "--instances=5", "--session-type", "filesystem", "--no-watch"];
   expect(parseOptions(args)).toEqual({
     port: 0,
     instances: 5,
     sessionType: "filesystem",
     watch: false,
-    help: true,
   });
 });
+
+test.each([[["-h"]], [["--help", "--port", "http"]], [["--prot", "-h"]]])(
+  "%j asks for help, whatever else is there",
+  (args) => {
+    expect(parseOptions(args)).toBe("help");
+  },
+);
 
 test.each([
   [["--port", "http"], "--port http"],
@@ -31,7 +36,8 @@ test.each([
   [["--session-type", "redis"], "--session-type redis"],
   [["--prot", "80"], "--prot"],
   [["8080"], "8080"],
-  [["--port"], "--port"],
+  [["--port"], "--port needs a value."],
+  [["--port", "-1"], "--port -1 is no port"],
 ])("%j is refused, and the message names it", (args, named) => {
   expect(() => parseOptions(args)).toThrow(named);
   expect(() => parseOptions(args)).toThrow(expect.objectContaining({ code: "USAGE" }));

@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { parseCommandLine, UsageError } from "../../service/commandLine.ts";
 
 /** What `npm start` is asked to do. */
 export interface LocalOptions {
@@ -9,12 +9,6 @@ export interface LocalOptions {
   readonly sessionType: "None" | "filesystem";
   /** Whether a change in service/ is deployed as it happens. */
   readonly watch: boolean;
-  readonly help: boolean;
-}
-
-/** The command line makes no sense; the message has a line for each mistake. */
-export class UsageError extends Error {
-  readonly code = "USAGE";
 }
 
 export const USAGE = `Usage: npm start [-- OPTIONS]
@@ -39,10 +33,18 @@ const MAX_INSTANCES = 50;
 
 /**
  * @param args - the command line without the program
+ * @returns `help` if that is asked for
  * @throws UsageError with every mistake there is
  */
-export function parseOptions(args: readonly string[]): LocalOptions {
-  const values = parse(args);
+export function parseOptions(args: readonly string[]): LocalOptions | "help" {
+  const commandLine = parseCommandLine(args, {
+    port: "text",
+    instances: "text",
+    "session-type": "text",
+    watch: "switch",
+  });
+  if (commandLine === "help") return "help";
+  const { values } = commandLine;
   const mistakes: string[] = [];
   const port = wholeNumber(values.port, 0, MAX_PORT - 2);
   if (port === "bad") {
@@ -71,29 +73,8 @@ export function parseOptions(args: readonly string[]): LocalOptions {
     port: port ?? DEFAULT_PORT,
     instances,
     sessionType,
-    watch: values.watch ?? true,
-    help: values.help ?? false,
+    watch: values.watch,
   };
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowNegative: true,
-      options: {
-        port: { type: "string" },
-        instances: { type: "string" },
-        "session-type": { type: "string" },
-        watch: { type: "boolean" },
-        help: { type: "boolean", short: "h" },
-      },
-    }).values;
-  } catch (error) {
-    // Of Node's message the first sentence is for users; the rest explains `--` to programmers.
-    const [sentence] = (error as Error).message.split(/(?<=')\.? /);
-    throw new UsageError(sentence ?? String(error));
-  }
 }
 
 function wholeNumber(

@@ -1,25 +1,47 @@
 import { buildArchive } from "../../infra/archive.ts";
+import { parseCommandLine, UsageError } from "../../service/commandLine.ts";
 import { evaluateStack } from "./declaredStack.ts";
 
-/**
- * `npm run measure`: how long the Pulumi program takes from the start of its process to the
- * registration of its last resource, bundle included, and how much memory it uses at most. All
- * resources are declared; what answers at once is Pulumi's mock monitor.
- */
-const { resources } = await evaluateStack(
-  "prod",
-  {
-    "gcp:project": "acme-phoenix",
-    "phoenix:allowedUsers": "@acme.example",
-    "phoenix:alertEmails": "oncall@acme.example",
-    "phoenix:oidcIssuer": "https://accounts.google.com",
-    "phoenix:oidcClientId": "client-id",
-    "phoenix:oidcClientSecret": "client-secret",
-  },
-  { buildArchive },
-);
-const seconds = (performance.now() / 1000).toFixed(2);
-const mebibytes = Math.round(process.resourceUsage().maxRSS / 1024);
-process.stdout.write(
-  `${resources.length} resources in ${seconds} s with ${mebibytes} MiB at most\n`,
-);
+const USAGE = `Usage: npm run measure
+
+Measures how long the Pulumi program takes from the start of its process to the registration of its
+last resource, bundle included, and how much memory it uses at most. All resources are declared;
+what answers at once is Pulumi's mock monitor.
+
+  -h, --help   print this
+`;
+
+/** `npm run measure`. Returns the exit code. */
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    if (parseCommandLine(args, {}) === "help") process.stdout.write(USAGE);
+    else await measure();
+    return 0;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`${error.message}\nSee npm run measure -- --help.\n`);
+    return 2;
+  }
+}
+
+async function measure(): Promise<void> {
+  const { resources } = await evaluateStack(
+    "prod",
+    {
+      "gcp:project": "acme-phoenix",
+      "phoenix:allowedUsers": "@acme.example",
+      "phoenix:alertEmails": "oncall@acme.example",
+      "phoenix:oidcIssuer": "https://accounts.google.com",
+      "phoenix:oidcClientId": "client-id",
+      "phoenix:oidcClientSecret": "client-secret",
+    },
+    { buildArchive },
+  );
+  const seconds = (performance.now() / 1000).toFixed(2);
+  const mebibytes = Math.round(process.resourceUsage().maxRSS / 1024);
+  process.stdout.write(
+    `${resources.length} resources in ${seconds} s with ${mebibytes} MiB at most\n`,
+  );
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,32 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { expect, test } from "@jest/globals";
+
+const ROOT = join(import.meta.dirname, "../..");
+
+/** What these print and end with, where they do nothing but that. */
+function run(program: string, ...args: readonly string[]) {
+  return new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) => {
+    execFile(process.execPath, [join(ROOT, program), ...args], (error, stdout, stderr) => {
+      resolve({ code: error?.code ?? 0, stdout, stderr });
+    });
+  });
+}
+
+test.each([
+  ["npm run measure", "test/support/measureProgram.ts"],
+  ["npm run bundle", "infra/bundle.ts"],
+])("%s helps where it is asked to, and refuses an option that it hasn't", async (name, program) => {
+  const [help, letter, wrong] = await Promise.all([
+    run(program, "--help"),
+    run(program, "--fast", "-h"),
+    run(program, "--fast"),
+  ]);
+  expect(help).toEqual({ code: 0, stdout: expect.stringContaining(`Usage: ${name}`), stderr: "" });
+  expect(letter).toEqual(help);
+  expect(wrong).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: `Unknown option --fast.\nSee ${name} -- --help.\n`,
+  });
+});

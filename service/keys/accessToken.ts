@@ -10,11 +10,23 @@ const SCOPE = "https://www.googleapis.com/auth/cloud-platform";
 export function googleAccessTokens(): AccessTokens {
   let client: Promise<{ getAccessToken(): Promise<string | null | undefined> }> | undefined;
   return async function accessToken() {
-    client ??= import("google-auth-library").then(
-      ({ GoogleAuth }) => new GoogleAuth({ scopes: [SCOPE] }),
-    );
+    client ??= import("google-auth-library").then(({ GoogleAuth }) => {
+      silenceLookups();
+      return new GoogleAuth({ scopes: [SCOPE] });
+    });
     const token = await (await client).getAccessToken();
     if (!token) throw new Error("The account has no access token");
     return token;
+  };
+}
+
+/**
+ * Where the library finds no metadata server it also warns of it on stderr, beside the log and in no
+ * form of its own. The error that follows says all that is of use.
+ */
+function silenceLookups(): void {
+  const emitWarning = process.emitWarning as (...args: unknown[]) => void;
+  process.emitWarning = (...args: unknown[]) => {
+    if (args[1] !== "MetadataLookupWarning") emitWarning.apply(process, args);
   };
 }

@@ -28,7 +28,8 @@ export type SecretManagerFailure =
 const REMEDIES: Record<SecretManagerFailure, string> = {
   UNREACHABLE: "Check the network, and that the address is right",
   TIMEOUT: "Try again; if it lasts, see https://status.cloud.google.com",
-  NO_CREDENTIALS: "Run gcloud auth application-default login, or give the service an account",
+  NO_CREDENTIALS:
+    "Run gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS",
   UNAUTHENTICATED: "Sign in again: gcloud auth application-default login",
   FORBIDDEN:
     "Grant the account roles on the secret (to read: secretmanager.secretAccessor and .viewer; to rotate: .secretVersionManager), and see that the API is enabled",

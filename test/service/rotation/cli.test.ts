@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "@jest/globals";
 import { startSecretManager } from "../../local/secretManager.ts";
+import { serve } from "../../support/httpServer.ts";
 
 const CLI = join(import.meta.dirname, "../../../service/rotation/cli.ts");
 const SECRET = ["--secret", "projects/acme/secrets/SECRET_KEY"];
@@ -14,9 +15,14 @@ interface Ended {
 }
 
 /** Runs the command as `npm run rotate` does, where there is no terminal to ask at. */
-async function run(...args: string[]): Promise<Ended> {
+function run(...args: string[]): Promise<Ended> {
+  return runWith({}, ...args);
+}
+
+async function runWith(more: Record<string, string>, ...args: string[]): Promise<Ended> {
+  const env = { ...process.env, ...more };
   try {
-    return { code: 0, ...(await promisify(execFile)(process.execPath, [CLI, ...args])) };
+    return { code: 0, ...(await promisify(execFile)(process.execPath, [CLI, ...args], { env })) };
   } catch (error) {
     return error as Ended;
   }
@@ -49,5 +55,21 @@ test("the command ends with 2 and one line on what is wrong when it is called in
   expect([code, stdout]).toEqual([2, ""]);
   expect(stderr).toBe(
     "--secret is written as projects/PROJECT/secrets/SECRET.\nSee npm run rotate -- --help.\n",
+  );
+});
+
+test("without credentials the command says so in one line, and no library adds to it", async () => {
+  // What answers here is no metadata server: the library would warn of it.
+  await using metadata = await serve((_req, res) => void res.writeHead(400).end());
+  const surroundings = {
+    GCE_METADATA_HOST: new URL(metadata.url).host,
+    CLOUDSDK_CONFIG: import.meta.dirname,
+    GOOGLE_APPLICATION_CREDENTIALS: "",
+    HOME: import.meta.dirname,
+  };
+  const { code, stderr } = await runWith(surroundings, ...SECRET, "--dry-run");
+  expect(code).toBe(1);
+  expect(stderr).toBe(
+    "There are no usable Google credentials to call Secret Manager with. Run gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS.\n",
   );
 });

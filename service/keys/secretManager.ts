@@ -154,7 +154,7 @@ export function createSecretManagerKeys({
         signing_kid: signingKey()?.kid,
         ...(newest > 0 && { newest_key_age: Math.round(now - newest) }),
       },
-      "Read the versions of SECRET_KEY",
+      "The versions of SECRET_KEY were read",
     );
   }
 

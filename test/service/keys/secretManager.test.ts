@@ -299,7 +299,7 @@ describe("refreshing", () => {
         versions: ["1"],
         signing_kid: "1",
         newest_key_age: 7200,
-        message: "Read the versions of SECRET_KEY",
+        message: "The versions of SECRET_KEY were read",
       },
     ]);
   });

@@ -65,7 +65,11 @@ export function oneOf<Word extends string>(
   if (text === undefined) return { value: fallback };
   const value = words.find((word) => word === text);
   if (value !== undefined) return { value };
-  return problem(name, "has a value that it can't have", `Set it to one of ${words.join(", ")}`);
+  return problem(
+    name,
+    `is ${JSON.stringify(text)}, which it can't be`,
+    `Set it to one of ${words.join(", ")}`,
+  );
 }
 
 /** The port to listen on, which Cloud Run sets: https://cloud.google.com/run/docs/container-contract */

@@ -45,7 +45,8 @@ function parseOidc(env: Environment, { cloudRun }: Surroundings): Parsed<OidcCon
     const missing = OIDC_VARIABLES.filter((name) => optional(env, name) === undefined);
     if (missing.length === OIDC_VARIABLES.length) return { value: undefined };
     const remedy = `Set all of ${OIDC_VARIABLES.join(", ")}, or none of them to run without sign-in`;
-    const cause = "is not set, but others of its kind are";
+    const present = OIDC_VARIABLES.filter((name) => !missing.includes(name));
+    const cause = `is not set, and ${present.join(" and ")} ${present.length === 1 ? "is" : "are"}`;
     return { problems: missing.map((setting) => ({ setting, cause, remedy })) };
   }
   const issuer = parseIssuer(issuerText, cloudRun);

@@ -15,6 +15,11 @@ function problemsOf(env: Record<string, string | undefined>, where = LAPTOP): st
   return "problems" in parsed ? parsed.problems.map(({ setting }) => setting) : [];
 }
 
+function causesOf(env: Record<string, string | undefined>): string[] {
+  const parsed = parseSignInSettings(env, LAPTOP);
+  return "problems" in parsed ? parsed.problems.map(({ cause }) => cause) : [];
+}
+
 test("without any of the provider's settings there is no sign-in, and that is no problem", () => {
   const value = { oidc: undefined, allowedUsers: [] };
   expect(parseSignInSettings({}, LAPTOP)).toEqual({ value });
@@ -38,6 +43,11 @@ test("all of the provider's settings make a provider", () => {
 test("each of the provider's settings that is missing beside the others is named", () => {
   expect(problemsOf({ ...GOOGLE, OIDC_CLIENT_SECRET: "" })).toEqual(["OIDC_CLIENT_SECRET"]);
   expect(problemsOf({ OIDC_CLIENT_ID: "an id" })).toEqual(["OIDC_ISSUER", "OIDC_CLIENT_SECRET"]);
+  expect(causesOf({ OIDC_CLIENT_ID: "an id" })[0]).toBe("is not set, and OIDC_CLIENT_ID is");
+  const { OIDC_ISSUER, OIDC_CLIENT_SECRET } = GOOGLE;
+  expect(causesOf({ OIDC_ISSUER, OIDC_CLIENT_SECRET })).toEqual([
+    "is not set, and OIDC_ISSUER and OIDC_CLIENT_SECRET are",
+  ]);
 });
 
 test.each([

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { Problem } from "./errors.ts";
 import { parseSecretManagerEndpoint } from "./keys/endpoint.ts";
 import { type KeyLimits, parseKeyLimits } from "./keys/limits.ts";
@@ -28,6 +29,8 @@ export interface WebConfig {
   readonly project: string | undefined;
   readonly logLevel: string;
   readonly port: number;
+  /** IP address to listen on; undefined: all that the machine has. */
+  readonly address: string | undefined;
   readonly secretKey: SecretKey;
   readonly keyLimits: KeyLimits;
   readonly sessionType: "cookie" | "filesystem";
@@ -50,6 +53,7 @@ export function parseWebConfig(env: Environment): WebConfig {
       project: optional(env, "GOOGLE_CLOUD_PROJECT"),
       logLevel: take(oneOf(env, "LOG_LEVEL", LOG_LEVELS, "info")),
       port: take(parsePort(env)),
+      address: take(parseAddress(env)),
       secretKey: take(parseSecretKey(env)),
       keyLimits: take(parseKeyLimits(env)),
       sessionType: take(parseSessionType(env)),
@@ -68,6 +72,16 @@ function parseEnvironment(env: Environment, cloudRun: boolean): Parsed<string> {
     "ENVIRONMENT",
     "is not set, so sessions of one environment would open in another",
     "Set it to the environment's name, such as dev or prod",
+  );
+}
+
+function parseAddress(env: Environment): Parsed<string | undefined> {
+  const value = optional(env, "LISTEN_ADDRESS");
+  if (value === undefined || isIP(value) !== 0) return { value };
+  return problem(
+    "LISTEN_ADDRESS",
+    "is not an IP address",
+    "Set it to one of this machine, such as 127.0.0.1, or leave it out to listen on all",
   );
 }
 

@@ -55,6 +55,8 @@ export const LOCAL_ENVIRONMENT = [
   "SESSION_TYPE",
   /** Comma-separated earlier values of SECRET_KEY: accepted, never used to sign. */
   "SECRET_KEY_FALLBACKS",
+  /** IP address to listen on; unset: all of them, as Cloud Run wants. */
+  "LISTEN_ADDRESS",
   /** Base URL of a stand-in for Secret Manager on this machine. */
   "SECRET_MANAGER_ENDPOINT",
 ] as const;

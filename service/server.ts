@@ -47,7 +47,7 @@ start(() => {
     clipsDirectory: join(import.meta.dirname, "clips"),
   });
   server.on("request", app);
-  listen(server, config.port, log.child({ instance }));
+  listen(server, config, log.child({ instance }));
 });
 
 function createKeys({ secretKey, keyLimits }: WebConfig, log: Logger): SessionKeys {

@@ -21,13 +21,20 @@ export function start(main: () => void): void {
   }
 }
 
-/** Listens on every address, as Cloud Run's contract asks for, and says so in the log. */
-export function listen(server: Server, port: number, log: Logger): void {
+/** Where to listen; without an address on all, as Cloud Run's contract asks for. */
+export interface Listening {
+  readonly port: number;
+  /** An IP address. */
+  readonly address?: string | undefined;
+}
+
+/** Listens, and says so in the log. */
+export function listen(server: Server, { port, address }: Listening, log: Logger): void {
   server.once("error", (error: NodeJS.ErrnoException) => {
     log.fatal({ event: "listen_failed", code: error.code }, describeListenError(error, port));
     process.exitCode = 1;
   });
-  server.listen(port, () => {
+  server.listen({ port, host: address }, () => {
     const { port: actual } = server.address() as AddressInfo;
     log.info({ event: "listening", port: actual }, `Listening on port ${actual}`);
   });

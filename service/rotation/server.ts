@@ -28,5 +28,5 @@ start(() => {
     draining,
   });
   server.on("request", handler);
-  listen(server, port, log);
+  listen(server, { port }, log);
 });

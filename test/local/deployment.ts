@@ -44,6 +44,8 @@ export interface DeploymentOptions {
 /** Shows the fault where there are two instances, and more plainly with three. */
 const LEAST_INSTANCES = 3;
 const ANY_PORTS: Ports = { site: 0, identityProvider: 0, secretManager: 0 };
+/** Not for whoever else is in the network. */
+const LOOPBACK = "127.0.0.1";
 const CLIENT_ID = "phoenix-local";
 
 /** A part of the deployment found its port taken. */
@@ -124,7 +126,12 @@ export class LocalDeployment {
       const revision: Revision = {
         directory: folder.unpack(service.archive),
         command: service.command,
-        env: { ...service.env, SECRET_MANAGER_ENDPOINT: secretManager.url, ...options.env },
+        env: {
+          ...service.env,
+          SECRET_MANAGER_ENDPOINT: secretManager.url,
+          LISTEN_ADDRESS: LOOPBACK,
+          ...options.env,
+        },
         startupProbe: service.startupProbe,
         livenessProbe: service.livenessProbe,
         cpuIdle: options.cpuIdle === true && service.cpuIdle,

@@ -35,6 +35,7 @@ test("a laptop needs nothing but SECRET_KEY", () => {
     project: undefined,
     logLevel: "info",
     port: 8080,
+    address: undefined,
     secretKey: { form: "static", secret: SECRET_KEY, fallbacks: [] },
     keyLimits: {
       activationDelay: 1_800,
@@ -264,15 +265,25 @@ test.each(NUMBERS)("%s is a whole number from %d to %d", (name, min, max) => {
 
 test("a LOG_LEVEL that there is not is refused with those that there are", () => {
   const [problem] = problemsOf({ ...LAPTOP, LOG_LEVEL: "verbose" });
-  expect(problem?.setting).toBe("LOG_LEVEL");
+  expect(problem).toMatchObject({ setting: "LOG_LEVEL", cause: `is "verbose", which it can't be` });
   expect(problem?.remedy).toContain("trace, debug, info, warn, error, fatal");
   expect(parseWebConfig({ ...LAPTOP, LOG_LEVEL: "debug" }).logLevel).toBe("debug");
+});
+
+test("LISTEN_ADDRESS is an IP address of the machine", () => {
+  for (const address of ["127.0.0.1", "::1"]) {
+    expect(parseWebConfig({ ...LAPTOP, LISTEN_ADDRESS: address }).address).toBe(address);
+  }
+  for (const address of ["localhost", "127.0.0.1:80", "127.1", "http://127.0.0.1", " ::1"]) {
+    expect(settingsOf({ ...LAPTOP, LISTEN_ADDRESS: address })).toEqual(["LISTEN_ADDRESS"]);
+  }
 });
 
 const EVERYTHING_WRONG = {
   K_SERVICE: "phoenix-prod",
   LOG_LEVEL: "loud",
   PORT: "http",
+  LISTEN_ADDRESS: "everywhere",
   SECRET_KEY: "hunter2",
   SECRET_KEY_FALLBACKS: "letmein",
   KEY_READ_TIMEOUT: "0",
@@ -289,6 +300,7 @@ test("all problems come at once, each with a cause and a remedy", () => {
     "ENVIRONMENT",
     "LOG_LEVEL",
     "PORT",
+    "LISTEN_ADDRESS",
     "SECRET_KEY",
     "SECRET_KEY_FALLBACKS",
     "KEY_READ_TIMEOUT",

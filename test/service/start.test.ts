@@ -49,6 +49,14 @@ test("the deployed program starts, says where it listens, and serves", async () 
   ]);
 });
 
+test("with LISTEN_ADDRESS it can be reached at that address only", async () => {
+  await using service = await run({ SECRET_KEY, LISTEN_ADDRESS: "127.0.0.1" });
+  expect((await fetch(`${service.url}/health/live`)).status).toBe(200);
+  for (const host of ["127.0.0.2", "[::1]"]) {
+    await expect(fetch(`http://${host}:${service.port}/health/live`)).rejects.toThrow();
+  }
+});
+
 test("what is wrong with the settings ends it with status 1 and a line of JSON for each problem", async () => {
   const { code, lines, output } = await refusal({
     K_SERVICE: "phoenix-prod",

@@ -195,11 +195,18 @@ test("a new revision takes over even if an instance of it is frozen on the way",
 
 test("a revision that does not get ready leaves the one before in place", async () => {
   const lines: string[] = [];
-  const fleet = await start({ events: { onLine: (_instance, line) => lines.push(line) } });
+  const failed = new Map<unknown, string>();
+  const fleet = await start({
+    events: {
+      onLine: (_instance, line) => lines.push(line),
+      onStartFailed: (instance, { env }) => failed.set(instance, env.BROKEN ?? ""),
+    },
+  });
   const before = ids(fleet);
   const roll = fleet.roll(revision({ env: { BROKEN: "1" } }));
   await expect(roll).rejects.toMatchObject({ code: "REVISION_FAILED" });
   expect(lines).toContain("broken on purpose");
+  expect([...failed.values()]).toEqual(["1", "1"]);
   expect(ids(fleet)).toEqual(before);
   expect(await askAll(fleet)).toEqual(before);
 });

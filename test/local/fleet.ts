@@ -7,6 +7,8 @@ import { Instance, type InstanceState, type Revision } from "./instance.ts";
 export interface FleetEvents {
   readonly onLine?: (instance: InstanceView, line: string) => void;
   readonly onReady?: (instance: InstanceView) => void;
+  /** An instance ended, or ran out of time, before it was ready. */
+  readonly onStartFailed?: (instance: InstanceView, revision: Revision) => void;
   /** An instance ended that should not have; another one starts after `delay` milliseconds. */
   readonly onCrash?: (instance: InstanceView, how: string, delay: number) => void;
   readonly onUnhealthy?: (instance: InstanceView) => void;
@@ -219,6 +221,8 @@ export class Fleet {
     if (await instance.untilReady()) {
       this.#update();
       this.#events.onReady?.(instance);
+    } else if (!this.#closing) {
+      this.#events.onStartFailed?.(instance, revision);
     }
     return instance;
   }

@@ -126,6 +126,9 @@ test("it prints one address, serves it from several instances, and Ctrl-C ends a
   const { url = "", pid } = command;
   expect(command.stdout().match(/http:\/\/localhost:\d+/g)).toEqual([url]);
   expect(command.stdout()).toContain("3 instances, ready after");
+  expect(command.stdout()).not.toContain("sign in again");
+  // Each instance has one name in all that is shown.
+  expect(command.stdout()).not.toMatch(/pid \d/);
   expect(command.stdout()).toMatch(
     /npm run rotate -- --secret projects\/\S+ --endpoint http:\/\/127\.0\.0\.1:\d+\n/,
   );
@@ -151,6 +154,8 @@ test("it prints one address, serves it from several instances, and Ctrl-C ends a
 
 test("--session-type filesystem shows the fault: other instances do not know who signed in", async () => {
   await using command = await start("--port=0", "--no-watch", "--session-type", "filesystem");
+  expect(command.stdout()).toContain("expect to be asked to sign in again and again");
+  expect(command.stdout()).toContain(`npm run verify -- ${command.url}\n`);
   const visitor = await signIn(command.url ?? "", ada);
   await untilSaved(visitor);
   const loaded = await loadClips(visitor, IDS);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { UsageError } from "../../service/commandLine.ts";
-import { say, shownEvents, warn } from "./console.ts";
+import { say, showEvents, warn } from "./console.ts";
 import { LocalDeployment, type Ports, PortTakenError } from "./deployment.ts";
 import { KEYS, obeyKeys } from "./keyboard.ts";
 import { type LocalOptions, parseOptions, USAGE } from "./options.ts";
@@ -30,7 +30,7 @@ async function main(args: readonly string[]): Promise<number> {
       return 0;
     }
     deployment = await start(options);
-    announce(deployment, performance.now() - began);
+    announce(deployment, options, performance.now() - began);
     if (options.watch) watchFolder(SERVICE, () => redeploy(deployment));
     const fail = (error: unknown) => warn(describe(error));
     obeyKeys(process.stdin, { fleet: deployment.fleet, say, fail, end });
@@ -56,26 +56,31 @@ function start({ port, instances, sessionType }: LocalOptions): Promise<LocalDep
     },
     ...(sessionType === "filesystem" && { env: { SESSION_TYPE: "filesystem" } }),
     state: keptFile("secrets.json"),
-    events: shownEvents,
+    events: showEvents(),
   });
 }
 
 function announce(
   { url, fleet, service, secretManager, secretKey }: LocalDeployment,
+  { sessionType }: LocalOptions,
   took: number,
-) {
+): void {
   const { KEY_ACTIVATION_DELAY, KEY_REFRESH_INTERVAL } = service.env;
   const times = `KEY_ACTIVATION_DELAY=${KEY_ACTIVATION_DELAY} KEY_REFRESH_INTERVAL=${KEY_REFRESH_INTERVAL}`;
   const instances = fleet.instances().length;
-  process.stdout.write(`
-Phoenix is at ${url}
-${instances === 1 ? "1 instance" : `${instances} instances`}, ready after ${(took / 1000).toFixed(1)} s. Ctrl-C ends everything.
-
-Rotate SECRET_KEY; the new key signs ${KEY_ACTIVATION_DELAY} seconds later:
+  const paragraphs = [
+    `Phoenix is at ${url}
+${instances === 1 ? "1 instance" : `${instances} instances`}, ready after ${(took / 1000).toFixed(1)} s. Ctrl-C ends everything.`,
+    `Rotate SECRET_KEY; the new key signs ${KEY_ACTIVATION_DELAY} seconds later:
   ${times} \\
-    npm run rotate -- --secret ${secretKey} --endpoint ${secretManager.url}
-${process.stdin.isTTY ? `\n${KEYS}\n` : ""}
-`);
+    npm run rotate -- --secret ${secretKey} --endpoint ${secretManager.url}`,
+  ];
+  if (sessionType === "filesystem") {
+    paragraphs.push(`Each instance keeps its sessions in its own files: expect to be asked to sign in again and again.
+To see why: npm run verify -- ${url}`);
+  }
+  if (process.stdin.isTTY) paragraphs.push(KEYS);
+  process.stdout.write(`\n${paragraphs.join("\n\n")}\n\n`);
 }
 
 async function redeploy(running: LocalDeployment | undefined): Promise<void> {

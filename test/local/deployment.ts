@@ -12,6 +12,7 @@ import { type IdentityProvider, startIdentityProvider } from "./identityProvider
 import type { Revision } from "./instance.ts";
 import { RunFolder } from "./runFolder.ts";
 import { type RunningSecretManager, startSecretManager } from "./secretManager.ts";
+import { mapSources, SOURCE_MAPS } from "./sourceMap.ts";
 
 /** Ports of this machine; 0 for any that is free. */
 export interface Ports {
@@ -37,6 +38,8 @@ export interface DeploymentOptions {
   readonly events?: FleetEvents;
   /** Unix time in seconds, for Secret Manager; the machine's if left out. */
   readonly clock?: () => number;
+  /** Whether stacks of errors name the service's sources. */
+  readonly sourceMaps?: boolean;
   /** An archive that is there already; one is built if left out. */
   readonly archive?: Archive;
 }
@@ -71,6 +74,7 @@ export class LocalDeployment {
   /** The secret that is SECRET_KEY: `projects/PROJECT/secrets/SECRET`. */
   readonly secretKey: string;
   readonly #folder: RunFolder;
+  readonly #sourceMaps: boolean;
   #revision: Revision;
   #archive: string;
 
@@ -81,6 +85,7 @@ export class LocalDeployment {
     this.secretManager = parts.secretManager;
     this.secretKey = secretNameOf(parts.service);
     this.#folder = parts.folder;
+    this.#sourceMaps = parts.sourceMaps;
     this.#revision = parts.revision;
     this.#archive = parts.service.archive;
   }
@@ -123,13 +128,16 @@ export class LocalDeployment {
       }
       const folder = new RunFolder();
       opened.push(() => folder.remove());
+      const directory = folder.unpack(service.archive);
+      if (options.sourceMaps) await mapSources(directory);
       const revision: Revision = {
-        directory: folder.unpack(service.archive),
+        directory,
         command: service.command,
         env: {
           ...service.env,
           SECRET_MANAGER_ENDPOINT: secretManager.url,
           LISTEN_ADDRESS: LOOPBACK,
+          ...(options.sourceMaps && { NODE_OPTIONS: SOURCE_MAPS.join(" ") }),
           ...options.env,
         },
         startupProbe: service.startupProbe,
@@ -145,7 +153,8 @@ export class LocalDeployment {
           ...(options.events && { events: options.events }),
         }),
       );
-      const parts = { service, identityProvider, secretManager, folder, revision };
+      const sourceMaps = options.sourceMaps ?? false;
+      const parts = { service, identityProvider, secretManager, folder, revision, sourceMaps };
       return new LocalDeployment(parts, fleet);
     } catch (error) {
       for (const close of opened.reverse()) await close();
@@ -172,6 +181,7 @@ export class LocalDeployment {
   }): Promise<boolean> {
     if (env === undefined && archive === this.#archive) return false;
     const directory = this.#folder.unpack(archive ?? this.#archive);
+    if (this.#sourceMaps) await mapSources(directory);
     const revision = { ...this.#revision, directory, env: { ...this.#revision.env, ...env } };
     await this.fleet.roll(revision);
     this.#revision = revision;
@@ -198,6 +208,7 @@ interface Parts {
   readonly identityProvider: IdentityProvider;
   readonly secretManager: RunningSecretManager;
   readonly folder: RunFolder;
+  readonly sourceMaps: boolean;
   readonly revision: Revision;
 }
 

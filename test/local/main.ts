@@ -57,6 +57,7 @@ function start({ port, instances, sessionType }: LocalOptions): Promise<LocalDep
     ...(sessionType === "filesystem" && { env: { SESSION_TYPE: "filesystem" } }),
     state: keptFile("secrets.json"),
     events: showEvents(),
+    sourceMaps: true,
   });
 }
 

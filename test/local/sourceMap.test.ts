@@ -1,0 +1,55 @@
+import { execFile } from "node:child_process";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
+import * as esbuild from "esbuild";
+import * as tar from "tar";
+import { buildArchive } from "../../infra/archive.ts";
+import { mapSources, SOURCE_MAPS } from "./sourceMap.ts";
+
+const CONFIG = join(import.meta.dirname, "..", "..", "service", "config.ts");
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "phoenix-map-"));
+  tar.extract({ sync: true, file: buildArchive().path, cwd: directory });
+});
+afterAll(() => esbuild.stop());
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+/** What the program writes when it breaks at its first setting. */
+function breakdown(): Promise<string> {
+  // A getter that throws is a bug wherever it is called from: the stack says where.
+  const breaking = `data:text/javascript,${encodeURIComponent(
+    `process.env = new Proxy({}, { get(_, name) { if (name === "ENVIRONMENT") throw new Error("broken"); } });`,
+  )}`;
+  const args = [...SOURCE_MAPS, "--import", breaking, "index.js"];
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, { cwd: directory }, (_error, _stdout, stderr) => {
+      resolve(stderr);
+    });
+  });
+}
+
+test("a stack names the service's sources, and lines that are there", async () => {
+  await mapSources(directory);
+  const stack = await breakdown();
+  const [, line = ""] =
+    new RegExp(`parseEnvironment \\(${CONFIG}:(\\d+):\\d+\\)`).exec(stack) ?? [];
+  expect(readFileSync(CONFIG, "utf8").split("\n")[Number(line) - 1]).toContain('"ENVIRONMENT"');
+});
+
+test("a program that is of other sources keeps its own lines", async () => {
+  appendFileSync(join(directory, "index.js"), "\n// of another time\n");
+  const before = readFileSync(join(directory, "index.js"), "utf8");
+  await mapSources(directory);
+  expect(readFileSync(join(directory, "index.js"), "utf8")).toBe(before);
+  expect(await breakdown()).toMatch(/index\.js:\d+/);
+});
+
+test("a folder without the program is left alone", async () => {
+  rmSync(join(directory, "index.js"));
+  writeFileSync(join(directory, "other.js"), "");
+  await mapSources(directory);
+});

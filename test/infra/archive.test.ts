@@ -127,6 +127,23 @@ describe("the service's archive", () => {
     }
   });
 
+  test("calls every class of the service by its own name, which errors are told apart by", () => {
+    const declared = filesUnder("service")
+      .filter((path) => path.endsWith(".ts") && !path.startsWith("reels/page/"))
+      .map((path) => readFileSync(join(ROOT, "service", path), "utf8"))
+      .flatMap((source) => [...source.matchAll(/^(?:export )?class (\w+)/gm)])
+      .map(([, name]) => name);
+    const compiled = ["index.js", "rotator.js"]
+      .map((path) => readFileSync(join(directory, path), "utf8"))
+      .flatMap((text) => [...text.matchAll(/([\w$]+)\s*=\s*class\b|\bclass\s+([\w$]+)/g)])
+      .map(([, variable, name]) => variable ?? name ?? "");
+    expect(compiled).toEqual(
+      expect.arrayContaining(["ConfigError", "RotationError", "SignInError"]),
+    );
+    const numbered = compiled.filter((name) => declared.includes(name.replace(/\d+$/, "")));
+    expect(numbered.filter((name) => !declared.includes(name))).toEqual([]);
+  });
+
   test("has files that anyone may read and nobody runs, of nobody and of 1970", () => {
     const entries: tar.ReadEntry[] = [];
     tar.list({ sync: true, file: archive.path, onReadEntry: (entry) => entries.push(entry) });

@@ -48,6 +48,8 @@ export function createApp(deps: AppDeps): Express {
   app.set("env", "production");
   // Google's front end is one hop away; what a client claims in X-Forwarded-* is before it.
   app.set("trust proxy", 1);
+  // What is made for one request is never asked for again by its tag.
+  app.set("etag", () => undefined);
 
   app.use(requestLog(deps));
   app.use(instanceHeader(deps));

@@ -54,7 +54,7 @@ export function page({ title, body, head }: Page): string {
 <meta name="color-scheme" content="light dark">
 <meta name="theme-color" content="#faf6f2" media="(prefers-color-scheme: light)">
 <meta name="theme-color" content="#131016" media="(prefers-color-scheme: dark)">
-<title>${title} · Phoenix</title>
+<title>${title} &middot; Phoenix</title>
 <link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/static/style.css">
 ${head}

@@ -10,18 +10,26 @@ import express, { type RequestHandler } from "express";
  */
 export function staticFiles(directory: string): RequestHandler {
   const root = resolve(directory);
-  const tags = new Map(
-    filesIn(root).map((path) => [path, `"${hash("sha256", readFileSync(path), "base64url")}"`]),
-  );
-  return express.static(root, {
+  let tags: ReadonlyMap<string, string> | undefined;
+  const serve = express.static(root, {
     index: false,
     redirect: false,
     lastModified: false,
     setHeaders(res, path) {
-      const tag = tags.get(path);
+      const tag = tags?.get(path);
       if (tag !== undefined) res.setHeader("ETag", tag);
     },
   });
+  return (req, res, next) => {
+    tags ??= tagsOf(root);
+    serve(req, res, next);
+  };
+}
+
+function tagsOf(root: string): Map<string, string> {
+  return new Map(
+    filesIn(root).map((path) => [path, `"${hash("sha256", readFileSync(path), "base64url")}"`]),
+  );
 }
 
 /** Paths of all files in a folder and those below it; none if there is no such folder. */

@@ -47,8 +47,14 @@ export async function readRing(source: SecretVersions, memory: RingMemory): Prom
     .filter(({ version, state }) => state === "ENABLED" && !verified.has(version))
     .map(({ version }) => version);
   await learnAll(verified);
-  await learnAll(await accessAll(unseen));
-  const allFound = answered && (await readUnlisted());
+  // Tried along with the others, because an instance that starts waits for all of it.
+  const next = Math.max(memory.newest(), ...unseen) + 1;
+  const [accesses, tried] = await Promise.all([
+    accessAll(unseen),
+    accessAll(answered ? [next] : []),
+  ]);
+  await learnAll(accesses);
+  const allFound = answered && (await readUnlisted(tried));
   const complete = allFound && memory.enabled().every(({ createTime }) => createTime !== undefined);
   return { failures, complete };
 
@@ -118,11 +124,11 @@ export async function readRing(source: SecretVersions, memory: RingMemory): Prom
   }
 
   /** @returns whether the number above the newest is sure to be absent */
-  async function readUnlisted(): Promise<boolean> {
+  async function readUnlisted(tried: ReadonlyMap<number, Attempt<Buffer>>): Promise<boolean> {
     await learnAll(await accessAll(memory.gaps(UNLISTED_VERSIONS)));
     const first = memory.newest() + 1;
     for (let version = first; version < first + UNLISTED_VERSIONS; version += 1) {
-      const access = await attempt(source.access(version));
+      const access = tried.get(version) ?? (await attempt(source.access(version)));
       const fact = await judge(version, access, undefined);
       // A number that can't be read need not exist, and one that is absent may exist soon.
       if (fact?.status === "absent") return true;

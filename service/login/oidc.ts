@@ -1,7 +1,10 @@
 import { isNativeError } from "node:util/types";
 import * as openid from "openid-client";
+import { once } from "../once.ts";
+import { printable } from "../printable.ts";
 import type { ClaimedEmail } from "./allowList.ts";
 import { type FailureDetails, SignInError } from "./failure.ts";
+import type { Proofs } from "./proofs.ts";
 
 /** A provider and this service's account with it. */
 export interface OidcConfig {
@@ -16,16 +19,6 @@ export interface OidcDeps {
   readonly fetch?: typeof fetch;
   /** Seconds that one request to the provider may take. */
   readonly timeout?: number;
-}
-
-/** The secrets of one sign-in. */
-export interface Proofs {
-  /** Comes back through the browser: the callback belongs to this sign-in. */
-  readonly state: string;
-  /** Comes back in the ID token: the token belongs to this sign-in. */
-  readonly nonce: string;
-  /** Goes to the provider with the code: the code was asked for by this service. RFC 7636. */
-  readonly verifier: string;
 }
 
 /** Who signed in. */
@@ -49,15 +42,6 @@ const GOOGLE = "https://accounts.google.com";
 /** The provider did not answer, or answered that it has a fault. */
 class UnreachableError extends Error {
   override readonly name = "UnreachableError";
-}
-
-/** Fresh secrets for one sign-in, 256 bits each. */
-export function createProofs(): Proofs {
-  return {
-    state: openid.randomState(),
-    nonce: openid.randomNonce(),
-    verifier: openid.randomPKCECodeVerifier(),
-  };
 }
 
 /**
@@ -166,18 +150,6 @@ function requireAnswer(parameters: URLSearchParams): void {
   if (!whole || new Set(names).size < names.length) throw new SignInError("forged_answer");
 }
 
-/** Runs a task once for all who ask, and again for those who ask after it failed. */
-function once<Value>(task: () => Promise<Value>): () => Promise<Value> {
-  let running: Promise<Value> | undefined;
-  return () => {
-    running ??= task().catch((error: unknown) => {
-      running = undefined;
-      throw error;
-    });
-    return running;
-  };
-}
-
 /** In the request's body if the provider takes it there: encodings of the header differ. */
 function clientAuthentication(clientSecret: string): openid.ClientAuth {
   const inBody = openid.ClientSecretPost(clientSecret);
@@ -228,8 +200,8 @@ function describe(error: unknown): FailureDetails {
     error instanceof openid.ResponseBodyError
   ) {
     return {
-      error: printable(error.error),
-      error_description: printable(error.error_description ?? ""),
+      error: printable(error.error, 200),
+      error_description: printable(error.error_description ?? "", 200),
     };
   }
   const cause = unreachable(error);
@@ -256,8 +228,4 @@ function describeCause(error: unknown): string {
   if (!isNativeError(error)) return "unknown";
   const { cause } = error;
   return isNativeError(cause) && "code" in cause ? String(cause.code) : error.name;
-}
-
-function printable(text: string): string {
-  return text.replace(/[^ -~]/g, "?").slice(0, 200);
 }

@@ -1,4 +1,6 @@
 import { type ErrorRequestHandler, type Request, type Response, Router } from "express";
+import type { EventLog } from "../log.ts";
+import { once } from "../once.ts";
 import type { Seconds } from "../seconds.ts";
 import { InsecureTransportError } from "../session/cookie.ts";
 import type { Sealer } from "../session/sealer.ts";
@@ -6,19 +8,13 @@ import { admit } from "./allowList.ts";
 import { createCsrfToken } from "./csrf.ts";
 import { type FailureReason, SignInError } from "./failure.ts";
 import { failurePage } from "./failurePage.ts";
-import { createOidcClient, createProofs, type Identity, type OidcClient } from "./oidc.ts";
+import type { Identity, OidcClient } from "./oidc.ts";
+import { createProofs } from "./proofs.ts";
 import { redirectUri } from "./redirectUri.ts";
 import { isSignedIn } from "./requireSignIn.ts";
 import { DEFAULT_RETURN_TO, parseReturnTo } from "./returnTo.ts";
 import type { SignInSettings } from "./settings.ts";
 import { createTransactions } from "./transaction.ts";
-
-/** Where sign-in writes what happened. */
-export interface SignInLog {
-  info(details: object, message: string): void;
-  warn(details: object, message: string): void;
-  error(details: object, message: string): void;
-}
 
 export interface SignInDeps {
   readonly signIn: SignInSettings;
@@ -26,11 +22,11 @@ export interface SignInDeps {
   readonly sealer: Sealer;
   /** Unix time in seconds. */
   readonly clock: () => Seconds;
-  readonly log: SignInLog;
+  readonly log: EventLog;
 }
 
 /** How loud a failure is in the log: what visitors do, what somebody may be trying, what is broken. */
-const LEVELS: Record<FailureReason, keyof SignInLog> = {
+const LEVELS: Record<FailureReason, keyof EventLog> = {
   not_set_up: "warn",
   invalid_host: "info",
   unknown_attempt: "info",
@@ -47,24 +43,29 @@ const LEVELS: Record<FailureReason, keyof SignInLog> = {
 export function signInRoutes(deps: SignInDeps): Router {
   const { clock, cookieSecure, log } = deps;
   const { oidc, allowedUsers } = deps.signIn;
-  const client = oidc && createOidcClient({ config: oidc });
+  // Loaded with the first sign-in: no start needs it.
+  const oidcClient =
+    oidc && once(async () => (await import("./oidc.ts")).createOidcClient({ config: oidc }));
   const transactions = createTransactions(deps);
   const routes = Router();
 
   /** What sign-in needs before anything else. */
-  function begin(req: Request, res: Response): { readonly client: OidcClient; readonly uri: URL } {
+  async function begin(
+    req: Request,
+    res: Response,
+  ): Promise<{ readonly client: OidcClient; readonly uri: URL }> {
     res.set("Cache-Control", "no-store");
-    if (client === undefined) throw new SignInError("not_set_up");
+    if (oidcClient === undefined) throw new SignInError("not_set_up");
     if (cookieSecure && req.protocol !== "https") throw new InsecureTransportError();
     const uri = redirectUri(req);
     if (uri === undefined) throw new SignInError("invalid_host");
-    return { client, uri };
+    return { client: await oidcClient(), uri };
   }
 
   routes.get("/login", async (req, res) => {
     const returnTo = parseReturnTo(req.query.returnTo);
     res.locals.returnTo = returnTo;
-    const { client, uri } = begin(req, res);
+    const { client, uri } = await begin(req, res);
     const { attempts } = await transactions.read(req);
     const proofs = createProofs();
     const otherAccount = req.query.prompt === "select_account";
@@ -74,7 +75,7 @@ export function signInRoutes(deps: SignInDeps): Router {
   });
 
   routes.get("/login/callback", async (req, res) => {
-    const { client, uri } = begin(req, res);
+    const { client, uri } = await begin(req, res);
     const callback = new URL(uri);
     // A client may name any host in the request line, even one that no URL can have.
     callback.search = URL.parse(req.originalUrl, uri.href)?.search ?? "";
@@ -102,7 +103,8 @@ export function signInRoutes(deps: SignInDeps): Router {
       id_token: identity.idToken,
     };
     res.redirect(303, attempt.returnTo);
-    log.info({ event: "signed_in", user_id: identity.subject }, "Signed in");
+    const { trace } = res.locals;
+    log.info({ event: "signed_in", user_id: identity.subject, ...trace }, "Signed in");
   });
 
   routes.post("/logout", (req, res) => {
@@ -127,14 +129,15 @@ function requireAdmission(identity: Identity, allowedUsers: readonly string[]): 
 }
 
 /** Answers failed sign-ins with a page; passes on what is not one. */
-function failed(log: SignInLog): ErrorRequestHandler {
+function failed(log: EventLog): ErrorRequestHandler {
   return (error, req, res, next) => {
     if (!(error instanceof SignInError)) {
       next(error);
       return;
     }
     const { reason, details } = error;
-    log[LEVELS[reason]]({ event: "sign_in_failed", reason, ...details }, error.message);
+    const { trace } = res.locals;
+    log[LEVELS[reason]]({ event: "sign_in_failed", reason, ...details, ...trace }, error.message);
     const { status, retryAfter, body } = failurePage(reason, {
       returnTo: res.locals.returnTo ?? DEFAULT_RETURN_TO,
       redirectUri: redirectUri(req)?.href,

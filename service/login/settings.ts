@@ -1,4 +1,5 @@
 import type { Problem } from "../errors.ts";
+import { isLoopbackHttp } from "../loopback.ts";
 import { type Environment, optional, type Parsed, problem } from "../settings.ts";
 import { parseAllowedUsers } from "./allowList.ts";
 import type { OidcConfig } from "./oidc.ts";
@@ -18,7 +19,6 @@ export interface Surroundings {
 }
 
 const OIDC_VARIABLES = ["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"] as const;
-const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 
 /** The settings of sign-in, or everything that is wrong with them. */
 export function parseSignInSettings(env: Environment, where: Surroundings): Parsed<SignInSettings> {
@@ -71,7 +71,7 @@ function parseIssuer(text: string, cloudRun: boolean): Parsed<URL> {
       "Set it to the provider's issuer, as https://accounts.google.com",
     );
   }
-  if (url.protocol === "http:" && (cloudRun || !LOOPBACK.includes(url.hostname))) {
+  if (url.protocol === "http:" && (cloudRun || !isLoopbackHttp(url))) {
     return refuse(
       "is an http URL, over which anybody in between could sign in as anyone",
       "Use the provider's https URL; http is for a provider on the same machine only",

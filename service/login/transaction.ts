@@ -2,7 +2,7 @@ import type { Request, Response } from "express";
 import type { Seconds } from "../seconds.ts";
 import { cookieValue } from "../session/cookie.ts";
 import { KeysUnavailableError, type Sealer } from "../session/sealer.ts";
-import type { Proofs } from "./oidc.ts";
+import type { Proofs } from "./proofs.ts";
 
 /** Seconds from the way to the provider until the way back. */
 export const ATTEMPT_LIFETIME = 600;

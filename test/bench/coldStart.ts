@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { get } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
+import { NODE_FLAGS } from "../../infra/serviceContainer.ts";
 import { startSecretManager } from "../local/secretManager.ts";
 import { freePort, type ServerCommand } from "./childServer.ts";
 import { parseCommandLine, progress, run } from "./commandLine.ts";
@@ -52,7 +53,7 @@ await run(USAGE, async (args) => {
     store.add("bench", "SECRET_KEY", { data: Buffer.from(SECRET).toString("base64") });
     const { directory, bytesWithoutClips } = work.unpackService();
     const phoenix = (env: Record<string, string>): ServerCommand => ({
-      command: ["node", "index.js"],
+      command: ["node", ...NODE_FLAGS, "index.js"],
       cwd: directory,
       env: { SESSION_COOKIE_SECURE: "false", ...env },
     });

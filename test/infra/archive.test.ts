@@ -94,8 +94,11 @@ describe("the service's archive", () => {
   test("holds the two programs, what they load late, the page's script and the service's files, and nothing else", () => {
     const expected = [
       "index.js",
+      "node_modules/body-parser/index.js",
       "node_modules/express-session/index.js",
       "node_modules/google-auth-library/index.js",
+      "node_modules/openid-client/index.js",
+      "node_modules/qs/index.js",
       "node_modules/session-file-store/index.js",
       "package.json",
       "rotator.js",
@@ -114,6 +117,17 @@ describe("the service's archive", () => {
       expect(script.includes(ROOT)).toBe(false);
       expect(homedir().length > 5 && script.includes(homedir())).toBe(false);
       expect(script.includes("sourceMappingURL")).toBe(false);
+    }
+  });
+
+  test("has programs in ASCII, of which Node keeps a byte for each character", () => {
+    const programs = paths(archive).filter((path) =>
+      /^(index|rotator|node_modules.*)\.js$/.test(path),
+    );
+    expect(programs.length).toBeGreaterThan(5);
+    for (const path of programs) {
+      const foreign = readFileSync(join(directory, path)).find((byte) => byte > 0x7f);
+      expect([path, foreign]).toEqual([path, undefined]);
     }
   });
 

@@ -10,7 +10,10 @@ test("the rotator is the same bundle with another entry, and nothing reaches it 
   const [web, rotator] = [get(WEB), get(ROTATOR)];
   expect(rotator.inputs.ingress).toBe("INGRESS_TRAFFIC_INTERNAL_ONLY");
   expect(rotator.inputs).not.toHaveProperty("invokerIamDisabled");
-  expect(input(rotator, "template.containers.0.args")).toEqual(["rotator.js"]);
+  expect(input(rotator, "template.containers.0.args")).toEqual([
+    "--min-semi-space-size=4",
+    "rotator.js",
+  ]);
   for (const same of ["image", "baseImageUri", "commands", "sourceCode"]) {
     const path = `template.containers.0.${same}`;
     expect([same, input(rotator, path)]).toEqual([same, input(web, path)]);
@@ -22,7 +25,7 @@ test("from an image it runs the same entry", async () => {
   const { get } = await declared("prod", { "phoenix:image": image });
   expect(input(get(ROTATOR), "template.containers.0")).toMatchObject({
     image,
-    args: ["rotator.js"],
+    args: ["--min-semi-space-size=4", "rotator.js"],
   });
 });
 

@@ -81,7 +81,7 @@ test("the bundle runs on Google's base image, without an image or a launch stage
     image: "scratch",
     baseImageUri: "us-central1-docker.pkg.dev/serverless-runtimes/google-24-full/runtimes/nodejs24",
     commands: ["node"],
-    args: ["index.js"],
+    args: ["--min-semi-space-size=4", "index.js"],
     sourceCode: {
       cloudStorageSource: {
         bucket: "acme-phoenix-phoenix-dev-bundles",
@@ -104,7 +104,7 @@ test("an image by its digest is deployed in place of the bundle, and bundles sta
     { buildArchive },
   );
   const container = input(get(WEB), "template.containers.0");
-  expect(container).toMatchObject({ image, args: ["index.js"] });
+  expect(container).toMatchObject({ image, args: ["--min-semi-space-size=4", "index.js"] });
   expect(container).not.toHaveProperty("commands");
   expect(container).not.toHaveProperty("baseImageUri");
   expect(container).not.toHaveProperty("sourceCode");

@@ -49,6 +49,15 @@ const PATHS = [
   "/%ff",
 ];
 
+test("files are tagged for the next time, and what is made for one request is not", async () => {
+  const tagged: string[] = [];
+  for (const path of PATHS) {
+    const { headers } = await new Browser(httpSite.url).fetch(path);
+    if (headers.has("etag")) tagged.push(path);
+  }
+  expect(tagged).toEqual(["/static/style.css"]);
+});
+
 test("every answer, whatever it is, keeps scripts, frames and other origins out", async () => {
   for (const path of PATHS) {
     const { headers } = await new Browser(httpSite.url).fetch(path);

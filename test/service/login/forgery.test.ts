@@ -133,7 +133,7 @@ test.each([
     expect(page).not.toMatch(/555|alert/);
     expect(lines.at(-1)).toMatchObject({
       error,
-      error_description: "<b>Call 555-0100</b>??now",
+      error_description: "<b>Call 555-0100</b> now",
     });
   },
 );

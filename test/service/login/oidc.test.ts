@@ -1,6 +1,7 @@
 import { createPrivateKey, type JsonWebKey, sign } from "node:crypto";
 import { expect, test } from "@jest/globals";
-import { createOidcClient, createProofs } from "../../../service/login/oidc.ts";
+import { createOidcClient } from "../../../service/login/oidc.ts";
+import { createProofs } from "../../../service/login/proofs.ts";
 import { generateJwks } from "../../local/identity/keys.ts";
 import { CLIENT } from "./application.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import type { Request, Response } from "express";
 import { createStaticKeys } from "../../../service/keys/static.ts";
-import { createProofs } from "../../../service/login/oidc.ts";
+import { createProofs } from "../../../service/login/proofs.ts";
 import { MAX_RETURN_TO_LENGTH } from "../../../service/login/returnTo.ts";
 import {
   ATTEMPT_LIFETIME,

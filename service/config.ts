@@ -56,7 +56,7 @@ export function parseWebConfig(env: Environment): WebConfig {
       address: take(parseAddress(env)),
       secretKey: take(parseSecretKey(env)),
       keyLimits: take(parseKeyLimits(env)),
-      sessionType: take(parseSessionType(env)),
+      sessionType: take(parseSessionType(env, cloudRun)),
       cookieSecure: take(parseCookieSecure(env, cloudRun)),
       sessionLifetime: take(parseSessionLifetime(env)),
       signIn: take(parseSignInSettings(env, { cloudRun, environment })),
@@ -151,9 +151,16 @@ function tooShort(setting: string, secrets: readonly string[]): Problem[] {
   ];
 }
 
-function parseSessionType(env: Environment): Parsed<WebConfig["sessionType"]> {
+function parseSessionType(env: Environment, cloudRun: boolean): Parsed<WebConfig["sessionType"]> {
   const type = env.SESSION_TYPE;
   if (type === undefined || type === "None") return { value: "cookie" };
+  if (type === "filesystem" && cloudRun) {
+    return problem(
+      "SESSION_TYPE",
+      "is filesystem on Cloud Run, where a session is lost as soon as another instance answers",
+      "Leave it out, for sessions in sealed cookies",
+    );
+  }
   if (type === "filesystem") return { value: type };
   return problem(
     "SESSION_TYPE",
@@ -175,7 +182,7 @@ function parseCookieSecure(env: Environment, cloudRun: boolean): Parsed<boolean>
     return problem(
       "SESSION_COOKIE_SECURE",
       "is not true on Cloud Run, which serves https only",
-      "Set it to true: npx pulumi config set phoenix:sessionCookieSecure true",
+      "Set it to true: npx pulumi config set --stack STACK phoenix:sessionCookieSecure true",
     );
   }
   return { value: text === "true" };

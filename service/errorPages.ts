@@ -39,8 +39,11 @@ export function errorHandler({ log }: { readonly log: Logger }): ErrorRequestHan
   return (error, req, res, _next) => {
     const answer = answerTo(error);
     const line = { ...describeForLog(error), ...res.locals.trace };
-    if (answer.status >= 500) log.error(line, `${req.method} ${req.path} failed`);
-    else if (error instanceof OperatorError) log.warn(line, `${req.method} ${req.path} refused`);
+    const request = `${req.method} ${req.path}`;
+    if (answer.status >= 500) log.error({ event: "request_failed", ...line }, `${request} failed`);
+    else if (error instanceof OperatorError) {
+      log.warn({ event: "request_refused", ...line }, `${request} refused`);
+    }
     if (res.headersSent) {
       // What has been sent can't be taken back; cut off, it is not taken for the whole.
       res.destroy();

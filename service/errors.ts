@@ -29,6 +29,11 @@ export class ConfigError extends OperatorError {
   }
 }
 
+/** What an error says, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** `SETTING cause. Remedy.` */
 export function describeProblem({ setting, cause, remedy }: Problem): string {
   return `${setting} ${cause}. ${remedy}.`;

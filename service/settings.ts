@@ -1,6 +1,9 @@
 import { ConfigError, type Problem } from "./errors.ts";
 
-/** Environment variables as the process has them; a variable that is empty counts as unset. */
+/**
+ * Environment variables as the process has them. One that is empty counts as unset, but for those
+ * that can only be one of a few words.
+ */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A setting's value, or what is wrong with it. */

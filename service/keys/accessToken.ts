@@ -1,3 +1,5 @@
+import { once } from "../once.ts";
+
 /** Yields a token for Google's APIs. Rejects if there are no credentials. */
 export type AccessTokens = () => Promise<string>;
 
@@ -8,13 +10,13 @@ const SCOPE = "https://www.googleapis.com/auth/cloud-platform";
  * application default credentials. The library is loaded with the first token, not at the start.
  */
 export function googleAccessTokens(): AccessTokens {
-  let client: Promise<{ getAccessToken(): Promise<string | null | undefined> }> | undefined;
+  const client = once(async () => {
+    const { GoogleAuth } = await import("google-auth-library");
+    silenceLookups();
+    return new GoogleAuth({ scopes: [SCOPE] });
+  });
   return async function accessToken() {
-    client ??= import("google-auth-library").then(({ GoogleAuth }) => {
-      silenceLookups();
-      return new GoogleAuth({ scopes: [SCOPE] });
-    });
-    const token = await (await client).getAccessToken();
+    const token = await (await client()).getAccessToken();
     if (!token) throw new Error("The account has no access token");
     return token;
   };

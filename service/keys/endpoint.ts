@@ -1,8 +1,7 @@
+import { isLoopbackHttp } from "../loopback.ts";
 import { type Environment, optional, type Parsed, problem } from "../settings.ts";
 
 export const SECRET_MANAGER = "https://secretmanager.googleapis.com";
-
-const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
 /**
  * Base URL of Secret Manager's API, without a slash at its end: Google's, or a stand-in's on this
@@ -27,16 +26,12 @@ export function parseEndpoint(text: string): string | undefined {
   const bare = url.pathname === "/" && !url.search && !url.hash && !url.username && !url.password;
   if (!bare) return undefined;
   const google = url.protocol === "https:" && isGoogle(url.host);
-  return google || isLoopback(url) ? url.origin : undefined;
+  return google || isLoopbackHttp(url) ? url.origin : undefined;
 }
 
 /** Whether calls there carry a token: to Google always, to a stand-in never. */
 export function needsToken(endpoint: string): boolean {
-  return !isLoopback(new URL(endpoint));
-}
-
-function isLoopback({ protocol, hostname }: URL): boolean {
-  return protocol === "http:" && LOOPBACK.has(hostname);
+  return !isLoopbackHttp(new URL(endpoint));
 }
 
 /** The global address, or a region's. */

@@ -18,7 +18,7 @@ export interface KeyLookupDeps {
 /**
  * Finds a version's key, in the memory or, if it isn't known there, by reading it by its number.
  *
- * Whoever sends made-up numbers costs at most the bucket's calls. A number is answered "unknown"
+ * Whoever sends made-up numbers costs at most the two buckets' calls. A number is answered "unknown"
  * only when that is certain: when a reading that began after the question found nothing, or when
  * one did not long ago and the number is not among the next ones that the secret will have. The
  * next numbers can come into being and sign within moments, when all older keys are disabled.

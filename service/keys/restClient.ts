@@ -1,8 +1,9 @@
+import { asObject, type JsonObject, parseObject } from "../json.ts";
+import { printable } from "../printable.ts";
 import { type AbortAfter, unlessAborted } from "./abort.ts";
 import { type AccessTokens, googleAccessTokens } from "./accessToken.ts";
 import { needsToken } from "./endpoint.ts";
 import { createHttpFetch, type Fetch, type FetchRequest, type FetchResponse } from "./httpFetch.ts";
-import { asObject, type JsonObject, parseObject } from "./jsonObject.ts";
 import { MAX_ANSWER_BYTES } from "./limits.ts";
 import { SecretManagerError, type SecretManagerFailure } from "./secretManagerError.ts";
 
@@ -173,7 +174,10 @@ export function createRestClient({
 /** The error that an answer other than 2xx stands for. */
 function refusal(status: number, body: JsonObject | undefined): SecretManagerError {
   const error = asObject(body?.error);
-  const said = typeof error?.message === "string" ? `: ${printable(error.message)}` : "";
+  const said =
+    typeof error?.message === "string"
+      ? `: ${printable(error.message, 300).replace(/\.$/, "")}`
+      : "";
   const cause = `Secret Manager answered ${status}${said}`;
   const known = typeof error?.status === "string" ? STATUSES[error.status] : undefined;
   // Only Google's own 404 says that something is absent: a proxy's says nothing.
@@ -185,15 +189,6 @@ function refusal(status: number, body: JsonObject | undefined): SecretManagerErr
 function failureOf(status: number, error: JsonObject | undefined): SecretManagerFailure {
   if (status >= 500) return "SERVER_ERROR";
   return status >= 400 && error !== undefined ? "REJECTED" : "INVALID_ANSWER";
-}
-
-/** At most a line of printable text, because it ends in terminals and logs. */
-function printable(message: string): string {
-  return message
-    .replaceAll(/[^\p{L}\p{N}\p{P}\p{S} ]+/gu, " ")
-    .trim()
-    .replace(/\.$/, "")
-    .slice(0, 300);
 }
 
 function connectionCode(error: unknown): string {

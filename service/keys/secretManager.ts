@@ -1,3 +1,5 @@
+import { messageOf } from "../errors.ts";
+import type { EventLog } from "../log.ts";
 import { type AbortAfter, unlessAborted } from "./abort.ts";
 import type { AccessTokens } from "./accessToken.ts";
 import { isWithin } from "./age.ts";
@@ -9,22 +11,15 @@ import { createRestClient } from "./restClient.ts";
 import { createRingMemory } from "./ringMemory.ts";
 import { readRing } from "./ringReading.ts";
 import { type SecretReference, secretResource } from "./secretReference.ts";
-import { createSecretVersions } from "./secretVersions.ts";
+import { createSecretVersions, VERSION_NUMBER } from "./secretVersions.ts";
 import type { Readiness, SessionKey, SessionKeys } from "./sessionKeys.ts";
-
-/** What is told to the log; pino's loggers fit. */
-export interface KeyLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
 
 export interface SecretManagerKeysDeps {
   readonly secret: SecretReference;
   /** Base URL, as `parseSecretManagerEndpoint` returns it. */
   readonly endpoint: string;
   readonly limits: KeyLimits;
-  readonly log: KeyLog;
+  readonly log: EventLog;
   /** Unix time in seconds; fractions are welcome. */
   readonly clock: () => number;
   /** From 0 to below 1. */
@@ -33,8 +28,6 @@ export interface SecretManagerKeysDeps {
   readonly accessTokens?: AccessTokens;
   readonly abortAfter?: AbortAfter;
 }
-
-const KID = /^[1-9]\d{0,8}$/;
 
 /**
  * The versions of a secret as a ring of keys, kept fresh by the requests that it serves.
@@ -214,12 +207,8 @@ export function createSecretManagerKeys({
 
   return {
     refresh,
-    find: (kid) => (KID.test(kid) ? lookUp(Number(kid)) : { status: "unknown" }),
+    find: (kid) => (VERSION_NUMBER.test(kid) ? lookUp(Number(kid)) : { status: "unknown" }),
     signer: signingKey,
     readiness,
   };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

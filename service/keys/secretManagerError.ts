@@ -32,10 +32,14 @@ const REMEDIES: Record<SecretManagerFailure, string> = {
     "Run gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS",
   UNAUTHENTICATED: "Sign in again: gcloud auth application-default login",
   FORBIDDEN:
-    "Grant the account roles on the secret (to read: secretmanager.secretAccessor and .viewer; to rotate: .secretVersionManager), and see that the API is enabled",
-  NOT_FOUND: "Check the project and the secret's name: gcloud secrets list",
-  FAILED_PRECONDITION: "Look at the version's state: gcloud secrets versions list",
-  EXHAUSTED: "Wait a minute; if it lasts, raise the quota or phoenix:keyRefreshInterval",
+    "Grant the account roles on the secret (to read: secretmanager.secretAccessor and .viewer; " +
+    "to rotate: .secretVersionManager), and see that the API is enabled",
+  NOT_FOUND: "Check the project and the secret's name: gcloud secrets list --project PROJECT",
+  FAILED_PRECONDITION:
+    "Look at the version's state: gcloud secrets versions list SECRET --project PROJECT",
+  EXHAUSTED:
+    "Wait a minute; if it lasts, raise the quota, or how long instances go without" +
+    " reading: npx pulumi config set --stack STACK phoenix:keyRefreshInterval SECONDS",
   SERVER_ERROR: "Try again; if it lasts, see https://status.cloud.google.com",
   REJECTED: "Check the secret's name and this program's version",
   INVALID_ANSWER: "Check what answers at that address: a proxy, or a stand-in of another version",

@@ -1,5 +1,5 @@
+import { asObject, type JsonObject } from "../json.ts";
 import { crc32c } from "./crc32c.ts";
-import { asObject, type JsonObject } from "./jsonObject.ts";
 import type { KeyVersion, VersionState } from "./keyRing.ts";
 import { LIST_PAGE_SIZE, LIST_PAGES } from "./limits.ts";
 import type { RestClient } from "./restClient.ts";
@@ -31,7 +31,8 @@ export interface SecretVersions {
 
 const STATES: ReadonlySet<unknown> = new Set<VersionState>(["ENABLED", "DISABLED", "DESTROYED"]);
 const BASE64 = /^(?:[A-Za-z\d+/]{4})*(?:[A-Za-z\d+/]{2}==|[A-Za-z\d+/]{3}=)?$/;
-const VERSION_NUMBER = /^[1-9]\d{0,8}$/;
+/** Of one version: what a key is called. */
+export const VERSION_NUMBER = /^[1-9]\d{0,8}$/;
 
 export function createSecretVersions(client: RestClient, secret: SecretReference): SecretVersions {
   const resource = secretResource(secret);

@@ -1,4 +1,5 @@
 import { type RequestHandler, type Response, Router } from "express";
+import type { EventLog } from "../log.ts";
 import { requireSignIn } from "../login/requireSignIn.ts";
 import { type ProblemDetails, sendProblem } from "../problem.ts";
 import type { Seconds } from "../seconds.ts";
@@ -9,11 +10,6 @@ import { parseReel, REEL_LIMIT, savedReel } from "./reel.ts";
 import { reelMakerPage } from "./reelMakerPage.ts";
 import type { ClipList, ClipUrl, Reel } from "./wire.ts";
 
-/** Where the clips' routes write what no answer tells. */
-export interface ReelLog {
-  warn(details: object, message: string): void;
-}
-
 export interface ReelDeps {
   readonly sealer: Sealer;
   /** Unix time in seconds. */
@@ -22,7 +18,7 @@ export interface ReelDeps {
   readonly instance: string;
   /** Folder of clips.json and the files that it names. */
   readonly clipsDirectory: string;
-  readonly log: ReelLog;
+  readonly log: EventLog;
 }
 
 /**
@@ -110,7 +106,11 @@ export function reelRoutes(deps: ReelDeps): Router {
         sendProblem(res, refusal);
         return;
       }
-      log.warn({ event: "clip_unreadable", file, err: error }, `${file} could not be sent`);
+      const { trace } = res.locals;
+      log.warn(
+        { event: "clip_unreadable", file, err: error, ...trace },
+        `${file} could not be sent`,
+      );
       const title = "The clip can't be read";
       sendProblem(res, { status: 500, code: "clip_unreadable", title });
     });

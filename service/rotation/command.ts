@@ -4,7 +4,7 @@ import type { AccessTokens } from "../keys/accessToken.ts";
 import { parseKeyLimits } from "../keys/limits.ts";
 import { createRestClient } from "../keys/restClient.ts";
 import { type SecretReference, secretResource } from "../keys/secretReference.ts";
-import { parseSessionLifetime } from "../session/lifetime.ts";
+import { MAX_LIFETIME, parseSessionLifetime } from "../session/lifetime.ts";
 import type { Environment } from "../settings.ts";
 import { HELP, parseRotateOptions, type RotateOptions } from "./options.ts";
 import { type Occasion, planRotation } from "./plan.ts";
@@ -65,7 +65,7 @@ async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<b
   const { secret, settings } =
     "stack" in target
       ? await readStackKeys(target.stack, deps.runPulumi)
-      : { secret: target.secret, settings: deps.env };
+      : { secret: target.secret, settings: withSafeLifetime(deps.env) };
   const { activationDelay, refreshInterval, sessionLifetime } = readSettings(settings);
   const client = createRestClient({ ...deps, endpoint, timeout: CALL_TIMEOUT });
   const store = createVersionStore({ client, secret, clock });
@@ -126,6 +126,14 @@ async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<b
       return error.results;
     }
   }
+}
+
+/** Sessions may last as long as any can, unless it is said: no key goes that one may still need. */
+function withSafeLifetime(env: Environment): Environment {
+  return {
+    ...env,
+    PERMANENT_SESSION_LIFETIME: env.PERMANENT_SESSION_LIFETIME || String(MAX_LIFETIME),
+  };
 }
 
 /** What the service is set to, as far as a rotation depends on it. */

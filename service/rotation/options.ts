@@ -30,7 +30,8 @@ Options
   -h, --help      This text.
 
 With --secret, the environment variables KEY_ACTIVATION_DELAY, KEY_REFRESH_INTERVAL and
-PERMANENT_SESSION_LIFETIME say what the service is set to; the stack says it by itself.
+PERMANENT_SESSION_LIFETIME say what the service is set to; the stack says it by itself. Without
+the lifetime, no version is destroyed that a session of 400 days could need.
 
 Ends with 0 if all was done, 1 if not, 2 if it was called in a wrong way.
 `;
@@ -85,8 +86,10 @@ function parseSecret(text: string): SecretReference {
   const projectFits = parseSecretReference(`sm://${project}/any`) !== undefined;
   throw new UsageError(
     projectFits
-      ? `--secret: ${JSON.stringify(name)} can't be a secret's name. Names have letters, digits, - and _; see gcloud secrets list.`
-      : `--secret: ${JSON.stringify(project)} can't be a project's ID. IDs have 6 to 30 lower-case letters, digits and -; see gcloud projects list.`,
+      ? `--secret: ${JSON.stringify(name)} can't be a secret's name. ` +
+          "Names have letters, digits, - and _; see gcloud secrets list."
+      : `--secret: ${JSON.stringify(project)} can't be a project's ID. ` +
+          "IDs have 6 to 30 lower-case letters, digits and -; see gcloud projects list.",
   );
 }
 

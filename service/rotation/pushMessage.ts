@@ -1,4 +1,4 @@
-import { asObject, parseObject } from "../keys/jsonObject.ts";
+import { asObject, parseObject } from "../json.ts";
 import { parseSecretReference, type SecretReference } from "../keys/secretReference.ts";
 
 /** What a Pub/Sub push brings, as far as it matters here. */

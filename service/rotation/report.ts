@@ -1,3 +1,4 @@
+import { messageOf } from "../errors.ts";
 import { type KeyVersion, type Role, ringRoles } from "../keys/keyRing.ts";
 import { MAX_AGE_INTERVALS } from "../keys/limits.ts";
 import {
@@ -126,8 +127,4 @@ export function duration(seconds: number): string {
   ] as const;
   const [size, name] = units.find(([unit]) => seconds >= 2 * unit) ?? [1, "s"];
   return `${Math.floor(Math.max(0, seconds) / size)} ${name}`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener } from "node:http";
-import type { KeyLog } from "../keys/secretManager.ts";
+import { messageOf } from "../errors.ts";
 import type { SecretReference } from "../keys/secretReference.ts";
+import type { EventLog } from "../log.ts";
 import { planRotation, type RotationPolicy } from "./plan.ts";
 import { parsePushMessage } from "./pushMessage.ts";
 import { rotate } from "./rotate.ts";
@@ -11,7 +12,7 @@ export interface RequestHandlerDeps {
   readonly secret: SecretReference;
   readonly policy: RotationPolicy;
   readonly random: (bytes: number) => Uint8Array;
-  readonly log: KeyLog;
+  readonly log: EventLog;
   /** Whether the process is about to end. */
   readonly draining: () => boolean;
 }
@@ -48,7 +49,7 @@ export function createRequestHandler(deps: RequestHandlerDeps): RequestListener 
     try {
       return await turn;
     } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error);
+      const cause = messageOf(error);
       log.error({ event: "rotation_failed", messageId, cause }, "The rotation is to be repeated");
       return 500;
     }

@@ -1,4 +1,4 @@
-import { OperatorError } from "../errors.ts";
+import { messageOf, OperatorError } from "../errors.ts";
 import type { SecretVersion } from "../keys/secretVersions.ts";
 import type { RotationPlan, Step } from "./plan.ts";
 import type { VersionStore } from "./versionStore.ts";
@@ -23,7 +23,7 @@ export class RotationError extends OperatorError {
   constructor(results: readonly StepResult[]) {
     const failed = results.filter(({ outcome }) => outcome === "failed");
     const [first] = failed;
-    const cause = first?.error instanceof Error ? first.error.message : String(first?.error);
+    const cause = messageOf(first?.error);
     const count = failed.length > 1 ? `${failed.length} steps failed; the first: ` : "";
     super("ROTATION_INCOMPLETE", `${count}${cause} Run the same again to finish.`, {
       cause: first?.error,

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { OperatorError } from "../errors.ts";
-import { asObject, parseObject } from "../keys/jsonObject.ts";
+import { messageOf, OperatorError } from "../errors.ts";
+import { asObject, parseObject } from "../json.ts";
 import { parseSecretReference, type SecretReference } from "../keys/secretReference.ts";
 
 /** What a stack says of its secret. */
@@ -47,7 +47,7 @@ async function readOutputs(stack: string, runPulumi: RunPulumi): Promise<string>
     return await runPulumi(["stack", "output", "--json", "--stack", stack]);
   } catch (error) {
     const said = String(asObject(error)?.stderr ?? "").trim();
-    const cause = said || (error instanceof Error ? error.message : String(error));
+    const cause = said || messageOf(error);
     throw new OperatorError(
       "STACK_UNREADABLE",
       `The outputs of stack ${stack} can't be read: ${cause}\nSee that npx pulumi stack output --stack ${stack} works, or name the secret: --secret projects/P/secrets/S.`,

@@ -1,5 +1,5 @@
 import { crc32c } from "../keys/crc32c.ts";
-import { LIST_PAGE_SIZE, UNLISTED_VERSIONS } from "../keys/limits.ts";
+import { LIST_PAGE_SIZE, LIST_PAGES, UNLISTED_VERSIONS } from "../keys/limits.ts";
 import type { RestClient } from "../keys/restClient.ts";
 import { failedAs, SecretManagerError } from "../keys/secretManagerError.ts";
 import { type SecretReference, secretResource } from "../keys/secretReference.ts";
@@ -68,7 +68,7 @@ export function createVersionStore({ client, secret, clock }: VersionStoreDeps):
       );
       const versions: SecretVersion[] = [];
       // Numbers have no gaps, but of a list that was cut off the older ones are left alone.
-      const first = listed.length < LIST_PAGE_SIZE ? 1 : (listed.at(-1)?.version ?? 1);
+      const first = listed.length < LIST_PAGES * LIST_PAGE_SIZE ? 1 : (listed.at(-1)?.version ?? 1);
       for (let number = first; number <= newestListed + UNLISTED_VERSIONS; number += 1) {
         const version = destroyed.get(number) ?? (await find(number));
         if (version !== undefined) versions.unshift(version);

@@ -1,3 +1,4 @@
+import { isObject, parseJson } from "../json.ts";
 import type { Seconds } from "../seconds.ts";
 
 /** What a sealed token holds. */
@@ -52,7 +53,7 @@ export function decodeContent(bytes: Buffer): Sealed<Record<string, unknown>> | 
   if (!Array.isArray(parsed) || parsed.length !== 4) return undefined;
   const [iat, exp, data, lengths] = parsed;
   if (!Number.isSafeInteger(iat) || !Number.isSafeInteger(exp)) return undefined;
-  if (!isRecord(data) || !isRecord(lengths)) return undefined;
+  if (!isObject(data) || !isObject(lengths)) return undefined;
   for (const [field, sizes] of Object.entries(lengths)) {
     if (!Array.isArray(sizes)) return undefined;
     const segments: string[] = [];
@@ -71,16 +72,4 @@ function decodeSegments(text: string): Buffer[] | undefined {
   const segments = text.split(".").map((segment) => Buffer.from(segment, "base64url"));
   const again = segments.map((segment) => segment.toString("base64url")).join(".");
   return again === text ? segments : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,6 @@
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { SessionKeys } from "../keys/sessionKeys.ts";
+import { once } from "../once.ts";
 import { cookieValue } from "./cookie.ts";
 import { KeysUnavailableError } from "./sealer.ts";
 import type { SessionData, SessionReport } from "./session.ts";
@@ -22,7 +23,7 @@ interface StoredRequest {
   readonly originalUrl: string;
   readonly socket: Request["socket"];
   readonly secure: boolean;
-  readonly session?: { data?: SessionData; destroy(done: () => void): void };
+  readonly session?: { data?: SessionData };
 }
 
 /**
@@ -31,15 +32,7 @@ interface StoredRequest {
  * cookie-session is, so that the application sees the same plain `req.session`.
  */
 export function filesystemSessions(deps: FilesystemDeps): RequestHandler {
-  let creating: Promise<Handler> | undefined;
-
-  async function handlerOf(): Promise<Handler> {
-    creating ??= createHandler(deps).catch((error: unknown) => {
-      creating = undefined;
-      throw error;
-    });
-    return await creating;
-  }
+  const handlerOf = once(() => createHandler(deps));
 
   return async function session(req: Request, res: Response, next: NextFunction): Promise<void> {
     await deps.keys.refresh();

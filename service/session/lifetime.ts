@@ -4,7 +4,7 @@ import { type Environment, type Parsed, wholeNumber } from "../settings.ts";
 /** Seven days. */
 const DEFAULT_LIFETIME = 604_800;
 /** Browsers keep no cookie for longer than 400 days: RFC 6265bis, 5.5. */
-const MAX_LIFETIME = 34_560_000;
+export const MAX_LIFETIME = 34_560_000;
 
 /** Seconds from sign-in until a session ends, and so for how long old keys are needed. */
 export function parseSessionLifetime(env: Environment): Parsed<Seconds> {

@@ -190,6 +190,11 @@ test.each(["", "none", "NONE", "null", "cookie", "redis", "Filesystem", " None"]
   },
 );
 
+test("on Cloud Run sessions are not kept on an instance's disk, or the service does not start", () => {
+  expect(settingsOf({ ...CLOUD_RUN, SESSION_TYPE: "filesystem" })).toEqual(["SESSION_TYPE"]);
+  expect(settingsOf({ ...CLOUD_RUN, SESSION_TYPE: "None" })).toEqual([]);
+});
+
 test.each(["", "True", "TRUE", "1", "yes", "on", "false ", "0"])(
   "SESSION_COOKIE_SECURE=%j is refused, not read as one of the two",
   (SESSION_COOKIE_SECURE) => {
@@ -203,7 +208,9 @@ test("on Cloud Run cookies are sent over https only, or the service does not sta
     const [problem, ...others] = problemsOf({ ...CLOUD_RUN, SESSION_COOKIE_SECURE });
     expect(others).toEqual([]);
     expect(problem?.setting).toBe("SESSION_COOKIE_SECURE");
-    expect(problem?.remedy).toContain("pulumi config set phoenix:sessionCookieSecure true");
+    expect(problem?.remedy).toContain(
+      "pulumi config set --stack STACK phoenix:sessionCookieSecure true",
+    );
     expect(parseWebConfig({ ...LAPTOP, SESSION_COOKIE_SECURE }).cookieSecure).toBe(false);
   }
   expect(parseWebConfig({ ...LAPTOP, SESSION_COOKIE_SECURE: "true" }).cookieSecure).toBe(true);

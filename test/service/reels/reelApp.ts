@@ -46,9 +46,8 @@ export function reelApp({ keys = ring(), clipsDirectory = CLIPS }: ReelAppOption
   const environment = "test";
   const sealer = createSealer({ keys, environment, clock });
   const { app, lines } = sessionApp({ keys, environment, clock }, (routes) => {
-    const log = {
-      warn: (details: object, message: string) => void lines.push({ ...details, message }),
-    };
+    const write = (details: object, message: string) => void lines.push({ ...details, message });
+    const log = { info: write, warn: write, error: write };
     routes.use(express.json(), express.urlencoded({ extended: false }), csrfProtection());
     routes.use(reelRoutes({ sealer, clock, instance: INSTANCE, clipsDirectory, log }));
   });

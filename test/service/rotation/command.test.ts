@@ -13,6 +13,7 @@ import {
 
 const RESOURCE = `projects/${SECRET.project}/secrets/${SECRET.name}`;
 const NAMED = ["--secret", RESOURCE, "--endpoint", ENDPOINT];
+const WEEK = { PERMANENT_SESSION_LIFETIME: String(7 * DAY) };
 
 interface Surroundings {
   readonly env?: Record<string, string>;
@@ -36,7 +37,7 @@ interface Run {
 async function run(
   bench: RotationBench,
   args: readonly string[],
-  { env = {}, answer, outputs, fetch = bench.standIn.fetch }: Surroundings = {},
+  { env = WEEK, answer, outputs, fetch = bench.standIn.fetch }: Surroundings = {},
 ): Promise<Run> {
   const out: string[] = [];
   const err: string[] = [];
@@ -134,6 +135,16 @@ Destroyed version 1.`,
     expect(out).toContain("3        10 min   ENABLED  signing");
     expect(out).toContain("It signs in 60 s");
     expect(bench.states()).toEqual(["1 ENABLED", "2 ENABLED", "3 ENABLED", "4 ENABLED"]);
+  });
+
+  test("keeps every key that a session of any lifetime could need, unless the lifetime is set", async () => {
+    for (const env of [{}, { PERMANENT_SESSION_LIFETIME: "" }]) {
+      const bench = await ring();
+      const { status, out } = await run(bench, [...NAMED, "--yes"], { env });
+      expect(status).toBe(0);
+      expect(out).not.toContain("Destroy");
+      expect(bench.states()).toEqual(["1 ENABLED", "2 ENABLED", "3 ENABLED"]);
+    }
   });
 
   test("gives a secret without versions its first", async () => {

@@ -306,3 +306,30 @@ test("leaves the load at the number of requests that was given", async () => {
   expect(more.json.requests - few).toBeGreaterThan(80);
   expect(more.json.requests - few).toBeLessThan(140);
 });
+
+/** Loads clips from a site where some of the answers for a clip's URL never arrive. */
+async function verifyLossy(isLost: (asked: number) => boolean) {
+  await using lossy = await site(instance({ oidc: provider.oidc }));
+  let asked = 0;
+  const { text } = await runJson([lossy.url, "--requests", "200", "--instances", "50"], {
+    fetch: async (url, init) => {
+      const counts = new URL(String(url)).pathname.endsWith("/url");
+      if (counts && isLost(asked++)) {
+        throw new TypeError("fetch failed", { cause: { code: "ECONNRESET" } });
+      }
+      return fetch(url, init);
+    },
+  });
+  return { asked, text };
+}
+
+test("goes on loading clips where an answer is lost now and then", async () => {
+  const { asked, text } = await verifyLossy((asked) => asked % 5 === 4);
+  expect(asked).toBeGreaterThan(90);
+  expect(text("clips")).toContain("a clip's URL got no answer");
+});
+
+test("soon stops loading clips where no answer arrives any more", async () => {
+  const { asked } = await verifyLossy(() => true);
+  expect(asked).toBeLessThan(50);
+});

@@ -23,7 +23,7 @@ const LEAST_REQUESTS = 60;
 const MIN_WIDTH = 12;
 const MAX_WIDTH = 100;
 /** Of many requests in a row without an answer, the next ones won't have one either. */
-const MAX_LOST = 12;
+const MAX_LOST_IN_A_ROW = 12;
 
 /** A clip as the list tells it, as far as it matters here. */
 interface ListedClip {
@@ -45,13 +45,13 @@ export async function loadClips(
   const clips = parseList(clipList);
   const faults = new Map<string, number>();
   let sent = 0;
-  let lost = 0;
+  let lostInARow = 0;
   let loaded = 0;
   let bytes = 0;
   let clipUrl: Answer | undefined;
 
   function enough(): boolean {
-    if (sent >= requests || lost >= MAX_LOST) return true;
+    if (sent >= requests || lostInARow >= MAX_LOST_IN_A_ROW) return true;
     const least = Math.max(LEAST_REQUESTS, 2 * clips.length);
     return sent >= least && instancesOf(traffic.visits).length >= instances;
   }
@@ -63,7 +63,7 @@ export async function loadClips(
   async function ask(path: string, sizeOnly = false): Promise<Answer | undefined> {
     sent += 1;
     const answer = await traffic.tryToAsk(path, { sizeOnly });
-    if (answer === undefined) lost += 1;
+    lostInARow = answer === undefined ? lostInARow + 1 : 0;
     onProgress(sent, traffic.visits);
     return answer;
   }

@@ -1,4 +1,3 @@
-import { inParallel } from "../../../service/keys/inParallel.ts";
 import { type Before, instancesOf, type Snapshot } from "../observations.ts";
 import { tokenForm } from "../site/token.ts";
 import type { Browsing } from "./signIn.ts";
@@ -21,8 +20,7 @@ export async function revisit(
 ): Promise<Before> {
   const traffic = new Traffic(client, site.url, snapshot.cookie);
   for (let sent = 0; sent < requests && (sent === 0 || !seenAll()); sent += WIDTH) {
-    const round = Array.from({ length: WIDTH }, (_, index) => index);
-    await inParallel(round, WIDTH, () => traffic.tryToAsk("/api/clips"));
+    await Promise.all(Array.from({ length: WIDTH }, () => traffic.tryToAsk("/api/clips")));
   }
   return { snapshot, token: tokenForm(snapshot.cookie.value), visits: traffic.visits };
 

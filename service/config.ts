@@ -3,7 +3,7 @@ import type { Problem } from "./errors.ts";
 import { parseSecretManagerEndpoint } from "./keys/endpoint.ts";
 import { type KeyLimits, parseKeyLimits } from "./keys/limits.ts";
 import { parseSecretReference, type SecretReference } from "./keys/secretReference.ts";
-import { MIN_SECRET_LENGTH } from "./keys/static.ts";
+import { MIN_SECRET_LENGTH } from "./keys/sessionKeys.ts";
 import { LOG_LEVELS } from "./log.ts";
 import { parseSignInSettings, type SignInSettings } from "./login/settings.ts";
 import { parseSessionLifetime } from "./session/lifetime.ts";

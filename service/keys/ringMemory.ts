@@ -1,6 +1,6 @@
 import { createSecretKey } from "node:crypto";
 import type { SessionKey } from "./sessionKeys.ts";
-import { MIN_SECRET_LENGTH } from "./static.ts";
+import { MIN_SECRET_LENGTH } from "./sessionKeys.ts";
 
 /** What an instance knows of a version. */
 export type Fact =

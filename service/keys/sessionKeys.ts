@@ -1,5 +1,8 @@
 import type { KeyObject } from "node:crypto";
 
+/** The shortest secret that is taken, in characters. */
+export const MIN_SECRET_LENGTH = 32;
+
 /** A key that seals sessions. The secret is a KeyObject because that never prints its value. */
 export interface SessionKey {
   /** What tokens name the key by: the secret's version number, or a static key's fingerprint. */

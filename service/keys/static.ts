@@ -1,8 +1,6 @@
 import { createSecretKey, hkdfSync } from "node:crypto";
 import type { SessionKey, SessionKeys } from "./sessionKeys.ts";
 
-/** The shortest secret that is taken, in characters. */
-export const MIN_SECRET_LENGTH = 32;
 const FINGERPRINT_BYTES = 6;
 
 /** Keys given as values: the first seals, the fallbacks are only accepted. */

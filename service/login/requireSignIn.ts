@@ -23,7 +23,7 @@ export function requireSignIn(req: Request, res: Response, next: NextFunction): 
   else {
     const { method, originalUrl } = req;
     const returnTo = method === "GET" || method === "HEAD" ? originalUrl : DEFAULT_RETURN_TO;
-    res.set("Cache-Control", "no-store").redirect(302, signInLink(returnTo));
+    res.redirect(302, signInLink(returnTo));
   }
 }
 

@@ -1,4 +1,4 @@
-import { type ErrorRequestHandler, type Request, type Response, Router } from "express";
+import { type ErrorRequestHandler, type Request, Router } from "express";
 import type { EventLog } from "../log.ts";
 import { once } from "../once.ts";
 import type { Seconds } from "../seconds.ts";
@@ -50,11 +50,7 @@ export function signInRoutes(deps: SignInDeps): Router {
   const routes = Router();
 
   /** What sign-in needs before anything else. */
-  async function begin(
-    req: Request,
-    res: Response,
-  ): Promise<{ readonly client: OidcClient; readonly uri: URL }> {
-    res.set("Cache-Control", "no-store");
+  async function begin(req: Request): Promise<{ readonly client: OidcClient; readonly uri: URL }> {
     if (oidcClient === undefined) throw new SignInError("not_set_up");
     if (cookieSecure && req.protocol !== "https") throw new InsecureTransportError();
     const uri = redirectUri(req);
@@ -65,7 +61,7 @@ export function signInRoutes(deps: SignInDeps): Router {
   routes.get("/login", async (req, res) => {
     const returnTo = parseReturnTo(req.query.returnTo);
     res.locals.returnTo = returnTo;
-    const { client, uri } = await begin(req, res);
+    const { client, uri } = await begin(req);
     const { attempts } = await transactions.read(req);
     const proofs = createProofs();
     const otherAccount = req.query.prompt === "select_account";
@@ -75,7 +71,7 @@ export function signInRoutes(deps: SignInDeps): Router {
   });
 
   routes.get("/login/callback", async (req, res) => {
-    const { client, uri } = await begin(req, res);
+    const { client, uri } = await begin(req);
     const callback = new URL(uri);
     // A client may name any host in the request line, even one that no URL can have.
     callback.search = URL.parse(req.originalUrl, uri.href)?.search ?? "";
@@ -109,7 +105,7 @@ export function signInRoutes(deps: SignInDeps): Router {
 
   routes.post("/logout", (req, res) => {
     req.session = null;
-    res.set("Cache-Control", "no-store").redirect(303, "/");
+    res.redirect(303, "/");
   });
 
   routes.use(failed(log));

@@ -33,7 +33,7 @@ export function reelRoutes(deps: ReelDeps): Router {
   const urls = createClipUrls(deps);
   const routes = Router();
 
-  routes.use(["/reel-maker", "/api/clips", "/api/reel"], requireSignIn, keepOutOfCaches);
+  routes.use(["/reel-maker", "/api/clips", "/api/reel"], requireSignIn);
 
   routes.get("/reel-maker", (req, res) => {
     const { user_id, user_email, csrf_token } = req.session ?? {};
@@ -133,12 +133,6 @@ const REFUSALS: Readonly<Record<number, ProblemDetails>> = {
     code: "range_not_satisfiable",
     title: "There is no such part of the file",
   },
-};
-
-/** What depends on the session is nobody else's, and nothing that the back button may bring up. */
-const keepOutOfCaches: RequestHandler = (_req, res, next) => {
-  res.set("Cache-Control", "no-store");
-  next();
 };
 
 function refuse(res: Response, reason: "expired" | "invalid"): void {

@@ -100,6 +100,7 @@ export function sealedSessions(deps: SessionDeps): RequestHandler {
     function serve(opened: Received["opened"]): void {
       const received = receive(opened);
       res.locals.session = report(received.opened);
+      // What depends on a session is nobody else's, and nothing that the back button may bring up.
       res.setHeader("Cache-Control", "no-store");
       if (opened.outcome === "key_unavailable") {
         next(new KeysUnavailableError(opened.retryAfter));

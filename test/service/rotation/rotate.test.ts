@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { MIN_SECRET_LENGTH } from "../../../service/keys/static.ts";
+import { MIN_SECRET_LENGTH } from "../../../service/keys/sessionKeys.ts";
 import { type Occasion, planRotation } from "../../../service/rotation/plan.ts";
 import { RotationError, rotate, type StepResult } from "../../../service/rotation/rotate.ts";
 import {

@@ -117,6 +117,8 @@ export class LocalDeployment {
           "phoenix:oidcIssuer": identityProvider.issuer,
           "phoenix:oidcClientId": CLIENT_ID,
           "phoenix:oidcClientSecret": clientSecret,
+          // Requests are shown from the log, and instances say there which port they took.
+          "phoenix:logLevel": "info",
           ...options.config,
         },
         { buildArchive: () => options.archive ?? buildArchive() },

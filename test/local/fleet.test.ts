@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { Fleet, type FleetEvents, type FleetOptions } from "./fleet.ts";
 import type { Probe, Revision } from "./instance.ts";
 
-/** What a service has to do here: be ready, say who it is, end on SIGTERM. */
+/** What a service has to do here: say where it listens, be ready, say who it is, end on SIGTERM. */
 const SERVICE = `
 const { createServer } = require("node:http");
 const id = process.pid.toString(36);
@@ -22,7 +22,9 @@ const server = createServer((request, response) => {
   else response.end(id);
 });
 if (process.env.BROKEN) { console.error("broken on purpose"); process.exit(1); }
-server.listen(process.env.PORT, "127.0.0.1");
+server.listen(process.env.PORT, "127.0.0.1", () => {
+  console.log(JSON.stringify({ event: "listening", port: server.address().port }));
+});
 process.once("SIGTERM", () => server.close());
 `;
 
@@ -92,6 +94,13 @@ test("an instance has the declared environment, a port, a disk of its own, and n
   expect(existsSync(env.TMPDIR ?? "")).toBe(true);
   await fleet.close();
   expect(existsSync(env.TMPDIR ?? "")).toBe(false);
+});
+
+test("an instance takes a free port itself, so that nobody can be there first", async () => {
+  const fleet = await start({ instances: 1 });
+  const [{ port } = { port: 0 }] = fleet.instances();
+  const response = await fetch(`http://127.0.0.1:${port}/env`);
+  expect(await response.json()).toMatchObject({ PORT: "0" });
 });
 
 test("instances that are killed, added, drained and frozen cost no request", async () => {

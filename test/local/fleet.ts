@@ -33,6 +33,7 @@ export interface InstanceView {
   /** What it calls itself in X-Instance; before its first answer, its process. */
   readonly id: string;
   readonly pid: number | undefined;
+  /** 0 until it listens. */
   readonly port: number;
   readonly state: InstanceState;
 }
@@ -211,7 +212,7 @@ export class Fleet {
 
   /** Resolves when the instance is ready, or has ended because it did not get ready. */
   async #start(revision: Revision): Promise<Instance> {
-    const instance = await Instance.start(revision, {
+    const instance = new Instance(revision, {
       onLine: (source, line) => this.#events.onLine?.(source, line),
       onUnhealthy: (source) => this.#events.onUnhealthy?.(source),
       onExit: (source, how) => this.#onExit(source, how),

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import * as http from "node:http";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
+import { parseObject } from "../../service/json.ts";
+import { atExit } from "./atExit.ts";
 import type { Backend } from "./balancer.ts";
 
 /** An HTTP probe as Cloud Run knows it; times are in seconds. */
@@ -51,26 +52,29 @@ const STARTUP_POLL = 50;
 /** Cloud Run's time from SIGTERM to SIGKILL (milliseconds); it documents ten seconds. */
 const TERMINATION_GRACE = 10_000;
 
+/** A process that was killed may still be at its last write. */
+const REMOVE = { recursive: true, force: true, maxRetries: 3 } as const;
+
 /** What a process needs of this machine; all else is what the program declares. */
 const ESSENTIALS = ["PATH", "SYSTEMROOT"];
 
 /** One running instance of the service: a process of its own, reached over loopback. */
 export class Instance implements Backend {
-  readonly port: number;
   readonly revision: Revision;
   readonly agent = new http.Agent({ keepAlive: true, scheduling: "lifo" });
   readonly #process: ChildProcess;
   readonly #exited: Promise<void>;
   readonly #events: InstanceEvents;
   readonly #cpuIdle: boolean;
+  #port = 0;
   #inFlight = 0;
   #id: string;
   #state: InstanceState = "starting";
   #liveness: NodeJS.Timeout | undefined;
 
-  private constructor(revision: Revision, port: number, events: InstanceEvents) {
+  /** Starts a process on a free port. It gets no requests before `untilReady` has resolved. */
+  constructor(revision: Revision, events: InstanceEvents) {
     this.revision = revision;
-    this.port = port;
     this.#cpuIdle = revision.cpuIdle ?? false;
     this.#events = events;
     const [program = "node", ...args] = revision.command;
@@ -78,10 +82,14 @@ export class Instance implements Backend {
     const disk = mkdtempSync(join(tmpdir(), "phoenix-instance-"));
     this.#process = spawn(program === "node" ? process.execPath : program, args, {
       cwd: revision.directory,
-      env: { ...essentials(), TMPDIR: disk, TEMP: disk, ...revision.env, PORT: String(port) },
+      env: { ...essentials(), TMPDIR: disk, TEMP: disk, ...revision.env, PORT: "0" },
       stdio: ["ignore", "pipe", "pipe"],
       // Out of the terminal's group: Ctrl-C is for the fleet, which then ends its instances.
       detached: true,
+    });
+    const callOff = atExit(() => {
+      this.kill("SIGKILL");
+      rmSync(disk, REMOVE);
     });
     this.#id = `pid ${this.#process.pid ?? "?"}`;
     this.#exited = new Promise((resolve) => {
@@ -90,7 +98,8 @@ export class Instance implements Backend {
         this.#state = "ended";
         clearTimeout(this.#liveness);
         this.agent.destroy();
-        rmSync(disk, { recursive: true, force: true });
+        rmSync(disk, REMOVE);
+        callOff();
         events.onExit(this, how);
         resolve();
       };
@@ -98,14 +107,17 @@ export class Instance implements Backend {
       this.#process.once("close", (code, signal) => end(signal ?? `code ${code}`));
     });
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
-      if (stream)
-        createInterface({ input: stream }).on("line", (line) => events.onLine(this, line));
+      if (stream === null) continue;
+      createInterface({ input: stream }).on("line", (line) => {
+        if (this.#port === 0) this.#port = portIn(line);
+        events.onLine(this, line);
+      });
     }
   }
 
-  /** Starts a process on a free port. It gets no requests before `untilReady` has resolved. */
-  static async start(revision: Revision, events: InstanceEvents): Promise<Instance> {
-    return new Instance(revision, await freePort(), events);
+  /** 0 until the service has said in its log where it listens. */
+  get port(): number {
+    return this.#port;
   }
 
   /** The name the service gives itself (header X-Instance), known from its first answer. */
@@ -130,7 +142,7 @@ export class Instance implements Backend {
     const patience = probe.initialDelaySeconds + probe.periodSeconds * probe.failureThreshold;
     const deadline = performance.now() + patience * 1000;
     while (this.#state === "starting" && performance.now() < deadline) {
-      const answer = await ask(this.port, probe);
+      const answer = this.#port === 0 ? undefined : await ask(this.#port, probe);
       if (answer?.ok) {
         if (this.#state !== "starting") break;
         this.#id = answer.instance ?? this.#id;
@@ -209,7 +221,7 @@ export class Instance implements Backend {
     const check = async () => {
       if (this.#state === "ready") {
         this.begin();
-        const answer = await ask(this.port, probe);
+        const answer = await ask(this.#port, probe);
         this.end();
         failures = answer?.ok || this.#state !== "ready" ? 0 : failures + 1;
         if (failures >= probe.failureThreshold) {
@@ -261,11 +273,8 @@ function ask(port: number, probe: Probe): Promise<ProbeAnswer | undefined> {
   });
 }
 
-/** Somebody else may take it before the instance does: that instance then ends and is replaced. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+/** The port in a line that says that the service listens, in any other 0. */
+function portIn(line: string): number {
+  const { event, port } = parseObject(line) ?? {};
+  return event === "listening" && typeof port === "number" ? port : 0;
 }

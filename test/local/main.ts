@@ -6,7 +6,7 @@ import { KEYS, obeyKeys } from "./keyboard.ts";
 import { type LocalOptions, parseOptions, USAGE } from "./options.ts";
 import { rebuild } from "./rebuild.ts";
 import { keptFile } from "./runFolder.ts";
-import { watchFolder } from "./watch.ts";
+import { type WatchError, watchFolder } from "./watch.ts";
 
 /** A rotation is meant to be watched here: times are as short as the program lets them be. */
 const FAST_ROTATION = { activationDelay: 90, refreshInterval: 10 };
@@ -29,11 +29,12 @@ async function main(args: readonly string[]): Promise<number> {
       process.stdout.write(USAGE);
       return 0;
     }
-    deployment = await start(options);
-    announce(deployment, options, performance.now() - began);
-    if (options.watch) watchFolder(SERVICE, () => redeploy(deployment));
+    const running = await start(options);
+    deployment = running;
+    announce(running, options, performance.now() - began);
+    if (options.watch) watchFolder(SERVICE, () => redeploy(running), warnUnwatched);
     const fail = (error: unknown) => warn(describe(error));
-    obeyKeys(process.stdin, { fleet: deployment.fleet, say, fail, end });
+    obeyKeys(process.stdin, { fleet: running.fleet, say, fail, end });
     return 0;
   } catch (error) {
     process.stderr.write(`${describe(error)}\n`);
@@ -84,8 +85,7 @@ To see why: npm run verify -- ${url}`);
   process.stdout.write(`\n${paragraphs.join("\n\n")}\n\n`);
 }
 
-async function redeploy(running: LocalDeployment | undefined): Promise<void> {
-  if (running === undefined) return;
+async function redeploy(running: LocalDeployment): Promise<void> {
   const began = performance.now();
   try {
     const { path } = await rebuild();
@@ -95,6 +95,10 @@ async function redeploy(running: LocalDeployment | undefined): Promise<void> {
   } catch (error) {
     warn(`${describe(error)}\nThe instances from before the change go on. Saving tries again.`);
   }
+}
+
+function warnUnwatched(error: WatchError): void {
+  warn(`${error.message}\nUntil then, what changes there is not deployed as it happens.`);
 }
 
 /** Ctrl-C ends everything and is no failure: that is how this command ends. */
@@ -107,7 +111,6 @@ function endOnSignals(): void {
       else void end();
     });
   }
-  process.on("exit", () => deployment?.abandon());
 }
 
 async function end(): Promise<void> {
@@ -122,7 +125,7 @@ async function end(): Promise<void> {
 function describe(error: unknown): string {
   if (error instanceof UsageError) return `${error.message}\nSee npm start -- --help.`;
   if (error instanceof PortTakenError) {
-    return `${error.message} End what uses it, or choose another: npm start -- --port ${error.port + 10}`;
+    return `${error.message} End what uses it, or take any that are free: npm start -- --port 0`;
   }
   if (error instanceof Error && "code" in error) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { parseOptions } from "./options.ts";
+import { KEYS } from "./keyboard.ts";
+import { parseOptions, USAGE } from "./options.ts";
 
 test("without options the site is at 8080, with sealed cookies, and follows changes", () => {
   expect(parseOptions([])).toEqual({
@@ -28,16 +29,17 @@ test.each([[["-h"]], [["--help", "--port", "http"]], [["--prot", "-h"]]])(
 );
 
 test.each([
-  [["--port", "http"], "--port http"],
-  [["--port", "65535"], "--port 65535"],
-  [["--port=-1"], "--port -1"],
-  [["--instances", "0"], "--instances 0"],
-  [["--instances", "3.5"], "--instances 3.5"],
-  [["--session-type", "redis"], "--session-type redis"],
+  [["--port", "http"], "--port takes a whole number from 0 to 65533."],
+  [["--port", "65534"], "--port takes"],
+  [["--port", "-1"], "--port takes"],
+  [["--port="], "--port takes"],
+  [["--instances", "0"], "--instances takes a whole number from 1 to 50."],
+  [["--instances", "51"], "--instances takes"],
+  [["--instances", "3.5"], "--instances takes"],
+  [["--session-type", "redis"], "--session-type takes None or filesystem."],
   [["--prot", "80"], "--prot"],
   [["8080"], "8080"],
   [["--port"], "--port needs a value."],
-  [["--port", "-1"], "--port -1 is no port"],
 ])("%j is refused, and the message names it", (args, named) => {
   expect(() => parseOptions(args)).toThrow(named);
   expect(() => parseOptions(args)).toThrow(expect.objectContaining({ code: "USAGE" }));
@@ -45,5 +47,9 @@ test.each([
 
 test("all mistakes are told at once", () => {
   const args = ["--port", "x", "--instances", "y", "--session-type", "z"];
-  expect(() => parseOptions(args)).toThrow(/--port x.*\n.*--instances y.*\n.*--session-type z/);
+  expect(() => parseOptions(args)).toThrow(/^--port .*\n--instances .*\n--session-type .*$/);
+});
+
+test("what to type while it runs is part of the help", () => {
+  expect(USAGE).toContain(KEYS);
 });

@@ -1,4 +1,7 @@
 import { parseCommandLine, UsageError } from "../../service/commandLine.ts";
+import { KEYS } from "./keyboard.ts";
+
+const SESSION_TYPES = ["None", "filesystem"] as const;
 
 /** What `npm start` is asked to do. */
 export interface LocalOptions {
@@ -6,7 +9,7 @@ export interface LocalOptions {
   readonly port: number;
   /** Instances to start; undefined for what suits the declared bounds. */
   readonly instances: number | undefined;
-  readonly sessionType: "None" | "filesystem";
+  readonly sessionType: (typeof SESSION_TYPES)[number];
   /** Whether a change in service/ is deployed as it happens. */
   readonly watch: boolean;
 }
@@ -16,18 +19,20 @@ export const USAGE = `Usage: npm start [-- OPTIONS]
 Deploys the stack to this machine: the instances that the Pulumi program declares, behind a balancer
 that picks one at random for each request, with a sign-in provider and a Secret Manager of their own.
 
-  --port N              port of the site (default 8080); the two ports after it serve the rest
+  --port N              port of the site (default 8080); the two ports after it serve the rest;
+                        0: any that are free
   --instances N         how many instances to start (default 3)
   --session-type TYPE   None: sessions in sealed cookies (default)
                         filesystem: sessions in each instance's own files, the fault to look at
   --no-watch            do not deploy changes of service/ as they happen
   -h, --help            print this
 
+${KEYS}
 Ctrl-C ends everything.
 `;
 
-const DEFAULT_PORT = 8080;
-const MAX_PORT = 65_535;
+/** Two more come after it. */
+const MAX_PORT = 65_533;
 /** Processes that a laptop bears; Cloud Run's own limit is higher. */
 const MAX_INSTANCES = 50;
 
@@ -44,45 +49,27 @@ export function parseOptions(args: readonly string[]): LocalOptions | "help" {
     watch: "switch",
   });
   if (commandLine === "help") return "help";
-  const { values } = commandLine;
+  const { port = "8080", instances, "session-type": type = "None", watch } = commandLine.values;
+  const sessionType = SESSION_TYPES.find((known) => known === type);
   const mistakes: string[] = [];
-  const port = wholeNumber(values.port, 0, MAX_PORT - 2);
-  if (port === "bad") {
-    mistakes.push(
-      `--port ${values.port} is no port. Use a number from 0 (any) to ${MAX_PORT - 2}.`,
-    );
+  if (!isWholeNumber(port, 0, MAX_PORT)) {
+    mistakes.push(`--port takes a whole number from 0 to ${MAX_PORT}.`);
   }
-  const instances = wholeNumber(values.instances, 1, MAX_INSTANCES);
-  if (instances === "bad") {
-    mistakes.push(
-      `--instances ${values.instances} can't be. Use a number from 1 to ${MAX_INSTANCES}.`,
-    );
+  if (instances !== undefined && !isWholeNumber(instances, 1, MAX_INSTANCES)) {
+    mistakes.push(`--instances takes a whole number from 1 to ${MAX_INSTANCES}.`);
   }
-  const sessionType = values["session-type"] ?? "None";
-  if (sessionType !== "None" && sessionType !== "filesystem") {
-    mistakes.push(`--session-type ${sessionType} is unknown. Use None or filesystem.`);
+  if (sessionType === undefined) {
+    mistakes.push(`--session-type takes ${SESSION_TYPES.join(" or ")}.`);
   }
-  if (
-    port === "bad" ||
-    instances === "bad" ||
-    (sessionType !== "None" && sessionType !== "filesystem")
-  ) {
-    throw new UsageError(mistakes.join("\n"));
-  }
+  if (sessionType === undefined || mistakes.length > 0) throw new UsageError(mistakes.join("\n"));
   return {
-    port: port ?? DEFAULT_PORT,
-    instances,
+    port: Number(port),
+    instances: instances === undefined ? undefined : Number(instances),
     sessionType,
-    watch: values.watch,
+    watch,
   };
 }
 
-function wholeNumber(
-  text: string | undefined,
-  min: number,
-  max: number,
-): number | undefined | "bad" {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  return /^\d+$/.test(text) && value >= min && value <= max ? value : "bad";
+function isWholeNumber(text: string, min: number, max: number): boolean {
+  return /^\d+$/.test(text) && Number(text) >= min && Number(text) <= max;
 }

@@ -1,17 +1,20 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as tar from "tar";
+import { atExit } from "./atExit.ts";
 
 const LOCAL = join(import.meta.dirname, "..", "..", ".phoenix", "local");
 
-/** Where archives are unpacked for one run. Removed when the run ends. */
+/** Where archives are unpacked for one run. Removed when the run ends, however it does. */
 export class RunFolder {
   readonly #path: string;
+  readonly #callOff: () => void;
 
   constructor() {
     mkdirSync(LOCAL, { recursive: true });
     removeAbandoned();
     this.#path = mkdtempSync(join(LOCAL, `run-${process.pid}-`));
+    this.#callOff = atExit(() => this.remove());
   }
 
   /** Unpacks an archive, as Cloud Run does when an instance starts; returns the folder. */
@@ -23,6 +26,7 @@ export class RunFolder {
 
   remove(): void {
     rmSync(this.#path, { recursive: true, force: true });
+    this.#callOff();
   }
 }
 

@@ -1,7 +1,14 @@
-import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import fs, {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { WatchError, watchFolder } from "./watch.ts";
 
 let root: string;
@@ -12,14 +19,20 @@ beforeEach(() => {
   writeFileSync(join(root, "keys", "ring.ts"), "one");
 });
 afterEach(() => {
+  jest.restoreAllMocks();
   watch?.close();
   rmSync(root, { recursive: true });
 });
 
+/** For a watch that has no reason to fail. */
+function onError(error: WatchError): void {
+  throw error;
+}
+
 /** Watches; the function returned makes a change and resolves when it has been noticed. */
-function noticing(): (change: () => void) => Promise<void> {
+function noticing(fail = onError): (change: () => void) => Promise<void> {
   let notice = () => {};
-  watch = watchFolder(root, async () => notice());
+  watch = watchFolder(root, async () => notice(), fail);
   return (change) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     notice = resolve;
@@ -66,19 +79,23 @@ test("what changes during a call leads to another one, after it", async () => {
   const calls: string[] = [];
   const second = Promise.withResolvers<void>();
   const file = join(root, "keys", "ring.ts");
-  watch = watchFolder(root, async () => {
-    calls.push("begin");
-    if (calls.length === 1) {
-      // By the time that another watcher calls, this one would have, too.
-      const noticed = Promise.withResolvers<void>();
-      const other = watchFolder(root, async () => noticed.resolve());
-      appendFileSync(file, "more");
-      await noticed.promise;
-      other.close();
-    }
-    calls.push("end");
-    if (calls.length === 4) second.resolve();
-  });
+  watch = watchFolder(
+    root,
+    async () => {
+      calls.push("begin");
+      if (calls.length === 1) {
+        // By the time that another watcher calls, this one would have, too.
+        const noticed = Promise.withResolvers<void>();
+        const other = watchFolder(root, async () => noticed.resolve(), onError);
+        appendFileSync(file, "more");
+        await noticed.promise;
+        other.close();
+      }
+      calls.push("end");
+      if (calls.length === 4) second.resolve();
+    },
+    onError,
+  );
   appendFileSync(file, "more");
   await second.promise;
   expect(calls).toEqual(["begin", "end", "begin", "end"]);
@@ -88,18 +105,53 @@ test("a call that fails does not end the watch", async () => {
   let calls = 0;
   const { promise, resolve } = Promise.withResolvers<void>();
   const file = join(root, "keys", "ring.ts");
-  watch = watchFolder(root, async () => {
-    calls += 1;
-    if (calls === 2) return resolve();
-    setImmediate(() => appendFileSync(file, "more"));
-    throw new Error("no");
-  });
+  watch = watchFolder(
+    root,
+    async () => {
+      calls += 1;
+      if (calls === 2) return resolve();
+      setImmediate(() => appendFileSync(file, "more"));
+      throw new Error("no");
+    },
+    onError,
+  );
   appendFileSync(file, "more");
   await promise;
 });
 
 test("a folder that is not there can't be watched, and the error says what to do", () => {
-  const missing = () => watchFolder(join(root, "missing"), async () => {});
+  const missing = () => watchFolder(join(root, "missing"), async () => {}, onError);
   expect(missing).toThrow(WatchError);
   expect(missing).toThrow(/missing can't be watched: .*--no-watch/);
+});
+
+function noWatchesLeft(): NodeJS.ErrnoException {
+  return Object.assign(new Error("no watches left"), { code: "ENOSPC" });
+}
+
+test("folders that can't be watched any more are told once, and the others are watched on", async () => {
+  const told: string[] = [];
+  const noticed = noticing(({ message }) => told.push(message));
+  const failing = jest.spyOn(fs, "watch").mockImplementation(() => {
+    throw noWatchesLeft();
+  });
+  await noticed(() => mkdirSync(join(root, "login")));
+  await noticed(() => mkdirSync(join(root, "reels")));
+  expect(failing).toHaveBeenCalledTimes(2);
+  expect(told).toEqual([
+    expect.stringMatching(/^login can't be watched: no watches left.*max_user_watches/),
+  ]);
+  await noticed(() => appendFileSync(join(root, "keys", "ring.ts"), "more"));
+});
+
+test("a watcher that fails later is told, unless its folder has gone", async () => {
+  const told: string[] = [];
+  const watching = jest.spyOn(fs, "watch");
+  const noticed = noticing(({ message }) => told.push(message));
+  const [ofRoot, ofKeys] = watching.mock.results.map(({ value }) => value as fs.FSWatcher);
+  await noticed(() => rmSync(join(root, "keys"), { recursive: true }));
+  ofKeys?.emit("error", noWatchesLeft());
+  expect(told).toEqual([]);
+  ofRoot?.emit("error", noWatchesLeft());
+  expect(told).toEqual([expect.stringContaining("can't be watched: no watches left")]);
 });

@@ -1,10 +1,10 @@
-import { type FSWatcher, readdirSync, watch } from "node:fs";
+import { existsSync, type FSWatcher, readdirSync, watch } from "node:fs";
 import { basename, join, sep } from "node:path";
 
 /** Editors write a file in several steps: how long it has to be quiet (milliseconds). */
 const QUIET = 100;
 
-/** Changes can't be noticed, as where the system has no watches left. */
+/** Changes in a folder can't be noticed, as where the system has no watches left. */
 export class WatchError extends Error {
   readonly code = "WATCH_FAILED";
 
@@ -23,11 +23,24 @@ export class WatchError extends Error {
  * and counts for nothing.
  *
  * @param onChange - has to say itself what it fails with
- * @throws WatchError
+ * @param onError - told the first time that a folder can't be watched any more; the others still are
+ * @throws WatchError if the watch can't begin
  */
-export function watchFolder(root: string, onChange: () => Promise<void>): { close(): void } {
+export function watchFolder(
+  root: string,
+  onChange: () => Promise<void>,
+  onError: (error: WatchError) => void,
+): { close(): void } {
   const turns = new Turns(onChange);
-  const folders = new WatchedFolders(() => turns.ask());
+  let told = false;
+  const folders = new WatchedFolders(
+    () => turns.ask(),
+    (folder, cause) => {
+      // The next ones would fail for the same cause.
+      if (!told) onError(new WatchError(folder, cause));
+      told = true;
+    },
+  );
   try {
     folders.add(root);
   } catch (error) {
@@ -42,6 +55,8 @@ export function watchFolder(root: string, onChange: () => Promise<void>): { clos
   };
 }
 
+type OnFolderError = (folder: string, cause: NodeJS.ErrnoException) => void;
+
 /**
  * A watcher for each folder. Node's own recursive one has a watcher for each file on Linux, which
  * stays with the old file when another takes its name, as most editors and git have it.
@@ -49,9 +64,11 @@ export function watchFolder(root: string, onChange: () => Promise<void>): { clos
 class WatchedFolders {
   readonly #watchers = new Map<string, FSWatcher>();
   readonly #onChange: () => void;
+  readonly #onError: OnFolderError;
 
-  constructor(onChange: () => void) {
+  constructor(onChange: () => void, onError: OnFolderError) {
     this.#onChange = onChange;
+    this.#onError = onError;
   }
 
   /** Also what is in it, after itself, so that nothing is missed that is made meanwhile. */
@@ -62,7 +79,10 @@ class WatchedFolders {
       if (event === "rename" && name !== null) this.#again(join(folder, name));
       this.#onChange();
     });
-    watcher.on("error", () => this.#remove(folder));
+    watcher.on("error", (error) => {
+      this.#remove(folder);
+      if (existsSync(folder)) this.#onError(folder, error);
+    });
     this.#watchers.set(folder, watcher);
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
       if (entry.isDirectory() && !entry.name.startsWith(".")) this.add(join(folder, entry.name));
@@ -79,8 +99,10 @@ class WatchedFolders {
     try {
       readdirSync(path);
       this.add(path);
-    } catch {
-      this.#remove(path); // a file, or gone
+    } catch (error) {
+      this.#remove(path);
+      const cause = error as NodeJS.ErrnoException;
+      if (cause.code !== "ENOTDIR" && cause.code !== "ENOENT") this.#onError(path, cause);
     }
   }
 

@@ -1,3 +1,4 @@
+import { asObject, parseObject } from "../../../service/json.ts";
 import { ApiError } from "./apiError.ts";
 import { CALLS, type Call, createFaults, FAULTS, type Fault, type FaultRule } from "./faults.ts";
 import { createStore, type Snapshot, type Store } from "./store.ts";
@@ -123,7 +124,7 @@ const VERSION = /^\/versions\/([^/:]+)(?::(\w+))?$/;
 function routeOf({ method, url, body }: ApiRequest): Route | undefined {
   const path = decodeURIComponent(url.pathname);
   const query = url.searchParams;
-  const input = parseObject(body);
+  const input = parseObject(body) ?? {};
   const [, parent] = /^\/v1\/projects\/([^/]+)\/secrets$/.exec(path) ?? [];
   if (parent !== undefined && method === "POST") {
     const name = query.get("secretId") ?? "";
@@ -164,7 +165,7 @@ function routeOf({ method, url, body }: ApiRequest): Route | undefined {
 
 /** What other processes change: `POST /_control/{fail,heal,lag,advance}`, `GET /_control/calls`. */
 function control(standIn: SecretManagerStandIn, { method, url, body }: ApiRequest): Reply {
-  const input = parseObject(body);
+  const input = parseObject(body) ?? {};
   const { seconds } = input;
   switch (`${method} ${url.pathname.slice("/_control/".length)}`) {
     case "GET calls":
@@ -230,20 +231,6 @@ function answer(status: number, body: object): Reply {
 function withWrongChecksum(body: object): object {
   const payload = asObject((body as Record<string, unknown>).payload);
   return payload === undefined ? body : { ...body, payload: { ...payload, dataCrc32c: "1" } };
-}
-
-function parseObject(text: string): Record<string, unknown> {
-  try {
-    return asObject(JSON.parse(text)) ?? {};
-  } catch {
-    return {};
-  }
-}
-
-function asObject(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === "object" && value !== null
-    ? (value as Record<string, unknown>)
-    : undefined;
 }
 
 export function httpDate(time: number): string {

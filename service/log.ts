@@ -41,13 +41,6 @@ export function createLog({ level, destination = standardOutput() }: LogDeps): L
   );
 }
 
-/** Where the service writes what happened, an event each; pino's loggers fit. */
-export interface EventLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
-
 export interface RequestLogDeps {
   readonly log: Logger;
   readonly instance: string;

@@ -1,5 +1,5 @@
 import { messageOf } from "../errors.ts";
-import type { EventLog } from "../log.ts";
+import type { EventLog } from "../eventLog.ts";
 import { type AbortAfter, unlessAborted } from "./abort.ts";
 import type { AccessTokens } from "./accessToken.ts";
 import { isWithin } from "./age.ts";

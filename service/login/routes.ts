@@ -1,5 +1,5 @@
 import { type ErrorRequestHandler, type Request, Router } from "express";
-import type { EventLog } from "../log.ts";
+import type { EventLog } from "../eventLog.ts";
 import { once } from "../once.ts";
 import type { Seconds } from "../seconds.ts";
 import { InsecureTransportError } from "../session/cookie.ts";

@@ -1,5 +1,5 @@
 import { type RequestHandler, type Response, Router } from "express";
-import type { EventLog } from "../log.ts";
+import type { EventLog } from "../eventLog.ts";
 import { requireSignIn } from "../login/requireSignIn.ts";
 import { type ProblemDetails, sendProblem } from "../problem.ts";
 import type { Seconds } from "../seconds.ts";

@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener } from "node:http";
 import { messageOf } from "../errors.ts";
+import type { EventLog } from "../eventLog.ts";
 import type { SecretReference } from "../keys/secretReference.ts";
-import type { EventLog } from "../log.ts";
 import { planRotation, type RotationPolicy } from "./plan.ts";
 import { parsePushMessage } from "./pushMessage.ts";
 import { rotate } from "./rotate.ts";

@@ -3,7 +3,7 @@ import { PolicyPack } from "@pulumi/policy";
 import { known } from "./known.ts";
 import { RULES } from "./rules.ts";
 
-/** `pulumi preview --policy-pack infra/policy` holds every resource to the rules. */
+/** `npx pulumi preview --policy-pack infra/policy` holds every resource to the rules. */
 new PolicyPack("phoenix", {
   policies: RULES.map((rule) => ({
     name: rule.name,

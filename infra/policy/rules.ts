@@ -26,7 +26,7 @@ const SUBSCRIPTION = "gcp:pubsub/subscription:Subscription";
 
 const WEEK = 7 * 24 * 3600;
 
-/** What `pulumi preview --policy-pack infra/policy` and the tests hold every stack to. */
+/** What `npx pulumi preview --policy-pack infra/policy` and the tests hold every stack to. */
 export const RULES: readonly PolicyRule[] = [
   {
     name: "grants-on-single-resources",

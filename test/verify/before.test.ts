@@ -138,6 +138,29 @@ test("finds a lifetime that was shortened, and says so", async () => {
   const { failed, text } = await deployment({ lifetime: 604_800 }, { lifetime: 86_400 });
   expect(failed).toEqual(["lifetime-kept"]);
   expect(text("lifetime-kept")).toContain("7 days before, 24 h now");
+  expect(text("lifetime-kept")).toContain("--stack STACK phoenix:sessionLifetime 604800`");
+});
+
+test("names a shortened lifetime as the cause of a lost session that is older", async () => {
+  await using running = await site(...three({ lifetime: 604_800 }));
+  const file = newFile();
+  await save(running, file);
+  const saved = JSON.parse(readFileSync(file, "utf8"));
+  const made = saved.savedAt - 7_200;
+  writeFileSync(file, JSON.stringify({ ...saved, savedAt: made }), { mode: 0o600 });
+  // Another key refuses the session in place of the time that would have to pass.
+  running.deploy(...three({ lifetime: 3_600, secret: "another secret of thirty-two characters" }));
+  const { text } = await runJson([running.url, "--before", file, ...FEW]);
+  expect(text("earlier-session")).toContain("PERMANENT_SESSION_LIFETIME was shortened to 3600 s");
+  expect(text("earlier-session")).toContain("--stack STACK phoenix:sessionLifetime 604800`");
+});
+
+test("says how a version comes back that was disabled", async () => {
+  const { text } = await deployment({ keys: versions(1) }, { keys: versions(2) });
+  expect(text("earlier-session")).toContain(
+    "`gcloud secrets versions enable 1 --secret SECRET --project PROJECT`",
+  );
+  expect(text("earlier-session")).toContain("`npm run rotate -- --stack STACK`");
 });
 
 test("finds security headers that are gone", async () => {
@@ -198,6 +221,7 @@ test("names SESSION_COOKIE_SECURE if the cookie has another name now", async () 
     expect(text(check)).toContain(
       "SESSION_COOKIE_SECURE changed the cookie's name from session to __Host-session",
     );
+    expect(text(check)).toContain("--stack STACK phoenix:sessionCookieSecure false`");
   }
 });
 
@@ -281,6 +305,7 @@ test.each([
   const { err, status } = await run(["http://localhost:1", "--before", file]);
   expect(status).toBe(2);
   expect(err).toContain(file);
+  expect(err).toMatch(/Name another file|Make one/);
 });
 
 test("without a session nothing is saved, and that is no success", async () => {
@@ -289,6 +314,7 @@ test("without a session nothing is saved, and that is no success", async () => {
   const { err, status } = await run([running.url, "--save", file]);
   expect(status).toBe(1);
   expect(err).toContain("Nothing was saved");
+  expect(err).toContain("PHOENIX_SESSION");
   expect(() => statSync(file)).toThrow();
 });
 
@@ -302,5 +328,5 @@ test("a place that can't be written to is told, after all has been shown", async
   ]);
   expect(status).toBe(1);
   expect(out).toContain("failed");
-  expect(err).toContain("can't be written (ENOENT)");
+  expect(err).toContain("can't be written (ENOENT). Name another file");
 });

@@ -115,9 +115,14 @@ test("says that a site does not answer in time", async () => {
 
 test.each<[what: string, status: number, headers: Record<string, string>, sentence: string]>([
   ["another site", 404, {}, "is not this service"],
-  ["a page for every address", 200, { "content-type": "text/html" }, "is not this service"],
+  ["a page for every address", 200, { "content-type": "text/html" }, "check the URL"],
   ["a service of which no instance starts", 503, {}, "SECRET_KEY that is missing or shorter"],
-  ["a service that is not public", 403, {}, "phoenix:publicAccess"],
+  [
+    "a service that is not public",
+    403,
+    {},
+    "`npx pulumi config set --stack STACK phoenix:publicAccess invokerIamDisabled`",
+  ],
   [
     "a site that has moved",
     301,
@@ -408,6 +413,7 @@ test("finds cookies that go over http as well, at an https site", async () => {
   });
   expect(failed).toEqual(["sign-in-cookie", "strict-transport"]);
   expect(text("sign-in-cookie")).toContain("SESSION_COOKIE_SECURE is not true");
+  expect(text("sign-in-cookie")).toContain("--stack STACK phoenix:sessionCookieSecure true`");
 });
 
 /** A terminal's input, and whether it shows what is typed. */

@@ -137,13 +137,18 @@ async function save(
 ): Promise<boolean> {
   if (file === undefined) return true;
   if (cookie === undefined) {
-    tell("Nothing was saved: without a session there is nothing that could survive a deployment.");
+    tell(
+      "Nothing was saved: without a session there is nothing that could survive a deployment. " +
+        "Give a session in PHOENIX_SESSION.",
+    );
     return false;
   }
   await writeSnapshot(file, takeSnapshot(seen, cookie));
   if (!json) {
     tell(
-      `Saved. ${clean(file)} holds a session: keep it to yourself, and delete it after the deployment.\nThen: npm run verify -- ${seen.site.url.origin} --before ${clean(file)}`,
+      `Saved. ${clean(file)} holds a session: keep it to yourself, and delete it after the ` +
+        "deployment.\n" +
+        `Then: npm run verify -- ${seen.site.url.origin} --before ${clean(file)}`,
     );
   }
   return true;

@@ -45,7 +45,10 @@ export async function writeSnapshot(file: string, snapshot: Snapshot): Promise<v
     await rename(part, file);
   } catch (error) {
     await rm(part, { force: true });
-    throw new OperatorError("NOT_SAVED", `${file} can't be written (${codeOf(error)}).`);
+    throw new OperatorError(
+      "NOT_SAVED",
+      `${file} can't be written (${codeOf(error)}). Name another file with --save.`,
+    );
   }
 }
 
@@ -68,13 +71,16 @@ async function readPrivate(file: string): Promise<string> {
     // Windows keeps such rights elsewhere, and shows them to nobody here.
     if (process.platform !== "win32" && (mode & OTHERS) !== 0) {
       throw new UsageError(
-        `Others can read ${file}, and a session's cookie is in it. Run chmod 600 on it; if it was so for long, sign that session out.`,
+        `Others can read ${file}, and a session's cookie is in it. Run chmod 600 on it; if it was ` +
+          "so for long, sign that session out.",
       );
     }
     return size > MAX_BYTES ? "" : await handle.readFile("utf8");
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(`${file} can't be read (${codeOf(error)}).`);
+    throw new UsageError(
+      `${file} can't be read (${codeOf(error)}). Name another file with --before.`,
+    );
   } finally {
     await handle?.close();
   }

@@ -1,4 +1,5 @@
 import { type Before, instancesOf, isSkipped, type Observations } from "../observations.ts";
+import { settingDeployed } from "../remedies.ts";
 import { type Check, count, duration, failed, ok, skipped, type Verdict } from "./check.ts";
 import { cookieNameNow, renamed } from "./cookieName.ts";
 import { lifetimeSeen } from "./cookies.ts";
@@ -82,7 +83,7 @@ export const lifetimeKept: Comparison = {
       : failed(
           change,
           "PERMANENT_SESSION_LIFETIME is shorter than before, and holds for sessions that exist as well.",
-          "If that was not meant, set it back: npx pulumi config set phoenix:sessionLifetime SECONDS.",
+          `If that was not meant, set it back: ${settingDeployed("sessionLifetime", lifetime)}.`,
         );
   },
 };

@@ -1,4 +1,5 @@
 import { isSkipped, type Observations } from "../observations.ts";
+import { settingDeployed } from "../remedies.ts";
 import type { Finding } from "./check.ts";
 
 /** The name of the session's cookie, as the site sets it; undefined if nothing was set. */
@@ -15,6 +16,7 @@ export function renamed(before: string, now: string): Finding {
   return {
     cause: `SESSION_COOKIE_SECURE changed the cookie's name from ${before} to ${now}, so nobody's cookie is looked at any more.`,
     remedy:
-      "Everyone signs in once more. Where that was not meant, set SESSION_COOKIE_SECURE back to what it was.",
+      "Everyone signs in once more. Where that was not meant, set it back: " +
+      `${settingDeployed("sessionCookieSecure", before.startsWith("__Host-"))}.`,
   };
 }

@@ -1,5 +1,7 @@
 import { MAX_COOKIE_BYTES } from "../../../service/session/cookie.ts";
+import { MAX_LIFETIME } from "../../../service/session/lifetime.ts";
 import { isSkipped, type Observations } from "../observations.ts";
+import { settingDeployed } from "../remedies.ts";
 import { keptFor, type SetCookie } from "../site/setCookie.ts";
 import { type Check, duration, type Fault, failed, faultless, ok, skipped } from "./check.ts";
 
@@ -60,8 +62,7 @@ function attributeFaults({ name, attributes }: SetCookie, https: boolean): Fault
     faults.push({
       seen: secure ? `${name} has no prefix __Host-` : `${name} has no Secure`,
       cause: "SESSION_COOKIE_SECURE is not true, so the cookie also goes over http.",
-      remedy:
-        "Set SESSION_COOKIE_SECURE=true: pulumi config set phoenix:sessionCookieSecure true, then pulumi up.",
+      remedy: `Set SESSION_COOKIE_SECURE=true: ${settingDeployed("sessionCookieSecure", true)}.`,
     });
   }
   if (!https && (secure || name.startsWith("__Host-"))) faults.push(SECURE_OVER_HTTP(name));
@@ -99,15 +100,15 @@ export const cookieSize: Check = {
       ? ok(seen)
       : failed(
           seen,
-          "Browsers drop a cookie of more than 4096 bytes (name, value and attributes) without a word, so nobody stays signed in.",
+          `Browsers drop a cookie of more than ${MAX_COOKIE_BYTES} bytes (name, value and ` +
+            "attributes) without a word, so nobody stays signed in.",
           "Keep less in the session: of large things, an identifier.",
         );
   },
 };
 
 const SHORTEST_LIFETIME = 3_600;
-/** Browsers keep no cookie for longer than 400 days: RFC 6265bis, 5.5. */
-const LONGEST_LIFETIME = 34_560_000;
+const SEVEN_DAYS = 604_800;
 
 /** Seconds from sign-in until the session ends; undefined if no sign-in was seen, or nothing says. */
 export function lifetimeSeen({ signIn, now }: Pick<Observations, "signIn" | "now">) {
@@ -134,15 +135,15 @@ export const lifetime: Check = {
       return failed(
         `${seconds} s`,
         "Sessions expire too quickly: PERMANENT_SESSION_LIFETIME is short.",
-        "Raise it (604800 is seven days): pulumi config set phoenix:sessionLifetime 604800, then pulumi up.",
+        `Raise it, such as to seven days: ${settingDeployed("sessionLifetime", SEVEN_DAYS)}.`,
       );
     }
-    return seconds <= LONGEST_LIFETIME
+    return seconds <= MAX_LIFETIME
       ? ok(duration(seconds))
       : failed(
           duration(seconds),
           "Sessions last longer than browsers keep any cookie (400 days).",
-          "Lower PERMANENT_SESSION_LIFETIME.",
+          `Lower PERMANENT_SESSION_LIFETIME: ${settingDeployed("sessionLifetime", MAX_LIFETIME)}.`,
         );
   },
 };

@@ -1,4 +1,5 @@
 import { isSkipped, type Observations, type Session, type Visit } from "../observations.ts";
+import { settingDeployed } from "../remedies.ts";
 import { type Check, count, type Finding, failed, ok, skipped } from "./check.ts";
 
 /** How often an instance answered, and how often it said that nobody is signed in. */
@@ -134,7 +135,8 @@ export const instances: Check = {
     return failed(
       seen,
       `${count(wanted.instances, "instance")} should have answered: there are fewer, or the load was too small to need them.`,
-      "Raise --requests, which makes more of them at a time, or phoenix:minInstances.",
+      "Raise --requests, which makes more of them at a time, or have so many run all the time: " +
+        `${settingDeployed("minInstances", wanted.instances)}.`,
     );
   },
 };

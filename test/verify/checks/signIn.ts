@@ -1,4 +1,5 @@
 import type { Refused } from "../observations.ts";
+import { DEPLOY, setting } from "../remedies.ts";
 import { type Check, failed, ok, type Verdict } from "./check.ts";
 
 /** That there is a way in, and where it can be gone without a person, that it leads in. */
@@ -34,7 +35,10 @@ const REFUSED: Record<Refused["step"], (refused: Refused) => Verdict> = {
       return failed(
         seen,
         "Sign-in is not set up: the service knows no provider.",
-        "Register the site with an OpenID Connect provider and set phoenix:oidcIssuer, phoenix:oidcClientId and phoenix:oidcClientSecret.",
+        "Register the site with an OpenID Connect provider. Then " +
+          `${setting("oidcIssuer", "ISSUER")}, ${setting("oidcClientId", "ID")}, ` +
+          "`npx pulumi config set --stack STACK --secret phoenix:oidcClientSecret` and " +
+          `${DEPLOY}.`,
       );
     }
     if (status === 503) {

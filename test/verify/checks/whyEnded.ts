@@ -1,4 +1,5 @@
 import { type Before, isSkipped, type Observations } from "../observations.ts";
+import { settingDeployed } from "../remedies.ts";
 import { type TokenForm, tokenForm } from "../site/token.ts";
 import type { Finding } from "./check.ts";
 import { cookieNameNow, renamed } from "./cookieName.ts";
@@ -18,7 +19,9 @@ export function whyEnded(before: Before, seen: Observations): Finding {
   if (lifetime !== undefined && seen.now - snapshot.savedAt >= lifetime) {
     return {
       cause: `PERMANENT_SESSION_LIFETIME was shortened to ${lifetime} s, and the session is older.`,
-      remedy: `${SIGN_IN_AGAIN} If that was not meant, set it back.`,
+      remedy:
+        `${SIGN_IN_AGAIN} If that was not meant, set it back: ` +
+        `${settingDeployed("sessionLifetime", snapshot.lifetime ?? "SECONDS")}.`,
     };
   }
   if (token.form === "file") {
@@ -92,7 +95,10 @@ function compareKeys(before: string, now: string): Finding {
     ? {
         cause: `Version ${before} of SECRET_KEY, which sealed the session, is disabled or destroyed; version ${now} seals now.`,
         remedy:
-          "If the key had leaked, that is what was meant: everyone signs in once more. If not, enable the version again, and rotate with npm run rotate, which keeps keys until no session needs them.",
+          "If the key had leaked, that is what was meant: everyone signs in once more. If not, " +
+          `enable the version again: \`gcloud secrets versions enable ${before} --secret SECRET ` +
+          "--project PROJECT`. Rotate with `npm run rotate -- --stack STACK`, which keeps keys " +
+          "until no session needs them.",
       }
     : {
         cause: `SECRET_KEY was made anew between the deployments: version ${now} seals after version ${before} did.`,

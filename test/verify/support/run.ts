@@ -35,7 +35,13 @@ export interface Report {
   }[];
 }
 
-/** Runs the command, and makes sure that it shows no cookie, token or code that it got to know. */
+/** A command of Pulumi that can't be run as it is shown. */
+const INCOMPLETE = /(?<!`npx )pulumi (?:config|up)|pulumi (?:config set|up)(?! --stack STACK)/;
+
+/**
+ * Runs the command, and makes sure that it shows no cookie, token or code that it got to know, and
+ * no command that says nothing of its stack.
+ */
 export async function run(args: readonly string[], deps: Partial<CommandDeps> = {}): Promise<Run> {
   const secrets = new Set<string>();
   const lines = { out: [] as string[], err: [] as string[], progress: [] as string[] };
@@ -64,6 +70,8 @@ export async function run(args: readonly string[], deps: Partial<CommandDeps> = 
   };
   const shown = [result.out, result.err, ...result.progress].join("\n");
   for (const secret of secrets) expect(shown).not.toContain(secret);
+  // Text is wrapped, commands in it as well.
+  expect(shown.replace(/\s+/g, " ")).not.toMatch(INCOMPLETE);
   return result;
 }
 

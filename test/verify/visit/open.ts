@@ -1,4 +1,5 @@
 import type { Site } from "../observations.ts";
+import { settingDeployed } from "../remedies.ts";
 import { type Answer, jsonOf, locationOf } from "../site/answer.ts";
 import type { Client } from "../site/client.ts";
 import { SiteError } from "../site/siteError.ts";
@@ -42,17 +43,21 @@ function strangeAnswer({ host }: URL, { status }: Answer): SiteError {
   if (status >= 500) {
     return new SiteError(
       "NO_INSTANCE",
-      `${host} answers ${status} and no instance of the service is behind it: its log says why none starts, most often a SECRET_KEY that is missing or shorter than 32 characters.`,
+      `${host} answers ${status} and no instance of the service is behind it: its log says why ` +
+        "none starts, most often a SECRET_KEY that is missing or shorter than 32 characters.",
     );
   }
   if (status === 403) {
     return new SiteError(
       "NOT_PUBLIC",
-      `${host} answers 403 before the service is asked: it is not open to the public, which phoenix:publicAccess or an organisation policy decides.`,
+      `${host} answers 403 before the service is asked: it is not open to the public. To let ` +
+        `everyone in: ${settingDeployed("publicAccess", "invokerIamDisabled")}; where a policy of ` +
+        "the organization forbids that, with allUsers in its place.",
     );
   }
   return new SiteError(
     "NOT_THIS_SERVICE",
-    `What answers at ${host} is not this service: GET /health/live gave ${status} and no instance's name.`,
+    `What answers at ${host} is not this service, since GET /health/live gave ${status} and no ` +
+      "instance's name: check the URL.",
   );
 }

@@ -1,5 +1,6 @@
 import { relative } from "node:path";
-import { type Archive, BundleError, buildArchive } from "./archive.ts";
+import { type Archive, buildArchive } from "./archive.ts";
+import { BundleError } from "./bundleError.ts";
 
 const USAGE = `Usage: npm run bundle [-- --json]
 

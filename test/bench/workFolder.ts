@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as esbuild from "esbuild";
 import * as tar from "tar";
-import { buildArchive, FOR_NODE } from "../../infra/archive.ts";
+import { buildArchive } from "../../infra/archive.ts";
+import { FOR_NODE } from "../../infra/compile.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 

@@ -247,6 +247,16 @@ test("at a deployed site, the session from before is enough to check with", asyn
   expect(lost.text("earlier-session")).toContain("SECRET_KEY changed between the deployments, or");
 });
 
+test("headers of a saved file that are no object are taken for none", async () => {
+  await using running = await site(...three({}));
+  const file = newFile();
+  await save(running, file);
+  const saved = JSON.parse(readFileSync(file, "utf8"));
+  writeFileSync(file, JSON.stringify({ ...saved, headers: ["x-frame-options"] }), { mode: 0o600 });
+  const { text } = await runJson([running.url, "--before", file, ...FEW]);
+  expect(text("headers-kept")).toContain('"outcome":"ok"');
+});
+
 test("what is saved is for its owner alone, and replaces what others could read", async () => {
   await using running = await site(...three({}));
   const file = newFile();

@@ -1,3 +1,4 @@
+import { sessionCookie } from "../../service/session/cookie.ts";
 import type { Answer } from "./site/answer.ts";
 import type { Skew } from "./site/client.ts";
 import type { SetCookie } from "./site/setCookie.ts";
@@ -167,4 +168,14 @@ export function isSkipped<Seen extends object>(seen: Seen | Skipped): seen is Sk
 /** The instances that answered, each once, in the order of their names. */
 export function instancesOf(visits: readonly Visit[]): string[] {
   return [...new Set(visits.flatMap(({ instance }) => instance ?? []))].toSorted();
+}
+
+/** The name of the session's cookie, as the site sets it; undefined if nothing was set. */
+export function cookieNameNow({ session, signIn, login }: Observations): string | undefined {
+  if (signIn.outcome === "signed_in") return signIn.cookie.name;
+  const rewritten = isSkipped(session) ? undefined : session.cookies[0]?.name;
+  if (rewritten !== undefined) return rewritten;
+  // Both cookies have the prefix, or neither.
+  const [transaction] = login.setCookies;
+  return transaction && sessionCookie(transaction.name.startsWith("__Host-")).name;
 }

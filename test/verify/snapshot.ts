@@ -2,10 +2,11 @@ import { randomBytes } from "node:crypto";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { UsageError } from "../../service/commandLine.ts";
 import { OperatorError } from "../../service/errors.ts";
+import { asObject, parseObject } from "../../service/json.ts";
 import { lifetimeSeen } from "./checks/cookies.ts";
-import { securityHeaders } from "./checks/securityHeaders.ts";
 import { instancesOf, isSkipped, type Observations, type Snapshot } from "./observations.ts";
 import type { HeldCookie } from "./sessionInput.ts";
+import { securityHeaders } from "./site/securityHeaders.ts";
 
 /** Says what the file is, and in which shape. */
 const FORMAT = "phoenix-verify-1";
@@ -90,7 +91,7 @@ function parseSnapshot(text: string): Snapshot | undefined {
   const value = parseObject(text);
   if (value?.format !== FORMAT) return undefined;
   const { site, savedAt, cookie, lifetime, endsAt, instances, headers } = value;
-  const { name, value: cookieValue } = (cookie ?? {}) as Record<string, unknown>;
+  const { name, value: cookieValue } = asObject(cookie) ?? {};
   if (typeof site !== "string" || typeof savedAt !== "number") return undefined;
   if (typeof name !== "string" || !/^[\w-]{1,60}$/.test(name)) return undefined;
   if (typeof cookieValue !== "string" || !/^[\x21-\x7e]{1,4096}$/.test(cookieValue)) {
@@ -106,18 +107,11 @@ function parseSnapshot(text: string): Snapshot | undefined {
       ? instances.filter((instance) => typeof instance === "string")
       : [],
     headers: Object.fromEntries(
-      Object.entries(headers ?? {}).filter(([, header]) => typeof header === "string"),
+      Object.entries(asObject(headers) ?? {}).flatMap(([header, text]) =>
+        typeof text === "string" ? [[header, text]] : [],
+      ),
     ),
   };
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? { ...value } : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function codeOf(error: unknown): string {

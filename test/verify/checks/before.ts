@@ -1,11 +1,16 @@
-import { type Before, instancesOf, isSkipped, type Observations } from "../observations.ts";
+import {
+  type Before,
+  cookieNameNow,
+  instancesOf,
+  isSkipped,
+  type Observations,
+} from "../observations.ts";
 import { settingDeployed } from "../remedies.ts";
+import { securityHeaders } from "../site/securityHeaders.ts";
 import { type Check, count, duration, failed, ok, skipped, type Verdict } from "./check.ts";
-import { cookieNameNow, renamed } from "./cookieName.ts";
 import { lifetimeSeen } from "./cookies.ts";
-import { securityHeaders } from "./securityHeaders.ts";
 import { tallies } from "./sessions.ts";
-import { whyEnded } from "./whyEnded.ts";
+import { renamed, whyEnded } from "./whyEnded.ts";
 
 /** A check that compares with what a run before the deployment wrote down. */
 export interface Comparison extends Pick<Check, "id" | "title"> {

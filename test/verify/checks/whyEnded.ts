@@ -1,8 +1,9 @@
-import { type Before, isSkipped, type Observations } from "../observations.ts";
+import { VERSION_NUMBER } from "../../../service/keys/secretVersions.ts";
+import { sessionCookie } from "../../../service/session/cookie.ts";
+import { type Before, cookieNameNow, isSkipped, type Observations } from "../observations.ts";
 import { settingDeployed } from "../remedies.ts";
 import { type TokenForm, tokenForm } from "../site/token.ts";
 import type { Finding } from "./check.ts";
-import { cookieNameNow, renamed } from "./cookieName.ts";
 import { lifetimeSeen } from "./cookies.ts";
 import { tallies } from "./sessions.ts";
 
@@ -57,6 +58,19 @@ export function whyEnded(before: Before, seen: Observations): Finding {
       };
 }
 
+/** Why a cookie of another name is set now. */
+export function renamed(before: string, now: string): Finding {
+  const wasSecure = before === sessionCookie(true).name;
+  return {
+    cause:
+      `SESSION_COOKIE_SECURE changed the cookie's name from ${before} to ${now}, so nobody's ` +
+      "cookie is looked at any more.",
+    remedy:
+      `${SIGN_IN_AGAIN} If that was not meant, set it back: ` +
+      `${settingDeployed("sessionCookieSecure", wasSecure)}.`,
+  };
+}
+
 /** How a session's cookie is made now; undefined if no new one was seen. */
 function tokenNow({ session, signIn }: Observations): TokenForm | undefined {
   if (signIn.outcome === "signed_in") return tokenForm(signIn.cookie.value);
@@ -107,5 +121,5 @@ function compareKeys(before: string, now: string): Finding {
 }
 
 function isVersion(kid: string): boolean {
-  return /^[1-9]\d{0,8}$/.test(kid);
+  return VERSION_NUMBER.test(kid);
 }

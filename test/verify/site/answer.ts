@@ -1,3 +1,4 @@
+import { type JsonObject, parseObject } from "../../../service/json.ts";
 import type { SetCookie } from "./setCookie.ts";
 
 /** What came back for one request. All of it is the other side's word. */
@@ -26,13 +27,8 @@ export function mediaType({ headers }: Answer): string {
 }
 
 /** The members of a JSON object; empty if the body is none. */
-export function jsonOf({ body }: Answer): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(body);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
-  } catch {
-    return {};
-  }
+export function jsonOf({ body }: Answer): JsonObject {
+  return parseObject(body) ?? {};
 }
 
 /** A problem document's `code`, if it looks like one. */

@@ -1,3 +1,5 @@
+import { parseObject } from "../../../service/json.ts";
+
 /**
  * What a session cookie's value is, from outside: a sealed token and the key that it names; the
  * name of a file on an instance's disk; or something else.
@@ -37,16 +39,10 @@ export function forgeToken(kid: string, random: (bytes: number) => Uint8Array): 
 }
 
 function parse(value: string): Sealed | undefined {
-  try {
-    const carried: unknown = JSON.parse(Buffer.from(value, "base64").toString("utf8"));
-    const token =
-      typeof carried === "object" && carried !== null && "sealed" in carried ? carried.sealed : "";
-    const [, head, kid, body] =
-      /^(v\d+)\.([\w-]{1,16})\.([\w-]{8,})$/.exec(typeof token === "string" ? token : "") ?? [];
-    return head && kid && body ? { head, kid, body } : undefined;
-  } catch {
-    return undefined;
-  }
+  const token = parseObject(Buffer.from(value, "base64").toString("utf8"))?.sealed;
+  const [, head, kid, body] =
+    /^(v\d+)\.([\w-]{1,16})\.([\w-]{8,})$/.exec(typeof token === "string" ? token : "") ?? [];
+  return head && kid && body ? { head, kid, body } : undefined;
 }
 
 function format({ head, kid, body }: Sealed): string {

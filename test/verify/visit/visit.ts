@@ -1,3 +1,4 @@
+import { sessionCookie } from "../../../service/session/cookie.ts";
 import { instancesOf, isSkipped, type Observations, type Snapshot } from "../observations.ts";
 import type { Secrets } from "../output.ts";
 import type { HeldCookie } from "../sessionInput.ts";
@@ -82,7 +83,7 @@ export async function visitSite(
 
   progress("trying forged cookies");
   const forgeries = await tryForgeries(browsing, {
-    cookieName: cookie?.name ?? (site.https ? "__Host-session" : "session"),
+    cookieName: cookie?.name ?? sessionCookie(site.https).name,
     value: cookie?.value,
     random,
   });

@@ -30,7 +30,10 @@ export interface CommandDeps {
   readonly random: (bytes: number) => Uint8Array;
 }
 
-/** Runs `npm run verify` and returns its exit status: 0 nothing failed, 1 something did, 2 called in a wrong way. */
+/**
+ * Runs `npm run verify` and returns its exit status: 0 nothing failed, 1 something did, 2 called in
+ * a wrong way.
+ */
 export async function runVerifyCommand(
   args: readonly string[],
   deps: CommandDeps,
@@ -115,7 +118,8 @@ function question(https: boolean): string {
 function requireSameSite(snapshot: Snapshot | undefined, { origin }: URL): void {
   if (snapshot === undefined || snapshot.site === origin) return;
   throw new UsageError(
-    `What --before names was saved of ${snapshot.site}, not of ${origin}. Its session is sent to no other site.`,
+    `What --before names was saved of ${snapshot.site}, not of ${origin}. Its session is ` +
+      "sent to no other site.",
   );
 }
 

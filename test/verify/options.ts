@@ -98,7 +98,8 @@ function parseSite([text, ...more]: readonly string[]): URL | Mistake {
   }
   if (more.length > 0) {
     return new Mistake(
-      "Name one site and nothing else. A session is never an argument: set PHOENIX_SESSION, or wait to be asked.",
+      "Name one site and nothing else. A session is never an argument: set PHOENIX_SESSION, " +
+        "or wait to be asked.",
     );
   }
   const url = URL.parse(text);

@@ -14,7 +14,8 @@ export const caching: Check = {
       : failed(
           `no no-store on ${kept.join(", ")}`,
           "A cache may keep what one user sees and show it to another, or after signing out.",
-          "Set Cache-Control: no-store on every answer that depends on the session, and let what stands before the service keep it.",
+          "Set Cache-Control: no-store on every answer that depends on the session, and let " +
+            "what stands before the service keep it.",
         );
   },
 };

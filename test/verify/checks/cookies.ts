@@ -72,9 +72,11 @@ function attributeFaults({ name, attributes }: SetCookie, https: boolean): Fault
 const SECURE_OVER_HTTP = (name: string): Fault => ({
   seen: `${name} has Secure, and the site is http`,
   cause:
-    "Cookies are not being set: SESSION_COOKIE_SECURE is true and the site is opened over http, where browsers don't keep such a cookie.",
+    "Cookies are not being set: SESSION_COOKIE_SECURE is true and the site is opened over " +
+    "http, where browsers don't keep such a cookie.",
   remedy:
-    "Open the site over https, which Cloud Run enforces. On a laptop without https, leave SESSION_COOKIE_SECURE unset.",
+    "Open the site over https, which Cloud Run enforces. On a laptop without https, leave " +
+    "SESSION_COOKIE_SECURE unset.",
 });
 
 function describe({ attributes }: SetCookie): string {

@@ -19,9 +19,11 @@ export const health: Check = {
       faults.push({
         seen: `GET /health/ready: ${ready.status}${typeof reason === "string" ? ` (${reason})` : ""}`,
         cause:
-          "An instance can't serve requests: most often SECRET_KEY can't be read, or is shorter than 32 characters.",
+          "An instance can't serve requests: most often SECRET_KEY can't be read, or is " +
+          "shorter than 32 characters.",
         remedy:
-          "Let SECRET_KEY name a secret with an enabled version of at least 32 characters that the service may read; its log says what is missing.",
+          "Let SECRET_KEY name a secret with an enabled version of at least 32 characters " +
+          "that the service may read; its log says what is missing.",
       });
     }
     return faultless(faults, "live and ready");

@@ -40,7 +40,8 @@ export const clips: Check = {
       const seen = [...faults].map(([what, times]) => `${what} (${times} ×)`).join(", ");
       return failed(
         `${seen}; ${loaded} loaded`,
-        "Clips that a signed-in user may see don't load. A 403 says that an instance can't open the URL that another one sealed.",
+        "Clips that a signed-in user may see don't load. A 403 says that an instance can't " +
+          "open the URL that another one sealed.",
         "Look for the requests in the service's log. If instances don't share a key, see sessions.",
       );
     }

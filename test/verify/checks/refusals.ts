@@ -21,7 +21,8 @@ export const unauthorized: Check = {
     }
     return failed(
       `GET /api/clips without a session: ${seen}${code ? "" : ", no code"}`,
-      "Programs can't tell from the answer what is wrong: it is no problem document (RFC 9457) with status and code.",
+      "Programs can't tell from the answer what is wrong: it is no problem document (RFC " +
+        "9457) with status and code.",
       "Answer with sendProblem, or let the answer pass unchanged through whatever stands before the service.",
     );
   },
@@ -78,7 +79,8 @@ export const forgeries: Check = {
             {
               seen: `${what}: 401 and a cookie`,
               cause:
-                "A cookie that does not open is cleared, which can come in late and end the session that somebody has just signed in for.",
+                "A cookie that does not open is cleared, which can come in late and end the " +
+                "session that somebody has just signed in for.",
               remedy: "Leave the cookie where it is: the next sign-in replaces it.",
             },
           ]

@@ -47,7 +47,8 @@ export const sessions: Check = {
       .join(", ");
     const { cause, remedy } = explain(seen, session, tallies(visits));
     return failed(
-      `${refused.length} of ${count(visits.length, "request")} refused${codes && ` (${codes})`}; by instance: ${by}`,
+      `${refused.length} of ${count(visits.length, "request")} refused` +
+        `${codes && ` (${codes})`}; by instance: ${by}`,
       cause,
       remedy,
     );
@@ -63,24 +64,34 @@ function explain(
   if (token.form === "file") {
     return {
       cause:
-        "Each instance keeps sessions in files of its own (SESSION_TYPE=filesystem), so a session is over as soon as another instance answers.",
+        "Each instance keeps sessions in files of its own (SESSION_TYPE=filesystem), so a " +
+        "session is over as soon as another instance answers.",
       remedy:
-        "Leave SESSION_TYPE unset, or set it to None: sessions then travel in sealed cookies, which every instance can open.",
+        "Leave SESSION_TYPE unset, or set it to None: sessions then travel in sealed " +
+        "cookies, which every instance can open.",
     };
   }
   if (accepting.length === 0) return explainNone(source);
   if (accepting.every(({ refused }) => refused === 0)) {
     const names = accepting.map(({ instance }) => instance).join(", ");
     return {
-      cause: `The instances don't share one SECRET_KEY: only ${names} can open what was sealed. Either each makes a key of its own, or two revisions with different keys answer.`,
+      cause:
+        `The instances don't share one SECRET_KEY: only ${names} can open what was sealed. ` +
+        "Either each makes a key of its own, or two revisions with different keys answer.",
       remedy:
-        "Keep SECRET_KEY in Secret Manager and let every instance read the same secret (SECRET_KEY=sm://PROJECT/SECRET). If a deployment is under way, wait for it to end and verify again.",
+        "Keep SECRET_KEY in Secret Manager and let every instance read the same secret " +
+        "(SECRET_KEY=sm://PROJECT/SECRET). If a deployment is under way, wait for it to end " +
+        "and verify again.",
     };
   }
   return {
     cause:
-      "The same instances accepted the session and refused it: it ended while it was used, or its key was disabled.",
-    remedy: `Look at PERMANENT_SESSION_LIFETIME${lifetimeOf(seen)}, and at what became of the session in the log: each line says it in one word (expired, tampered, unknown_key, retired_key).`,
+      "The same instances accepted the session and refused it: it ended while it was used, " +
+      "or its key was disabled.",
+    remedy:
+      `Look at PERMANENT_SESSION_LIFETIME${lifetimeOf(seen)}, and at what became of the ` +
+      "session in the log: each line says it in one word (expired, tampered, unknown_key, " +
+      "retired_key).",
   };
 }
 
@@ -88,7 +99,8 @@ function explainNone(source: Session["source"]): Finding {
   if (source === "pasted") {
     return {
       cause:
-        "The session that you gave opens nowhere: it has expired, belongs to another environment, or was cut off when it was copied.",
+        "The session that you gave opens nowhere: it has expired, belongs to another " +
+        "environment, or was cut off when it was copied.",
       remedy: "Sign in again with a browser and copy the whole value of the cookie.",
     };
   }
@@ -101,7 +113,8 @@ function explainNone(source: Session["source"]): Finding {
   return {
     cause: "No instance opens the cookie that the sign-in has just set.",
     remedy:
-      "Look at what became of the session in the log: each line says it in one word (expired, tampered, unknown_key, retired_key).",
+      "Look at what became of the session in the log: each line says it in one word " +
+      "(expired, tampered, unknown_key, retired_key).",
   };
 }
 
@@ -129,12 +142,14 @@ export const instances: Check = {
     if (met.length >= wanted.instances || (!wanted.said && met.length > 1)) return ok(seen);
     if (!wanted.said) {
       return skipped(
-        `only ${met[0]?.instance} answered, so nothing was seen of sessions between instances; try --requests 2000`,
+        `only ${met[0]?.instance} answered, so nothing was seen of sessions between ` +
+          "instances; try --requests 2000",
       );
     }
     return failed(
       seen,
-      `${count(wanted.instances, "instance")} should have answered: there are fewer, or the load was too small to need them.`,
+      `${count(wanted.instances, "instance")} should have answered: there are fewer, or the ` +
+        "load was too small to need them.",
       "Raise --requests, which makes more of them at a time, or have so many run all the time: " +
         `${settingDeployed("minInstances", wanted.instances)}.`,
     );
@@ -157,7 +172,9 @@ export const serverErrors: Check = {
       return failed(
         seen,
         "The keys that seal sessions can't be read, or not at once.",
-        "Look in the log for why: Secret Manager does not answer, the service may not read the secret (roles/secretmanager.secretAccessor and viewer), or no version of SECRET_KEY is enabled.",
+        "Look in the log for why: Secret Manager does not answer, the service may not read " +
+          "the secret (roles/secretmanager.secretAccessor and viewer), or no version of " +
+          "SECRET_KEY is enabled.",
       );
     }
     return failed(

@@ -20,15 +20,18 @@ const REFUSED: Record<Refused["step"], (refused: Refused) => Verdict> = {
     if (code === "https_required") {
       return failed(
         seen,
-        "Cookies can't be set: SESSION_COOKIE_SECURE is true and the site is opened over http, where browsers don't keep such a cookie.",
-        "Open the site over https, which Cloud Run enforces. On a laptop without https, leave SESSION_COOKIE_SECURE unset.",
+        "Cookies can't be set: SESSION_COOKIE_SECURE is true and the site is opened over " +
+          "http, where browsers don't keep such a cookie.",
+        "Open the site over https, which Cloud Run enforces. On a laptop without https, " +
+          "leave SESSION_COOKIE_SECURE unset.",
       );
     }
     if (code === "keys_unavailable") {
       return failed(
         seen,
         "The sign-in can't be sealed: the keys can't be read.",
-        "Look in the log for why: Secret Manager does not answer, the service may not read the secret, or no version of SECRET_KEY is enabled.",
+        "Look in the log for why: Secret Manager does not answer, the service may not read " +
+          "the secret, or no version of SECRET_KEY is enabled.",
       );
     }
     if (status === 503 && retryAfter === undefined) {
@@ -57,7 +60,8 @@ const REFUSED: Record<Refused["step"], (refused: Refused) => Verdict> = {
   provider: (refused) =>
     failed(
       describe("the provider", refused),
-      "The provider refuses what the service asks of it: most often the client or its redirect URI is not the one that is registered.",
+      "The provider refuses what the service asks of it: most often the client or its " +
+        "redirect URI is not the one that is registered.",
       "Compare OIDC_CLIENT_ID and the site's /login/callback with what is registered at the provider.",
     ),
   callback(refused) {
@@ -66,12 +70,14 @@ const REFUSED: Record<Refused["step"], (refused: Refused) => Verdict> = {
       ? failed(
           `${seen}, without a session's cookie`,
           "The session is unavailable: the sign-in came back and no cookie was set.",
-          "Look in the service's log for why the cookie could not be written (SECRET_KEY, SESSION_COOKIE_SECURE).",
+          "Look in the service's log for why the cookie could not be written (SECRET_KEY, " +
+            "SESSION_COOKIE_SECURE).",
         )
       : failed(
           seen,
           "The service does not take what the provider answers.",
-          "Look for sign_in_failed in the service's log: it gives the reason (clock, client secret, allowed users).",
+          "Look for sign_in_failed in the service's log: it gives the reason (clock, client " +
+            "secret, allowed users).",
         );
   },
 };

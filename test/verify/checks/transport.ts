@@ -44,7 +44,8 @@ export const clock: Check = {
       ? ok(seen)
       : failed(
           `${seen}${skew.instance === undefined ? "" : ` (${skew.instance})`}`,
-          "The server's clock and this machine's differ. Where the server's is wrong, sessions and sign-ins end early or late.",
+          "The server's clock and this machine's differ. Where the server's is wrong, " +
+            "sessions and sign-ins end early or late.",
           "Find out which one is wrong, and let it follow a time server.",
         );
   },

@@ -44,17 +44,24 @@ export function whyEnded(before: Before, seen: Observations): Finding {
   if (accepting.length > 0) {
     const names = accepting.map(({ instance }) => instance).join(", ");
     return {
-      cause: `The instances don't agree: only ${names} can open the session. Two revisions with different keys answer, or an instance does not know the key yet.`,
+      cause:
+        `The instances don't agree: only ${names} can open the session. Two revisions with ` +
+        "different keys answer, or an instance does not know the key yet.",
       remedy:
-        "Wait for the deployment to end and verify again. If it stays so, let every instance read the same secret (SECRET_KEY=sm://PROJECT/SECRET).",
+        "Wait for the deployment to end and verify again. If it stays so, let every instance " +
+        "read the same secret (SECRET_KEY=sm://PROJECT/SECRET).",
     };
   }
   return now?.form === "sealed" && token.form === "sealed"
     ? compareKeys(token.kid, now.kid)
     : {
         cause:
-          "SECRET_KEY changed between the deployments, or the environment's name (ENVIRONMENT), which is sealed into sessions.",
-        remedy: `${SIGN_IN_AGAIN} Keep SECRET_KEY in Secret Manager and don't make it anew, and deploy to the same stack. A new session in PHOENIX_SESSION lets this command say which it was.`,
+          "SECRET_KEY changed between the deployments, or the environment's name " +
+          "(ENVIRONMENT), which is sealed into sessions.",
+        remedy:
+          `${SIGN_IN_AGAIN} Keep SECRET_KEY in Secret Manager and don't make it anew, and ` +
+          "deploy to the same stack. A new session in PHOENIX_SESSION lets this command say " +
+          "which it was.",
       };
 }
 
@@ -82,12 +89,18 @@ function compareKeys(before: string, now: string): Finding {
   if (before === now) {
     return isVersion(now)
       ? {
-          cause: `Key ${now} seals as before, and does not open what it sealed: the environment's name changed (ENVIRONMENT, the stack), or SECRET_KEY names another secret with a version ${now}.`,
-          remedy: `${SIGN_IN_AGAIN} If that was not meant, deploy to the same stack, with the same secret, again.`,
+          cause:
+            `Key ${now} seals as before, and does not open what it sealed: the environment's ` +
+            "name changed (ENVIRONMENT, the stack), or SECRET_KEY names another secret with a " +
+            `version ${now}.`,
+          remedy:
+            `${SIGN_IN_AGAIN} If that was not meant, deploy to the same stack, with the same ` +
+            "secret, again.",
         }
       : {
           cause:
-            "The environment's name changed (ENVIRONMENT): the key is the same, and sessions of one environment don't open in another.",
+            "The environment's name changed (ENVIRONMENT): the key is the same, and sessions " +
+            "of one environment don't open in another.",
           remedy: `${SIGN_IN_AGAIN} If that was not meant, set ENVIRONMENT back.`,
         };
   }
@@ -95,19 +108,26 @@ function compareKeys(before: string, now: string): Finding {
     return {
       cause: "SECRET_KEY changed between the deployments.",
       remedy:
-        "Keep SECRET_KEY in Secret Manager and don't make it anew with each deployment. To change it without loss, name the earlier value in SECRET_KEY_FALLBACKS until its sessions have ended.",
+        "Keep SECRET_KEY in Secret Manager and don't make it anew with each deployment. To " +
+        "change it without loss, name the earlier value in SECRET_KEY_FALLBACKS until its " +
+        "sessions have ended.",
     };
   }
   if (!isVersion(before) || !isVersion(now)) {
     return {
       cause:
-        "SECRET_KEY changed between the deployments, from a value to a secret of Secret Manager or the other way round.",
-      remedy: `${SIGN_IN_AGAIN} To spare them that, add the earlier value as a version of the secret before the new one.`,
+        "SECRET_KEY changed between the deployments, from a value to a secret of Secret " +
+        "Manager or the other way round.",
+      remedy:
+        `${SIGN_IN_AGAIN} To spare them that, add the earlier value as a version of the secret ` +
+        "before the new one.",
     };
   }
   return Number(now) > Number(before)
     ? {
-        cause: `Version ${before} of SECRET_KEY, which sealed the session, is disabled or destroyed; version ${now} seals now.`,
+        cause:
+          `Version ${before} of SECRET_KEY, which sealed the session, is disabled or ` +
+          `destroyed; version ${now} seals now.`,
         remedy:
           "If the key had leaked, that is what was meant: everyone signs in once more. If not, " +
           `enable the version again: \`gcloud secrets versions enable ${before} --secret SECRET ` +
@@ -115,7 +135,9 @@ function compareKeys(before: string, now: string): Finding {
           "until no session needs them.",
       }
     : {
-        cause: `SECRET_KEY was made anew between the deployments: version ${now} seals after version ${before} did.`,
+        cause:
+          `SECRET_KEY was made anew between the deployments: version ${now} seals after ` +
+          `version ${before} did.`,
         remedy: `${SIGN_IN_AGAIN} Keep the secret: rotating adds a version to it, and loses no session.`,
       };
 }

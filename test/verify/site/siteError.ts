@@ -20,14 +20,16 @@ const FAILURES: readonly (readonly [RegExp, string, (site: URL) => string])[] = 
     /^(ETIMEDOUT|UND_ERR_\w*TIMEOUT|TimeoutError|EHOSTUNREACH|ENETUNREACH)$/,
     "NO_ANSWER",
     ({ host }) =>
-      `${host} did not answer in time: look whether it runs and can be reached from here, or allow more with --timeout.`,
+      `${host} did not answer in time: look whether it runs and can be reached from here, or ` +
+      "allow more with --timeout.",
   ],
   [/^CERT_HAS_EXPIRED$/, "TLS", ({ host }) => `The certificate of ${host} has expired: renew it.`],
   [
     /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+)$/,
     "TLS",
     ({ host }) =>
-      `Nobody whom this machine trusts vouches for the certificate of ${host}: if it is your own authority's, name it in NODE_EXTRA_CA_CERTS.`,
+      `Nobody whom this machine trusts vouches for the certificate of ${host}: if it is your ` +
+      "own authority's, name it in NODE_EXTRA_CA_CERTS.",
   ],
   [
     /^ERR_TLS_CERT_ALTNAME_INVALID$/,
@@ -50,7 +52,8 @@ const FAILURES: readonly (readonly [RegExp, string, (site: URL) => string])[] = 
     /^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/,
     "CONNECTION_LOST",
     ({ protocol, host }) =>
-      `${host} hung up without an answer${protocol === "http:" ? ": if it has https only, write https://." : "."}`,
+      `${host} hung up without an answer` +
+      (protocol === "http:" ? ": if it has https only, write https://." : "."),
   ],
 ];
 

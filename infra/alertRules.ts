@@ -1,5 +1,6 @@
 import { LOG_EVENTS, LOST_SESSIONS } from "./logEvents.ts";
 import type { MetricNames } from "./logMetrics.ts";
+import { counted, ofService, undelivered } from "./promql.ts";
 
 /** When somebody is to be told, and what they can do. */
 export interface AlertRule {
@@ -43,18 +44,18 @@ const FAULTY_COUNT = 5;
 export function alertRules(args: AlertRulesArgs): AlertRule[] {
   const { stack, project, metrics, serviceName, secretId } = args;
   const rotate = `npm run rotate -- --stack ${stack}`;
-  const counted = (metric: string, labels = "") =>
-    `${metric}{monitored_resource="cloud_run_revision"${labels}}`;
-  const requests = (labels = "") =>
-    counted("run_googleapis_com:request_count", `,service_name="${serviceName}"${labels}`);
+  const lost = counted(metrics.sessions, `outcome=~"${LOST_SESSIONS.join("|")}"`);
   const trouble = (event: string) =>
-    `sum(increase(${counted(metrics.keyTrouble, `,event="${event}"`)}[5m])) > 0`;
+    `sum(increase(${counted(metrics.keyTrouble, `event="${event}"`)}[5m])) > 0`;
+  const answers = (...labels: readonly string[]) =>
+    `sum(increase(${ofService(serviceName, "request_count", ...labels)}[5m]))`;
+  const faults = answers('response_code_class="5xx"');
   const rules: AlertRule[] = [
     {
       name: "sessions-refused",
       title: "Sessions are refused for want of their key",
       severity: "CRITICAL",
-      query: `sum by (outcome) (increase(${counted(metrics.sessions, `,outcome=~"${LOST_SESSIONS.join("|")}"`)}[10m])) > ${REFUSED}`,
+      query: `sum by (outcome) (increase(${lost}[10m])) > ${REFUSED}`,
       lasting: 0,
       advice:
         "`unknown_key`: cookies of a key that never was a version of the secret: those of another " +
@@ -104,9 +105,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       name: "server-errors",
       title: "The service answers with errors",
       severity: "ERROR",
-      query:
-        `sum(increase(${requests(',response_code_class="5xx"')}[5m])) / sum(increase(${requests()}[5m])) > ${FAULTY_SHARE} ` +
-        `and sum(increase(${requests(',response_code_class="5xx"')}[5m])) > ${FAULTY_COUNT}`,
+      query: `${faults} / ${answers()} > ${FAULTY_SHARE} and ${faults} > ${FAULTY_COUNT}`,
       lasting: 300,
       advice:
         "See the entries of severity ERROR. If their `session` is `key_unavailable`, see the alert on " +
@@ -131,7 +130,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       name: "rotation-dead-letters",
       title: "A rotation of SECRET_KEY failed for good",
       severity: "ERROR",
-      query: `max(pubsub_googleapis_com:subscription_num_undelivered_messages{monitored_resource="pubsub_subscription",subscription_id="${args.deadLetters}"}) > 0`,
+      query: `${undelivered(args.deadLetters)} > 0`,
       lasting: 0,
       advice:
         `The rotator failed for hours; its log says why. Rotate by hand with \`${rotate}\`, then take ` +

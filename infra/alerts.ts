@@ -6,7 +6,6 @@ import {
   ComponentResource,
   type ComponentResourceOptions,
   type Input,
-  interpolate,
   type Resource,
 } from "@pulumi/pulumi";
 import type { AlertRule } from "./alertRules.ts";
@@ -91,7 +90,11 @@ export class Alerts extends ComponentResource {
       condition: {
         displayName: "Fails from two regions",
         conditionThreshold: {
-          filter: interpolate`metric.type="monitoring.googleapis.com/uptime_check/check_passed" AND resource.type="uptime_url" AND metric.labels.check_id="${check.uptimeCheckId}"`,
+          filter: check.uptimeCheckId.apply(
+            (id) =>
+              'metric.type="monitoring.googleapis.com/uptime_check/check_passed" AND ' +
+              `resource.type="uptime_url" AND metric.labels.check_id="${id}"`,
+          ),
           aggregations: [
             {
               alignmentPeriod: "600s",

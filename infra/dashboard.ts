@@ -1,4 +1,5 @@
 import type { MetricNames } from "./logMetrics.ts";
+import { counted, ofService, undelivered } from "./promql.ts";
 
 export interface DashboardArgs {
   readonly title: string;
@@ -51,9 +52,7 @@ export function dashboardJson(args: DashboardArgs): string {
 }
 
 function chartsOf({ serviceName, metrics, deadLetters }: DashboardArgs): Chart[] {
-  const run = (metric: string) =>
-    `run_googleapis_com:${metric}{monitored_resource="cloud_run_revision",service_name="${serviceName}"}`;
-  const counted = (metric: string) => `${metric}{monitored_resource="cloud_run_revision"}`;
+  const run = (metric: string) => ofService(serviceName, metric);
   const latency = (quantile: number) =>
     `histogram_quantile(${quantile}, sum by (le) (increase(${run("request_latencies_bucket")}[5m])))`;
   return [
@@ -89,7 +88,7 @@ function chartsOf({ serviceName, metrics, deadLetters }: DashboardArgs): Chart[]
       : [
           {
             title: "Rotations that failed for good",
-            query: `max(pubsub_googleapis_com:subscription_num_undelivered_messages{monitored_resource="pubsub_subscription",subscription_id="${deadLetters}"})`,
+            query: undelivered(deadLetters),
             kind: "LINE" as const,
           },
         ]),

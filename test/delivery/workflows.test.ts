@@ -212,7 +212,8 @@ describe("Delivery", () => {
       traffic: "${{ inputs.traffic }}",
     });
     expect(job("deliver", "traffic")).toMatchObject({
-      if: "inputs.traffic && !startsWith(github.ref, 'refs/tags/v')",
+      if: "inputs.traffic && (vars.DELIVERY != 'on' || !startsWith(github.ref, 'refs/tags/v'))",
+      env: { DELIVERY: "${{ vars.DELIVERY }}" },
     });
   });
 
@@ -384,8 +385,14 @@ describe("Scripts, run with stand-ins for the commands they call", () => {
   });
 
   test("shares of traffic away from a tag fail the run, and say what to do", async () => {
-    expect(await run(job("deliver", "traffic"), {})).toBe(1);
+    expect(await run(job("deliver", "traffic"), { DELIVERY: "on" })).toBe(1);
     expect(written("summary")).toMatch(/traffic.* tag v\*/);
+    expect(written("summary")).not.toContain("DELIVERY");
+  });
+
+  test("shares of traffic fail the run as long as nothing is delivered, and say what to do", async () => {
+    expect(await run(job("deliver", "traffic"), { DELIVERY: "" })).toBe(1);
+    expect(written("summary")).toMatch(/traffic.*gh variable set DELIVERY --body on/);
   });
 
   test("an update that fails fails its job", async () => {

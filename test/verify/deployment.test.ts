@@ -29,7 +29,7 @@ test("what the program declares passes, before and after a deployment, until ses
       .toSorted(),
   );
 
-  await deployment.roll({ env: { LOG_LEVEL: "warn" } });
+  await deployment.roll({ env: { LOG_LEVEL: "debug" } });
   const after = await runJson([deployment.url, "--instances", "3", "--before", file]);
   expect(after.failed).toEqual([]);
   expect(after.status).toBe(0);

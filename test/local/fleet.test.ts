@@ -103,6 +103,15 @@ test("an instance takes a free port itself, so that nobody can be there first", 
   expect(await response.json()).toMatchObject({ PORT: "0" });
 });
 
+test("an instance is there once it listens: every one that is seen has a port", async () => {
+  const fleet = await start({ instances: 1 });
+  const adding = fleet.add();
+  expect(fleet.instances()).toHaveLength(1);
+  const added = await adding;
+  expect(fleet.instances()).toContain(added);
+  expect(added.port).toBeGreaterThan(0);
+});
+
 test("instances that are killed, added, drained and frozen cost no request", async () => {
   const fleet = await start({ instances: 3 });
   let going = true;

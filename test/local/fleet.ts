@@ -111,9 +111,9 @@ export class Fleet {
     return this.#port;
   }
 
-  /** All instances that have not ended, oldest first. */
+  /** All instances that listen and have not ended, oldest first. */
   instances(): readonly InstanceView[] {
-    return [...this.#instances];
+    return this.#instances.filter(({ port }) => port !== 0);
   }
 
   /** Starts one more instance; resolves when it gets requests. */

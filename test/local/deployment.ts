@@ -27,7 +27,7 @@ export interface DeploymentOptions {
   readonly instances?: number | undefined;
   /** Configuration of the stack over its defaults: full names, values as text. */
   readonly config?: Readonly<Record<string, string>>;
-  /** Environment of the service over what the program declares. */
+  /** Environment of the service over what the program declares; LOG_LEVEL may not be above info. */
   readonly env?: Readonly<Record<string, string>>;
   /** File that keeps SECRET_KEY from one run to the next; if left out, nothing is kept. */
   readonly state?: string;

@@ -28,14 +28,10 @@ export async function openStage(options: DeploymentOptions = {}): Promise<Stage>
   const browser = await launchChromium();
   try {
     const deployment = await LocalDeployment.start(options);
-    // A run that is interrupted leaves no instance behind.
-    const abandon = () => deployment.abandon();
-    process.once("exit", abandon);
     return {
       deployment,
       visit: (wish) => beginVisit(browser, deployment, wish),
       async [Symbol.asyncDispose]() {
-        process.off("exit", abandon);
         await Promise.all([browser.close(), deployment.close()]);
       },
     };

@@ -197,12 +197,6 @@ export class LocalDeployment {
     await Promise.all([this.identityProvider.close(), this.secretManager.close()]);
     this.#folder.remove();
   }
-
-  /** Ends every process at once; for a program that is about to end itself. */
-  abandon(): void {
-    this.fleet.abandon();
-    this.#folder.remove();
-  }
 }
 
 interface Parts {

@@ -197,12 +197,6 @@ export class Fleet {
     );
   }
 
-  /** Ends every process at once; for a program that is about to end itself. */
-  abandon(): void {
-    this.#closing = true;
-    for (const instance of this.#instances) instance.kill("SIGKILL");
-  }
-
   /** Those that got ready, once each has or has not. */
   async #startMany(count: number, revision: Revision): Promise<Instance[]> {
     const instances = await Promise.all(Array.from({ length: count }, () => this.#start(revision)));

@@ -10,6 +10,8 @@ export interface Reading {
   readonly failures: readonly unknown[];
   /** Whether every version that is enabled is known by now, with its age, be it readable or not. */
   readonly complete: boolean;
+  /** The versions whose payloads were read: they are enabled for sure. */
+  readonly confirmed: ReadonlySet<number>;
 }
 
 type Attempt<Value> = { readonly value: Value } | { readonly error: unknown };
@@ -30,6 +32,7 @@ type Attempt<Value> = { readonly value: Value } | { readonly error: unknown };
 export async function readRing(source: SecretVersions, memory: RingMemory): Promise<Reading> {
   const reading = memory.beginReading();
   const failures: unknown[] = [];
+  const confirmed = new Set<number>();
 
   const [list, verified] = await Promise.all([
     attempt(source.list()),
@@ -56,7 +59,7 @@ export async function readRing(source: SecretVersions, memory: RingMemory): Prom
   await learnAll(accesses);
   const allFound = answered && (await readUnlisted(tried));
   const complete = allFound && memory.enabled().every(({ createTime }) => createTime !== undefined);
-  return { failures, complete };
+  return { failures, complete, confirmed };
 
   async function learnAll(accesses: Map<number, Attempt<Buffer>>): Promise<void> {
     await inParallel([...accesses], PARALLEL_CALLS, async ([version, access]) => {
@@ -81,6 +84,7 @@ export async function readRing(source: SecretVersions, memory: RingMemory): Prom
     // Whichever of the two says that a key was disabled is believed.
     if (entry !== undefined && entry.state !== "ENABLED") return { status: "retired" };
     if ("value" in access) {
+      confirmed.add(version);
       const createTime = entry?.createTime ?? (await missingCreateTime(version));
       return { status: "usable", payload: access.value, ...(createTime && { createTime }) };
     }

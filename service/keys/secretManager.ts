@@ -8,7 +8,7 @@ import { createKeyLookup } from "./keyLookup.ts";
 import { chooseSigner, maySign } from "./keyRing.ts";
 import { FIRST_RETRY, JITTER, type KeyLimits, MAX_AGE_INTERVALS } from "./limits.ts";
 import { createRestClient } from "./restClient.ts";
-import { createRingMemory } from "./ringMemory.ts";
+import { createRingMemory, type EnabledVersion } from "./ringMemory.ts";
 import { readRing } from "./ringReading.ts";
 import { type SecretReference, secretResource } from "./secretReference.ts";
 import { createSecretVersions, VERSION_NUMBER } from "./secretVersions.ts";
@@ -73,8 +73,8 @@ export function createSecretManagerKeys({
 
   /** When the last reading began to which everything was answered. */
   let asOf: number | undefined;
-  /** When the last reading began after which every version was known. */
-  let completeAsOf: number | undefined;
+  /** What was enabled when every version was known, and the key that signs was sure to be. */
+  let complete: { readonly asOf: number; readonly enabled: readonly EnabledVersion[] } | undefined;
   /** When the last reading failed, if nothing has succeeded since. */
   let failedAt: number | undefined;
   let failuresInARow = 0;
@@ -84,16 +84,22 @@ export function createSecretManagerKeys({
   let current: Promise<void> | undefined;
   let begun = 0;
 
-  function signingKey(): SessionKey | undefined {
+  function signer(now: number) {
     const candidates = memory
       .usable()
       .flatMap(({ version, createTime, key }) =>
         createTime === undefined ? [] : [{ version, createTime, key }],
       );
+    return chooseSigner(candidates, limits, now);
+  }
+
+  function signingKey(): SessionKey | undefined {
     const now = clock();
-    const signer = chooseSigner(candidates, limits, now);
-    if (signer === undefined || completeAsOf === undefined) return undefined;
-    return maySign(signer, memory.enabled(), completeAsOf, limits, now) ? signer.key : undefined;
+    const chosen = signer(now);
+    if (chosen === undefined || complete === undefined) return undefined;
+    // A successor that was disabled since may have had the version retired before.
+    const successors = [...complete.enabled, ...memory.enabled()];
+    return maySign(chosen, successors, complete.asOf, limits, now) ? chosen.key : undefined;
   }
 
   function isDue(now: number): boolean {
@@ -115,12 +121,15 @@ export function createSecretManagerKeys({
   async function read(since: number): Promise<void> {
     begun += 1;
     const mine = begun;
-    const { failures, complete } = await readRing(source, memory);
+    const { failures, ...reading } = await readRing(source, memory);
     // A later one has begun, because this one was held up: an instance froze in the middle of it.
     if (mine !== begun) return;
     current = undefined;
     const now = clock();
-    if (complete) completeAsOf = since;
+    const chosen = signer(now)?.version;
+    if (reading.complete && (chosen === undefined || reading.confirmed.has(chosen))) {
+      complete = { asOf: since, enabled: memory.enabled() };
+    }
     const [first] = failures;
     if (first === undefined) {
       asOf = since;

@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { FAULTS } from "../local/secretManager/faults.ts";
+import { CASES } from "./rotationCases.ts";
 import { type Action, EVERYTHING_RETIRED, RotationModel } from "./rotationModel.ts";
 
 /** How many runs; ROTATION_MODEL_RUNS=10000 for a long one, ROTATION_MODEL_SEED to repeat one. */
@@ -56,26 +57,44 @@ const actions = fc.array(
   { minLength: 10, maxLength: 60, size: "max" },
 );
 
+/** What has to have come about, or the runs prove nothing: some of it is rare. */
+const EXPECTED = ["ok", "retired", "expired", "unavailable", "signIns", "attacks"];
+const MOST_ROUNDS = 20;
+
 test("whatever happens, no session is lost that should live and none lives that should end", async () => {
   const seen: Record<string, number> = {};
-  try {
-    await fc.assert(
-      fc.asyncProperty(actions, async (steps) => {
-        const model = new RotationModel();
-        await model.start();
-        for (const step of steps) await model.apply(step);
-        await model.settle();
-        for (const [what, count] of Object.entries(model.seen)) {
-          seen[what] = (seen[what] ?? 0) + count;
-        }
-      }),
-      { numRuns: RUNS, seed: SEED, endOnFailure: false },
-    );
-  } catch (error) {
-    throw new Error(`Seed ${SEED}: repeat with ROTATION_MODEL_SEED=${SEED}`, { cause: error });
-  }
-  for (const what of ["ok", "retired", "expired", "unavailable", "signIns", "attacks"]) {
-    expect([what, seen[what]]).not.toEqual([what, 0]);
-  }
-  console.log(`seed ${SEED}, ${RUNS} runs: ${JSON.stringify(seen)}`);
+  const missing = () => EXPECTED.filter((what) => !seen[what]);
+  let round = 0;
+  do {
+    await runModels(SEED + round, seen);
+    round += 1;
+  } while (missing().length > 0 && round < MOST_ROUNDS);
+  expect(missing()).toEqual([]);
+  console.log(`seed ${SEED}, ${round} x ${RUNS} runs: ${JSON.stringify(seen)}`);
 }, 3_600_000);
+
+test.each(Object.entries(CASES))("it no longer happens that %s", async (_what, steps) => {
+  await runModel(steps);
+});
+
+async function runModel(steps: readonly Action[]): Promise<RotationModel> {
+  const model = new RotationModel();
+  await model.start();
+  for (const step of steps) await model.apply(step);
+  await model.settle();
+  return model;
+}
+
+async function runModels(seed: number, seen: Record<string, number>): Promise<void> {
+  const property = fc.asyncProperty(actions, async (steps) => {
+    const model = await runModel(steps);
+    for (const [what, count] of Object.entries(model.seen)) {
+      seen[what] = (seen[what] ?? 0) + count;
+    }
+  });
+  try {
+    await fc.assert(property, { numRuns: RUNS, seed, endOnFailure: false });
+  } catch (error) {
+    throw new Error(`Seed ${seed}: repeat with ROTATION_MODEL_SEED=${seed}`, { cause: error });
+  }
+}

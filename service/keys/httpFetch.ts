@@ -28,26 +28,31 @@ type Send = (url: URL, request: FetchRequest) => ReturnType<typeof httpRequest>;
  */
 export function createHttpFetch(): Fetch {
   const agent = new HttpAgent({ keepAlive: true });
-  const overHttp: Send = (url, { method, headers, signal }) =>
-    httpRequest(url, { method, headers, signal, agent });
+  const overHttp: Send = (url, { method, headers }) => httpRequest(url, { method, headers, agent });
   let overHttps: Promise<Send> | undefined;
 
   async function loadHttps(): Promise<Send> {
     const { Agent, request } = await import("node:https");
     const secure = new Agent({ keepAlive: true });
-    return (url, { method, headers, signal }) =>
-      request(url, { method, headers, signal, agent: secure });
+    return (url, { method, headers }) => request(url, { method, headers, agent: secure });
   }
 
   return async function httpFetch(url, request) {
-    if (url.protocol === "http:") return await answerTo(overHttp(url, request), request.body);
+    if (url.protocol === "http:") return await answerTo(overHttp(url, request), request);
     overHttps ??= loadHttps();
-    return await answerTo((await overHttps)(url, request), request.body);
+    return await answerTo((await overHttps)(url, request), request);
   };
 }
 
-function answerTo(request: ReturnType<Send>, body: string | undefined): Promise<FetchResponse> {
+function answerTo(
+  request: ReturnType<Send>,
+  { signal, body }: Pick<FetchRequest, "signal" | "body">,
+): Promise<FetchResponse> {
   return new Promise((resolve, reject) => {
+    // The option `signal` does the same, and takes a start half a millisecond to get going.
+    const abort = () => request.destroy(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
     request.on("error", reject);
     request.once("response", (response) => resolve(toFetchResponse(response)));
     request.end(body);

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { OperatorError } from "../errors.ts";
 import type { Clip } from "./wire.ts";
@@ -29,13 +29,14 @@ export function filesOf({ id }: Pick<Clip, "id">): { readonly video: string; pos
 }
 
 /**
- * Reads clips.json and looks at every file that it speaks of.
+ * Reads clips.json and sees that every file is there that it speaks of. The folder is read once,
+ * because each start waits for this.
  *
  * @throws ClipsError with everything that is wrong.
  */
 export function readClips(directory: string): ClipStore {
   const clips = parseClips(readList(join(directory, "clips.json")));
-  const problems = clips.flatMap((clip) => checkFiles(directory, clip));
+  const problems = missingFiles(directory, clips);
   if (problems.length > 0) throw new ClipsError(problems);
   const byId = new Map(clips.map((clip) => [clip.id, clip]));
   const files = new Set(clips.flatMap((clip) => Object.values(filesOf(clip))));
@@ -104,20 +105,11 @@ function isPositive(value: unknown): value is number {
   return typeof value === "number" && value > 0;
 }
 
-function checkFiles(directory: string, clip: Clip): string[] {
-  const { video, poster } = filesOf(clip);
-  const problems: string[] = [];
-  const size = sizeOf(directory, video);
-  if (size === undefined) problems.push(`${video} is missing`);
-  else if (size !== clip.bytes) {
-    problems.push(`${video} has ${size} bytes instead of ${clip.bytes}`);
-  }
-  if (sizeOf(directory, poster) === undefined) problems.push(`${poster} is missing`);
-  return problems;
-}
-
-/** A file's size in bytes; undefined if there is no such file. */
-function sizeOf(directory: string, name: string): number | undefined {
-  const found = statSync(join(directory, name), { throwIfNoEntry: false });
-  return found?.isFile() ? found.size : undefined;
+function missingFiles(directory: string, clips: readonly Clip[]): string[] {
+  const entries = readdirSync(directory, { withFileTypes: true });
+  const present = new Set(entries.filter((entry) => entry.isFile()).map(({ name }) => name));
+  return clips
+    .flatMap((clip) => Object.values(filesOf(clip)))
+    .filter((name) => !present.has(name))
+    .map((name) => `${name} is missing`);
 }

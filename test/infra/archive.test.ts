@@ -97,6 +97,7 @@ describe("the service's archive", () => {
       "node_modules/body-parser/index.js",
       "node_modules/express-session/index.js",
       "node_modules/google-auth-library/index.js",
+      "node_modules/ipaddr.js/index.js",
       "node_modules/openid-client/index.js",
       "node_modules/qs/index.js",
       "node_modules/session-file-store/index.js",

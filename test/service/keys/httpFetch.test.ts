@@ -94,7 +94,7 @@ test("no answer is waited for any longer than the signal allows", async () => {
   await using server = await serve(() => {});
   const signal = AbortSignal.timeout(20);
   await expect(createHttpFetch()(new URL(server.url), { ...GET, signal })).rejects.toMatchObject({
-    name: "AbortError",
+    name: "TimeoutError",
   });
   server.server.closeAllConnections();
 });

@@ -49,13 +49,16 @@ export function sealedSessions(deps: SessionDeps): RequestHandler {
   const { carrier, keys, lifetime, name, sealer, clock } = deps;
   const recent = createRecent<Reopen>(REMEMBERED);
 
+  function begun(opened: Received["opened"], now: Seconds): Received {
+    return { opened, data: {}, iat: now, exp: now + lifetime };
+  }
+
   function receive(opened: Received["opened"]): Received {
     const now = clock();
-    const fresh = { data: {}, iat: now, exp: now + lifetime };
-    if (opened.outcome !== "ok") return { opened, ...fresh };
+    if (opened.outcome !== "ok") return begun(opened, now);
     const { kid, age, sealed } = opened;
     const exp = Math.min(sealed.exp, sealed.iat + lifetime);
-    if (now >= exp) return { opened: { outcome: "expired", kid, age }, ...fresh };
+    if (now >= exp) return begun({ outcome: "expired", kid, age }, now);
     return { opened, data: sealed.data, iat: sealed.iat, exp };
   }
 
@@ -123,11 +126,10 @@ export function sealedSessions(deps: SessionDeps): RequestHandler {
 }
 
 function report(opened: Received["opened"]): SessionReport {
-  return {
-    session: opened.outcome,
-    ...("kid" in opened && { kid: opened.kid }),
-    ...("age" in opened && { session_age: opened.age }),
-  };
+  if ("age" in opened) return { session: opened.outcome, kid: opened.kid, session_age: opened.age };
+  return "kid" in opened
+    ? { session: opened.outcome, kid: opened.kid }
+    : { session: opened.outcome };
 }
 
 /** @throws SessionNotSerializableError */

@@ -22,7 +22,7 @@ import { WorkFolder } from "./workFolder.ts";
 const USAGE = `Usage: npm run bench [-- OPTIONS]
 
 Measures what a session costs: the same authenticated request at servers with different sessions,
-in turns, on one core, with the load from another. Takes about two minutes,
+in turns, on one core, with the load from another. Takes about five minutes,
 and longer where other programs take the cores.
 
   --rounds N        rounds to measure (default 9)
@@ -47,7 +47,8 @@ const NOTES = `All do the same: read the session, look for its ID token, answer 
 A visitor sends one cookie again and again, as a page does that plays clips; there are 64 of them,
 and 2,000 where each cookie is unknown.
 
-req/s, p50 and p99 are medians of the rounds; +- is how far the middle half of the rounds lies
+Each server is started anew for every third of the rounds, because two processes of one program can
+differ by a tenth. req/s, p50 and p99 are medians of the rounds; +- is how far the middle half of the rounds lies
 apart. "core" is the share of its core that a server had: if that was much less than all, something
 else ran there, and it was measured again. "CPU us" is the server's own, for a request; "of bare" is
 the median of the rounds' ratios of requests for the same CPU time, which is what a core to itself
@@ -170,12 +171,6 @@ function goalsOf(results: readonly Result[]): Goal[] {
       figure: phoenix?.cookie ?? Number.NaN,
       atMost: 2048,
       unit: "bytes",
-    },
-    {
-      title: "requests/s of the whole application without sessions",
-      figure: rate(find(APPLICATION), find(WITHOUT_SESSIONS)),
-      atLeast: 0.8,
-      ...times,
     },
   ];
 }

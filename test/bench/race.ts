@@ -55,14 +55,40 @@ type Round = LoadFigures & { readonly cpu: number };
 const WHOLE_CORE = 0.93;
 const TRIES = 4;
 
-/**
- * Lets all servers run at a time and puts load on one after the other, round by round, so that what
- * disturbs the machine disturbs all. Each round begins with another of them.
- */
+/** Seconds of load until a server's code is compiled: until then, some answers take a tenth of one. */
+const WARM_UP = 4;
+
+/** Two processes of one program can differ by a tenth for as long as they run. */
+const HEATS = 3;
+
+/** Starts all servers anew for each heat; a result is of all rounds of all heats. */
 export async function race(
   contestants: readonly Contestant[],
   rules: Rules,
   work: WorkFolder,
+): Promise<Result[]> {
+  const heats = Math.min(HEATS, rules.rounds);
+  const results: Result[][] = [];
+  for (let heat = 0; heat < heats; heat += 1) {
+    const rounds = Math.floor((rules.rounds + heat) / heats);
+    const name = `heat ${heat + 1} of ${heats}`;
+    results.push(await run(contestants, { ...rules, rounds }, work, name));
+  }
+  progress("");
+  return contestants.map((_contestant, index) =>
+    merge(results.flatMap((heat) => heat[index] ?? [])),
+  );
+}
+
+/**
+ * Lets all servers run at a time and puts load on one after the other, round by round, so that what
+ * disturbs the machine disturbs all. Each round begins with another of them.
+ */
+async function run(
+  contestants: readonly Contestant[],
+  rules: Rules,
+  work: WorkFolder,
+  heat: string,
 ): Promise<Result[]> {
   await using servers = new AsyncDisposableStack();
   const runners: Runner[] = [];
@@ -73,17 +99,16 @@ export async function race(
   }
   for (const runner of runners) {
     progress(`warming up ${runner.contestant.title}`);
-    await rules.generator.run(loadOn(runner, rules));
+    await rules.generator.run({ ...loadOn(runner, rules), seconds: WARM_UP });
   }
   for (let round = 0; round < rules.rounds; round += 1) {
     for (let turn = 0; turn < runners.length; turn += 1) {
       const runner = runners[(round + turn) % runners.length];
       if (runner === undefined) continue;
-      progress(`round ${round + 1} of ${rules.rounds}: ${runner.contestant.title}`);
+      progress(`${heat}, round ${round + 1} of ${rules.rounds}: ${runner.contestant.title}`);
       runner.rounds.push(await measureUndisturbed(runner, rules));
     }
   }
-  progress("");
   return runners.map(resultOf);
 }
 
@@ -187,6 +212,21 @@ function resultOf({ contestant, server, cookieBytes, rounds }: Runner): Result {
     core: rounds.map(shareOf),
     peakMemory: server.figures()?.peakMemory ?? Number.NaN,
     cookie: cookieBytes,
+  };
+}
+
+/** One result of the rounds of several; its memory is the most that any of them took. */
+function merge(results: readonly Result[]): Result {
+  const [first] = results;
+  if (first === undefined) throw new Error("Nothing was measured.");
+  return {
+    ...first,
+    rates: results.flatMap(({ rates }) => rates),
+    p50: results.flatMap(({ p50 }) => p50),
+    p99: results.flatMap(({ p99 }) => p99),
+    cpu: results.flatMap(({ cpu }) => cpu),
+    core: results.flatMap(({ core }) => core),
+    peakMemory: Math.max(...results.map(({ peakMemory }) => peakMemory)),
   };
 }
 

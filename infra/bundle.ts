@@ -1,4 +1,5 @@
 import { relative } from "node:path";
+import { parseCommandLine, UsageError } from "../service/commandLine.ts";
 import { type Archive, buildArchive } from "./archive.ts";
 import { BundleError } from "./bundleError.ts";
 
@@ -13,22 +14,21 @@ bytes. Prints the archive's path, size and SHA-256, and what is in it.
 
 /** `npm run bundle`: the archive that a deployment would upload. */
 function main(args: string[]): number {
-  if (args.includes("-h") || args.includes("--help")) {
-    process.stdout.write(USAGE);
-    return 0;
-  }
-  const unknown = args.find((arg) => arg !== "--json");
-  if (unknown !== undefined) {
-    process.stderr.write(`Unknown option ${unknown}.\nSee npm run bundle -- --help.\n`);
-    return 2;
-  }
   try {
+    const commandLine = parseCommandLine(args, { json: "flag" });
+    if (commandLine === "help") {
+      process.stdout.write(USAGE);
+      return 0;
+    }
     const archive = buildArchive();
-    process.stdout.write(
-      args.includes("--json") ? `${JSON.stringify(archive)}\n` : describe(archive),
-    );
+    const { json } = commandLine.values;
+    process.stdout.write(json ? `${JSON.stringify(archive)}\n` : describe(archive));
     return 0;
   } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`${error.message}\nSee npm run bundle -- --help.\n`);
+      return 2;
+    }
     if (!(error instanceof BundleError)) throw error;
     process.stderr.write(`${error.message}\n`);
     return 1;

@@ -21,6 +21,7 @@ export function staticFiles(directory: string): RequestHandler {
     },
   });
   return (req, res, next) => {
+    // With the first request, because each start would wait for it.
     tags ??= tagsOf(root);
     serve(req, res, next);
   };

@@ -1,3 +1,4 @@
+import { MAX_LIFETIME } from "../../service/session/lifetime.ts";
 import { LOCAL_STACK } from "./place.ts";
 import { type Settings, shown } from "./settings.ts";
 
@@ -38,7 +39,7 @@ export function parseAccess(
   checkEncryption(settings, environment, encrypted);
   return {
     sessionCookieSecure: parseCookieSecure(settings, local),
-    sessionLifetime: settings.integer("phoenix:sessionLifetime", 60, 400 * 24 * 3600, "seconds"),
+    sessionLifetime: settings.integer("phoenix:sessionLifetime", 60, MAX_LIFETIME, "seconds"),
     signIn: parseSignIn(settings, local),
     allowedUsers: parseAllowedUsers(settings, environment),
     publicAccess: parsePublicAccess(settings),

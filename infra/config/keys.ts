@@ -68,12 +68,12 @@ function parsePeriod(settings: Settings, activationDelay: number): number | unde
   }
   const period = Number(match[1]) * (match[2] === "d" ? DAY : HOUR);
   if (period < 2 * HOUR || period <= activationDelay) {
-    const least = period <= activationDelay ? Math.floor(activationDelay / HOUR) + 1 : 2;
+    const hours = Math.max(2, Math.floor(activationDelay / HOUR) + 1);
     settings.report(
       setting,
       `is ${shown(value)}: it has to be at least two hours, and longer than ` +
         "phoenix:keyActivationDelay, or a key would be replaced before it signs",
-      settings.setTo(setting, `${Math.max(2, least)}h`),
+      settings.setTo(setting, `${hours}h`),
     );
   }
   return period;

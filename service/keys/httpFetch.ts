@@ -1,4 +1,5 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { once } from "../once.ts";
 
 /** The part of `fetch` that is used here; the platform's own fits. */
 export type Fetch = (url: URL, request: FetchRequest) => Promise<FetchResponse>;
@@ -29,18 +30,16 @@ type Send = (url: URL, request: FetchRequest) => ReturnType<typeof httpRequest>;
 export function createHttpFetch(): Fetch {
   const agent = new HttpAgent({ keepAlive: true });
   const overHttp: Send = (url, { method, headers }) => httpRequest(url, { method, headers, agent });
-  let overHttps: Promise<Send> | undefined;
-
-  async function loadHttps(): Promise<Send> {
+  const loadHttps = once(async (): Promise<Send> => {
     const { Agent, request } = await import("node:https");
     const secure = new Agent({ keepAlive: true });
     return (url, { method, headers }) => request(url, { method, headers, agent: secure });
-  }
+  });
 
   return async function httpFetch(url, request) {
     if (url.protocol === "http:") return await answerTo(overHttp(url, request), request);
-    overHttps ??= loadHttps();
-    return await answerTo((await overHttps)(url, request), request);
+    const overHttps = await loadHttps();
+    return await answerTo(overHttps(url, request), request);
   };
 }
 

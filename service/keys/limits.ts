@@ -37,8 +37,10 @@ const READ_TIMEOUT = { unit: "seconds", min: 1, max: 30, fallback: 2 };
 /** More keys than come into being between two readings of the ring. */
 const LOOKUP_BURST = { unit: "look-ups", min: 1, max: 1000, fallback: 10 };
 
-/** Ten a minute, and as many for the next numbers: a thousand instances under attack use less than a
- * third of a project's 90,000 accesses. */
+/**
+ * Ten a minute, and as many for the next numbers: a thousand instances under attack use less than a
+ * third of a project's 90,000 accesses.
+ */
 const LOOKUP_INTERVAL = { unit: "seconds", min: 1, max: 3600, fallback: 6 };
 
 /** As long as the ring's interval, after which a key that came into being is in the ring anyway. */

@@ -1,6 +1,5 @@
 import { createSecretKey } from "node:crypto";
-import type { SessionKey } from "./sessionKeys.ts";
-import { MIN_SECRET_LENGTH } from "./sessionKeys.ts";
+import { MIN_SECRET_LENGTH, type SessionKey } from "./sessionKeys.ts";
 
 /** What an instance knows of a version. */
 export type Fact =

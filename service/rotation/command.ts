@@ -5,7 +5,7 @@ import { parseKeyLimits } from "../keys/limits.ts";
 import { createRestClient } from "../keys/restClient.ts";
 import { type SecretReference, secretResource } from "../keys/secretReference.ts";
 import { MAX_LIFETIME, parseSessionLifetime } from "../session/lifetime.ts";
-import type { Environment } from "../settings.ts";
+import { type Environment, optional } from "../settings.ts";
 import { HELP, parseRotateOptions, type RotateOptions } from "./options.ts";
 import { type Occasion, planRotation } from "./plan.ts";
 import {
@@ -132,7 +132,7 @@ async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<b
 function withSafeLifetime(env: Environment): Environment {
   return {
     ...env,
-    PERMANENT_SESSION_LIFETIME: env.PERMANENT_SESSION_LIFETIME || String(MAX_LIFETIME),
+    PERMANENT_SESSION_LIFETIME: optional(env, "PERMANENT_SESSION_LIFETIME") ?? String(MAX_LIFETIME),
   };
 }
 

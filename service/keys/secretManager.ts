@@ -5,7 +5,7 @@ import type { AccessTokens } from "./accessToken.ts";
 import { isWithin } from "./age.ts";
 import type { Fetch } from "./httpFetch.ts";
 import { createKeyLookup } from "./keyLookup.ts";
-import { chooseSigner, maySign } from "./keyRing.ts";
+import { chooseSigner, maySign, signsFrom } from "./keyRing.ts";
 import { FIRST_RETRY, JITTER, type KeyLimits, MAX_AGE_INTERVALS } from "./limits.ts";
 import { createRestClient } from "./restClient.ts";
 import { createRingMemory, type EnabledVersion } from "./ringMemory.ts";
@@ -90,7 +90,11 @@ export function createSecretManagerKeys({
       .flatMap(({ version, createTime, key }) =>
         createTime === undefined ? [] : [{ version, createTime, key }],
       );
-    return chooseSigner(candidates, limits, now);
+    const chosen = chooseSigner(candidates, limits, now);
+    if (chosen === undefined || signsFrom(chosen, limits) <= now) return chosen;
+    // An older one, which can't be read here just now, is the one that signs elsewhere.
+    const tooSoon = memory.enabled().some(({ version }) => version < chosen.version);
+    return tooSoon ? undefined : chosen;
   }
 
   function signingKey(): SessionKey | undefined {

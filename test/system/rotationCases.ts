@@ -16,4 +16,16 @@ export const CASES: Readonly<Record<string, readonly Action[]>> = {
     { do: "destroy", version: 0 },
     { do: "signIn", instance: 1 },
   ],
+  "a new key signs on an instance that can't read the one that signs": [
+    { do: "rotate", occasion: "planned" },
+    { do: "fail", rule: { fault: "exhausted", on: ["access", "disable"], times: 4 } },
+    { do: "fail", rule: { fault: "unreachable", on: ["add"] } },
+    { do: "lag", seconds: 60 },
+    { do: "attack", instance: 0, kids: [1] },
+    { do: "scaleUp" },
+    { do: "freeze", instance: 0 },
+    { do: "rotate", occasion: "compromised" },
+    { do: "wait", seconds: 1 },
+    { do: "signIn", instance: 11 },
+  ],
 };

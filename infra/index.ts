@@ -1,5 +1,5 @@
-import { buildArchive } from "./archive.ts";
-import { handleErrors } from "./onError.ts";
+import { buildArchive } from "./bundle/archive.ts";
+import { handleErrors } from "./errors/onError.ts";
 import { declareStack } from "./program.ts";
 
 handleErrors();

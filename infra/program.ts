@@ -1,14 +1,14 @@
 import { log, type Output } from "@pulumi/pulumi";
 import { type Api, Apis } from "./apis.ts";
-import { readConfig, type StackConfig } from "./config.ts";
-import { KeyRotator } from "./keyRotator.ts";
-import { Monitoring } from "./monitoring.ts";
+import { type DeployedArchive, type Release, ServiceBundle } from "./bundle/serviceBundle.ts";
+import { readConfig, type StackConfig } from "./config/stackConfig.ts";
+import { SessionKey } from "./keys/sessionKey.ts";
+import { Monitoring } from "./monitoring/monitoring.ts";
 import { stackNames } from "./names.ts";
-import { planSchedule, readSecret } from "./rotationSchedule.ts";
-import { RotationTopic } from "./rotationTopic.ts";
-import { type DeployedArchive, type Release, ServiceBundle } from "./serviceBundle.ts";
-import { SessionKey } from "./sessionKey.ts";
-import { WebService } from "./webService.ts";
+import { KeyRotator } from "./rotation/keyRotator.ts";
+import { planSchedule, readSecret } from "./rotation/rotationSchedule.ts";
+import { RotationTopic } from "./rotation/rotationTopic.ts";
+import { WebService } from "./web/webService.ts";
 
 /** What `npx pulumi stack output` shows. None of it is secret. */
 export interface StackOutputs {

@@ -1,19 +1,19 @@
 import express, { type Express, type RequestHandler } from "express";
 import helmet from "helmet";
 import type { Logger } from "pino";
-import { errorHandler, notFound } from "./errorPages.ts";
-import { healthRoutes } from "./health.ts";
-import { homeRoutes } from "./home.ts";
+import { errorHandler, notFound } from "./http/errorPages.ts";
+import { healthRoutes } from "./http/health.ts";
+import { homeRoutes } from "./http/home.ts";
+import { staticFiles } from "./http/staticFiles.ts";
 import type { SessionKeys } from "./keys/sessionKeys.ts";
-import { requestLog } from "./log.ts";
 import { csrfProtection } from "./login/csrf.ts";
 import { isSignedIn } from "./login/requireSignIn.ts";
 import { signInRoutes } from "./login/routes.ts";
 import type { SignInSettings } from "./login/settings.ts";
+import { requestLog } from "./process/log.ts";
+import type { Seconds } from "./pure/seconds.ts";
 import { reelRoutes } from "./reels/routes.ts";
-import type { Seconds } from "./seconds.ts";
 import type { Sealer } from "./session/sealer.ts";
-import { staticFiles } from "./staticFiles.ts";
 
 export interface AppDeps {
   readonly log: Logger;

@@ -1,12 +1,6 @@
 import { isIP } from "node:net";
-import type { Problem } from "./errors.ts";
-import { parseSecretManagerEndpoint } from "./keys/endpoint.ts";
-import { type KeyLimits, parseKeyLimits } from "./keys/limits.ts";
-import { parseSecretReference, type SecretReference } from "./keys/secretReference.ts";
-import { MIN_SECRET_LENGTH } from "./keys/sessionKeys.ts";
-import { LOG_LEVELS } from "./log.ts";
-import { parseSignInSettings, type SignInSettings } from "./login/settings.ts";
-import { parseSessionLifetime } from "./session/lifetime.ts";
+import type { Problem } from "./contract/errors.ts";
+import { parseSessionLifetime } from "./contract/sessionLifetime.ts";
 import {
   type Environment,
   oneOf,
@@ -15,7 +9,13 @@ import {
   parsePort,
   problem,
   readAll,
-} from "./settings.ts";
+} from "./contract/settings.ts";
+import { parseSecretManagerEndpoint } from "./google/endpoint.ts";
+import { parseSecretReference, type SecretReference } from "./google/secretReference.ts";
+import { type KeyLimits, parseKeyLimits } from "./keys/limits.ts";
+import { MIN_SECRET_LENGTH } from "./keys/sessionKeys.ts";
+import { parseSignInSettings, type SignInSettings } from "./login/settings.ts";
+import { LOG_LEVELS } from "./process/log.ts";
 
 /** Where the keys come from. */
 export type SecretKey =

@@ -7,11 +7,11 @@ import { parseWebConfig, type WebConfig } from "./config.ts";
 import { createSecretManagerKeys } from "./keys/secretManager.ts";
 import type { SessionKeys } from "./keys/sessionKeys.ts";
 import { createStaticKeys } from "./keys/static.ts";
-import { createLog } from "./log.ts";
+import { createLog } from "./process/log.ts";
+import { drainOnSigterm } from "./process/shutdown.ts";
+import { listen, start } from "./process/start.ts";
 import { createSealer } from "./session/sealer.ts";
 import { createSessions } from "./session/sessions.ts";
-import { drainOnSigterm } from "./shutdown.ts";
-import { listen, start } from "./start.ts";
 
 /** Longer than any front end keeps an idle connection, so that it is never closed under a request. */
 const KEEP_ALIVE_MILLISECONDS = 620_000;
@@ -44,7 +44,7 @@ start(() => {
     clock,
     draining: drainOnSigterm(server, log),
     publicDirectory: join(import.meta.dirname, "public"),
-    clipsDirectory: join(import.meta.dirname, "clips"),
+    clipsDirectory: join(import.meta.dirname, "reels", "clips"),
   });
   server.on("request", app);
   listen(server, config, log.child({ instance }));

@@ -1,4 +1,4 @@
-import { MAX_LIFETIME } from "../../service/session/lifetime.ts";
+import { MAX_LIFETIME } from "../../service/contract/sessionLifetime.ts";
 import { LOCAL_STACK } from "./place.ts";
 import { type Settings, shown } from "./settings.ts";
 

@@ -1,4 +1,4 @@
-import type { Problem } from "../configError.ts";
+import type { Problem } from "./configError.ts";
 import { nearest } from "./nearest.ts";
 
 /**

@@ -1,8 +1,8 @@
+import { failedAs } from "../google/secretManagerError.ts";
+import type { SecretVersions } from "../google/secretVersions.ts";
 import { isWithin } from "./age.ts";
 import { type KeyLimits, NEXT_VERSIONS, REMEMBERED_LOOKUPS } from "./limits.ts";
 import type { Entry, Fact, RingMemory } from "./ringMemory.ts";
-import { failedAs } from "./secretManagerError.ts";
-import type { SecretVersions } from "./secretVersions.ts";
 import type { KeyLookup } from "./sessionKeys.ts";
 import { createTokenBucket } from "./tokenBucket.ts";
 

@@ -1,4 +1,4 @@
-import type { Seconds } from "../seconds.ts";
+import type { Seconds } from "../pure/seconds.ts";
 
 /**
  * The decisions about a secret's versions as a ring of keys: which one signs, which are accepted,

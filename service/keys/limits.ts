@@ -1,5 +1,10 @@
-import type { Problem } from "../errors.ts";
-import { type Environment, type Parsed, type WholeNumber, wholeNumber } from "../settings.ts";
+import type { Problem } from "../contract/errors.ts";
+import {
+  type Environment,
+  type Parsed,
+  type WholeNumber,
+  wholeNumber,
+} from "../contract/settings.ts";
 
 /** What bounds the ring's age and its calls to Secret Manager. All times are seconds. */
 export interface KeyLimits {

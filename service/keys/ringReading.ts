@@ -1,8 +1,8 @@
+import { failedAs } from "../google/secretManagerError.ts";
+import type { SecretVersion, SecretVersions } from "../google/secretVersions.ts";
 import { inParallel } from "./inParallel.ts";
 import { PARALLEL_CALLS, UNLISTED_VERSIONS } from "./limits.ts";
 import type { Fact, RingMemory } from "./ringMemory.ts";
-import { failedAs } from "./secretManagerError.ts";
-import type { SecretVersion, SecretVersions } from "./secretVersions.ts";
 
 /** What came of a reading. */
 export interface Reading {

@@ -1,17 +1,17 @@
-import { messageOf } from "../errors.ts";
-import type { EventLog } from "../eventLog.ts";
-import { type AbortAfter, unlessAborted } from "./abort.ts";
-import type { AccessTokens } from "./accessToken.ts";
+import { messageOf } from "../contract/errors.ts";
+import { type AbortAfter, unlessAborted } from "../google/abort.ts";
+import type { AccessTokens } from "../google/accessToken.ts";
+import type { Fetch } from "../google/httpFetch.ts";
+import { createRestClient } from "../google/restClient.ts";
+import { type SecretReference, secretResource } from "../google/secretReference.ts";
+import { createSecretVersions, VERSION_NUMBER } from "../google/secretVersions.ts";
+import type { EventLog } from "../process/eventLog.ts";
 import { isWithin } from "./age.ts";
-import type { Fetch } from "./httpFetch.ts";
 import { createKeyLookup } from "./keyLookup.ts";
 import { chooseSigner, maySign, signsFrom } from "./keyRing.ts";
 import { FIRST_RETRY, JITTER, type KeyLimits, MAX_AGE_INTERVALS } from "./limits.ts";
-import { createRestClient } from "./restClient.ts";
 import { createRingMemory, type EnabledVersion } from "./ringMemory.ts";
 import { readRing } from "./ringReading.ts";
-import { type SecretReference, secretResource } from "./secretReference.ts";
-import { createSecretVersions, VERSION_NUMBER } from "./secretVersions.ts";
 import type { Readiness, SessionKey, SessionKeys } from "./sessionKeys.ts";
 
 export interface SecretManagerKeysDeps {

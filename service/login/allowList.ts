@@ -1,5 +1,5 @@
-import type { Problem } from "../errors.ts";
-import type { Parsed } from "../settings.ts";
+import type { Problem } from "../contract/errors.ts";
+import type { Parsed } from "../contract/settings.ts";
 
 /** What a provider says about somebody's e-mail address. */
 export interface ClaimedEmail {

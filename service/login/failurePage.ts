@@ -1,4 +1,4 @@
-import { type Html, html, type Message, messagePage } from "../html.ts";
+import { type Html, html, type Message, messagePage } from "../http/html.ts";
 import type { FailureReason } from "./failure.ts";
 import { signInLink } from "./returnTo.ts";
 

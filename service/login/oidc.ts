@@ -1,7 +1,7 @@
 import { isNativeError } from "node:util/types";
 import * as openid from "openid-client";
-import { once } from "../once.ts";
-import { printable } from "../printable.ts";
+import { once } from "../pure/once.ts";
+import { printable } from "../pure/printable.ts";
 import type { ClaimedEmail } from "./allowList.ts";
 import { type FailureDetails, SignInError } from "./failure.ts";
 import type { Proofs } from "./proofs.ts";

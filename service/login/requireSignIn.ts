@@ -1,5 +1,5 @@
 import type { NextFunction, Request, Response } from "express";
-import { sendProblem } from "../problem.ts";
+import { sendProblem } from "../http/problem.ts";
 import type { SessionReport } from "../session/session.ts";
 import { DEFAULT_RETURN_TO, signInLink } from "./returnTo.ts";
 

@@ -1,7 +1,7 @@
 import { type ErrorRequestHandler, type Request, Router } from "express";
-import type { EventLog } from "../eventLog.ts";
-import { once } from "../once.ts";
-import type { Seconds } from "../seconds.ts";
+import type { EventLog } from "../process/eventLog.ts";
+import { once } from "../pure/once.ts";
+import type { Seconds } from "../pure/seconds.ts";
 import { InsecureTransportError } from "../session/cookie.ts";
 import type { Sealer } from "../session/sealer.ts";
 import { admit } from "./allowList.ts";

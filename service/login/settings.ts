@@ -1,6 +1,6 @@
-import type { Problem } from "../errors.ts";
-import { isLoopbackHttp } from "../loopback.ts";
-import { type Environment, optional, type Parsed, problem } from "../settings.ts";
+import type { Problem } from "../contract/errors.ts";
+import { isLoopbackHttp } from "../contract/loopback.ts";
+import { type Environment, optional, type Parsed, problem } from "../contract/settings.ts";
 import { parseAllowedUsers } from "./allowList.ts";
 import type { OidcConfig } from "./oidc.ts";
 

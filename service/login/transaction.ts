@@ -1,5 +1,5 @@
 import type { Request, Response } from "express";
-import type { Seconds } from "../seconds.ts";
+import type { Seconds } from "../pure/seconds.ts";
 import { cookieValue } from "../session/cookie.ts";
 import { KeysUnavailableError, type Sealer } from "../session/sealer.ts";
 import type { Proofs } from "./proofs.ts";

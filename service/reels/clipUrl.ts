@@ -1,4 +1,4 @@
-import type { Seconds } from "../seconds.ts";
+import type { Seconds } from "../pure/seconds.ts";
 import { KeysUnavailableError, type Sealer } from "../session/sealer.ts";
 
 /** What a clip's token is sealed as: no other token opens as one. */

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { OperatorError } from "../errors.ts";
+import { OperatorError } from "../contract/errors.ts";
 import type { Clip } from "./wire.ts";
 
 /** The clips that came with this service are not as their list says. */

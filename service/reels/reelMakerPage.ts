@@ -1,4 +1,4 @@
-import { type Html, html, page } from "../html.ts";
+import { type Html, html, page } from "../http/html.ts";
 
 export interface ReelMakerPage {
   /** How many clips there will be: as many places are kept for them. */

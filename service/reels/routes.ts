@@ -1,8 +1,8 @@
 import { type RequestHandler, type Response, Router } from "express";
-import type { EventLog } from "../eventLog.ts";
+import { type ProblemDetails, sendProblem } from "../http/problem.ts";
 import { requireSignIn } from "../login/requireSignIn.ts";
-import { type ProblemDetails, sendProblem } from "../problem.ts";
-import type { Seconds } from "../seconds.ts";
+import type { EventLog } from "../process/eventLog.ts";
+import type { Seconds } from "../pure/seconds.ts";
 import type { Sealer } from "../session/sealer.ts";
 import { filesOf, readClips } from "./clips.ts";
 import { CLIP_URL_LIFETIME, createClipUrls } from "./clipUrl.ts";

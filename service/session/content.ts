@@ -1,5 +1,5 @@
-import { isObject, parseJson } from "../json.ts";
-import type { Seconds } from "../seconds.ts";
+import { isObject, parseJson } from "../pure/json.ts";
+import type { Seconds } from "../pure/seconds.ts";
 
 /** What a sealed token holds. */
 export interface Sealed<Data> {

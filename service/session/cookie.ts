@@ -1,4 +1,4 @@
-import { OperatorError } from "../errors.ts";
+import { OperatorError } from "../contract/errors.ts";
 
 /** What a browser is sure to keep: RFC 6265, 6.1 counts name, value and attributes. */
 export const MAX_COOKIE_BYTES = 4096;

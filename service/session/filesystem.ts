@@ -1,6 +1,6 @@
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { SessionKeys } from "../keys/sessionKeys.ts";
-import { once } from "../once.ts";
+import { once } from "../pure/once.ts";
 import { cookieValue } from "./cookie.ts";
 import { KeysUnavailableError } from "./sealer.ts";
 import type { SessionData, SessionReport } from "./session.ts";

@@ -1,7 +1,7 @@
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import onHeaders from "on-headers";
 import type { SessionKeys } from "../keys/sessionKeys.ts";
-import type { Seconds } from "../seconds.ts";
+import type { Seconds } from "../pure/seconds.ts";
 import type { Carrier } from "./carrier.ts";
 import {
   cookieValue,

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { OperatorError } from "../errors.ts";
+import { OperatorError } from "../contract/errors.ts";
 import type { KeyLookup, SessionKeys } from "../keys/sessionKeys.ts";
-import type { Seconds } from "../seconds.ts";
+import type { Seconds } from "../pure/seconds.ts";
 import { decodeContent, encodeContent, type Sealed } from "./content.ts";
 import { NONCE_BYTES, parseToken, seal, unseal } from "./seal.ts";
 

@@ -2,7 +2,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RequestHandler } from "express";
 import type { SessionKeys } from "../keys/sessionKeys.ts";
-import type { Seconds } from "../seconds.ts";
+import type { Seconds } from "../pure/seconds.ts";
 import { createCarrier } from "./carrier.ts";
 import { sessionCookie } from "./cookie.ts";
 import { filesystemSessions } from "./filesystem.ts";

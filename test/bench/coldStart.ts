@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { get } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
-import { NODE_FLAGS } from "../../infra/serviceContainer.ts";
+import { NODE_FLAGS } from "../../infra/web/serviceContainer.ts";
 import { startSecretManager } from "../local/secretManager.ts";
 import { freePort, type ServerCommand } from "./childServer.ts";
 import { parseCommandLine, progress, run } from "./commandLine.ts";

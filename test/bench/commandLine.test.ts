@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { UsageError } from "../../service/commandLine.ts";
+import { UsageError } from "../../infra/commands/commandLine.ts";
 import { parseCommandLine } from "./commandLine.ts";
 
 const parse = (...args: string[]) =>

@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { parseCommandLine as parse, UsageError } from "../../service/commandLine.ts";
+import { parseCommandLine as parse, UsageError } from "../../infra/commands/commandLine.ts";
 import { allMet, describeGoals, type Goal, goalsToJson } from "./goals.ts";
 
 /** Options of a command: those with a number have that default, those with null take a text. */

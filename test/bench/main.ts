@@ -1,4 +1,4 @@
-import { UsageError } from "../../service/commandLine.ts";
+import { UsageError } from "../../infra/commands/commandLine.ts";
 import { parseCommandLine, run } from "./commandLine.ts";
 import {
   type Absentee,

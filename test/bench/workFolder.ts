@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as esbuild from "esbuild";
 import * as tar from "tar";
-import { buildArchive } from "../../infra/archive.ts";
-import { FOR_NODE } from "../../infra/compile.ts";
+import { buildArchive } from "../../infra/bundle/archive.ts";
+import { FOR_NODE } from "../../infra/bundle/compile.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 

@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tar from "tar";
-import { buildArchive } from "../../infra/archive.ts";
+import { buildArchive } from "../../infra/bundle/archive.ts";
 
 /** Two bundles of the service that differ in a file, as two commits do. */
 export interface Bundles {

@@ -31,7 +31,7 @@ const QUICK_KEYS = {
   KEY_READ_TIMEOUT: "2",
 };
 
-const CLIPS = join(import.meta.dirname, "..", "..", "service", "clips");
+const CLIPS = join(import.meta.dirname, "..", "..", "service", "reels", "clips");
 
 const lines: string[] = [];
 const weather = new Weather();

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { createRestClient } from "../../service/keys/restClient.ts";
-import { parseSecretReference } from "../../service/keys/secretReference.ts";
-import { planRotation } from "../../service/rotation/plan.ts";
-import { rotate } from "../../service/rotation/rotate.ts";
-import { createVersionStore } from "../../service/rotation/versionStore.ts";
+import { createRestClient } from "../../service/google/restClient.ts";
+import { parseSecretReference } from "../../service/google/secretReference.ts";
+import { createVersionStore } from "../../service/google/versionStore.ts";
+import { planRotation } from "../../service/rotator/plan.ts";
+import { rotate } from "../../service/rotator/rotate.ts";
 import type { Chance } from "../hostile/chance.ts";
 import type { LocalDeployment } from "../local/deployment.ts";
 import type { InstanceView } from "../local/fleet.ts";

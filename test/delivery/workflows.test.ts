@@ -117,7 +117,7 @@ describe("Permissions", () => {
       const order = (job.steps ?? []).map(({ uses, run }) => uses?.split("@")[0] ?? run);
       expect(order.slice(0, 4)).toEqual([
         "actions/checkout",
-        "npm ci --ignore-scripts && node infra/linkNode.cjs",
+        "npm ci --ignore-scripts && node infra/node/linkNode.cjs",
         "npx pulumi version",
         "google-github-actions/auth",
       ]);

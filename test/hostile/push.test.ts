@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { type InjectOptions, inject } from "light-my-request";
-import { createRestClient } from "../../service/keys/restClient.ts";
-import { parsePushMessage } from "../../service/rotation/pushMessage.ts";
-import { createRequestHandler } from "../../service/rotation/requestHandler.ts";
-import { createVersionStore } from "../../service/rotation/versionStore.ts";
+import { createRestClient } from "../../service/google/restClient.ts";
+import { createVersionStore } from "../../service/google/versionStore.ts";
+import { parsePushMessage } from "../../service/rotator/pushMessage.ts";
+import { createRequestHandler } from "../../service/rotator/requestHandler.ts";
 import { createSecretManagerStandIn } from "../local/secretManager/standIn.ts";
 import { ENDPOINT, SECRET } from "../support/keyBench.ts";
 

@@ -10,7 +10,7 @@ import { clock, cookieOf, createTarget, type Target, tokenFor } from "./target.t
 
 const CLIENT = { clientId: "phoenix", clientSecret: "a secret of the tests" };
 const COOKIE = `session=${cookieOf(tokenFor(ada))}`;
-const VIDEO = readFileSync(join(import.meta.dirname, "../../service/clips/embers.mp4"));
+const VIDEO = readFileSync(join(import.meta.dirname, "../../service/reels/clips/embers.mp4"));
 
 let provider: Awaited<ReturnType<typeof startIdentityProvider>>;
 let target: Target;

@@ -4,8 +4,8 @@ import type { Express, RequestHandler } from "express";
 import { createApp } from "../../service/app.ts";
 import type { SessionKey, SessionKeys } from "../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../service/keys/static.ts";
-import { createLog } from "../../service/log.ts";
 import type { OidcConfig } from "../../service/login/oidc.ts";
+import { createLog } from "../../service/process/log.ts";
 import { createSealer, type Sealer } from "../../service/session/sealer.ts";
 import type { SessionData } from "../../service/session/session.ts";
 import { createSessions } from "../../service/session/sessions.ts";
@@ -67,7 +67,7 @@ export function createTarget({
     clock,
     draining: () => false,
     publicDirectory: join(SERVICE, "public"),
-    clipsDirectory: join(SERVICE, "clips"),
+    clipsDirectory: join(SERVICE, "reels", "clips"),
   });
   return { app, sessions, sealer, lines };
 }

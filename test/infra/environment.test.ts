@@ -5,9 +5,9 @@ import {
   PLATFORM_ENVIRONMENT,
   ROTATOR_ENVIRONMENT,
   WEB_ENVIRONMENT,
-} from "../../service/env.ts";
-import { parseRotatorConfig } from "../../service/rotation/config.ts";
-import type { Environment } from "../../service/settings.ts";
+} from "../../service/contract/environment.ts";
+import type { Environment } from "../../service/contract/settings.ts";
+import { parseRotatorConfig } from "../../service/rotator/config.ts";
 import { declared, environmentOf, ROTATOR, SIGN_IN, WEB } from "./select.ts";
 
 /** What of the contract a deployment leaves to the service's own defaults. */

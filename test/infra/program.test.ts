@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, jest, test } from "@jest/globals";
-import { readStackKeys } from "../../service/rotation/stackOutputs.ts";
+import { readStackKeys } from "../../infra/commands/rotate/stackOutputs.ts";
 import type { DeclaredOptions } from "../support/declaredStack.ts";
 import { ALERTS, DEPLOYED, declared, FIRST_VERSION, idOf, SECRET, SIGN_IN, WEB } from "./select.ts";
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type Archive, buildArchive } from "../../infra/archive.ts";
+import { type Archive, buildArchive } from "../../infra/bundle/archive.ts";
 import { evaluateStack } from "../support/declaredStack.ts";
 import {
   type DeclaredSecretVersion,

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
-import { parseObject } from "../../service/json.ts";
+import { parseObject } from "../../service/pure/json.ts";
 import { atExit } from "./atExit.ts";
 import type { Backend } from "./balancer.ts";
 

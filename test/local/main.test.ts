@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
-import clips from "../../service/clips/clips.json" with { type: "json" };
+import clips from "../../service/reels/clips/clips.json" with { type: "json" };
 import { loadClips, untilSaved } from "../support/loadClips.ts";
 import { signIn } from "../support/signIn.ts";
 import { hasTerminals, runInTerminal } from "../support/terminal.ts";

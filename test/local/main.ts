@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { UsageError } from "../../service/commandLine.ts";
+import { UsageError } from "../../infra/commands/commandLine.ts";
 import { say, showEvents, warn } from "./console.ts";
 import { LocalDeployment, type Ports, PortTakenError } from "./deployment.ts";
 import { KEYS, obeyKeys } from "./keyboard.ts";

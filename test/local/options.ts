@@ -1,4 +1,4 @@
-import { parseCommandLine, UsageError } from "../../service/commandLine.ts";
+import { parseCommandLine, UsageError } from "../../infra/commands/commandLine.ts";
 import { KEYS } from "./keyboard.ts";
 
 const SESSION_TYPES = ["None", "filesystem"] as const;

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
-import type { Archive } from "../../infra/archive.ts";
+import type { Archive } from "../../infra/bundle/archive.ts";
 
 const REPOSITORY = join(import.meta.dirname, "..", "..");
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
 import * as esbuild from "esbuild";
 import * as tar from "tar";
-import { buildArchive } from "../../infra/archive.ts";
+import { buildArchive } from "../../infra/bundle/archive.ts";
 import { mapSources, SOURCE_MAPS } from "./sourceMap.ts";
 
 const CONFIG = join(import.meta.dirname, "..", "..", "service", "config.ts");

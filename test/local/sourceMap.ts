@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as esbuild from "esbuild";
-import { FOR_NODE } from "../../infra/compile.ts";
+import { FOR_NODE } from "../../infra/bundle/compile.ts";
 
 const REPOSITORY = dirname(dirname(import.meta.dirname));
 const ENTRY = "service/server.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import { parseWebConfig } from "../../service/config.ts";
-import { ConfigError, type Problem } from "../../service/errors.ts";
+import { ConfigError, type Problem } from "../../service/contract/errors.ts";
 
 const SECRET_KEY = "a secret of more than thirty-two characters";
 const LAPTOP = { SECRET_KEY };

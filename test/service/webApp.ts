@@ -4,8 +4,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { createApp } from "../../service/app.ts";
 import type { SessionKeys } from "../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../service/keys/static.ts";
-import { createLog } from "../../service/log.ts";
 import type { OidcConfig } from "../../service/login/oidc.ts";
+import { createLog } from "../../service/process/log.ts";
 import { createSealer } from "../../service/session/sealer.ts";
 import { createSessions } from "../../service/session/sessions.ts";
 import { SECRET } from "../support/sessionApp.ts";
@@ -78,7 +78,7 @@ export function webApp(options: WebAppOptions = {}): WebApp {
     clock,
     draining,
     publicDirectory: join(SERVICE, "public"),
-    clipsDirectory: join(SERVICE, "clips"),
+    clipsDirectory: join(SERVICE, "reels", "clips"),
   });
   let underWay = 0;
   // A visitor may have the answer before the log has its line.

@@ -2,9 +2,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { output, runtime } from "@pulumi/pulumi";
 import { parse } from "yaml";
+import type { DeployedArchive } from "../../infra/bundle/serviceBundle.ts";
 import { LOCAL_PROJECT, LOCAL_STACK } from "../../infra/config/place.ts";
 import { declareStack } from "../../infra/program.ts";
-import type { DeployedArchive } from "../../infra/serviceBundle.ts";
 
 /** A resource as the program registers it with Pulumi's engine. */
 export interface DeclaredResource {

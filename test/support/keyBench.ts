@@ -1,4 +1,4 @@
-import type { AccessTokens } from "../../service/keys/accessToken.ts";
+import type { AccessTokens } from "../../service/google/accessToken.ts";
 import type { KeyLimits } from "../../service/keys/limits.ts";
 import { createSecretManagerKeys } from "../../service/keys/secretManager.ts";
 import type { SessionKeys } from "../../service/keys/sessionKeys.ts";

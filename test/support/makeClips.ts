@@ -1,5 +1,5 @@
 /**
- * Draws the sample clips: `node test/support/makeClips.ts [ID...]` writes service/clips (needs
+ * Draws the sample clips: `node test/support/makeClips.ts [ID...]` writes service/reels/clips (needs
  * ffmpeg with libx264). Every clip is as sharp as fits in its share of the archive.
  */
 import { spawn } from "node:child_process";
@@ -11,7 +11,7 @@ import type { Clip } from "../../service/reels/wire.ts";
 import { Canvas, HEIGHT, WIDTH } from "./makeClips.canvas.ts";
 import { SCENES, type Scene } from "./makeClips.scenes.ts";
 
-const CLIPS = join(import.meta.dirname, "../../service/clips");
+const CLIPS = join(import.meta.dirname, "../../service/reels/clips");
 const FRAMES_PER_SECOND = 24;
 const MOST_CLIP_BYTES = 190_000;
 const MOST_POSTER_BYTES = 15_000;

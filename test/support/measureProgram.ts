@@ -1,5 +1,5 @@
-import { buildArchive } from "../../infra/archive.ts";
-import { parseCommandLine, UsageError } from "../../service/commandLine.ts";
+import { buildArchive } from "../../infra/bundle/archive.ts";
+import { parseCommandLine, UsageError } from "../../infra/commands/commandLine.ts";
 import { evaluateStack } from "./declaredStack.ts";
 
 const USAGE = `Usage: npm run measure

@@ -1,8 +1,8 @@
 import express, { type Express, type RequestHandler } from "express";
-import { errorHandler } from "../../service/errorPages.ts";
+import { errorHandler } from "../../service/http/errorPages.ts";
 import type { SessionKeys } from "../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../service/keys/static.ts";
-import { createLog } from "../../service/log.ts";
+import { createLog } from "../../service/process/log.ts";
 import { createSealer } from "../../service/session/sealer.ts";
 import { createSessions } from "../../service/session/sessions.ts";
 

@@ -15,7 +15,7 @@ function run(program: string, ...args: readonly string[]) {
 
 test.each([
   ["npm run measure", "test/support/measureProgram.ts"],
-  ["npm run bundle", "infra/bundle.ts"],
+  ["npm run bundle", "infra/commands/bundle.ts"],
 ])("%s helps where it is asked to, and refuses an option that it hasn't", async (name, program) => {
   const [help, letter, wrong] = await Promise.all([
     run(program, "--help"),

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import { type Archive, buildArchive } from "../../infra/archive.ts";
-import clips from "../../service/clips/clips.json" with { type: "json" };
+import { type Archive, buildArchive } from "../../infra/bundle/archive.ts";
+import clips from "../../service/reels/clips/clips.json" with { type: "json" };
 import { LocalDeployment } from "../local/deployment.ts";
 import { ada, grace } from "../local/identity/users.ts";
 import { Browser } from "../support/browser.ts";

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { runRotateCommand } from "../../service/rotation/command.ts";
+import { runRotateCommand } from "../../infra/commands/rotate/command.ts";
 import type { LocalDeployment } from "../local/deployment.ts";
 
 /** As quick as the service lets them be, in seconds: for the environment of service and command. */

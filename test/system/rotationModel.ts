@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import type { Express } from "express";
 import { inject } from "light-my-request";
+import { createRestClient } from "../../service/google/restClient.ts";
+import { createVersionStore } from "../../service/google/versionStore.ts";
 import { RETIREMENT_MARGIN } from "../../service/keys/keyRing.ts";
 import { MAX_AGE_INTERVALS } from "../../service/keys/limits.ts";
-import { createRestClient } from "../../service/keys/restClient.ts";
 import type { SessionKeys } from "../../service/keys/sessionKeys.ts";
-import { type Occasion, planRotation } from "../../service/rotation/plan.ts";
-import { RotationError, rotate } from "../../service/rotation/rotate.ts";
-import { createVersionStore } from "../../service/rotation/versionStore.ts";
+import { type Occasion, planRotation } from "../../service/rotator/plan.ts";
+import { RotationError, rotate } from "../../service/rotator/rotate.ts";
 import type { FaultRule } from "../local/secretManager/faults.ts";
 import { createKeyBench, ENDPOINT, LIMITS, SECRET } from "../support/keyBench.ts";
 import { sessionApp } from "../support/sessionApp.ts";

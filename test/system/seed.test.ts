@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { type Archive, buildArchive } from "../../infra/archive.ts";
+import { type Archive, buildArchive } from "../../infra/bundle/archive.ts";
 import { parseWebConfig } from "../../service/config.ts";
 import { declared, environmentOf, WEB } from "../infra/select.ts";
 import { LocalDeployment } from "../local/deployment.ts";

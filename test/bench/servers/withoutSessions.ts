@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { createApp } from "../../../service/app.ts";
 import { createStaticKeys } from "../../../service/keys/static.ts";
-import { createLog } from "../../../service/log.ts";
+import { createLog } from "../../../service/process/log.ts";
 import { createSealer } from "../../../service/session/sealer.ts";
 import { SECRET, visitorSession } from "../visitor.ts";
 import { listen } from "./answer.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { Html, html } from "../../../service/html.ts";
+import { Html, html } from "../../../service/http/html.ts";
 import type { LocalUser } from "./users.ts";
 
 const STYLE = `

@@ -1,4 +1,4 @@
-import { asObject, parseObject } from "../../../service/json.ts";
+import { asObject, parseObject } from "../../../service/pure/json.ts";
 import { ApiError } from "./apiError.ts";
 import { CALLS, type Call, createFaults, FAULTS, type Fault, type FaultRule } from "./faults.ts";
 import { createStore, type Snapshot, type Store } from "./store.ts";

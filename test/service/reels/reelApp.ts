@@ -11,7 +11,7 @@ import { ada } from "../../local/identity/users.ts";
 import { sessionApp } from "../../support/sessionApp.ts";
 
 /** The clips that ship with the service. */
-export const CLIPS = join(import.meta.dirname, "..", "..", "..", "service", "clips");
+export const CLIPS = join(import.meta.dirname, "..", "..", "..", "service", "reels", "clips");
 export const INSTANCE = "reels-1";
 
 export interface ReelAppOptions {

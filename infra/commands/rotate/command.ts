@@ -1,0 +1,178 @@
+import { ConfigError, OperatorError } from "../../../service/contract/errors.ts";
+import { MAX_LIFETIME, parseSessionLifetime } from "../../../service/contract/sessionLifetime.ts";
+import { type Environment, optional } from "../../../service/contract/settings.ts";
+import type { AccessTokens } from "../../../service/google/accessToken.ts";
+import { createRestClient } from "../../../service/google/restClient.ts";
+import { type SecretReference, secretResource } from "../../../service/google/secretReference.ts";
+import { createVersionStore } from "../../../service/google/versionStore.ts";
+import { parseKeyLimits } from "../../../service/keys/limits.ts";
+import { type Occasion, planRotation } from "../../../service/rotator/plan.ts";
+import { RotationError, rotate, type StepResult } from "../../../service/rotator/rotate.ts";
+import { CALL_TIMEOUT } from "../../../service/rotator/timeout.ts";
+import { UsageError } from "../commandLine.ts";
+import { HELP, parseRotateOptions, type RotateOptions } from "./options.ts";
+import {
+  describeResult,
+  describeSteps,
+  describeVersions,
+  refusedWithin,
+  type Situation,
+  versionRows,
+} from "./report.ts";
+import { type RunPulumi, readStackKeys } from "./stackOutputs.ts";
+
+/** The command's surroundings. */
+export interface CommandDeps {
+  readonly env: Environment;
+  /** Prints what was asked for. */
+  readonly print: (text: string) => void;
+  /** Prints what goes on, beside it. */
+  readonly tell: (text: string) => void;
+  /** Asks a yes-or-no question; undefined if nobody is there to answer. */
+  readonly ask: ((question: string) => Promise<boolean>) | undefined;
+  readonly runPulumi: RunPulumi;
+  /** Unix time in seconds. */
+  readonly clock: () => number;
+  readonly random: (bytes: number) => Uint8Array;
+  readonly fetch?: typeof fetch;
+  readonly accessTokens?: AccessTokens;
+}
+
+/** Runs `npm run rotate` and returns its exit status: 0 done, 1 not done, 2 called in a wrong way. */
+export async function runRotateCommand(
+  args: readonly string[],
+  deps: CommandDeps,
+): Promise<0 | 1 | 2> {
+  try {
+    const options = parseRotateOptions(args);
+    if (options === "help") {
+      deps.print(HELP);
+      return 0;
+    }
+    return (await runRotation(options, deps)) ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    deps.tell(error.message);
+    if (!(error instanceof UsageError)) return 1;
+    deps.tell("See npm run rotate -- --help.");
+    return 2;
+  }
+}
+
+async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<boolean> {
+  const { target, dryRun, json, yes, endpoint } = options;
+  const { clock, random, print, tell, ask } = deps;
+  const { secret, settings } =
+    "stack" in target
+      ? await readStackKeys(target.stack, deps.runPulumi)
+      : { secret: target.secret, settings: withSafeLifetime(deps.env) };
+  const { activationDelay, refreshInterval, sessionLifetime } = readSettings(settings);
+  const client = createRestClient({ ...deps, endpoint, timeout: CALL_TIMEOUT });
+  const store = createVersionStore({ client, secret, clock });
+
+  const occasion: Occasion = options.compromised ? "compromised" : "planned";
+  // Until the last version signs, another one would be of no use.
+  const minimumAge = options.again ? 0 : activationDelay;
+  const policy = { activationDelay, sessionLifetime, minimumAge };
+  const { versions, now } = await store.read();
+  const plan = planRotation(versions, policy, now, occasion);
+  const situation: Situation = { versions, policy, refreshInterval, now, occasion, plan };
+
+  const say = json ? () => undefined : print;
+  say(`${secretResource(secret)}\n`);
+  say(`${describeVersions(situation)}\n`);
+  say(describeSteps(situation));
+
+  const nothing = plan.steps.length === 0;
+  if (dryRun || nothing || !(await confirmed())) {
+    if (json) print(toJson(secret, situation, []));
+    return dryRun || nothing;
+  }
+  say("");
+  const results = await perform();
+  if (json) print(toJson(secret, situation, results));
+  const failed = results.some(({ outcome }) => outcome === "failed");
+  if (!failed && occasion === "compromised") {
+    say(
+      `\nEvery instance refuses the old keys within ${refusedWithin(situation)} s from now. Everyone signs in once more.`,
+    );
+  }
+  return !failed;
+
+  async function confirmed(): Promise<boolean> {
+    if (yes) return true;
+    if (ask === undefined) {
+      throw new UsageError(
+        "Nobody is here to ask. Add --yes to do the steps, or --dry-run not to.",
+      );
+    }
+    // Whoever is asked has to see what for, while a program reads what is printed.
+    if (json) tell(`${describeVersions(situation)}\n\n${describeSteps(situation)}`);
+    const agreed = await ask("\nDo this? [y/N] ");
+    if (!agreed) tell("Nothing was changed.");
+    return agreed;
+  }
+
+  async function perform(): Promise<readonly StepResult[]> {
+    try {
+      return await rotate(plan, {
+        store,
+        random,
+        onStep: (result) => say(describeResult(result)),
+      });
+    } catch (error) {
+      if (!(error instanceof RotationError)) throw error;
+      tell(error.message);
+      return error.results;
+    }
+  }
+}
+
+/** Sessions may last as long as any can, unless it is said: no key goes that one may still need. */
+function withSafeLifetime(env: Environment): Environment {
+  return {
+    ...env,
+    PERMANENT_SESSION_LIFETIME: optional(env, "PERMANENT_SESSION_LIFETIME") ?? String(MAX_LIFETIME),
+  };
+}
+
+/** What the service is set to, as far as a rotation depends on it. */
+function readSettings({
+  KEY_ACTIVATION_DELAY,
+  KEY_REFRESH_INTERVAL,
+  PERMANENT_SESSION_LIFETIME,
+}: Environment) {
+  // The least there is, so that the delay has to fit with nothing but the interval.
+  const KEY_ABSENT_TTL = "1";
+  const limits = parseKeyLimits({ KEY_ACTIVATION_DELAY, KEY_REFRESH_INTERVAL, KEY_ABSENT_TTL });
+  const lifetime = parseSessionLifetime({ PERMANENT_SESSION_LIFETIME });
+  if ("value" in limits && "value" in lifetime) {
+    const { activationDelay, refreshInterval } = limits.value;
+    return { activationDelay, refreshInterval, sessionLifetime: lifetime.value };
+  }
+  throw new ConfigError([
+    ...("problems" in limits ? limits.problems : []),
+    ...("problems" in lifetime ? lifetime.problems : []),
+  ]);
+}
+
+function toJson(
+  secret: SecretReference,
+  situation: Situation,
+  results: readonly StepResult[],
+): string {
+  const { plan, occasion } = situation;
+  const output = {
+    secret: secretResource(secret),
+    occasion,
+    versions: versionRows(situation),
+    steps: plan.steps.map((step, index) => {
+      const { outcome = "planned", added } = results[index] ?? {};
+      const version = step.action === "add" ? added?.version : step.version.version;
+      return { action: step.action, ...(version !== undefined && { version }), outcome };
+    }),
+    ...(plan.alreadyAdded && { alreadyAdded: plan.alreadyAdded.version }),
+    ...(occasion === "compromised" && { refusedWithin: refusedWithin(situation) }),
+  };
+  return JSON.stringify(output, null, 2);
+}

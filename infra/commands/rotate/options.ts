@@ -1,0 +1,103 @@
+import { parseEndpoint, SECRET_MANAGER } from "../../../service/google/endpoint.ts";
+import {
+  parseSecretReference,
+  type SecretReference,
+} from "../../../service/google/secretReference.ts";
+import { parseCommandLine, UsageError } from "../commandLine.ts";
+
+export interface RotateOptions {
+  /** Which secret: named, or the one of a stack. */
+  readonly target: { readonly secret: SecretReference } | { readonly stack: string };
+  readonly compromised: boolean;
+  /** Adds a version even if the last one doesn't sign yet. */
+  readonly again: boolean;
+  readonly yes: boolean;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+  readonly endpoint: string;
+}
+
+export const HELP = `Rotates SECRET_KEY: adds a version, which signs sessions once every instance knows it, and
+destroys versions that no session needs any more. Nobody is signed out.
+
+  npm run rotate -- --stack STACK            the secret of a Pulumi stack, such as dev
+  npm run rotate -- --secret projects/PROJECT/secrets/SECRET
+
+Options
+  --compromised   A key has leaked: add a version and disable all others. Everyone signs in again.
+  --again         Add a version even if the last one does not sign yet.
+  --dry-run       Show the versions and the steps, and change nothing.
+  --yes           Don't ask before the steps are done.
+  --json          Print one JSON object in place of text (npm run --silent rotate -- ... --json).
+  --endpoint URL  A stand-in for Secret Manager on this machine.
+  -h, --help      This text.
+
+With --secret, the environment variables KEY_ACTIVATION_DELAY, KEY_REFRESH_INTERVAL and
+PERMANENT_SESSION_LIFETIME say what the service is set to; the stack says it by itself. Without
+the lifetime, no version is destroyed that a session of 400 days could need.
+
+Ends with 0 if all was done, 1 if not, 2 if it was called in a wrong way.
+`;
+
+/**
+ * Parses the command's arguments; `help` if that is all that is asked for.
+ * @throws UsageError
+ */
+export function parseRotateOptions(args: readonly string[]): RotateOptions | "help" {
+  const commandLine = parseCommandLine(args, {
+    stack: "text",
+    secret: "text",
+    endpoint: "text",
+    compromised: "flag",
+    again: "flag",
+    yes: "flag",
+    "dry-run": "flag",
+    json: "flag",
+  });
+  if (commandLine === "help") return "help";
+  const { values } = commandLine;
+  const { stack, secret, endpoint: endpointText = SECRET_MANAGER } = values;
+  if ((stack === undefined) === (secret === undefined)) {
+    throw new UsageError("Name the secret: either --stack STACK or --secret projects/P/secrets/S.");
+  }
+  const endpoint = parseEndpoint(endpointText);
+  if (endpoint === undefined) {
+    throw new UsageError(
+      "--endpoint takes only http on this machine, such as http://127.0.0.1:8085.",
+    );
+  }
+  return {
+    target:
+      stack === undefined ? { secret: parseSecret(secret ?? "") } : { stack: parseStack(stack) },
+    compromised: values.compromised,
+    again: values.again,
+    yes: values.yes,
+    dryRun: values["dry-run"],
+    json: values.json,
+    endpoint,
+  };
+}
+
+function parseSecret(text: string): SecretReference {
+  const secret = parseSecretReference(text);
+  if (secret !== undefined) return secret;
+  const [, project = "", name = ""] =
+    /^(?:sm:\/\/|projects\/)([^/]+)\/(?:secrets\/)?([^/]+)$/.exec(text) ?? [];
+  if (project === "") {
+    throw new UsageError("--secret is written as projects/PROJECT/secrets/SECRET.");
+  }
+  const projectFits = parseSecretReference(`sm://${project}/any`) !== undefined;
+  throw new UsageError(
+    projectFits
+      ? `--secret: ${JSON.stringify(name)} can't be a secret's name. ` +
+          "Names have letters, digits, - and _; see gcloud secrets list."
+      : `--secret: ${JSON.stringify(project)} can't be a project's ID. ` +
+          "IDs have 6 to 30 lower-case letters, digits and -; see gcloud projects list.",
+  );
+}
+
+/** Names as Pulumi has them, with organisation and project before them or not; never an option. */
+function parseStack(text: string): string {
+  if (/^[\w.][\w.-]*(\/[\w.][\w.-]*){0,2}$/.test(text)) return text;
+  throw new UsageError("--stack takes the name of a Pulumi stack, such as dev.");
+}

@@ -1,0 +1,130 @@
+import { messageOf } from "../../../service/contract/errors.ts";
+import { type KeyVersion, type Role, ringRoles } from "../../../service/keys/keyRing.ts";
+import { MAX_AGE_INTERVALS } from "../../../service/keys/limits.ts";
+import {
+  newVersionSignsFrom,
+  type Occasion,
+  type RotationPlan,
+  type RotationPolicy,
+} from "../../../service/rotator/plan.ts";
+import type { StepResult } from "../../../service/rotator/rotate.ts";
+
+/** A rotation as people and programs are told of it. */
+export interface Situation {
+  readonly versions: readonly KeyVersion[];
+  readonly policy: RotationPolicy;
+  /** Seconds between two readings of the ring by the service. */
+  readonly refreshInterval: number;
+  /** Unix time in seconds, the server's. */
+  readonly now: number;
+  readonly occasion: Occasion;
+  readonly plan: RotationPlan;
+}
+
+interface VersionRow {
+  readonly version: number;
+  /** Seconds since it was created. */
+  readonly age: number;
+  readonly state: KeyVersion["state"];
+  readonly role: Role;
+}
+
+/** Seconds after the last step by which no instance accepts a disabled key any more. */
+export function refusedWithin({ refreshInterval }: Situation): number {
+  return MAX_AGE_INTERVALS * refreshInterval;
+}
+
+/** The versions that are not gone, the newest first. */
+export function versionRows({ versions, policy, now }: Situation): VersionRow[] {
+  const roles = ringRoles(versions, policy, now);
+  return versions
+    .filter(({ state }) => state !== "DESTROYED")
+    .toSorted((a, b) => b.version - a.version)
+    .map(({ version, createTime, state }) => ({
+      version,
+      // The server tells the time in whole seconds, so a new version can seem to come from the future.
+      age: Math.max(0, Math.round(now - createTime)),
+      state,
+      role: roles.get(version) ?? "destroyed",
+    }));
+}
+
+/** A table of the versions. */
+export function describeVersions(situation: Situation): string {
+  const rows = versionRows(situation).map(({ version, age, state, role }) => [
+    String(version),
+    duration(age),
+    state,
+    role,
+  ]);
+  if (rows.length === 0) return "The secret has no versions.";
+  const table = [["VERSION", "AGE", "STATE", "ROLE"], ...rows];
+  const widths = [0, 1, 2].map((column) =>
+    Math.max(...table.map((row) => row[column]?.length ?? 0)),
+  );
+  return table
+    .map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "))
+    .join("\n");
+}
+
+/** What is going to be done, and what it means. */
+export function describeSteps(situation: Situation): string {
+  const { plan, occasion, versions, policy, now } = situation;
+  const lines = plan.steps.map((step, index) => {
+    const what =
+      step.action === "add"
+        ? describeAdd()
+        : `${ACTIONS[step.action]} version ${step.version.version}`;
+    const why = step.action === "destroy" ? ", which no session needs any more" : "";
+    return `  ${index + 1}. ${what}${why}.`;
+  });
+  if (plan.alreadyAdded !== undefined) {
+    const { version, createTime } = plan.alreadyAdded;
+    lines.unshift(
+      `Version ${version} was added ${duration(now - createTime)} ago, so none is added now (--again adds one).`,
+    );
+  }
+  if (plan.steps.length === 0) lines.push("There is nothing to do.");
+  if (occasion === "compromised") {
+    lines.push(
+      `Everyone signs in once more: each instance refuses all old sessions within ${refusedWithin(situation)} s of the last step.`,
+    );
+  }
+  return lines.join("\n");
+
+  function describeAdd(): string {
+    const from = newVersionSignsFrom(versions, policy, now, occasion);
+    if (from > now)
+      return `Add a version. It signs in ${duration(from - now)}, when every instance knows it`;
+    return "Add a version. It signs as soon as an instance has read it";
+  }
+}
+
+const ACTIONS = { disable: "Disable", destroy: "Destroy" } as const;
+
+/** One line on what became of a step. */
+export function describeResult({ step, outcome, added, error }: StepResult): string {
+  if (step.action === "add") {
+    return added === undefined
+      ? `Not added: ${messageOf(error)}`
+      : `Added version ${added.version}.`;
+  }
+  const { version } = step.version;
+  if (outcome === "failed") return `Version ${version} is unchanged: ${messageOf(error)}`;
+  if (outcome === "skipped")
+    return `Version ${version} was changed by somebody else: left as it is.`;
+  return step.action === "disable"
+    ? `Disabled version ${version}.`
+    : `Destroyed version ${version}.`;
+}
+
+/** Seconds as a person says them: the largest unit of which there are at least two. */
+export function duration(seconds: number): string {
+  const units = [
+    [86_400, "days"],
+    [3600, "h"],
+    [60, "min"],
+  ] as const;
+  const [size, name] = units.find(([unit]) => seconds >= 2 * unit) ?? [1, "s"];
+  return `${Math.floor(Math.max(0, seconds) / size)} ${name}`;
+}

@@ -1,0 +1,115 @@
+import { randomBytes } from "node:crypto";
+import type { Topic } from "@pulumi/gcp/pubsub/topic.js";
+import { Secret } from "@pulumi/gcp/secretmanager/secret.js";
+import { SecretIamMember } from "@pulumi/gcp/secretmanager/secretIamMember.js";
+import { SecretVersion } from "@pulumi/gcp/secretmanager/secretVersion.js";
+import {
+  ComponentResource,
+  type ComponentResourceOptions,
+  type Input,
+  type Resource,
+  secret,
+} from "@pulumi/pulumi";
+import type { RotationSchedule } from "../rotation/rotationSchedule.ts";
+
+/** How long a destroyed version can still be brought back: a week. */
+const DESTROY_DELAY = "604800s";
+
+/** Has Secret Manager announce when SECRET_KEY is due for a rotation. */
+export interface Rotation {
+  readonly schedule: RotationSchedule;
+  readonly topic: Topic;
+  /** The grant that lets Secret Manager publish: it tries to as soon as it is told the topic. */
+  readonly publisherGrant: Resource;
+}
+
+export interface SessionKeyArgs {
+  readonly project: string;
+  readonly secretId: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly deletionProtection: boolean;
+  readonly rotation: Rotation | undefined;
+  readonly secretManagerApi: Resource;
+}
+
+/**
+ * SECRET_KEY: a secret whose versions are the key ring. The program makes the first version and
+ * never touches one again; rotating, disabling and destroying are done on the running system.
+ */
+export class SessionKey extends ComponentResource {
+  readonly secret: Secret;
+  readonly firstVersion: SecretVersion;
+  /** Notation by which the service reads it: `sm://PROJECT/SECRET`. */
+  readonly reference: string;
+
+  constructor(name: string, args: SessionKeyArgs, opts?: ComponentResourceOptions) {
+    super("phoenix:infra:SessionKey", name, {}, opts);
+    const { rotation } = args;
+    this.secret = new Secret(
+      name,
+      {
+        project: args.project,
+        secretId: args.secretId,
+        labels: { ...args.labels },
+        replication: { auto: {} },
+        versionDestroyTtl: DESTROY_DELAY,
+        deletionProtection: args.deletionProtection,
+        ...(rotation && {
+          topics: [{ name: rotation.topic.id }],
+          rotation: {
+            rotationPeriod: `${rotation.schedule.period}s`,
+            nextRotationTime: rotation.schedule.firstTime,
+          },
+        }),
+      },
+      {
+        parent: this,
+        protect: args.deletionProtection,
+        // Secret Manager moves the time on by itself. Only a new schedule sets it, and has to:
+        // Pulumi would drop the time, or send one of the past, and Google refuses both.
+        ignoreChanges: rotation && !rotation.schedule.isNew ? ["rotation.nextRotationTime"] : [],
+        dependsOn: [args.secretManagerApi, ...(rotation ? [rotation.publisherGrant] : [])],
+      },
+    );
+    this.firstVersion = new SecretVersion(
+      `${name}-first-version`,
+      {
+        secret: this.secret.id,
+        // Random on every run and written once only, because the number beside it stays.
+        secretDataWo: secret(randomBytes(32).toString("base64url")),
+        secretDataWoVersion: 1,
+        // Sessions that it sealed outlive this resource.
+        deletionPolicy: "ABANDON",
+      },
+      {
+        parent: this,
+        // A version that was disabled because it leaked stays disabled.
+        ignoreChanges: ["enabled"],
+      },
+    );
+    this.reference = `sm://${args.project}/${args.secretId}`;
+    this.registerOutputs();
+  }
+
+  /** Grants a role on this secret, and on no other. */
+  grant(role: "secretAccessor" | "viewer" | "secretVersionManager", to: Grantee): SecretIamMember {
+    return new SecretIamMember(
+      `${to.name}-${role}`,
+      {
+        project: this.secret.project,
+        secretId: this.secret.secretId,
+        role: `roles/secretmanager.${role}`,
+        member: to.member,
+      },
+      { parent: this },
+    );
+  }
+}
+
+/** Whom a role is granted to. */
+export interface Grantee {
+  /** Part of the grant's name. */
+  readonly name: string;
+  /** `serviceAccount:EMAIL`. */
+  readonly member: Input<string>;
+}

@@ -1,0 +1,142 @@
+import { LOG_EVENTS, LOST_SESSIONS } from "../../service/contract/logEvents.ts";
+import type { MetricNames } from "./logMetrics.ts";
+import { counted, ofService, undelivered } from "./promql.ts";
+
+/** When somebody is to be told, and what they can do. */
+export interface AlertRule {
+  /** Part of the resource's name. */
+  readonly name: string;
+  readonly title: string;
+  readonly severity: "CRITICAL" | "ERROR" | "WARNING";
+  /** PromQL that yields a value as long as the alert holds. */
+  readonly query: string;
+  /** Seconds for which it has to hold first; a multiple of 30. */
+  readonly lasting: number;
+  /** Markdown: what it means and what to do. */
+  readonly advice: string;
+}
+
+export interface AlertRulesArgs {
+  /** Name of the stack, for commands. */
+  readonly stack: string;
+  readonly project: string;
+  readonly serviceName: string;
+  /** Name of SECRET_KEY's secret in the project. */
+  readonly secretId: string;
+  readonly metrics: MetricNames;
+  /** Name of the subscription that keeps rotations that failed; undefined without a schedule. */
+  readonly deadLetters: string | undefined;
+}
+
+/**
+ * Refused sessions of one outcome in ten minutes. Anybody can make up a cookie or two, and one that
+ * outlived its session comes back now and then, so it takes a few.
+ */
+const REFUSED = 10;
+/** Longer than the five minutes for which one entry counts: what passes by itself raises nothing. */
+const PERSISTENT = 420;
+/** Share of answers that are the service's own fault... */
+const FAULTY_SHARE = 0.05;
+/** ...and how many there have to be in five minutes: one of three says nothing. */
+const FAULTY_COUNT = 5;
+
+/** The rules of one stack. */
+export function alertRules(args: AlertRulesArgs): AlertRule[] {
+  const { stack, project, metrics, serviceName, secretId } = args;
+  const rotate = `npm run rotate -- --stack ${stack}`;
+  const lost = counted(metrics.sessions, `outcome=~"${LOST_SESSIONS.join("|")}"`);
+  const trouble = (event: string) =>
+    `sum(increase(${counted(metrics.keyTrouble, `event="${event}"`)}[5m])) > 0`;
+  const answers = (...labels: readonly string[]) =>
+    `sum(increase(${ofService(serviceName, "request_count", ...labels)}[5m]))`;
+  const faults = answers('response_code_class="5xx"');
+  const rules: AlertRule[] = [
+    {
+      name: "sessions-refused",
+      title: "Sessions are refused for want of their key",
+      severity: "CRITICAL",
+      query: `sum by (outcome) (increase(${lost}[10m])) > ${REFUSED}`,
+      lasting: 0,
+      advice:
+        "`unknown_key`: cookies of a key that never was a version of the secret: those of another " +
+        "secret, or made-up ones.\n\n" +
+        "`retired_key`: visitors hold sessions of a version that is disabled or destroyed; its " +
+        "number N is the `kid` of these requests' entries. If it has leaked, or after " +
+        `\`${rotate} --compromised\`, that is meant: leave it disabled, and they sign in again. If it ` +
+        "was replaced more than a session's lifetime ago, these are cookies that were kept too long, " +
+        "or made up, and nothing is to be done. Otherwise it went too early, and comes back within " +
+        `seven days: \`gcloud secrets versions enable N --secret ${secretId} --project ${project}\`.\n\n` +
+        "`key_unavailable`: Secret Manager could not be asked; these visitors got 503 and stay " +
+        "signed in. See the entries `key_lookup_failed` and `key_ring_stale` for the reason. If " +
+        "there are none, somebody tries out so many numbers of keys that an instance asks no more.",
+    },
+    {
+      name: "key-ring-stale",
+      title: "The list of keys can't be read",
+      severity: "ERROR",
+      query: trouble(LOG_EVENTS.keyRingStale),
+      lasting: PERSISTENT,
+      advice:
+        `The service goes on with the keys that it has, and does not see changes of ${secretId}. ` +
+        "The entries `key_ring_stale` name the cause: a grant that is gone, a quota, an outage.",
+    },
+    {
+      name: "keys-not-ready",
+      title: "An instance has no key",
+      severity: "CRITICAL",
+      query: trouble(LOG_EVENTS.keysNotReady),
+      lasting: PERSISTENT,
+      advice:
+        `An instance could not read one usable version of ${secretId} and takes no requests. ` +
+        "The entries `keys_not_ready` name the reason.",
+    },
+    {
+      name: "key-skipped",
+      title: "A version of SECRET_KEY is of no use",
+      severity: "ERROR",
+      query: trouble(LOG_EVENTS.keySkipped),
+      lasting: 0,
+      advice:
+        "The entries `key_skipped` name the version and what is wrong with it; a payload has to " +
+        `have 32 characters at least. Disable the version, then \`${rotate}\`. Do it before the next ` +
+        "scheduled rotation, which takes the version for the successor of the key that signs.",
+    },
+    {
+      name: "server-errors",
+      title: "The service answers with errors",
+      severity: "ERROR",
+      query: `${faults} / ${answers()} > ${FAULTY_SHARE} and ${faults} > ${FAULTY_COUNT}`,
+      lasting: 300,
+      advice:
+        "See the entries of severity ERROR. If their `session` is `key_unavailable`, see the alert on " +
+        "sessions: cookies that are made up get 503 as well. If it began with a deployment, go back: set " +
+        `\`phoenix:traffic\` to the revision before and run \`npx pulumi up --stack ${stack}\`.`,
+    },
+  ];
+  if (metrics.oldKeys !== undefined) {
+    rules.push({
+      name: "old-key",
+      title: "SECRET_KEY was not rotated",
+      severity: "WARNING",
+      query: `sum(increase(${counted(metrics.oldKeys)}[1h])) > 0`,
+      lasting: 0,
+      advice:
+        "The newest key is older than one and a half periods. See the rotator's log and the dead " +
+        `letters; \`${rotate}\` rotates by hand.`,
+    });
+  }
+  if (args.deadLetters !== undefined) {
+    rules.push({
+      name: "rotation-dead-letters",
+      title: "A rotation of SECRET_KEY failed for good",
+      severity: "ERROR",
+      query: `${undelivered(args.deadLetters)} > 0`,
+      lasting: 0,
+      advice:
+        `The rotator failed for hours; its log says why. Rotate by hand with \`${rotate}\`, then take ` +
+        `the message out: \`gcloud pubsub subscriptions pull ${args.deadLetters} --auto-ack ` +
+        `--project ${project}\`.`,
+    });
+  }
+  return rules;
+}

@@ -1,0 +1,89 @@
+import { Metric } from "@pulumi/gcp/logging/metric.js";
+import { ComponentResource, type ComponentResourceOptions, type Resource } from "@pulumi/pulumi";
+import { LOG_EVENTS, LOG_FIELDS } from "../../service/contract/logEvents.ts";
+
+export interface LogMetricsArgs {
+  readonly project: string;
+  /** The Cloud Run service whose log is counted; begins the metrics' names. */
+  readonly serviceName: string;
+  /** Seconds after which the newest key is too old; undefined where none is made by schedule. */
+  readonly oldKeyAge: number | undefined;
+  readonly loggingApi: Resource;
+}
+
+/** The metrics' names as PromQL has them. */
+export interface MetricNames {
+  /** Requests by what became of their session, in the label `outcome`. */
+  readonly sessions: string;
+  /** Trouble with the keys, in the label `event`. */
+  readonly keyTrouble: string;
+  /** Readings of the list of keys that found the newest too old. */
+  readonly oldKeys: string | undefined;
+}
+
+/** Counters over the service's log, for the dashboard and the alerts. */
+export class LogMetrics extends ComponentResource {
+  readonly names: MetricNames;
+
+  constructor(name: string, args: LogMetricsArgs, opts?: ComponentResourceOptions) {
+    super("phoenix:infra:LogMetrics", name, {}, opts);
+    const ofService = `resource.type="cloud_run_revision" AND resource.labels.service_name="${args.serviceName}"`;
+    const { session, event, newestKeyAge } = LOG_FIELDS;
+    const count = (metric: string, description: string, filter: string, label?: [string, string]) =>
+      this.#count({ args, metric, description, filter: `${ofService} AND ${filter}`, label });
+    const { keyRingStale, keysNotReady, keySkipped, keyRingRefreshed } = LOG_EVENTS;
+    this.names = {
+      sessions: count(
+        "sessions",
+        "Requests by what became of their session.",
+        `jsonPayload.${session}:*`,
+        ["outcome", session],
+      ),
+      keyTrouble: count(
+        "key_trouble",
+        "Trouble with the versions of SECRET_KEY.",
+        `jsonPayload.${event}=("${[keyRingStale, keysNotReady, keySkipped].join('" OR "')}")`,
+        ["event", event],
+      ),
+      oldKeys:
+        args.oldKeyAge === undefined
+          ? undefined
+          : count(
+              "old_keys",
+              "Readings of the versions of SECRET_KEY that found the newest too old.",
+              `jsonPayload.${event}="${keyRingRefreshed}" AND jsonPayload.${newestKeyAge}>${args.oldKeyAge}`,
+            ),
+    };
+    this.registerOutputs();
+  }
+
+  #count(counter: {
+    readonly args: LogMetricsArgs;
+    readonly metric: string;
+    readonly description: string;
+    readonly filter: string;
+    readonly label: [label: string, field: string] | undefined;
+  }): string {
+    const { args, metric, description, filter, label } = counter;
+    // Letters and underscores only, so that the name is the same in PromQL.
+    const name = `${args.serviceName}_${metric}`.replaceAll("-", "_");
+    new Metric(
+      metric,
+      {
+        project: args.project,
+        name,
+        description,
+        filter,
+        metricDescriptor: {
+          metricKind: "DELTA",
+          valueType: "INT64",
+          unit: "1",
+          ...(label && { labels: [{ key: label[0], valueType: "STRING" }] }),
+        },
+        ...(label && { labelExtractors: { [label[0]]: `EXTRACT(jsonPayload.${label[1]})` } }),
+      },
+      { parent: this, dependsOn: [args.loggingApi] },
+    );
+    return `logging_googleapis_com:user_${name}`;
+  }
+}

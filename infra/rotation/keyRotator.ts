@@ -1,0 +1,187 @@
+import { Service } from "@pulumi/gcp/cloudrunv2/service.js";
+import { ServiceIamMember } from "@pulumi/gcp/cloudrunv2/serviceIamMember.js";
+import { ServiceIdentity } from "@pulumi/gcp/projects/serviceIdentity.js";
+import { Subscription } from "@pulumi/gcp/pubsub/subscription.js";
+import type { Topic } from "@pulumi/gcp/pubsub/topic.js";
+import { Account } from "@pulumi/gcp/serviceaccount/account.js";
+import { IAMMember } from "@pulumi/gcp/serviceaccount/iammember.js";
+import { ComponentResource, type ComponentResourceOptions, interpolate } from "@pulumi/pulumi";
+import type { DeclaredEnvironment, RotatorVariable } from "../../service/contract/environment.ts";
+import type { Apis } from "../apis.ts";
+import type { Release } from "../bundle/serviceBundle.ts";
+import type { StackConfig } from "../config/stackConfig.ts";
+import type { SessionKey } from "../keys/sessionKey.ts";
+import type { StackNames } from "../names.ts";
+import { serviceContainer } from "../web/serviceContainer.ts";
+import { DeadLetters } from "./deadLetters.ts";
+
+/** Secret Manager publishes every change of the secret; this one asks for a rotation. */
+const ROTATION_DUE = 'attributes.eventType="SECRET_ROTATE"';
+
+/**
+ * Pub/Sub waits 10 seconds before it delivers again, then twice as long each time up to ten
+ * minutes, so that 20 attempts bridge an outage of two and a half hours.
+ */
+const RETRY = { minimumBackoff: "10s", maximumBackoff: "600s", attempts: 20 };
+
+export interface KeyRotatorArgs {
+  readonly config: StackConfig;
+  readonly names: StackNames;
+  readonly apis: Apis;
+  readonly release: Release;
+  readonly sessionKey: SessionKey;
+  /** Where Secret Manager announces that a rotation is due. */
+  readonly topic: Topic;
+}
+
+/** Adds a version to SECRET_KEY whenever Secret Manager announces that a rotation is due. */
+export class KeyRotator extends ComponentResource {
+  readonly service: Service;
+  readonly deadLetters: DeadLetters;
+
+  constructor(name: string, args: KeyRotatorArgs, opts?: ComponentResourceOptions) {
+    super("phoenix:infra:KeyRotator", name, {}, opts);
+    const { config, names, apis } = args;
+    const { project, labels } = config;
+    this.service = this.#declareService(name, args);
+
+    const pushAccount = new Account(
+      `${name}-push`,
+      {
+        project,
+        accountId: names.push,
+        displayName: `Phoenix ${config.environment}: Pub/Sub calls the rotator`,
+      },
+      { parent: this, dependsOn: [apis.of("iam")] },
+    );
+    const invoker = new ServiceIamMember(
+      `${name}-invoker`,
+      {
+        project,
+        location: config.region,
+        name: this.service.name,
+        role: "roles/run.invoker",
+        member: pushAccount.member,
+      },
+      { parent: this },
+    );
+    const identity = new ServiceIdentity(
+      "pubsub-identity",
+      { project, service: "pubsub.googleapis.com" },
+      { parent: this, dependsOn: [apis.of("pubsub")] },
+    );
+    // An identity that is made this way may lack the role that signs tokens for a push.
+    const tokenCreator = new IAMMember(
+      `${name}-push-token-creator`,
+      {
+        serviceAccountId: pushAccount.name,
+        role: "roles/iam.serviceAccountOpenIdTokenCreator",
+        member: identity.member,
+      },
+      { parent: this },
+    );
+    this.deadLetters = new DeadLetters(
+      `${name}-dead-letters`,
+      {
+        project,
+        name: names.deadLetters,
+        labels,
+        forwarder: identity.member,
+        pubsubApi: apis.of("pubsub"),
+      },
+      { parent: this },
+    );
+    const subscription = new Subscription(
+      name,
+      {
+        project,
+        name: names.rotation,
+        topic: args.topic.id,
+        labels: { ...labels },
+        filter: ROTATION_DUE,
+        ackDeadlineSeconds: 60,
+        // Rotations are further apart than the 31 days after which Google deletes it.
+        expirationPolicy: { ttl: "" },
+        pushConfig: {
+          // Internal ingress takes a push only at the address that Cloud Run made up itself.
+          pushEndpoint: interpolate`${this.service.uri}/`,
+          oidcToken: {
+            serviceAccountEmail: pushAccount.email,
+            audience: this.service.uri,
+          },
+        },
+        retryPolicy: {
+          minimumBackoff: RETRY.minimumBackoff,
+          maximumBackoff: RETRY.maximumBackoff,
+        },
+        deadLetterPolicy: {
+          deadLetterTopic: this.deadLetters.topic.id,
+          maxDeliveryAttempts: RETRY.attempts,
+        },
+      },
+      {
+        parent: this,
+        dependsOn: [invoker, tokenCreator, this.deadLetters.publisherGrant],
+      },
+    );
+    this.deadLetters.forwardFrom(subscription);
+    this.registerOutputs();
+  }
+
+  #declareService(name: string, { config, names, apis, release, sessionKey }: KeyRotatorArgs) {
+    const { project, labels } = config;
+    const account = new Account(
+      name,
+      {
+        project,
+        accountId: names.rotator,
+        displayName: `Phoenix ${config.environment}: key rotator`,
+      },
+      { parent: this, dependsOn: [apis.of("iam")] },
+    );
+    const grant = sessionKey.grant("secretVersionManager", { name, member: account.member });
+    return new Service(
+      name,
+      {
+        project,
+        location: config.region,
+        name: names.rotator,
+        labels: { ...labels },
+        ingress: "INGRESS_TRAFFIC_INTERNAL_ONLY",
+        // It keeps nothing, and a stack whose schedule is taken away has to get rid of it.
+        deletionProtection: false,
+        template: {
+          labels: { ...labels },
+          serviceAccount: account.email,
+          timeout: "60s",
+          // One rotation at a time.
+          maxInstanceRequestConcurrency: 1,
+          scaling: { minInstanceCount: 0, maxInstanceCount: 1 },
+          containers: [
+            serviceContainer({
+              release,
+              entry: "rotator.js",
+              environment: rotatorEnvironment(config, sessionKey.reference),
+              cpu: "1",
+              memory: "512Mi",
+            }),
+          ],
+        },
+      },
+      { parent: this, dependsOn: [apis.of("run"), sessionKey.firstVersion, grant] },
+    );
+  }
+}
+
+/** Everything that the rotator reads from its environment. */
+function rotatorEnvironment(
+  config: StackConfig,
+  secretKey: string,
+): DeclaredEnvironment<RotatorVariable, string> {
+  return {
+    LOG_LEVEL: config.logLevel,
+    SECRET_KEY: secretKey,
+    PERMANENT_SESSION_LIFETIME: String(config.sessionLifetime),
+    KEY_ACTIVATION_DELAY: String(config.keyActivationDelay),
+  };
+}

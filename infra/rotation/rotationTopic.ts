@@ -1,0 +1,45 @@
+import { ServiceIdentity } from "@pulumi/gcp/projects/serviceIdentity.js";
+import { Topic } from "@pulumi/gcp/pubsub/topic.js";
+import { TopicIAMMember } from "@pulumi/gcp/pubsub/topicIAMMember.js";
+import { ComponentResource, type ComponentResourceOptions } from "@pulumi/pulumi";
+import type { Apis } from "../apis.ts";
+
+export interface RotationTopicArgs {
+  readonly project: string;
+  readonly topicName: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly apis: Apis;
+}
+
+/** Where Secret Manager announces what happens to SECRET_KEY, a rotation that is due included. */
+export class RotationTopic extends ComponentResource {
+  readonly topic: Topic;
+  readonly publisherGrant: TopicIAMMember;
+
+  constructor(name: string, args: RotationTopicArgs, opts?: ComponentResourceOptions) {
+    super("phoenix:infra:RotationTopic", name, {}, opts);
+    const { project, apis } = args;
+    this.topic = new Topic(
+      name,
+      { project, name: args.topicName, labels: { ...args.labels } },
+      { parent: this, dependsOn: [apis.of("pubsub")] },
+    );
+    // Enabling the API does not make Secret Manager's identity: the first grant to it would fail.
+    const identity = new ServiceIdentity(
+      "secret-manager-identity",
+      { project, service: "secretmanager.googleapis.com" },
+      { parent: this, dependsOn: [apis.of("secretmanager")] },
+    );
+    this.publisherGrant = new TopicIAMMember(
+      `${name}-publisher`,
+      {
+        project,
+        topic: this.topic.name,
+        role: "roles/pubsub.publisher",
+        member: identity.member,
+      },
+      { parent: this },
+    );
+    this.registerOutputs();
+  }
+}

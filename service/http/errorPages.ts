@@ -1,0 +1,122 @@
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
+import type { Logger } from "pino";
+import { OperatorError } from "../contract/errors.ts";
+import { isApi } from "../login/requireSignIn.ts";
+import { InsecureTransportError, SessionTooLargeError } from "../session/cookie.ts";
+import { KeysUnavailableError } from "../session/sealer.ts";
+import { messagePage } from "./html.ts";
+import { sendProblem } from "./problem.ts";
+
+/** What a visitor is told about an error. */
+interface Answer {
+  readonly status: number;
+  readonly code: string;
+  readonly title: string;
+  readonly detail: string;
+}
+
+const UNEXPECTED: Answer = {
+  status: 500,
+  code: "internal_error",
+  title: "Something went wrong",
+  detail: "The request could not be completed because of a fault on our side. It has been logged.",
+};
+
+/** Answers what no route took. */
+export function notFound(): RequestHandler {
+  return (req, res) => {
+    send(req, res, {
+      status: 404,
+      code: "not_found",
+      title: "Not found",
+      detail: "There is nothing at this address.",
+    });
+  };
+}
+
+/** Answers errors: programs get a problem document, people get a page. */
+export function errorHandler({ log }: { readonly log: Logger }): ErrorRequestHandler {
+  return (error, req, res, _next) => {
+    const answer = answerTo(error);
+    const line = { ...describeForLog(error), ...res.locals.trace };
+    const request = `${req.method} ${req.path}`;
+    if (answer.status >= 500) log.error({ event: "request_failed", ...line }, `${request} failed`);
+    else if (error instanceof OperatorError) {
+      log.warn({ event: "request_refused", ...line }, `${request} refused`);
+    }
+    if (res.headersSent) {
+      // What has been sent can't be taken back; cut off, it is not taken for the whole.
+      res.destroy();
+      return;
+    }
+    for (const name of ["Content-Type", "Content-Length", "ETag", "Last-Modified", "Location"]) {
+      res.removeHeader(name);
+    }
+    if (error instanceof KeysUnavailableError) res.set("Retry-After", String(error.retryAfter));
+    send(req, res, answer);
+  };
+}
+
+function answerTo(error: unknown): Answer {
+  if (error instanceof KeysUnavailableError) {
+    const { message } = error;
+    return { status: 503, code: "keys_unavailable", title: "One moment, please", detail: message };
+  }
+  if (error instanceof InsecureTransportError) {
+    const { message } = error;
+    return { status: 400, code: "https_required", title: "This site needs https", detail: message };
+  }
+  if (error instanceof SessionTooLargeError) {
+    const { message } = error;
+    return { status: 500, code: "session_too_large", title: "Too much to keep", detail: message };
+  }
+  return isClientError(error)
+    ? {
+        status: error.status,
+        code: typeof error.code === "string" ? error.code.toLowerCase() : "bad_request",
+        title: "The request can't be answered",
+        detail: error.message,
+      }
+    : UNEXPECTED;
+}
+
+/** Errors of http-errors that say they may be shown: from the body parsers and the CSRF check. */
+function isClientError(
+  error: unknown,
+): error is Error & { readonly status: number; readonly code?: unknown } {
+  return (
+    error instanceof Error &&
+    "status" in error &&
+    typeof error.status === "number" &&
+    error.status >= 400 &&
+    error.status < 500
+  );
+}
+
+/** An operator's mistake is told by its message; only a bug needs the stack. */
+function describeForLog(error: unknown): object {
+  if (error instanceof OperatorError) return { code: error.code, cause: error.message };
+  return { err: error };
+}
+
+/** An empty address is that of the page itself, whatever that is. */
+const AGAIN = { href: "", label: "Try again" };
+const HOME = { href: "/", label: "Go to the start page" };
+
+function send(req: Request, res: Response, answer: Answer): void {
+  if (isApi(req) || req.accepts(["html", "json"]) === "json") {
+    sendProblem(res, { ...answer });
+    return;
+  }
+  res
+    .status(answer.status)
+    .set("Cache-Control", "no-store")
+    .type("html")
+    .send(
+      messagePage({
+        title: answer.title,
+        text: [answer.detail],
+        link: answer.status === 503 && req.method === "GET" ? AGAIN : HOME,
+      }),
+    );
+}

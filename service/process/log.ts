@@ -1,0 +1,101 @@
+import type { IncomingMessage } from "node:http";
+import type { RequestHandler } from "express";
+import { type DestinationStream, type Logger, pino } from "pino";
+import type { SessionReport } from "../session/session.ts";
+
+/** Cloud Logging's names: https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#LogSeverity */
+const SEVERITIES: Record<string, string> = {
+  trace: "DEBUG",
+  debug: "DEBUG",
+  info: "INFO",
+  warn: "WARNING",
+  error: "ERROR",
+  fatal: "CRITICAL",
+};
+
+export const LOG_LEVELS = Object.keys(SEVERITIES);
+
+export interface LogDeps {
+  readonly level: string;
+  /** Where lines go; standard output if left out. */
+  readonly destination?: DestinationStream;
+}
+
+/**
+ * Written at once: an instance loses its CPU with its last request, and pino would let lines that
+ * end the process overtake those before them.
+ */
+const standardOutput = () => pino.destination({ fd: 1, sync: true });
+
+/** A log of JSON lines in the shape that Cloud Logging takes apart by itself. */
+export function createLog({ level, destination = standardOutput() }: LogDeps): Logger {
+  return pino(
+    {
+      level,
+      messageKey: "message",
+      base: null,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ severity: SEVERITIES[label] }) },
+    },
+    destination,
+  );
+}
+
+export interface RequestLogDeps {
+  readonly log: Logger;
+  readonly instance: string;
+  /** Project that traces belong to; undefined outside Google Cloud. */
+  readonly project: string | undefined;
+}
+
+/**
+ * One line for each response: request, status, duration, instance and what became of the session.
+ * Query strings stay out of it, because sign-in codes and signed URLs are in them. What ties the
+ * line to its trace is in `res.locals.trace`, for other lines about the same request.
+ */
+export function requestLog({ log, instance, project }: RequestLogDeps): RequestHandler {
+  return function logRequest(req, res, next) {
+    const start = process.hrtime.bigint();
+    const path = req.path;
+    const trace = traceOf(req, project);
+    res.locals.trace = trace;
+    res.once("close", () => {
+      const seconds = Number(process.hrtime.bigint() - start) / 1e9;
+      const { statusCode } = res;
+      const aborted = !res.writableFinished;
+      const session: SessionReport | undefined = res.locals.session;
+      const line = {
+        httpRequest: {
+          requestMethod: req.method,
+          requestUrl: path,
+          status: statusCode,
+          latency: `${seconds.toFixed(6)}s`,
+          remoteIp: req.ip,
+          userAgent: req.headers["user-agent"],
+        },
+        instance,
+        ...session,
+        ...(aborted && { aborted }),
+        ...trace,
+      };
+      const message = `${req.method} ${path} ${statusCode}${aborted ? " (client left)" : ""}`;
+      if (statusCode >= 500) log.error(line, message);
+      else if (path.startsWith("/health/")) log.debug(line, message);
+      else log.info(line, message);
+    });
+    next();
+  };
+}
+
+/** Ties the line to its request's trace: https://cloud.google.com/trace/docs/trace-log-integration */
+function traceOf(req: IncomingMessage, project: string | undefined): object {
+  const { traceparent } = req.headers;
+  if (project === undefined || typeof traceparent !== "string") return {};
+  const [, trace, span] =
+    /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-[\da-f]{2}/.exec(traceparent) ?? [];
+  if (trace === undefined || span === undefined) return {};
+  return {
+    "logging.googleapis.com/trace": `projects/${project}/traces/${trace}`,
+    "logging.googleapis.com/spanId": span,
+  };
+}

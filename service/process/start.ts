@@ -1,0 +1,46 @@
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Logger } from "pino";
+import { ConfigError, describeProblem, OperatorError } from "../contract/errors.ts";
+import { createLog } from "./log.ts";
+
+/**
+ * Runs an entry. An operator's mistake ends the process with a line for each problem and status 1;
+ * anything else is a bug and keeps its stack.
+ */
+export function start(main: () => void): void {
+  try {
+    main();
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    const log = createLog({ level: "info" });
+    const lines =
+      error instanceof ConfigError ? error.problems.map(describeProblem) : [error.message];
+    for (const line of lines) log.fatal({ event: "start_refused", code: error.code }, line);
+    process.exitCode = 1;
+  }
+}
+
+/** Where to listen; without an address on all, as Cloud Run's contract asks for. */
+export interface Listening {
+  readonly port: number;
+  /** An IP address. */
+  readonly address?: string | undefined;
+}
+
+/** Listens, and says so in the log. */
+export function listen(server: Server, { port, address }: Listening, log: Logger): void {
+  server.once("error", (error: NodeJS.ErrnoException) => {
+    log.fatal({ event: "listen_failed", code: error.code }, describeListenError(error, port));
+    process.exitCode = 1;
+  });
+  server.listen({ port, host: address }, () => {
+    const { port: actual } = server.address() as AddressInfo;
+    log.info({ event: "listening", port: actual }, `Listening on port ${actual}`);
+  });
+}
+
+function describeListenError({ code, message }: NodeJS.ErrnoException, port: number): string {
+  if (code === "EADDRINUSE") return `Port ${port} is taken. Set PORT to another one.`;
+  return `Port ${port} can't be listened on: ${message}. Set PORT to another one.`;
+}

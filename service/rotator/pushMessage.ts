@@ -1,0 +1,27 @@
+import { parseSecretReference, type SecretReference } from "../google/secretReference.ts";
+import { asObject, parseObject } from "../pure/json.ts";
+
+/** What a Pub/Sub push brings, as far as it matters here. */
+export interface PushMessage {
+  readonly messageId: string;
+  /** Such as SECRET_ROTATE; empty if the message has none. */
+  readonly eventType: string;
+  /** The secret that it is about; undefined if it names none. */
+  readonly secret: SecretReference | undefined;
+}
+
+/**
+ * Parses the body of a push: https://cloud.google.com/pubsub/docs/push#receive_push, with the
+ * attributes of https://cloud.google.com/secret-manager/docs/event-notifications.
+ * @returns undefined if it is no such body.
+ */
+export function parsePushMessage(body: string): PushMessage | undefined {
+  const message = asObject(parseObject(body)?.message);
+  if (message === undefined) return undefined;
+  const attributes = asObject(message.attributes ?? {});
+  const { messageId } = message;
+  if (attributes === undefined || typeof messageId !== "string") return undefined;
+  const { eventType = "", secretId = "" } = attributes;
+  if (typeof eventType !== "string" || typeof secretId !== "string") return undefined;
+  return { messageId, eventType, secret: parseSecretReference(secretId) };
+}

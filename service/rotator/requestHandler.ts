@@ -1,0 +1,108 @@
+import type { IncomingMessage, RequestListener } from "node:http";
+import { messageOf } from "../contract/errors.ts";
+import type { SecretReference } from "../google/secretReference.ts";
+import type { ReadVersions, VersionStore } from "../google/versionStore.ts";
+import type { EventLog } from "../process/eventLog.ts";
+import { planRotation, type RotationPolicy } from "./plan.ts";
+import { parsePushMessage } from "./pushMessage.ts";
+import { rotate } from "./rotate.ts";
+
+export interface RequestHandlerDeps {
+  readonly store: VersionStore;
+  readonly secret: SecretReference;
+  readonly policy: RotationPolicy;
+  readonly random: (bytes: number) => Uint8Array;
+  readonly log: EventLog;
+  /** Whether the process is about to end. */
+  readonly draining: () => boolean;
+}
+
+/** Bytes of a message that are read: a secret's description is some 2 KB. */
+const MAX_BODY = 256 * 1024;
+
+/** 2xx acknowledges a message; anything else has Pub/Sub deliver it again, and in the end aside. */
+const ACKNOWLEDGED = 204;
+
+/**
+ * Answers Pub/Sub's pushes: `POST /` with SECRET_ROTATE for this secret rotates it. Other events
+ * and other secrets are acknowledged and ignored, and so are repetitions.
+ */
+export function createRequestHandler(deps: RequestHandlerDeps): RequestListener {
+  const { store, secret, policy, random, log, draining } = deps;
+  /** One at a time: the second of two messages sees what the first has done. */
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function receive(req: IncomingMessage): Promise<number> {
+    const body = await readBody(req);
+    const message = body === undefined ? undefined : parsePushMessage(body);
+    if (message === undefined) {
+      log.warn({ event: "push_malformed" }, "This is no message of Pub/Sub");
+      return 400;
+    }
+    const { messageId, eventType, secret: named } = message;
+    if (eventType !== "SECRET_ROTATE" || named?.name !== secret.name) {
+      log.info({ event: "push_ignored", messageId, eventType }, "Not a rotation of this secret");
+      return ACKNOWLEDGED;
+    }
+    const turn = last.then(() => rotateNow(named, messageId));
+    last = turn.catch(() => undefined);
+    try {
+      return await turn;
+    } catch (error) {
+      const cause = messageOf(error);
+      log.error({ event: "rotation_failed", messageId, cause }, "The rotation is to be repeated");
+      return 500;
+    }
+  }
+
+  async function rotateNow(named: SecretReference, messageId: string): Promise<number> {
+    const current = await store.read();
+    if (!isOurs(named, current)) {
+      log.info({ event: "push_ignored", messageId }, "A secret of another project");
+      return ACKNOWLEDGED;
+    }
+    const plan = planRotation(current.versions, policy, current.now, "planned");
+    const results = await rotate(plan, { store, random });
+    const done = results.map(({ step, added }) => ({
+      action: step.action,
+      version: added?.version ?? (step.action === "add" ? undefined : step.version.version),
+    }));
+    const rotated = plan.alreadyAdded === undefined;
+    log.info(
+      { event: rotated ? "rotation_done" : "rotation_repeated", messageId, steps: done },
+      rotated
+        ? "Rotated SECRET_KEY"
+        : `SECRET_KEY was rotated already: version ${plan.alreadyAdded.version}`,
+    );
+    return ACKNOWLEDGED;
+  }
+
+  /** Secret Manager's events name the project by its number, which the versions tell. */
+  function isOurs({ project }: SecretReference, { versions }: ReadVersions): boolean {
+    const [newest] = versions;
+    return project === secret.project || newest === undefined || project === newest.project;
+  }
+
+  return function handle(req, res) {
+    const route = `${req.method} ${req.url?.split("?")[0]}`;
+    if (route === "GET /health/live") res.writeHead(200).end();
+    else if (route === "GET /health/ready") res.writeHead(draining() ? 503 : 200).end();
+    else if (route === "POST /") {
+      receive(req).then(
+        (status) => res.writeHead(status).end(),
+        () => res.destroy(), // the sender is gone: its body ended too soon
+      );
+    } else res.writeHead(404).end();
+  };
+}
+
+/** The body as text; undefined if it is too long. */
+async function readBody(req: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of req) {
+    size += chunk.length;
+    if (size <= MAX_BODY) chunks.push(chunk);
+  }
+  return size > MAX_BODY ? undefined : Buffer.concat(chunks).toString("utf8");
+}

@@ -1,0 +1,32 @@
+import { randomBytes } from "node:crypto";
+import { createServer } from "node:http";
+import { createRestClient } from "../google/restClient.ts";
+import { createVersionStore } from "../google/versionStore.ts";
+import { createLog } from "../process/log.ts";
+import { drainOnSigterm } from "../process/shutdown.ts";
+import { listen, start } from "../process/start.ts";
+import { parseRotatorConfig } from "./config.ts";
+import { createRequestHandler } from "./requestHandler.ts";
+import { CALL_TIMEOUT } from "./timeout.ts";
+
+/** Unix time in seconds. */
+const clock = () => Date.now() / 1000;
+
+start(() => {
+  const { logLevel, port, secret, endpoint, policy } = parseRotatorConfig(process.env);
+  const log = createLog({ level: logLevel });
+  const client = createRestClient({ endpoint, timeout: CALL_TIMEOUT });
+  const store = createVersionStore({ client, secret, clock });
+  const server = createServer();
+  const draining = drainOnSigterm(server, log);
+  const handler = createRequestHandler({
+    store,
+    secret,
+    policy,
+    random: randomBytes,
+    log,
+    draining,
+  });
+  server.on("request", handler);
+  listen(server, { port }, log);
+});

@@ -1,0 +1,279 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import * as tar from "tar";
+import { type Archive, buildArchive } from "../../../infra/bundle/archive.ts";
+
+const ROOT = join(__dirname, "..", "..", "..");
+
+const temporary: string[] = [];
+afterAll(() => {
+  for (const directory of temporary) rmSync(directory, { recursive: true, force: true });
+});
+
+function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), "phoenix-archive-"));
+  temporary.push(directory);
+  return directory;
+}
+
+/** A checkout with a service of a few lines. */
+function smallCheckout(files: Readonly<Record<string, string>> = {}): string {
+  const root = temporaryDirectory();
+  const all = {
+    "service/server.ts": 'import { greet } from "./greet.ts";\nclass Web {}\ngreet(new Web());\n',
+    "service/greet.ts": "export const greet = (it: object) => console.log(it.constructor.name);\n",
+    "service/rotator/server.ts": "console.log(import.meta.dirname);\n",
+    "service/reels/page/main.ts": "document.title satisfies string;\n",
+    "service/public/style.css": "body {}\n",
+    "service/reels/clips/one.mp4": "clip",
+    ...files,
+  };
+  for (const [path, content] of Object.entries(all)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), content);
+  }
+  return root;
+}
+
+function unpack({ path }: Archive): string {
+  const directory = temporaryDirectory();
+  tar.extract({ sync: true, file: path, cwd: directory });
+  return directory;
+}
+
+function paths({ files }: Archive): string[] {
+  return files.map(({ path }) => path);
+}
+
+function filesUnder(directory: string): string[] {
+  return readdirSync(join(ROOT, directory), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.name.startsWith("."))
+    .map((entry) => join(entry.parentPath, entry.name).slice(join(ROOT, directory).length + 1));
+}
+
+describe("the service's archive", () => {
+  let archive: Archive;
+  let directory: string;
+  beforeAll(() => {
+    archive = buildArchive();
+    directory = unpack(archive);
+  });
+
+  test("is named by the SHA-256 of its bytes", () => {
+    const content = readFileSync(archive.path);
+    expect(archive.sha256).toBe(createHash("sha256").update(content).digest("hex"));
+    expect(archive.path).toBe(join(ROOT, ".phoenix", "bundle", `${archive.sha256}.tar.gz`));
+    expect(archive.bytes).toBe(content.length);
+  });
+
+  test("has the same bytes when it is built from another checkout of the same tree", () => {
+    const other = temporaryDirectory();
+    for (const path of ["service", "package.json", "tsconfig.json"]) {
+      cpSync(join(ROOT, path), join(other, path), { recursive: true });
+    }
+    symlinkSync(join(ROOT, "node_modules"), join(other, "node_modules"));
+    const twin = buildArchive(other);
+    expect(twin.path).not.toBe(archive.path);
+    expect(twin.sha256).toBe(archive.sha256);
+  });
+
+  test("holds the two programs, what they load late, the page's script and the service's files, and nothing else", () => {
+    const expected = [
+      "index.js",
+      "node_modules/body-parser/index.js",
+      "node_modules/express-session/index.js",
+      "node_modules/google-auth-library/index.js",
+      "node_modules/ipaddr.js/index.js",
+      "node_modules/openid-client/index.js",
+      "node_modules/qs/index.js",
+      "node_modules/session-file-store/index.js",
+      "package.json",
+      "rotator.js",
+      "public/reel-maker.js",
+      ...filesUnder("service/public").map((path) => `public/${path}`),
+      ...filesUnder("service/reels/clips").map((path) => `reels/clips/${path}`),
+    ];
+    expect(paths(archive)).toEqual(expected.sort());
+    const unpacked = readdirSync(directory, { recursive: true, withFileTypes: true });
+    expect(unpacked.filter((entry) => entry.isFile())).toHaveLength(expected.length);
+  });
+
+  test("names no folder of the machine that built it, and no source map", () => {
+    for (const path of ["index.js", "rotator.js", "public/reel-maker.js"]) {
+      const script = readFileSync(join(directory, path), "utf8");
+      expect(script.includes(ROOT)).toBe(false);
+      expect(homedir().length > 5 && script.includes(homedir())).toBe(false);
+      expect(script.includes("sourceMappingURL")).toBe(false);
+    }
+  });
+
+  test("has programs in ASCII, of which Node keeps a byte for each character", () => {
+    const programs = paths(archive).filter((path) =>
+      /^(index|rotator|node_modules.*)\.js$/.test(path),
+    );
+    expect(programs.length).toBeGreaterThan(5);
+    for (const path of programs) {
+      const foreign = readFileSync(join(directory, path)).find((byte) => byte > 0x7f);
+      expect([path, foreign]).toEqual([path, undefined]);
+    }
+  });
+
+  test("has a web program without the rotator's, and neither has anything of test or infra", () => {
+    const web = readFileSync(join(directory, "index.js"), "utf8");
+    const rotator = readFileSync(join(directory, "rotator.js"), "utf8");
+    for (const word of ["SECRET_ROTATE", "addVersion"]) expect(web.includes(word)).toBe(false);
+    for (const word of ["oidc-provider", "@pulumi"]) {
+      expect(web.includes(word)).toBe(false);
+      expect(rotator.includes(word)).toBe(false);
+    }
+  });
+
+  test("calls every class of the service by its own name, which errors are told apart by", () => {
+    const declared = filesUnder("service")
+      .filter((path) => path.endsWith(".ts") && !path.startsWith("reels/page/"))
+      .map((path) => readFileSync(join(ROOT, "service", path), "utf8"))
+      .flatMap((source) => [...source.matchAll(/^(?:export )?class (\w+)/gm)])
+      .map(([, name]) => name);
+    const compiled = ["index.js", "rotator.js"]
+      .map((path) => readFileSync(join(directory, path), "utf8"))
+      .flatMap((text) => [...text.matchAll(/([\w$]+)\s*=\s*class\b|\bclass\s+([\w$]+)/g)])
+      .map(([, variable, name]) => variable ?? name ?? "");
+    expect(compiled).toEqual(
+      expect.arrayContaining(["ConfigError", "RotationError", "SignInError"]),
+    );
+    const numbered = compiled.filter((name) => declared.includes(name.replace(/\d+$/, "")));
+    expect(numbered.filter((name) => !declared.includes(name))).toEqual([]);
+  });
+
+  test("has files that anyone may read and nobody runs, of nobody and of 1970", () => {
+    const entries: tar.ReadEntry[] = [];
+    tar.list({ sync: true, file: archive.path, onReadEntry: (entry) => entries.push(entry) });
+    for (const entry of entries) {
+      expect(entry.type).toBe("File");
+      expect(entry.mode).toBe(0o644);
+      expect(entry.mtime).toEqual(new Date(0));
+      expect([entry.uid, entry.gid, entry.uname, entry.gname]).toEqual([
+        undefined,
+        undefined,
+        "",
+        "",
+      ]);
+    }
+  });
+});
+
+describe("building", () => {
+  test("the same tree twice gives the same bytes, whatever the umask and the files' times", () => {
+    const root = smallCheckout();
+    const first = buildArchive(root);
+    utimesSync(join(root, "service/reels/clips/one.mp4"), new Date(1e12), new Date(1e12));
+    const umask = process.umask(0o077);
+    const second = buildArchive(root);
+    process.umask(umask);
+    expect(second).toEqual(first);
+  });
+
+  test("a tree that differs in one byte gives another digest", () => {
+    const one = buildArchive(smallCheckout());
+    const other = buildArchive(smallCheckout({ "service/reels/clips/one.mp4": "clap" }));
+    expect(other.sha256).not.toBe(one.sha256);
+  });
+
+  test("leaves hidden files out, so that no .env gets in", () => {
+    const root = smallCheckout({
+      "service/public/.env": "SECRET_KEY=hidden",
+      "service/reels/clips/.DS_Store": "",
+      ".env": "SECRET_KEY=hidden",
+    });
+    expect(paths(buildArchive(root))).toEqual([
+      "index.js",
+      "package.json",
+      "public/reel-maker.js",
+      "public/style.css",
+      "reels/clips/one.mp4",
+      "rotator.js",
+    ]);
+  });
+
+  test("keeps the names of classes, which errors are told apart by", () => {
+    const directory = unpack(buildArchive(smallCheckout()));
+    expect(execFileSync(process.execPath, ["index.js"], { cwd: directory }).toString()).toBe(
+      "Web\n",
+    );
+  });
+
+  test("the programs are CommonJS, even inside a package of modules", () => {
+    const root = temporaryDirectory();
+    writeFileSync(join(root, "package.json"), '{"type":"module"}');
+    const directory = join(root, "unpacked");
+    mkdirSync(directory);
+    tar.extract({ sync: true, file: buildArchive(smallCheckout()).path, cwd: directory });
+    expect(execFileSync(process.execPath, ["index.js"], { cwd: directory }).toString()).toBe(
+      "Web\n",
+    );
+  });
+
+  test("gives a program the folder that it lies in", () => {
+    const directory = unpack(buildArchive(smallCheckout()));
+    const output = execFileSync(process.execPath, [join(directory, "rotator.js")]);
+    expect(output.toString().trim()).toBe(directory);
+  });
+
+  test("a mistake in the source is reported with its place", () => {
+    const root = smallCheckout({ "service/greet.ts": "export const greet = ;\n" });
+    expect(() => buildArchive(root)).toThrow(
+      expect.objectContaining({
+        code: "BUNDLE_FAILED",
+        message: expect.stringMatching(/service\/greet\.ts:1:21/),
+      }),
+    );
+  });
+
+  test("what would be empty in the deployed program is refused", () => {
+    const root = smallCheckout({ "service/greet.ts": "export const greet = import.meta.url;\n" });
+    expect(() => buildArchive(root)).toThrow(expect.objectContaining({ code: "BUNDLE_FAILED" }));
+  });
+
+  test("a part that is missing is named", () => {
+    const root = smallCheckout();
+    rmSync(join(root, "service/public"), { recursive: true });
+    expect(() => buildArchive(root)).toThrow(/service\/public is missing/);
+  });
+
+  test("leaves nothing but archives behind, even after a failure", () => {
+    const root = smallCheckout();
+    const { sha256 } = buildArchive(root);
+    rmSync(join(root, "service/reels/clips"), { recursive: true });
+    expect(() => buildArchive(root)).toThrow();
+    expect(readdirSync(join(root, ".phoenix/bundle"))).toEqual([`${sha256}.tar.gz`]);
+  });
+
+  test("removes old archives, and keeps those of the last builds", () => {
+    const root = smallCheckout();
+    const directory = join(root, ".phoenix/bundle");
+    mkdirSync(directory, { recursive: true });
+    const old = Array.from({ length: 8 }, (_, age) => join(directory, `${age}.tar.gz`));
+    for (const [age, path] of old.entries()) {
+      const time = new Date(Date.now() - (age + 2) * 60 * 60 * 1000);
+      writeFileSync(path, "");
+      utimesSync(path, time, time);
+    }
+    const { sha256 } = buildArchive(root);
+    const expected = ["0.tar.gz", "1.tar.gz", "2.tar.gz", "3.tar.gz", `${sha256}.tar.gz`];
+    expect(readdirSync(directory)).toEqual(expected.sort());
+  });
+});

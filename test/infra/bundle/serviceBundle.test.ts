@@ -1,0 +1,41 @@
+import { expect, test } from "@jest/globals";
+import { asset } from "@pulumi/pulumi";
+import { declared } from "../select.ts";
+
+const BUCKET = "gcp:storage/bucket:Bucket bundles";
+const OBJECT = "gcp:storage/bucketObject:BucketObject bundle";
+const ARCHIVE = { path: "/somewhere/phoenix.tar.gz", sha256: "ab".repeat(32) };
+
+test("the archive is uploaded as it is, under its digest", async () => {
+  const { get, outputs } = await declared("dev", {}, { buildArchive: () => ARCHIVE });
+  const { name, source, contentType } = get(OBJECT).inputs;
+  expect(name).toBe(`${ARCHIVE.sha256}.tar.gz`);
+  expect(source).toBeInstanceOf(asset.FileAsset);
+  expect(await (source as asset.FileAsset).path).toBe(ARCHIVE.path);
+  expect(contentType).toBe("application/gzip");
+  expect(outputs.release).toBe(`sha256:${ARCHIVE.sha256}`);
+});
+
+test("bundles of earlier revisions stay, also when one is uploaded a second time", async () => {
+  const { get } = await declared("dev");
+  expect(get(OBJECT).options.retainOnDelete).toBe(true);
+  expect(get(BUCKET).inputs.versioning).toEqual({ enabled: true });
+  expect(get(BUCKET).inputs).not.toHaveProperty("lifecycleRules");
+});
+
+test("the bucket is closed to the public", async () => {
+  const { get } = await declared("prod");
+  expect(get(BUCKET).inputs).toMatchObject({
+    name: "acme-phoenix-phoenix-prod-bundles",
+    location: "EUROPE-WEST1",
+    uniformBucketLevelAccess: true,
+    publicAccessPrevention: "enforced",
+  });
+});
+
+test("dev's bucket goes with its bundles, and prod's refuses to", async () => {
+  const dev = (await declared("dev")).get(BUCKET);
+  const prod = (await declared("prod")).get(BUCKET);
+  expect([dev.inputs.forceDestroy, dev.options.protect]).toEqual([true, false]);
+  expect([prod.inputs.forceDestroy, prod.options.protect]).toEqual([false, true]);
+});

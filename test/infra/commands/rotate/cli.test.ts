@@ -1,0 +1,75 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, test } from "@jest/globals";
+import { startSecretManager } from "../../../local/secretManager.ts";
+import { serve } from "../../../support/httpServer.ts";
+
+const CLI = join(import.meta.dirname, "../../../../infra/commands/rotate/cli.ts");
+const SECRET = ["--secret", "projects/acme/secrets/SECRET_KEY"];
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command as `npm run rotate` does, where there is no terminal to ask at. */
+function run(...args: string[]): Promise<Ended> {
+  return runWith({}, ...args);
+}
+
+async function runWith(more: Record<string, string>, ...args: string[]): Promise<Ended> {
+  const env = { ...process.env, ...more };
+  try {
+    return { code: 0, ...(await promisify(execFile)(process.execPath, [CLI, ...args], { env })) };
+  } catch (error) {
+    return error as Ended;
+  }
+}
+
+test("the command rotates, prints what it did and ends with 0", async () => {
+  const { url, standIn, close } = await startSecretManager();
+  standIn.store.createSecret("acme", "SECRET_KEY");
+  const target = [...SECRET, "--endpoint", url];
+
+  const refused = await run(...target);
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("Add --yes") });
+  expect(standIn.calls.add).toBe(0);
+
+  const { code, stdout, stderr } = await run(...target, "--yes");
+  expect([code, stderr]).toEqual([0, ""]);
+  expect(stdout).toMatch(/Added version 1\.\n$/);
+  const { data } = standIn.store.access("acme", "SECRET_KEY", "1").payload;
+  expect(stdout).not.toContain(Buffer.from(data, "base64").toString());
+
+  standIn.fail({ fault: "forbidden" });
+  const failed = await run(...target, "--yes");
+  expect(failed).toMatchObject({ code: 1, stdout: "" });
+  expect(failed.stderr).toMatch(/^Secret Manager answered 403[^\n]*\n$/);
+  await close();
+});
+
+test("the command ends with 2 and one line on what is wrong when it is called in a wrong way", async () => {
+  const { code, stdout, stderr } = await run("--secret", "SECRET_KEY");
+  expect([code, stdout]).toEqual([2, ""]);
+  expect(stderr).toBe(
+    "--secret is written as projects/PROJECT/secrets/SECRET.\nSee npm run rotate -- --help.\n",
+  );
+});
+
+test("without credentials the command says so in one line, and no library adds to it", async () => {
+  // What answers here is no metadata server: the library would warn of it.
+  await using metadata = await serve((_req, res) => void res.writeHead(400).end());
+  const surroundings = {
+    GCE_METADATA_HOST: new URL(metadata.url).host,
+    CLOUDSDK_CONFIG: import.meta.dirname,
+    GOOGLE_APPLICATION_CREDENTIALS: "",
+    HOME: import.meta.dirname,
+  };
+  const { code, stderr } = await runWith(surroundings, ...SECRET, "--dry-run");
+  expect(code).toBe(1);
+  expect(stderr).toBe(
+    "There are no usable Google credentials to call Secret Manager with. Run gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS.\n",
+  );
+});

@@ -1,0 +1,77 @@
+import { describe, expect, test } from "@jest/globals";
+import { readStackKeys } from "../../../../infra/commands/rotate/stackOutputs.ts";
+
+const OUTPUTS = {
+  url: "https://phoenix-dev.run.app",
+  secretKey: "sm://acme/phoenix-dev-SECRET_KEY",
+  keyPolicy: { activationDelay: 900, refreshInterval: 45, sessionLifetime: 86_400 },
+};
+
+/** A Pulumi that prints those outputs, and what it was called with. */
+function printing(outputs: unknown) {
+  const calls: (readonly string[])[] = [];
+  return {
+    calls,
+    async runPulumi(args: readonly string[]) {
+      calls.push(args);
+      return typeof outputs === "string" ? outputs : JSON.stringify(outputs, null, 2);
+    },
+  };
+}
+
+test("Pulumi is asked for the stack's outputs, and not for its secrets", async () => {
+  const { calls, runPulumi } = printing(OUTPUTS);
+  await readStackKeys("acme/phoenix/dev", runPulumi);
+  expect(calls).toEqual([["stack", "output", "--json", "--stack", "acme/phoenix/dev"]]);
+});
+
+test("the outputs tell the secret, and the settings under the names that the service reads", async () => {
+  expect(await readStackKeys("dev", printing(OUTPUTS).runPulumi)).toEqual({
+    secret: { project: "acme", name: "phoenix-dev-SECRET_KEY" },
+    settings: {
+      KEY_ACTIVATION_DELAY: "900",
+      KEY_REFRESH_INTERVAL: "45",
+      PERMANENT_SESSION_LIFETIME: "86400",
+    },
+  });
+});
+
+test("a stack that does not tell its settings has the defaults", async () => {
+  for (const keyPolicy of [undefined, null, "1800", [1800], { activationDelay: "1800" }]) {
+    const { runPulumi } = printing({ ...OUTPUTS, keyPolicy });
+    expect((await readStackKeys("dev", runPulumi)).settings).toEqual({});
+  }
+});
+
+describe("a stack is refused", () => {
+  test.each([
+    ["is not deployed", {}],
+    ["is another program's", { secretKey: "[secret]" }],
+    ["has an output of another kind", { secretKey: { project: "acme" } }],
+    ["is answered with no JSON", "The resource plugin is missing."],
+    ["is answered with nothing", ""],
+  ])("that %s, with the command that deploys it", async (_what, outputs) => {
+    await expect(readStackKeys("dev", printing(outputs).runPulumi)).rejects.toMatchObject({
+      code: "STACK_WITHOUT_KEY",
+      message: expect.stringContaining("npx pulumi up --stack dev"),
+    });
+  });
+
+  test("that Pulumi can't read, with what Pulumi says", async () => {
+    const failed = Object.assign(new Error("Command failed: npx pulumi"), {
+      stderr: "error: no stack named 'dev' found\n",
+    });
+    await expect(readStackKeys("dev", () => Promise.reject(failed))).rejects.toMatchObject({
+      code: "STACK_UNREADABLE",
+      message: expect.stringMatching(/no stack named 'dev' found\n.*--secret projects\/P\/secrets/),
+    });
+  });
+
+  test("when Pulumi can't even be run", async () => {
+    const missing = new Error("spawn npx ENOENT");
+    await expect(readStackKeys("dev", () => Promise.reject(missing))).rejects.toMatchObject({
+      code: "STACK_UNREADABLE",
+      message: expect.stringContaining("ENOENT"),
+    });
+  });
+});

@@ -1,0 +1,347 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import type { RequestHandler } from "express";
+import { startProvider } from "../../../service/login/application.ts";
+import { serve } from "../../../support/httpServer.ts";
+import { runJson } from "./support/run.ts";
+import { cookies, headers, type InstanceOptions, instance, instead, site } from "./support/site.ts";
+
+let provider: Awaited<ReturnType<typeof startProvider>>;
+beforeAll(async () => {
+  provider = await startProvider();
+});
+afterAll(() => provider.close());
+
+/** A site of three instances that is broken in one way. */
+async function verify(options: Partial<InstanceOptions>, args = ["--requests", "30"]) {
+  const three = ["one", "two", "three"].map((name) =>
+    instance({ oidc: provider.oidc, instance: name, ...options }),
+  );
+  await using broken = await site(...three);
+  return await runJson([broken.url, ...args]);
+}
+
+test("nothing is found at a site where nothing is broken", async () => {
+  const { status, json, failed, skipped } = await verify({});
+  expect(failed).toEqual([]);
+  expect(status).toBe(0);
+  expect(json).toMatchObject({ ok: true, session: "made" });
+  expect(json.instances.map((tally) => tally.instance)).toEqual(["one", "three", "two"]);
+  expect(skipped).toEqual(["strict-transport", "https"]);
+});
+
+test.each<[what: string, check: string, cause: string, damage: RequestHandler]>([
+  [
+    "a cookie that scripts can read",
+    "session-cookie",
+    "Scripts in the page can read the cookie",
+    cookies((line) => (line.startsWith("session=") ? line.replace(/; httponly/i, "") : line)),
+  ],
+  [
+    "a sign-in cookie that other sites may use",
+    "sign-in-cookie",
+    "other sites make",
+    cookies((line) =>
+      line.startsWith("sign-in=") ? line.replace(/SameSite=Lax/i, "SameSite=None") : line,
+    ),
+  ],
+  [
+    "a cookie for all hosts of a domain",
+    "session-cookie",
+    "other hosts get it",
+    cookies((line) => (line.startsWith("session=") ? `${line}; Domain=localhost` : line)),
+  ],
+  [
+    "a cookie that browsers drop",
+    "cookie-size",
+    "Browsers drop a cookie of more than 4096 bytes",
+    cookies((line) =>
+      line.startsWith("session=") ? `${line}; Comment=${"x".repeat(4096)}` : line,
+    ),
+  ],
+  [
+    "a session that ends with the browser",
+    "lifetime",
+    "when the browser is closed",
+    cookies((line) =>
+      line.startsWith("session=ey") ? line.replace(/; (max-age|expires)=[^;]*/gi, "") : line,
+    ),
+  ],
+  [
+    "a policy that lets injected scripts run",
+    "content-security-policy",
+    "can run there",
+    headers((set, get) => {
+      const policy = get("content-security-policy");
+      set("content-security-policy", policy.replace("script-src", "script-src 'unsafe-inline'"));
+    }),
+  ],
+  [
+    "pages that others may frame",
+    "content-security-policy",
+    "frame",
+    headers((set, get) => {
+      const policy = get("content-security-policy");
+      set("content-security-policy", policy.replace(/frame-ancestors [^;]*/, "frame-ancestors *"));
+    }),
+  ],
+  [
+    "a service that says what it is made with",
+    "headers",
+    "what the service is made with",
+    headers((set) => set("x-powered-by", "Express")),
+  ],
+  [
+    "answers that caches may keep",
+    "caching",
+    "A cache may keep what one user sees",
+    headers((set) => set("cache-control", "public, max-age=60")),
+  ],
+  [
+    "a clock that is ahead",
+    "clock",
+    "clock",
+    headers((set) => set("date", new Date(Date.now() + 600_000).toUTCString())),
+  ],
+  [
+    "401 as a page",
+    "unauthorized",
+    "no problem document",
+    instead(
+      (_method, path, cookie) => path === "/api/clips" && cookie === undefined,
+      (res) => {
+        res.set("cache-control", "no-store").set("x-content-type-options", "nosniff");
+        res.set("referrer-policy", "same-origin").status(401).type("html").send("<p>Sign in.");
+      },
+    ),
+  ],
+  [
+    "an API that is open to everyone",
+    "unauthorized",
+    "does not ask for a session",
+    instead(
+      (_method, path, cookie) => path === "/api/clips" && cookie === undefined,
+      (res) => {
+        res.set("cache-control", "no-store").set("x-content-type-options", "nosniff");
+        res.set("referrer-policy", "same-origin").json({ clips: [] });
+      },
+    ),
+  ],
+  [
+    "requests of other sites that are taken",
+    "csrf",
+    "Requests that other sites can make are not refused",
+    instead(
+      (method, path) => method === "POST" && path === "/api/reel",
+      (res) => void res.set("cache-control", "no-store").json({ clips: [] }),
+    ),
+  ],
+  [
+    "a forged cookie that is taken for a fault of the service",
+    "forgeries",
+    "taken for a fault of the service",
+    (req, res, next) => {
+      if (req.headers.cookie?.includes("not-a-session")) res.sendStatus(500);
+      else next();
+    },
+  ],
+  [
+    "a forged cookie that is let in",
+    "forgeries",
+    "is let in",
+    instead(
+      (_method, _path, cookie) => cookie === "session=not-a-session",
+      (res) => void res.json({}),
+    ),
+  ],
+  [
+    "a forged cookie that is cleared",
+    "forgeries",
+    "cleared",
+    (req, res, next) => {
+      if (req.headers.cookie === "session=not-a-session") {
+        res.status(401).clearCookie("session").json({});
+      } else next();
+    },
+  ],
+  [
+    "a sign-out that clears nothing",
+    "logout",
+    "does not make the browser forget",
+    instead(
+      (method, path) => method === "POST" && path === "/logout",
+      (res) => void res.set("cache-control", "no-store").redirect(303, "/"),
+    ),
+  ],
+  [
+    "an instance that is not ready",
+    "health",
+    "SECRET_KEY can't be read, or is shorter than 32 characters",
+    instead(
+      (_method, path) => path === "/health/ready",
+      (res) => void res.status(503).json({ status: "not ready", reason: "no key is enabled" }),
+    ),
+  ],
+  [
+    "pages that don't lead to sign-in",
+    "page-redirect",
+    "don't send people",
+    instead(
+      (_method, path, cookie) => path === "/reel-maker" && cookie === undefined,
+      (res) =>
+        void res.set("cache-control", "no-store").redirect("https://elsewhere.example/login"),
+    ),
+  ],
+  [
+    "clips that one instance can't open",
+    "clips",
+    "can't open the URL",
+    instead(
+      (_method, path) => path === "/media/tides.mp4",
+      (res) => void res.sendStatus(403),
+    ),
+  ],
+  [
+    "keys that can't be read for a while",
+    "server-errors",
+    "keys that seal sessions can't be read",
+    instead(
+      (_method, path) => path === "/api/clips/tides/url",
+      (res) => void res.status(503).json({ status: 503, code: "keys_unavailable" }),
+    ),
+  ],
+  [
+    "a front end that hides which instance answers",
+    "instances",
+    "X-Instance is missing",
+    (_req, res, next) => {
+      const set = res.setHeader.bind(res);
+      res.setHeader = (name, value) => (name === "X-Instance" ? res : set(name, value));
+      next();
+    },
+  ],
+])("finds %s", async (_what, check, cause, damage) => {
+  const { status, failed, text } = await verify({ damage });
+  expect(status).toBe(1);
+  expect(failed).toContain(check);
+  expect([check, ...(BESIDES[check] ?? [])]).toEqual(expect.arrayContaining([...failed]));
+  expect(text(check)).toContain(cause);
+});
+
+/** What can't but be found as well. */
+const BESIDES: Record<string, readonly string[]> = {
+  unauthorized: ["logout"],
+  "server-errors": ["clips"],
+};
+
+test("finds a reel that is not as it was", async () => {
+  let asked = 0;
+  const damage = instead(
+    (method, path) => method === "GET" && path === "/api/reel" && asked++ % 2 === 1,
+    (res) => void res.json({ clips: ["coral"] }),
+  );
+  const { failed, text } = await verify({ damage });
+  expect(failed).toEqual(["csrf"]);
+  expect(text("csrf")).toContain("the reel has changed");
+});
+
+test("finds sessions that are too short", async () => {
+  const { failed, text } = await verify({ lifetime: 60 });
+  expect(failed).toEqual(["lifetime"]);
+  expect(text("lifetime")).toContain("PERMANENT_SESSION_LIFETIME is short");
+  expect(text("lifetime")).toContain(
+    "`npx pulumi config set --stack STACK phoenix:sessionLifetime 604800`, " +
+      "then `npx pulumi up --stack STACK`",
+  );
+});
+
+test("finds sessions that last longer than browsers keep their cookie", async () => {
+  const { failed, text } = await verify({ lifetime: 40_000_000 });
+  expect(failed).toEqual(["lifetime"]);
+  expect(text("lifetime")).toContain("--stack STACK phoenix:sessionLifetime 34560000`");
+});
+
+test("finds sessions that each instance keeps in files of its own", async () => {
+  const { failed, skipped, text, json } = await verify({ sessionType: "filesystem" });
+  expect(failed).toEqual(["sessions"]);
+  expect(text("sessions")).toContain("SESSION_TYPE=filesystem");
+  expect(skipped).toEqual(expect.arrayContaining(["csrf", "logout"]));
+  expect(json.instances.filter(({ refused }) => refused > 0)).toHaveLength(2);
+});
+
+test("finds instances that each have a key of their own", async () => {
+  const [one, two] = ["one", "two"].map((name) =>
+    instance({ oidc: provider.oidc, instance: name, secret: name.repeat(20) }),
+  );
+  let turn = 0;
+  await using broken = await serve((req, res) => {
+    const signIn = req.url?.startsWith("/login") || turn++ % 2 === 0;
+    return signIn ? one?.(req, res) : two?.(req, res);
+  });
+  const { failed, text, json } = await runJson([broken.url, "--instances", "2"]);
+  expect(failed).toContain("sessions");
+  expect(text("sessions")).toContain("The instances don't share one SECRET_KEY: only one can open");
+  expect(json.instances).toEqual([
+    { instance: "one", requests: expect.any(Number), refused: 0 },
+    { instance: "two", requests: expect.any(Number), refused: expect.any(Number) },
+  ]);
+});
+
+test("finds Secure cookies at an http site", async () => {
+  const { failed, skipped, text } = await verify({ cookieSecure: true });
+  expect(failed).toEqual(["sign-in"]);
+  expect(text("sign-in")).toContain("SESSION_COOKIE_SECURE is true");
+  expect(skipped).toContain("sessions");
+});
+
+test("finds that sign-in is not set up", async () => {
+  const { failed, text } = await verify({ oidc: undefined });
+  expect(failed).toEqual(["sign-in"]);
+  expect(text("sign-in")).toContain("--stack STACK phoenix:oidcIssuer ISSUER`");
+  expect(text("sign-in")).toContain("--stack STACK --secret phoenix:oidcClientSecret`");
+});
+
+test("does not say that sessions hold between instances if only one answered", async () => {
+  await using single = await site(instance({ oidc: provider.oidc, instance: "only" }));
+  const unasked = await runJson([single.url]);
+  expect(unasked.skipped).toContain("instances");
+  expect(unasked.status).toBe(0);
+  const asked = await runJson([single.url, "--instances", "2"]);
+  expect(asked.failed).toEqual(["instances"]);
+  expect(asked.text("instances")).toContain("--requests");
+  expect(asked.text("instances")).toContain("--stack STACK phoenix:minInstances 2`");
+});
+
+test("leaves the load at the number of requests that was given", async () => {
+  const { json } = await verify({}, ["--requests", "1", "--instances", "50"]);
+  const few = json.requests;
+  const more = await verify({}, ["--requests", "120", "--instances", "50"]);
+  expect(more.json.requests - few).toBeGreaterThan(80);
+  expect(more.json.requests - few).toBeLessThan(140);
+});
+
+/** Loads clips from a site where some of the answers for a clip's URL never arrive. */
+async function verifyLossy(isLost: (asked: number) => boolean) {
+  await using lossy = await site(instance({ oidc: provider.oidc }));
+  let asked = 0;
+  const { text } = await runJson([lossy.url, "--requests", "200", "--instances", "50"], {
+    fetch: async (url, init) => {
+      const counts = new URL(String(url)).pathname.endsWith("/url");
+      if (counts && isLost(asked++)) {
+        throw new TypeError("fetch failed", { cause: { code: "ECONNRESET" } });
+      }
+      return fetch(url, init);
+    },
+  });
+  return { asked, text };
+}
+
+test("goes on loading clips where an answer is lost now and then", async () => {
+  const { asked, text } = await verifyLossy((asked) => asked % 5 === 4);
+  expect(asked).toBeGreaterThan(90);
+  expect(text("clips")).toContain("a clip's URL got no answer");
+});
+
+test("soon stops loading clips where no answer arrives any more", async () => {
+  const { asked } = await verifyLossy(() => true);
+  expect(asked).toBeLessThan(50);
+});

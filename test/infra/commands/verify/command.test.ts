@@ -1,0 +1,458 @@
+import { createServer } from "node:net";
+import { PassThrough } from "node:stream";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { createProgress } from "../../../../infra/commands/verify/progress.ts";
+import { readHidden, type TerminalInput } from "../../../../infra/commands/verify/sessionInput.ts";
+import { startProvider } from "../../../service/login/application.ts";
+import { type RunningServer, serve } from "../../../support/httpServer.ts";
+import { signIn } from "../../../support/signIn.ts";
+import { type Report, run, runJson } from "./support/run.ts";
+import { behindTls, instance, instead, site } from "./support/site.ts";
+
+let provider: Awaited<ReturnType<typeof startProvider>>;
+beforeAll(async () => {
+  provider = await startProvider();
+});
+afterAll(() => provider.close());
+
+const FEW = ["--requests", "30"];
+
+test.each([
+  [[], "Name the site"],
+  [["localhost:8080"], "not a URL"],
+  [["ftp://localhost"], "The site is asked over http or https"],
+  [["http://localhost", "http://localhost"], "one site"],
+  [["http://ada:hunter2@localhost"], "Leave out user"],
+  [["http://localhost/?session=hunter2"], "Leave out user, query"],
+  [["http://localhost", "--requests", "0"], "--requests takes a whole number from 1"],
+  [["http://localhost", "--instances", "1.5"], "--instances takes"],
+  [["http://localhost", "--timeout", "soon"], "--timeout takes"],
+  [["http://localhost", "--requests", "-1"], "--requests takes a whole number from 1"],
+  [["http://localhost", "--requests"], "--requests needs a value."],
+  [["http://localhost", "--save", ""], "--save takes the name of a file"],
+  [["http://localhost", "--session", "hunter2"], "Unknown option --session."],
+])("refuses to be called with %j", async (args, message) => {
+  const { status, out, err } = await run(args);
+  expect(status).toBe(2);
+  expect(out).toBe("");
+  expect(err).toContain(message);
+  expect(err).toContain("--help");
+  expect(err).not.toContain("hunter2");
+});
+
+test("tells every mistake at once", async () => {
+  const { err } = await run(["nowhere", "--requests", "x", "--timeout", "0"]);
+  expect(err.split("\n")).toHaveLength(4);
+});
+
+test.each([["-h"], ["--wrong", "--help"]])("helps when called with %s %s", async (...args) => {
+  expect(await run(args)).toMatchObject({ status: 0, err: "" });
+});
+
+test("--help explains it, and what the saved file holds", async () => {
+  const { status, out, err } = await run(["--help"]);
+  expect(status).toBe(0);
+  expect(err).toBe("");
+  for (const word of ["PHOENIX_SESSION", "--save FILE", "0600", "--before FILE"]) {
+    expect(out).toContain(word);
+  }
+});
+
+/** The one sentence about a site at which there is nothing to check. */
+async function sentenceAbout(url: string, args: readonly string[] = []) {
+  const { status, out, err } = await run([url, ...args]);
+  expect(status).toBe(1);
+  expect(out).toBe("");
+  expect(err.split("\n")).toHaveLength(1);
+  return err;
+}
+
+test("says that nothing listens", async () => {
+  const gone = await serve(() => undefined);
+  await gone[Symbol.asyncDispose]();
+  expect(await sentenceAbout(gone.url)).toContain("Nothing listens at 127.0.0.1:");
+});
+
+test.each([
+  ["ENOTFOUND", "No address is known for phoenix.test"],
+  ["CERT_HAS_EXPIRED", "has expired"],
+  ["DEPTH_ZERO_SELF_SIGNED_CERT", "NODE_EXTRA_CA_CERTS"],
+  ["ERR_TLS_CERT_ALTNAME_INVALID", "for another host than phoenix.test"],
+  ["ECONNRESET", "hung up"],
+  ["E_SOMETHING_ELSE", "can't be asked (E_SOMETHING_ELSE)"],
+])("says what %s means", async (code, sentence) => {
+  const failing = () =>
+    Promise.reject(new TypeError("fetch failed", { cause: Object.assign(new Error(), { code }) }));
+  const { status, err } = await run(["https://phoenix.test"], { fetch: failing });
+  expect(status).toBe(1);
+  expect(err).toContain(sentence);
+});
+
+test("says why a port can't be asked, and what to do", async () => {
+  expect(await sentenceAbout("http://localhost:1")).toMatch(
+    /localhost:1 can't be asked \(bad port\): .*URL/,
+  );
+});
+
+test("says that a site has no TLS", async () => {
+  await using plain = await serve((_req, res) => void res.end());
+  const sentence = await sentenceAbout(plain.url.replace("http:", "https:"));
+  expect(sentence).toContain("can't agree on TLS");
+});
+
+test("says that a site does not speak HTTP", async () => {
+  const mumbling = createServer((socket) => void socket.end("mumble mumble\r\n\r\n"));
+  await new Promise<void>((resolve) => mumbling.listen(0, "127.0.0.1", resolve));
+  const { port } = mumbling.address() as { port: number };
+  const sentence = await sentenceAbout(`http://127.0.0.1:${port}`).finally(() => mumbling.close());
+  expect(sentence).toContain("does not speak HTTP");
+});
+
+test("says that a site does not answer in time", async () => {
+  await using silent = await serve(() => undefined);
+  expect(await sentenceAbout(silent.url, ["--timeout", "1"])).toContain("did not answer in time");
+});
+
+test.each<[what: string, status: number, headers: Record<string, string>, sentence: string]>([
+  ["another site", 404, {}, "is not this service"],
+  ["a page for every address", 200, { "content-type": "text/html" }, "check the URL"],
+  ["a service of which no instance starts", 503, {}, "SECRET_KEY that is missing or shorter"],
+  [
+    "a service that is not public",
+    403,
+    {},
+    "`npx pulumi config set --stack STACK phoenix:publicAccess invokerIamDisabled`",
+  ],
+  [
+    "a site that has moved",
+    301,
+    { location: "https://elsewhere.example/" },
+    "sends everyone to elsewhere.example",
+  ],
+])("recognises %s", async (_what, status, headers, sentence) => {
+  await using other = await serve((_req, res) => void res.writeHead(status, headers).end("{}"));
+  expect(await sentenceAbout(other.url)).toContain(sentence);
+  const { out } = await run([other.url, "--json"]);
+  expect(JSON.parse(out)).toMatchObject({ ok: false, error: { message: expect.any(String) } });
+});
+
+test("prints a table, what was skipped with its reason, and a count", async () => {
+  await using running = await site(instance({ oidc: provider.oidc, instance: "only" }));
+  const { status, out, err, progress } = await run([running.url, ...FEW]);
+  expect(status).toBe(0);
+  expect(err).toBe("");
+  expect(out).toMatch(/^http:\/\/127\.0\.0\.1:\d+ {2}with a session made for this\n/);
+  expect(out).toMatch(/^ {2}sessions +ok +\d+ requests that need one, none refused$/m);
+  expect(out).toMatch(/^ {2}HSTS +skipped +the site is at an http address$/m);
+  expect(out).toMatch(/^\d+ ok, 0 failed, 3 skipped\. \d+ requests in \d+\.\d s\.$/m);
+  expect(progress.join("\n")).toMatch(/loading clips: \d+ requests, 1 instance has answered/);
+  expect(progress.at(-1)).toBe("");
+});
+
+test("prints cause and remedy of what failed below the table", async () => {
+  await using running = await site(instance({ oidc: provider.oidc, lifetime: 60 }));
+  const { status, out } = await run([running.url, ...FEW]);
+  expect(status).toBe(1);
+  expect(out).toMatch(/^ {2}session lifetime +FAILED +60 s$/m);
+  expect(out).toMatch(
+    /\n\nsession lifetime\n {2}Cause {3}Sessions expire too quickly[\s\S]*\n {2}Remedy {2}Raise it/,
+  );
+  for (const line of out.split("\n")) expect(line.length).toBeLessThanOrEqual(100);
+});
+
+test("prints one JSON object", async () => {
+  await using running = await site(instance({ oidc: provider.oidc, instance: "only" }));
+  const { json, err } = await runJson([running.url, ...FEW]);
+  expect(err).toBe("");
+  expect(json).toEqual({
+    site: running.url,
+    ok: true,
+    session: "made",
+    requests: expect.any(Number),
+    instances: [{ instance: "only", requests: expect.any(Number), refused: 0 }],
+    checks: expect.any(Array),
+  } satisfies { [Key in keyof Report]: unknown });
+  for (const check of json.checks) {
+    expect(check).toEqual({
+      id: expect.stringMatching(/^[a-z-]+$/),
+      outcome: expect.stringMatching(/^(ok|failed|skipped)$/),
+      seen: expect.stringMatching(/./),
+      findings: [],
+    });
+  }
+});
+
+test("shows what a site says without its control characters", async () => {
+  const reason = "no key \u001b[2J\u001b]0;owned\u0007 \u202eyek\u2028 is enabled";
+  const damage = instead(
+    (_method, path) => path === "/health/ready",
+    (res) => void res.status(503).json({ reason }),
+  );
+  await using running = await site(instance({ oidc: provider.oidc, damage }));
+  for (const args of [[], ["--json"]]) {
+    const { out } = await run([running.url, ...FEW, ...args]);
+    expect(out).toContain("no key");
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    expect(out).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2028]/);
+    expect(out).not.toContain("\\u001b");
+  }
+});
+
+test("shows no cookie, though the site says it back", async () => {
+  const damage = instead(
+    (method, path, cookie) => {
+      said = cookie ?? said;
+      return path === "/health/ready" && method === "GET";
+    },
+    (res) => void res.status(503).json({ reason: said }),
+  );
+  const visitor = await signedIn();
+  let said = `session=${visitor}`;
+  await using running = await site(instance({ oidc: provider.oidc, damage }));
+  const env = { PHOENIX_SESSION: visitor };
+  const { out } = await run([running.url, ...FEW], { env });
+  expect(out).toContain("(hidden)");
+  expect(out).not.toContain(visitor);
+});
+
+test("reads no more of an answer than it must", async () => {
+  let sent = 0;
+  const damage = instead(
+    (_method, path) => path === "/health/ready",
+    (res) => {
+      res.status(200).type("json");
+      const more = () => {
+        sent += 65_536;
+        if (!res.destroyed && sent < 1e9 && res.write("x".repeat(65_536))) setImmediate(more);
+      };
+      res.on("drain", more);
+      more();
+    },
+  );
+  await using running = await site(instance({ oidc: provider.oidc, damage }));
+  const { failed } = await runJson([running.url, ...FEW]);
+  expect(failed).toEqual(["health"]);
+  expect(sent).toBeLessThan(50e6);
+});
+
+/** The value of a session's cookie, from a site over https or not. */
+async function signedIn(https = false): Promise<string> {
+  await using running = await site(instance({ oidc: provider.oidc, cookieSecure: https }));
+  const headers = https ? { "X-Forwarded-Proto": "https" } : {};
+  const visitor = await signIn(running.url, undefined, { headers });
+  return visitor.cookies.get(https ? "__Host-session" : "session") ?? "";
+}
+
+/** A deployed site, to which only a person can sign in. */
+async function deployed(): Promise<RunningServer & { readonly fetch: typeof fetch }> {
+  const running = await site(
+    ...["one", "two", "three"].map((name) =>
+      instance({ oidc: provider.oidc, cookieSecure: true, instance: name }),
+    ),
+  );
+  return { ...running, fetch: behindTls(running.url) };
+}
+
+test("checks a deployed site with the session that it is given, and leaves it signed in", async () => {
+  await using running = await deployed();
+  const env = { PHOENIX_SESSION: await signedIn(true) };
+  const paths: string[] = [];
+  const { status, failed, skipped, text, json } = await runJson(["https://phoenix.test", ...FEW], {
+    env,
+    fetch: (url, init) => {
+      paths.push(new URL(String(url)).pathname);
+      return running.fetch(url, init);
+    },
+  });
+  expect(failed).toEqual([]);
+  expect(status).toBe(0);
+  expect(json.session).toBe("pasted");
+  expect(skipped).toEqual(["logout", "lifetime"]);
+  expect(text("logout")).toContain("it would end your session");
+  expect(paths).not.toContain("/logout");
+  expect(text("session-cookie")).toContain(
+    "__Host-session: HttpOnly, SameSite=lax, Path=/, Secure",
+  );
+  expect(text("https")).toContain("http leads to https");
+  expect(text("strict-transport")).toContain("730 days");
+});
+
+test.each([
+  ["no reel yet", null],
+  ["a reel", ["tides", "embers"]],
+])("leaves %s as it is, also where reels live in the service", async (_what, reel) => {
+  await using running = await site(instance({ oidc: provider.oidc, sessionType: "filesystem" }));
+  const visitor = await signIn(running.url);
+  // Such a session is still being written when the answer to the sign-in arrives.
+  while ((await visitor.fetch("/api/reel")).status === 401);
+  if (reel !== null) {
+    const saved = await visitor.fetch("/api/reel", {
+      method: "POST",
+      body: JSON.stringify({ clips: reel }),
+      headers: {
+        "content-type": "application/json",
+        "x-csrf-token": await visitor.csrfToken(),
+      },
+    });
+    await saved.text();
+  }
+  const { text } = await runJson([running.url, ...FEW], {
+    env: { PHOENIX_SESSION: visitor.cookies.get("session") },
+  });
+  expect(text("csrf")).toContain("needs the right token; the reel is as it was");
+  const kept = await visitor.fetch("/api/reel");
+  expect(await kept.json()).toMatchObject({ clips: reel });
+});
+
+test("takes the cookie with its name as well, and refuses what is no cookie", async () => {
+  await using running = await deployed();
+  const value = await signedIn(true);
+  const named = await runJson(["https://phoenix.test", ...FEW], {
+    fetch: running.fetch,
+    env: { PHOENIX_SESSION: `__Host-session=${value}\n` },
+  });
+  expect(named.failed).toEqual([]);
+  const { status, err } = await run(["https://phoenix.test"], {
+    fetch: running.fetch,
+    env: { PHOENIX_SESSION: "two words\r\nX-Injected: hunter2" },
+  });
+  expect(status).toBe(2);
+  expect(err).not.toContain("hunter2");
+});
+
+test("asks for a session where it can't sign in, and does without if there is none", async () => {
+  await using running = await deployed();
+  const { fetch } = running;
+  const value = await signedIn(true);
+  const questions: string[] = [];
+  const given = await runJson(["https://phoenix.test", ...FEW], {
+    fetch,
+    askHidden: async (question) => {
+      questions.push(question);
+      return `${value}\n`;
+    },
+  });
+  expect(questions).toEqual([expect.stringContaining("nothing is shown")]);
+  expect(given.json.session).toBe("pasted");
+  expect(given.failed).toEqual([]);
+
+  for (const askHidden of [undefined, async () => ""]) {
+    const none = await runJson(["https://phoenix.test"], { fetch, askHidden });
+    expect(none.json.session).toBe("none");
+    expect(none.failed).toEqual([]);
+    expect(none.status).toBe(0);
+    expect(none.skipped).toEqual(
+      expect.arrayContaining(["sessions", "instances", "clips", "csrf", "logout", "lifetime"]),
+    );
+    expect(none.json.checks.find(({ id }) => id === "sign-in-cookie")?.outcome).toBe("ok");
+  }
+});
+
+test("says that a session which opens nowhere was not a good one", async () => {
+  await using running = await deployed();
+  const { failed, text } = await runJson(["https://phoenix.test", ...FEW], {
+    fetch: running.fetch,
+    env: { PHOENIX_SESSION: "cut-off" },
+  });
+  expect(failed).toEqual(["sessions"]);
+  expect(text("sessions")).toContain("cut off when it was copied");
+});
+
+test("a site elsewhere can't send it to what listens on this machine", async () => {
+  await using running = await deployed();
+  const asked: string[] = [];
+  await run(["https://phoenix.test"], {
+    fetch: (url, init) => {
+      asked.push(new URL(String(url)).host);
+      return running.fetch(url, init);
+    },
+  });
+  expect(new Set(asked)).toEqual(new Set(["phoenix.test"]));
+});
+
+test("a session is not sent over http, except on this machine", async () => {
+  await using running = await site(instance({ oidc: provider.oidc }));
+  const cookies: (string | null)[] = [];
+  const value = await signedIn();
+  const { failed, skipped } = await runJson(["http://phoenix.test"], {
+    env: { PHOENIX_SESSION: value },
+    fetch: (url, init) => {
+      cookies.push(new Headers(init?.headers).get("cookie"));
+      const { pathname, search } = new URL(String(url));
+      return fetch(new URL(pathname + search, running.url), init);
+    },
+  });
+  expect(failed).toEqual(["https"]);
+  expect(skipped).toContain("sessions");
+  expect(cookies.join()).not.toContain(value);
+});
+
+test("finds a site that answers over http beside https", async () => {
+  await using running = await deployed();
+  const open = behindTls(running.url, () => new Response("hello"));
+  const found = await runJson(["https://phoenix.test"], { fetch: open });
+  expect(found.failed).toEqual(["https"]);
+  const closed = behindTls(running.url, () => {
+    throw new TypeError("fetch failed", { cause: { code: "ECONNREFUSED" } });
+  });
+  const none = await runJson(["https://phoenix.test"], { fetch: closed });
+  expect(none.failed).toEqual([]);
+  expect(none.text("https")).toContain("http is closed");
+});
+
+test("follows http to https at the same host", async () => {
+  await using running = await deployed();
+  const { json } = await runJson(["http://phoenix.test"], { fetch: running.fetch });
+  expect(json.site).toBe("https://phoenix.test");
+});
+
+test("finds cookies that go over http as well, at an https site", async () => {
+  await using running = await site(instance({ oidc: provider.oidc, cookieSecure: false }));
+  const { failed, text } = await runJson(["https://phoenix.test"], {
+    fetch: behindTls(running.url),
+  });
+  expect(failed).toEqual(["sign-in-cookie", "strict-transport"]);
+  expect(text("sign-in-cookie")).toContain("SESSION_COOKIE_SECURE is not true");
+  expect(text("sign-in-cookie")).toContain("--stack STACK phoenix:sessionCookieSecure true`");
+});
+
+/** A terminal's input, and whether it shows what is typed. */
+function terminal(): PassThrough & TerminalInput & { raw: boolean } {
+  const input = Object.assign(new PassThrough(), {
+    raw: false,
+    setRawMode(raw: boolean) {
+      input.raw = raw;
+    },
+  });
+  return input;
+}
+
+test("a pasted session is read without being shown, however long it is", async () => {
+  const input = terminal();
+  const value = "x".repeat(5_000);
+  const read = readHidden(input);
+  expect(input.raw).toBe(true);
+  input.write(value.slice(0, 4_096));
+  input.write(`${value.slice(4_096)}yz\u007f\u007f\r`);
+  expect(await read).toBe(value);
+  expect(input.raw).toBe(false);
+});
+
+test("Ctrl-C at the question ends the command, and the terminal is as before", async () => {
+  const input = terminal();
+  const read = readHidden(input);
+  input.write("secret\u0003");
+  await expect(read).rejects.toMatchObject({ code: "INTERRUPTED" });
+  expect(input.raw).toBe(false);
+});
+
+test("progress is one line that is written over, and only on a terminal", () => {
+  const written: string[] = [];
+  const stream = { columns: 20, write: (text: string) => written.push(text) };
+  createProgress(stream)("not a terminal");
+  expect(written).toEqual([]);
+  const progress = createProgress({ ...stream, isTTY: true });
+  progress("loading a great many clips");
+  progress();
+  expect(written).toEqual(["\r\u001b[Kloading a great man", "\r\u001b[K"]);
+});

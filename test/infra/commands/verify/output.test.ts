@@ -1,0 +1,43 @@
+import { expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { clean } from "../../../../infra/commands/verify/output.ts";
+import {
+  isRemoval,
+  keptFor,
+  parseSetCookie,
+} from "../../../../infra/commands/verify/site/setCookie.ts";
+import { forgeToken, tamperWith, tokenForm } from "../../../../infra/commands/verify/site/token.ts";
+
+const anything = fc.string({ unit: "binary", maxLength: 2_000 });
+
+test("whatever is shown is one line without anything that a terminal acts on", () => {
+  fc.assert(
+    fc.property(anything, (text) => {
+      expect(clean(text)).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+      expect(clean(text).length).toBeLessThanOrEqual(401);
+    }),
+  );
+});
+
+test("any cookie and any token can be looked at", () => {
+  fc.assert(
+    fc.property(anything, (text) => {
+      const cookie = parseSetCookie(text);
+      if (cookie !== undefined) expect(isRemoval(cookie, 0)).toBe((keptFor(cookie, 0) ?? 1) <= 0);
+      expect(["sealed", "file", "other"]).toContain(tokenForm(text).form);
+    }),
+  );
+});
+
+test("a tampered token differs from what it was made of, and names the same key", () => {
+  const kid = fc.stringMatching(/^[\w-]{1,16}$/);
+  fc.assert(
+    fc.property(kid, fc.uint8Array({ minLength: 300, maxLength: 300 }), (kid, bytes) => {
+      const token = forgeToken(kid, () => bytes);
+      const tampered = tamperWith(token) ?? "";
+      expect(tampered).not.toBe(token);
+      expect(tampered).toHaveLength(token.length);
+      expect(tokenForm(tampered)).toEqual({ form: "sealed", kid });
+    }),
+  );
+});

@@ -1,0 +1,105 @@
+import { randomBytes } from "node:crypto";
+import { expect } from "@jest/globals";
+import {
+  type CommandDeps,
+  runVerifyCommand,
+} from "../../../../../infra/commands/verify/command.ts";
+
+/** What the command did, as whoever ran it sees it. */
+export interface Run {
+  readonly status: number;
+  /** Standard output, and standard error. */
+  readonly out: string;
+  readonly err: string;
+  readonly progress: readonly string[];
+}
+
+/** A run with `--json`. */
+export interface JsonRun extends Run {
+  readonly json: Report;
+  /** The ids of the checks with an outcome. */
+  readonly failed: readonly string[];
+  readonly skipped: readonly string[];
+  /** What a check says, its cause and its remedy. */
+  readonly text: (id: string) => string;
+}
+
+export interface Report {
+  readonly site: string;
+  readonly ok: boolean;
+  readonly session: string;
+  readonly requests: number;
+  readonly instances: readonly { instance: string; requests: number; refused: number }[];
+  readonly checks: readonly {
+    id: string;
+    outcome: "ok" | "failed" | "skipped";
+    seen: string;
+    findings: readonly { cause: string; remedy: string }[];
+  }[];
+}
+
+/** A command of Pulumi that can't be run as it is shown. */
+const INCOMPLETE = /(?<!`npx )pulumi (?:config|up)|pulumi (?:config set|up)(?! --stack STACK)/;
+
+/**
+ * Runs the command, and makes sure that it shows no cookie, token or code that it got to know, and
+ * no command that says nothing of its stack.
+ */
+export async function run(args: readonly string[], deps: Partial<CommandDeps> = {}): Promise<Run> {
+  const secrets = new Set<string>();
+  const lines = { out: [] as string[], err: [] as string[], progress: [] as string[] };
+  const request = deps.fetch ?? fetch;
+  const status = await runVerifyCommand(args, {
+    env: {},
+    print: (text) => void lines.out.push(text),
+    tell: (text) => void lines.err.push(text),
+    progress: (text = "") => void lines.progress.push(text),
+    paint: (_style, text) => text,
+    askHidden: undefined,
+    clock: Date.now,
+    random: randomBytes,
+    ...deps,
+    fetch: async (url, init) => {
+      const response = await request(url, init);
+      for (const secret of secretsOf(init, response)) secrets.add(secret);
+      return response;
+    },
+  });
+  const result = {
+    status,
+    out: lines.out.join("\n"),
+    err: lines.err.join("\n"),
+    progress: lines.progress,
+  };
+  const shown = [result.out, result.err, ...result.progress].join("\n");
+  for (const secret of secrets) expect(shown).not.toContain(secret);
+  // Text is wrapped, commands in it as well.
+  expect(shown.replace(/\s+/g, " ")).not.toMatch(INCOMPLETE);
+  return result;
+}
+
+export async function runJson(args: readonly string[], deps?: Partial<CommandDeps>) {
+  const result = await run([...args, "--json"], deps);
+  const json = JSON.parse(result.out) as Report;
+  const ids = (outcome: string) =>
+    json.checks.filter((check) => check.outcome === outcome).map(({ id }) => id);
+  const text = (id: string) => JSON.stringify(json.checks.find((check) => check.id === id));
+  return {
+    ...result,
+    json,
+    failed: ids("failed"),
+    skipped: ids("skipped"),
+    text,
+  } satisfies JsonRun;
+}
+
+/** Values of cookies that go either way, and of redirects' parameters. */
+function secretsOf(init: RequestInit | undefined, { headers }: Response): string[] {
+  const sent = new Headers(init?.headers);
+  const cookies = [...headers.getSetCookie(), ...(sent.get("cookie") ?? "").split("; ")];
+  const values = cookies.map((cookie) => /^[^=]*=([^;]*)/.exec(cookie)?.[1] ?? "");
+  const location = URL.parse(headers.get("location") ?? "", "http://here.invalid");
+  const parameters = [...(location?.searchParams.values() ?? [])];
+  const tokens = [sent.get("x-csrf-token") ?? "", ...values, ...parameters];
+  return tokens.filter((value) => value.length >= 20 && !/^A+$/.test(value));
+}

@@ -1,0 +1,602 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, jest, test } from "@jest/globals";
+import fc from "fast-check";
+import { parse } from "yaml";
+import { ConfigError, type Problem } from "../../../infra/config/configError.ts";
+import { parseConfig } from "../../../infra/config/stackConfig.ts";
+import { parseKeyLimits } from "../../../service/keys/limits.ts";
+import { evaluateStack, stackConfig } from "../../support/declaredStack.ts";
+
+function valuesOf(stack: string, changes: Record<string, string> = {}): Record<string, string> {
+  return {
+    ...stackConfig(stack),
+    "gcp:project": "acme-phoenix",
+    "phoenix:allowedUsers": "@acme.example",
+    ...changes,
+  };
+}
+
+function problemsOf(
+  stack: string,
+  changes: Record<string, string>,
+  encrypted?: string[],
+): readonly Problem[] {
+  try {
+    parseConfig(valuesOf(stack, changes), stack, encrypted);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+test("dev and prod differ as their files say, and both send cookies over https only", () => {
+  const dev = parseConfig(valuesOf("dev"), "dev");
+  const prod = parseConfig(valuesOf("prod"), "prod");
+  expect(dev).toMatchObject({
+    environment: "dev",
+    sessionCookieSecure: true,
+    deletionProtection: false,
+    minInstances: 0,
+    rotationPeriod: undefined,
+  });
+  expect(prod).toMatchObject({
+    environment: "prod",
+    sessionCookieSecure: true,
+    deletionProtection: true,
+    minInstances: 1,
+    rotationPeriod: 30 * 24 * 3600,
+  });
+});
+
+test("every setting has a type, a default and a description", () => {
+  const file = readFileSync(join(import.meta.dirname, "../../../Pulumi.yaml"), "utf8");
+  const declared: Record<string, object> = parse(file).config;
+  for (const [name, setting] of Object.entries(declared)) {
+    expect([name, Object.keys(setting).sort()]).toEqual([name, ["default", "description", "type"]]);
+  }
+});
+
+test("the defaults make sense in a stack that sets nothing but its project and region", () => {
+  const values = {
+    ...stackConfig("staging"),
+    "gcp:project": "acme-phoenix",
+    "gcp:region": "us-central1",
+  };
+  expect(parseConfig(values, "staging")).toMatchObject({
+    sessionCookieSecure: true,
+    sessionLifetime: 604_800,
+    keyActivationDelay: 1800,
+    keyRefreshInterval: 60,
+    signIn: undefined,
+    image: undefined,
+    traffic: [],
+    alertEmails: [],
+    deletionProtection: true,
+  });
+});
+
+interface Refusal {
+  readonly setting: string;
+  readonly because: string;
+  readonly stack?: string;
+  readonly changes: Record<string, string>;
+  /** Where the words matter. */
+  readonly cause?: string;
+  readonly remedy: RegExp;
+}
+
+const REFUSALS: Refusal[] = [
+  {
+    setting: "gcp:project",
+    because: "it is not set",
+    changes: { "gcp:project": "" },
+    remedy: /pulumi config set --stack dev gcp:project ID/,
+  },
+  {
+    setting: "gcp:project",
+    because: "it is a name, not an ID",
+    changes: { "gcp:project": "Acme Phoenix" },
+    remedy: /gcloud projects list/,
+  },
+  {
+    setting: "gcp:region",
+    because: "it is not set",
+    changes: { "gcp:region": "" },
+    remedy: /pulumi config set --stack dev gcp:region REGION`, such as europe-west1/,
+  },
+  {
+    setting: "phoenix:sessionCookieSecure",
+    because: "it is false on Cloud Run",
+    stack: "prod",
+    changes: { "phoenix:sessionCookieSecure": "false" },
+    remedy: /pulumi config set --stack prod phoenix:sessionCookieSecure true/,
+  },
+  {
+    setting: "phoenix:sessionCookieSecure",
+    because: "it is neither true nor false",
+    changes: { "phoenix:sessionCookieSecure": "yes" },
+    remedy: /phoenix:sessionCookieSecure true/,
+  },
+  {
+    setting: "phoenix:maxInstances",
+    because: "it is less than minInstances",
+    changes: { "phoenix:minInstances": "4", "phoenix:maxInstances": "3" },
+    remedy: /phoenix:maxInstances 4/,
+  },
+  {
+    setting: "phoenix:minInstances",
+    because: "prod has no warm instance",
+    stack: "prod",
+    changes: { "phoenix:minInstances": "0" },
+    remedy: /phoenix:minInstances 1/,
+  },
+  {
+    setting: "phoenix:minInstances",
+    because: "it is no whole number",
+    changes: { "phoenix:minInstances": "1.5" },
+    remedy: /pulumi config rm --stack dev phoenix:minInstances/,
+  },
+  {
+    setting: "phoenix:sessionLifetime",
+    because: "it is nothing",
+    changes: { "phoenix:sessionLifetime": "0" },
+    remedy: /phoenix:sessionLifetime 60`/,
+  },
+  {
+    setting: "phoenix:sessionLifetime",
+    because: "it is no number, and the least one would sign everyone out after a minute",
+    changes: { "phoenix:sessionLifetime": "7d" },
+    cause: 'is "7d", not a whole number of seconds from 60 to 34560000',
+    remedy: /pulumi config rm --stack dev phoenix:sessionLifetime`/,
+  },
+  {
+    setting: "phoenix:maxInstances",
+    because: "it is more than there can be",
+    changes: { "phoenix:maxInstances": "2000" },
+    remedy: /phoenix:maxInstances 1000`/,
+  },
+  {
+    setting: "phoenix:logLevel",
+    because: "there is no such level",
+    changes: { "phoenix:logLevel": "verbose" },
+    remedy: /pulumi config rm --stack dev phoenix:logLevel`/,
+  },
+  {
+    setting: "phoenix:logLevel",
+    because: "alerts would never see an entry",
+    changes: { "phoenix:logLevel": "warn", "phoenix:alertEmails": "oncall@acme.example" },
+    remedy: /phoenix:logLevel info/,
+  },
+  {
+    setting: "phoenix:oidcClientId",
+    because: "the issuer is set",
+    changes: { "phoenix:oidcIssuer": "https://id.example", "phoenix:oidcClientSecret": "x" },
+    remedy: /pulumi config set --stack dev phoenix:oidcClientId ID/,
+  },
+  {
+    setting: "phoenix:oidcClientSecret",
+    because: "the rest is set",
+    changes: { "phoenix:oidcIssuer": "https://id.example", "phoenix:oidcClientId": "x" },
+    remedy: /pulumi config set --stack dev --secret phoenix:oidcClientSecret/,
+  },
+  {
+    setting: "phoenix:oidcIssuer",
+    because: "it is not https",
+    changes: {
+      "phoenix:oidcIssuer": "http://localhost:9000",
+      "phoenix:oidcClientId": "x",
+      "phoenix:oidcClientSecret": "x",
+    },
+    remedy: /phoenix:oidcIssuer URL`, such as https:/,
+  },
+  {
+    setting: "phoenix:oidcIssuer",
+    because: "the rest is set",
+    changes: { "phoenix:oidcClientId": "x", "phoenix:oidcClientSecret": "x" },
+    remedy: /phoenix:oidcIssuer URL`, such as https:/,
+  },
+  {
+    setting: "phoenix:allowedUsers",
+    because: "prod would let everyone in",
+    stack: "prod",
+    changes: { "phoenix:allowedUsers": "" },
+    remedy: /pulumi config set --stack prod phoenix:allowedUsers USERS`, such as @example/,
+  },
+  {
+    setting: "phoenix:allowedUsers",
+    because: "an entry is neither address nor @domain",
+    changes: { "phoenix:allowedUsers": "acme.example" },
+    remedy: /allowedUsers USERS`, such as @example\.org,ada@example\.com/,
+  },
+  {
+    setting: "phoenix:keyActivationDelay",
+    because: "a key would sign before every instance has read it",
+    changes: { "phoenix:keyActivationDelay": "120" },
+    remedy: /phoenix:keyActivationDelay 180/,
+  },
+  {
+    setting: "phoenix:rotationPeriod",
+    because: "it has no unit",
+    changes: { "phoenix:rotationPeriod": "30" },
+    remedy: /phoenix:rotationPeriod PERIOD`, such as 30d/,
+  },
+  {
+    setting: "phoenix:rotationPeriod",
+    because: "the rotator would take the version before for this one",
+    changes: { "phoenix:rotationPeriod": "1h" },
+    cause:
+      'is "1h": it has to be at least two hours, and longer than phoenix:keyActivationDelay, or a key would be replaced before it signs',
+    remedy: /phoenix:rotationPeriod 2h`/,
+  },
+  {
+    setting: "phoenix:rotationPeriod",
+    because: "a key would be replaced in the moment in which it signs",
+    changes: { "phoenix:rotationPeriod": "3h", "phoenix:keyActivationDelay": "10800" },
+    remedy: /phoenix:rotationPeriod 4h`/,
+  },
+  {
+    setting: "phoenix:publicAccess",
+    because: "there is no such way, and both policies that may forbid the others are named",
+    changes: { "phoenix:publicAccess": "everyone" },
+    remedy: /run\.managed\.requireInvokerIam.*allUsers.*iam\.allowedPolicyMemberDomains.*private/,
+  },
+  {
+    setting: "phoenix:cpu",
+    because: "Cloud Run has no such size",
+    changes: { "phoenix:cpu": "3" },
+    remedy: /pulumi config rm --stack dev phoenix:cpu`/,
+  },
+  {
+    setting: "phoenix:memory",
+    because: "so many CPUs need more",
+    changes: { "phoenix:cpu": "4", "phoenix:memory": "512Mi" },
+    remedy: /phoenix:memory 2048Mi`/,
+  },
+  {
+    setting: "phoenix:memory",
+    because: "so few CPUs can't have that much",
+    changes: { "phoenix:cpu": "2", "phoenix:memory": "16Gi" },
+    remedy: /phoenix:memory 8192Mi`/,
+  },
+  {
+    setting: "phoenix:memory",
+    because: "it is not whole",
+    changes: { "phoenix:memory": "0.5Gi" },
+    cause: 'is "0.5Gi", not a whole number of Mi or Gi',
+    remedy: /phoenix:memory SIZE`, such as 512Mi/,
+  },
+  {
+    setting: "phoenix:concurrency",
+    because: "Cloud Run allows 1000",
+    changes: { "phoenix:concurrency": "1001" },
+    remedy: /phoenix:concurrency 1000`/,
+  },
+  {
+    setting: "phoenix:baseImage",
+    because: "it is no runtime",
+    changes: { "phoenix:baseImage": "node:24" },
+    remedy: /pulumi config rm --stack dev phoenix:baseImage`/,
+  },
+  {
+    setting: "phoenix:image",
+    because: "a tag can move",
+    changes: { "phoenix:image": "europe-docker.pkg.dev/acme/phoenix/web:latest" },
+    remedy: /REPOSITORY@sha256:DIGEST/,
+  },
+  {
+    setting: "phoenix:traffic",
+    because: "it does not add up to 100",
+    changes: { "phoenix:traffic": "latest=10,phoenix-dev-00002-abc=80" },
+    remedy:
+      /phoenix:traffic SHARES`, such as latest=10,phoenix-dev-00007-abc=90; `gcloud run revisions list --service phoenix-dev --region europe-west1 --project acme-phoenix` shows/,
+  },
+  {
+    setting: "phoenix:traffic",
+    because: "it names a revision of another stack",
+    changes: { "phoenix:traffic": "phoenix-prod-00007-abc=100" },
+    remedy: /gcloud run revisions list --service phoenix-dev /,
+  },
+  {
+    setting: "phoenix:traffic",
+    because: "it names a revision twice",
+    changes: { "phoenix:traffic": "latest=50,latest=50" },
+    remedy: /phoenix:traffic SHARES`/,
+  },
+  {
+    setting: "phoenix:traffic",
+    because: "an entry is no revision",
+    changes: { "phoenix:traffic": "Phoenix!=100" },
+    remedy: /gcloud run revisions list --service phoenix-dev/,
+  },
+  {
+    setting: "phoenix:traffic",
+    because: "a share is no percentage",
+    changes: { "phoenix:traffic": "latest=all" },
+    remedy: /phoenix:traffic SHARES`, such as latest=10,/,
+  },
+  {
+    setting: "phoenix:labels",
+    because: "Google takes lower case only",
+    changes: { "phoenix:labels": "Team=Web" },
+    cause:
+      'has "Team=Web", which Google does not take: only lower-case letters, digits, hyphens and underscores',
+    remedy: /phoenix:labels LABELS`, such as team=web,cost-center=42/,
+  },
+  {
+    setting: "phoenix:labels",
+    because: "the key is the program's own",
+    changes: { "phoenix:labels": "environment=other" },
+    remedy: /phoenix:labels LABELS`, such as team=web/,
+  },
+  {
+    setting: "phoenix:alertEmails",
+    because: "an entry is no address",
+    changes: { "phoenix:alertEmails": "oncall" },
+    remedy: /phoenix:alertEmails ADDRESSES`, such as oncall@example\.com/,
+  },
+  {
+    setting: "phoenix:maxInstance",
+    because: "there is no such setting",
+    changes: { "phoenix:maxInstance": "3" },
+    cause: "is no setting of this program; phoenix:maxInstances is",
+    remedy: /pulumi config rm --stack dev phoenix:maxInstance`, and set phoenix:maxInstances/,
+  },
+  {
+    setting: "phoenix:session-lifetime",
+    because: "it is written in another way",
+    changes: { "phoenix:session-lifetime": "3600" },
+    cause: "is no setting of this program; phoenix:sessionLifetime is",
+    remedy:
+      /pulumi config rm --stack dev phoenix:session-lifetime`, and set phoenix:sessionLifetime/,
+  },
+  {
+    setting: "phoenix:colour",
+    because: "there is nothing like it",
+    changes: { "phoenix:colour": "red" },
+    cause: "is no setting of this program",
+    remedy: /pulumi config rm --stack dev phoenix:colour`$/,
+  },
+  {
+    setting: "The stack's name",
+    because: "accounts could not be named after it",
+    stack: "a-name-that-is-too-long",
+    changes: { "gcp:region": "europe-west1" },
+    remedy: /pulumi stack rename --stack a-name-that-is-too-long NAME/,
+  },
+  {
+    setting: "The stack",
+    because: "local is never deployed",
+    stack: "local",
+    changes: {},
+    remedy: /npm start/,
+  },
+];
+
+describe("a configuration is refused", () => {
+  test.each(REFUSALS)("for $setting, because $because", (refusal) => {
+    const problems = problemsOf(refusal.stack ?? "dev", refusal.changes);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]?.setting).toBe(refusal.setting);
+    expect(problems[0]?.remedy).toMatch(refusal.remedy);
+    if (refusal.cause !== undefined) expect(problems[0]?.cause).toBe(refusal.cause);
+  });
+
+  test("with remedies for its own stack", () => {
+    for (const { stack = "dev", changes } of REFUSALS) {
+      for (const { setting, remedy } of problemsOf(stack, changes)) {
+        const commands = remedy.match(/npx pulumi (config|stack) [^`]+/g) ?? [];
+        for (const command of commands) {
+          expect([setting, command]).toEqual([
+            setting,
+            expect.stringContaining(` --stack ${stack} `),
+          ]);
+        }
+      }
+    }
+  });
+
+  test("with commands that mend it when they are copied, or have a word to fill in", () => {
+    let copied = 0;
+    for (const { stack = "dev", changes } of REFUSALS) {
+      const [{ setting = "", remedy = "" } = {}] = problemsOf(stack, changes);
+      const [, verb, name = "", value = ""] =
+        /`npx pulumi config (set|rm) --stack \S+ (\S+?)(?: (\S+))?`/.exec(remedy) ?? [];
+      if (verb === undefined) continue;
+      const { [name]: _, ...others } = changes;
+      const byDefault = stackConfig("none")[name];
+      const mended =
+        verb === "set"
+          ? { ...others, [name]: value }
+          : { ...others, ...(byDefault === undefined ? {} : { [name]: byDefault }) };
+      const toFillIn = /^[A-Z]/.test(value);
+      // No word is refused as the provider's name for a client.
+      if (name === "phoenix:oidcClientId" || name.startsWith("--")) continue;
+      copied += 1;
+      const left = problemsOf(stack, mended).map((problem) => problem.setting);
+      expect([remedy, left]).toEqual([remedy, toFillIn ? [setting] : []]);
+    }
+    expect(copied).toBeGreaterThan(30);
+  });
+
+  test("for a number that is out of bounds, with the bound that is nearest", () => {
+    const bounds: Record<string, [number, number]> = {
+      "phoenix:sessionLifetime": [60, 34_560_000],
+      "phoenix:keyActivationDelay": [61, 86_400],
+      "phoenix:keyRefreshInterval": [10, 3600],
+      "phoenix:maxInstances": [1, 1000],
+      "phoenix:minInstances": [0, 1000],
+      "phoenix:concurrency": [1, 1000],
+    };
+    const anything = fc.oneof(fc.maxSafeInteger(), fc.integer({ min: -5, max: 2000 }));
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.keys(bounds)), anything, (setting, number) => {
+        const [least, most] = bounds[setting] ?? [0, 0];
+        fc.pre(number < least || number > most);
+        const problems = problemsOf("dev", { [setting]: String(number) });
+        expect(problems.map(({ remedy }) => remedy)).toEqual([
+          `Run \`npx pulumi config set --stack dev ${setting} ${number < least ? least : most}\``,
+        ]);
+      }),
+    );
+  });
+
+  test.each<[what: string, changes: Record<string, string>, setting: string]>([
+    [
+      "maxInstances",
+      { "phoenix:maxInstances": "many", "phoenix:minInstances": "7" },
+      "phoenix:maxInstances",
+    ],
+    [
+      "minInstances",
+      { "phoenix:minInstances": "a few", "phoenix:maxInstances": "1" },
+      "phoenix:minInstances",
+    ],
+    ["cpu", { "phoenix:cpu": "3", "phoenix:memory": "12Gi" }, "phoenix:cpu"],
+    [
+      "keyRefreshInterval",
+      { "phoenix:keyRefreshInterval": "1m", "phoenix:keyActivationDelay": "61" },
+      "phoenix:keyRefreshInterval",
+    ],
+    [
+      "keyActivationDelay",
+      { "phoenix:keyActivationDelay": "1h", "phoenix:rotationPeriod": "2h" },
+      "phoenix:keyActivationDelay",
+    ],
+    [
+      "logLevel",
+      { "phoenix:logLevel": "verbose", "phoenix:alertEmails": "oncall@acme.example" },
+      "phoenix:logLevel",
+    ],
+    ["an entry of traffic", { "phoenix:traffic": "latest=50,some" }, "phoenix:traffic"],
+    [
+      "a share of traffic",
+      { "phoenix:traffic": "latest=50,phoenix-dev-00001-abc=half" },
+      "phoenix:traffic",
+    ],
+  ])(
+    "for %s once, without what would follow from a value that makes no sense",
+    (_, changes, setting) => {
+      expect(problemsOf("dev", changes).map((problem) => problem.setting)).toEqual([setting]);
+    },
+  );
+
+  test("with all that is wrong at once, a line for each", () => {
+    const changes = {
+      "gcp:project": "",
+      "phoenix:cpu": "3",
+      "phoenix:sessionCookieSecure": "false",
+    };
+    expect(() => parseConfig(valuesOf("prod", changes), "prod")).toThrow(
+      /stack prod can't be deployed:\n(.+\n){2}.+\.$/,
+    );
+  });
+
+  test("before anything is declared", async () => {
+    const evaluated = evaluateStack("dev", { "gcp:project": "" });
+    await expect(evaluated).rejects.toThrow("gcp:project is not set.");
+  });
+
+  test("where the client secret is readable in the stack's file", () => {
+    const signIn = {
+      "phoenix:oidcIssuer": "https://id.example",
+      "phoenix:oidcClientId": "id",
+      "phoenix:oidcClientSecret": "open-to-see",
+    };
+    const [problem] = problemsOf("dev", signIn, []);
+    expect(problem?.setting).toBe("phoenix:oidcClientSecret");
+    expect(JSON.stringify(problem)).not.toContain("open-to-see");
+    expect(problemsOf("dev", signIn, ["phoenix:oidcClientSecret"])).toEqual([]);
+  });
+});
+
+test("only local may do without https, and only on this machine", () => {
+  const local = {
+    ...stackConfig("local"),
+    "phoenix:oidcClientId": "x",
+    "phoenix:oidcClientSecret": "x",
+  };
+  const at = (issuer: string) => parseConfig({ ...local, "phoenix:oidcIssuer": issuer }, "local");
+  expect(at("http://127.0.0.1:9000")).toMatchObject({
+    sessionCookieSecure: false,
+    signIn: { issuer: "http://127.0.0.1:9000" },
+  });
+  expect(() => at("http://id.example")).toThrow(ConfigError);
+});
+
+test.each([
+  [1, 60],
+  [240, 60],
+  [241, 61],
+  [1000, 250],
+])(
+  "%i instances read the list of keys every %i seconds, half the quota at most",
+  (instances, seconds) => {
+    const config = parseConfig(
+      valuesOf("dev", { "phoenix:maxInstances": String(instances) }),
+      "dev",
+    );
+    expect(config.keyRefreshInterval).toBe(seconds);
+    // An instance may be a fifth early: https://cloud.google.com/secret-manager/quotas
+    expect((instances * 60) / (seconds * 0.8)).toBeLessThanOrEqual(600 / 2);
+  },
+);
+
+test("whoever deploys is told where the instances read the list less often than is set, and only there", () => {
+  const notes = (maxInstances: string) =>
+    parseConfig(valuesOf("dev", { "phoenix:maxInstances": maxInstances }), "dev").notes;
+  expect(notes("240")).toEqual([]);
+  expect(notes("1000")).toEqual([
+    expect.stringMatching(/every 250 seconds.* 60 .*phoenix:keyRefreshInterval.* 1000 instances/),
+  ]);
+});
+
+test("they are told once, by Pulumi's log", async () => {
+  const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
+  const config = { "gcp:project": "acme-phoenix", "phoenix:maxInstances": "1000" };
+  await evaluateStack("dev", config);
+  const written = log.mock.calls.map((line) => line.join(" "));
+  log.mockRestore();
+  expect(written).toEqual([expect.stringContaining("phoenix:keyRefreshInterval")]);
+});
+
+test("lists may have spaces, and traffic names revisions and the newest", () => {
+  const config = parseConfig(
+    valuesOf("dev", {
+      "phoenix:allowedUsers": " ada@acme.example , @acme.example,",
+      "phoenix:labels": "team=web, cost-center=42",
+      "phoenix:traffic": "latest=10, phoenix-dev-00002-abc=90",
+    }),
+    "dev",
+  );
+  expect(config.allowedUsers).toEqual(["ada@acme.example", "@acme.example"]);
+  expect(config.labels).toEqual({
+    team: "web",
+    "cost-center": "42",
+    app: "phoenix",
+    environment: "dev",
+  });
+  expect(config.traffic).toEqual([
+    { percent: 10 },
+    { revision: "phoenix-dev-00002-abc", percent: 90 },
+  ]);
+});
+
+test("the service starts with whatever times of keys the configuration takes", () => {
+  let taken = 0;
+  for (let delay = 30; delay < 100; delay += 1) {
+    for (const interval of [10, 20, 30]) {
+      const settings = {
+        "phoenix:maxInstances": "1",
+        "phoenix:keyActivationDelay": String(delay),
+        "phoenix:keyRefreshInterval": String(interval),
+      };
+      if (problemsOf("dev", settings).length > 0) continue;
+      taken += 1;
+      const env = { KEY_ACTIVATION_DELAY: String(delay), KEY_REFRESH_INTERVAL: String(interval) };
+      expect([settings, parseKeyLimits(env)]).toEqual([settings, { value: expect.anything() }]);
+    }
+  }
+  expect(taken).toBeGreaterThan(0);
+});

@@ -1,0 +1,144 @@
+import { expect, test } from "@jest/globals";
+import { planSchedule } from "../../../infra/rotation/rotationSchedule.ts";
+import { chooseSigner } from "../../../service/keys/keyRing.ts";
+import { declared, FIRST_VERSION, input, SECRET, SIGN_IN } from "../select.ts";
+
+const NOW = new Date("2026-01-01T12:00:00.123Z");
+const DAY = 24 * 3600;
+
+test("the first version is random, secret, and written once", async () => {
+  const [one, other] = [await declared("dev"), await declared("dev", {}, {})];
+  const version = one.get(FIRST_VERSION);
+  expect(version.secretInputs).toEqual(["secretDataWo"]);
+  expect(version.options.additionalSecretOutputs).toContain("secretDataWo");
+  expect(version.inputs.secretDataWoVersion).toBe(1);
+  const payload = String(version.inputs.secretDataWo);
+  expect(Buffer.from(payload, "base64url")).toHaveLength(32);
+  expect(payload.length).toBeGreaterThanOrEqual(32);
+  expect(other.get(FIRST_VERSION).inputs.secretDataWo).not.toBe(payload);
+});
+
+test("a version that was disabled stays disabled, and none is ever destroyed by a deployment", async () => {
+  const { inputs, options } = (await declared("prod")).get(FIRST_VERSION);
+  expect(inputs).not.toHaveProperty("enabled");
+  expect(options.ignoreChanges).toEqual(["enabled"]);
+  expect(inputs.deletionPolicy).toBe("ABANDON");
+});
+
+test("in prod the secret can't be deleted, neither by Pulumi nor by the provider", async () => {
+  const guards = async (stack: "dev" | "prod") => {
+    const { inputs, options } = (await declared(stack)).get(SECRET);
+    return [inputs.deletionProtection, options.protect];
+  };
+  expect(await guards("prod")).toEqual([true, true]);
+  expect(await guards("dev")).toEqual([false, false]);
+});
+
+test("a destroyed version can be restored for a week", async () => {
+  const { get } = await declared("prod");
+  expect(get(SECRET).inputs.versionDestroyTtl).toBe(`${7 * DAY}s`);
+});
+
+test("without a period nothing of a schedule is declared", async () => {
+  const { get, resources } = await declared("dev");
+  expect(get(SECRET).inputs).not.toHaveProperty("rotation");
+  expect(get(SECRET).inputs).not.toHaveProperty("topics");
+  expect(get(SECRET).options.ignoreChanges).toEqual([]);
+  const types = resources.map(({ type }) => type);
+  expect(types.filter((type) => /pubsub|serviceIdentity|KeyRotator/.test(type))).toEqual([]);
+});
+
+test("a schedule has a period, a first time that Google takes, and a topic", async () => {
+  const { get } = await declared("prod");
+  const { rotation, topics } = get(SECRET).inputs as {
+    rotation: { rotationPeriod: string; nextRotationTime: string };
+    topics: unknown;
+  };
+  expect(rotation.rotationPeriod).toBe("2592000s");
+  expect(rotation.nextRotationTime).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+  expect(Date.parse(rotation.nextRotationTime) - Date.now()).toBeGreaterThan(5 * 60 * 1000);
+  expect(topics).toEqual([{ name: "secret-events-id" }]);
+});
+
+test("the time that Secret Manager moves on is left alone", async () => {
+  const running = () => ({ rotations: [{ rotationPeriod: "2592000s", nextRotationTime: "x" }] });
+  for (const call of [undefined, running, () => ({})]) {
+    const { get } = await declared("prod", {}, call ? { call } : {});
+    expect(get(SECRET).options.ignoreChanges).toEqual(["rotation.nextRotationTime"]);
+  }
+});
+
+test.each([
+  ["is the first one", []],
+  ["has another period", [{ rotationPeriod: "604800s", nextRotationTime: "2020-01-01T00:00:00Z" }]],
+])("a schedule that %s sets the time", async (_, rotations) => {
+  const calls: [string, object][] = [];
+  const call = (token: string, inputs: object) => {
+    calls.push([token, inputs]);
+    return { rotations };
+  };
+  const { get } = await declared("prod", {}, { call });
+  expect(get(SECRET).options.ignoreChanges).toEqual([]);
+  expect(Date.parse(String(input(get(SECRET), "rotation.nextRotationTime")))).toBeGreaterThan(
+    Date.now(),
+  );
+  expect(calls).toEqual([
+    [
+      "gcp:secretmanager/getSecret:getSecret",
+      { project: "acme-phoenix", secretId: "phoenix-prod-SECRET_KEY" },
+    ],
+  ]);
+});
+
+test("a new schedule begins a period from now", () => {
+  expect(planSchedule(30 * DAY, { rotations: [] }, NOW)).toEqual({
+    period: 30 * DAY,
+    firstTime: "2026-01-31T12:00:00Z",
+    isNew: true,
+  });
+});
+
+test("Secret Manager may publish before it is told the topic", async () => {
+  const { before, get } = await declared("prod");
+  expect([...before(SECRET)]).toEqual(
+    expect.arrayContaining([
+      "gcp:pubsub/topicIAMMember:TopicIAMMember secret-events-publisher",
+      "gcp:projects/serviceIdentity:ServiceIdentity secret-manager-identity",
+      "gcp:pubsub/topic:Topic secret-events",
+      "gcp:projects/service:Service pubsub",
+      "gcp:projects/service:Service secretmanager",
+    ]),
+  );
+  expect(
+    get("gcp:pubsub/topicIAMMember:TopicIAMMember secret-events-publisher").options.dependencies,
+  ).toContain(get("gcp:projects/serviceIdentity:ServiceIdentity secret-manager-identity").urn);
+});
+
+test("no setting replaces the secret: its name and replication never change", async () => {
+  const fixed = async (config: Record<string, string>) => {
+    const { inputs } = (await declared("prod", config)).get(SECRET);
+    return [inputs.project, inputs.secretId, inputs.replication];
+  };
+  const all = {
+    "phoenix:rotationPeriod": "7d",
+    "phoenix:labels": "team=web",
+    "phoenix:deletionProtection": "false",
+    "phoenix:sessionLifetime": "3600",
+    "gcp:region": "us-central1",
+    ...SIGN_IN,
+  };
+  const original = await fixed({});
+  expect(await fixed(all)).toEqual(original);
+  expect(await fixed({ ...all, "phoenix:rotationPeriod": "" })).toEqual(original);
+});
+
+test("a version that an update adds, because the first was destroyed, is one more rotation", () => {
+  const policy = { activationDelay: 1800 };
+  const ring = [
+    { version: 2, createTime: 10_000 },
+    { version: 3, createTime: 90_000 },
+  ];
+  expect(chooseSigner(ring, policy, 90_000)?.version).toBe(2);
+  expect(chooseSigner(ring, policy, 91_800)?.version).toBe(3);
+  expect(chooseSigner(ring.slice(1), policy, 90_000)?.version).toBe(3);
+});

@@ -1,0 +1,188 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "@jest/globals";
+import { LOG_EVENTS, LOG_FIELDS, LOST_SESSIONS } from "../../../service/contract/logEvents.ts";
+import type { Opened } from "../../../service/session/sealer.ts";
+import type { SessionReport } from "../../../service/session/session.ts";
+import { ALERTS, declared, input } from "../select.ts";
+
+const POLICY = "gcp:monitoring/alertPolicy:AlertPolicy";
+const METRIC = "gcp:logging/metric:Metric";
+const CHANNEL = "gcp:monitoring/notificationChannel:NotificationChannel";
+const UPTIME = "gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig";
+
+const QUERY = "conditions.0.conditionPrometheusQueryLanguage";
+
+test("without e-mail addresses there are metrics and a dashboard, and no alert", async () => {
+  const { ofType } = await declared("prod");
+  expect([ofType(POLICY), ofType(CHANNEL), ofType(UPTIME)]).toEqual([[], [], []]);
+  expect(ofType(METRIC)).toHaveLength(3);
+  expect(ofType("gcp:monitoring/dashboard:Dashboard")).toHaveLength(1);
+});
+
+test("every address is told of everything", async () => {
+  const { ofType } = await declared("prod", ALERTS);
+  expect(ofType(CHANNEL).map((channel) => input(channel, "labels.email_address"))).toEqual([
+    "oncall@acme.example",
+    "ada@acme.example",
+  ]);
+  for (const policy of ofType(POLICY)) {
+    expect(policy.inputs.notificationChannels).toEqual([
+      "oncall@acme.example-id",
+      "ada@acme.example-id",
+    ]);
+  }
+});
+
+test("there is an alert, with advice, for everything that matters", async () => {
+  const { ofType } = await declared("prod", ALERTS);
+  expect(
+    ofType(POLICY)
+      .map(({ name }) => name)
+      .toSorted(),
+  ).toEqual([
+    "key-ring-stale",
+    "key-skipped",
+    "keys-not-ready",
+    "old-key",
+    "rotation-dead-letters",
+    "server-errors",
+    "sessions-refused",
+    "unreachable",
+  ]);
+  for (const policy of ofType(POLICY)) {
+    expect(String(input(policy, "documentation.content")).length).toBeGreaterThan(60);
+  }
+});
+
+test("an alert can be made before its metric was ever written", async () => {
+  const { ofType } = await declared("prod", ALERTS);
+  const queries = ofType(POLICY).filter(({ name }) => name !== "unreachable");
+  for (const policy of queries) {
+    expect([policy.name, input(policy, `${QUERY}.disableMetricValidation`)]).toEqual([
+      policy.name,
+      true,
+    ]);
+    expect(Number.parseInt(String(input(policy, `${QUERY}.duration`)), 10) % 30).toBe(0);
+  }
+});
+
+test("sessions are counted by outcome, and those without a key raise the alarm", async () => {
+  const { get } = await declared("prod", ALERTS);
+  const metric = get(`${METRIC} sessions`);
+  expect(metric.inputs).toMatchObject({
+    name: "phoenix_prod_sessions",
+    filter:
+      'resource.type="cloud_run_revision" AND resource.labels.service_name="phoenix-prod" AND jsonPayload.session:*',
+    labelExtractors: { outcome: "EXTRACT(jsonPayload.session)" },
+    metricDescriptor: { metricKind: "DELTA", valueType: "INT64" },
+  });
+  expect(input(get(`${POLICY} sessions-refused`), `${QUERY}.query`)).toContain(
+    'logging_googleapis_com:user_phoenix_prod_sessions{monitored_resource="cloud_run_revision",outcome=~"unknown_key|retired_key|key_unavailable"}',
+  );
+});
+
+test("the alarm tells what each outcome means, and how a key comes back that went too early", async () => {
+  const { get } = await declared("prod", ALERTS);
+  const advice = String(input(get(`${POLICY} sessions-refused`), "documentation.content"));
+  const paragraphs = advice.split("\n\n");
+  expect(paragraphs.map((text) => text.split(":")[0])).toEqual(
+    LOST_SESSIONS.map((outcome) => `\`${outcome}\``),
+  );
+  const of = (outcome: string) => paragraphs.find((text) => text.startsWith(`\`${outcome}\``));
+  expect(of("unknown_key")).not.toMatch(/destroyed|disabled|enable/);
+  expect(of("retired_key")).toMatch(/--compromised/);
+  expect(of("retired_key")).toContain(
+    "`gcloud secrets versions enable N --secret phoenix-prod-SECRET_KEY --project acme-phoenix`",
+  );
+});
+
+test("each command in an advice says for which stack or project it is", async () => {
+  const { ofType } = await declared("prod", ALERTS);
+  const commands = ofType(POLICY).flatMap((policy) =>
+    [
+      ...String(input(policy, "documentation.content")).matchAll(/`((?:npm|npx|gcloud) [^`]+)`/g),
+    ].map(([, command = ""]) => command),
+  );
+  expect(commands.length).toBeGreaterThan(5);
+  for (const command of commands) {
+    expect(command).toMatch(
+      command.startsWith("gcloud") ? / --project acme-phoenix\b/ : / --stack prod\b/,
+    );
+  }
+});
+
+test("each label that a filter extracts is in the metric's descriptor", async () => {
+  const { ofType } = await declared("prod");
+  for (const metric of ofType(METRIC)) {
+    const described = (input(metric, "metricDescriptor.labels") ?? []) as { key: string }[];
+    expect(described.map(({ key }) => key)).toEqual(
+      Object.keys((metric.inputs.labelExtractors ?? {}) as object),
+    );
+  }
+});
+
+test.each([
+  ["30d", 45 * 24 * 3600],
+  ["12h", 18 * 3600],
+])("with a rotation every %s, a key of %i seconds is old", async (period, age) => {
+  const { get } = await declared("prod", { "phoenix:rotationPeriod": period });
+  expect(String(get(`${METRIC} old_keys`).inputs.filter)).toMatch(
+    `jsonPayload.event="key_ring_refreshed" AND jsonPayload.newest_key_age>${age}`,
+  );
+});
+
+test("without a schedule no key is too old, and nothing fails for good", async () => {
+  const { ofType } = await declared("prod", { ...ALERTS, "phoenix:rotationPeriod": "" });
+  const names = [...ofType(METRIC), ...ofType(POLICY)].map(({ name }) => name);
+  expect(names).not.toContain("old_keys");
+  expect(names).not.toContain("old-key");
+  expect(names).not.toContain("rotation-dead-letters");
+});
+
+test("the service is called from outside where outsiders get an answer", async () => {
+  const { get } = await declared("prod", ALERTS);
+  expect(get(`${UPTIME} uptime`).inputs).toMatchObject({
+    httpCheck: { path: "/health/ready", useSsl: true, validateSsl: true },
+    monitoredResource: {
+      type: "uptime_url",
+      labels: { host: "phoenix-prod-123456789012.europe-west1.run.app" },
+    },
+  });
+  const hidden = await declared("prod", { ...ALERTS, "phoenix:publicAccess": "private" });
+  expect(hidden.ofType(UPTIME)).toEqual([]);
+  expect(hidden.has(`${POLICY} unreachable`)).toBe(false);
+});
+
+test("the dashboard is JSON whose tiles lie beside each other", async () => {
+  const { get } = await declared("prod");
+  const { displayName, mosaicLayout } = JSON.parse(
+    String(get("gcp:monitoring/dashboard:Dashboard dashboard").inputs.dashboardJson),
+  );
+  expect(displayName).toBe("phoenix-prod");
+  const places = mosaicLayout.tiles.map((tile: { xPos: number; yPos: number }) =>
+    [tile.xPos, tile.yPos].join(),
+  );
+  expect(new Set(places).size).toBe(places.length);
+  for (const tile of mosaicLayout.tiles) {
+    expect(tile.xPos + tile.width).toBeLessThanOrEqual(mosaicLayout.columns);
+  }
+});
+
+test("what alerts look for in the log is what the service writes there", () => {
+  // These two are up to the compiler.
+  const outcomes: readonly Opened["outcome"][] = LOST_SESSIONS;
+  const field: keyof SessionReport = LOG_FIELDS.session;
+  expect([field, ...outcomes]).toEqual([
+    "session",
+    "unknown_key",
+    "retired_key",
+    "key_unavailable",
+  ]);
+  const folder = join(import.meta.dirname, "../../../service");
+  const source = globSync("**/*.ts", { cwd: folder })
+    .map((file) => readFileSync(join(folder, file), "utf8"))
+    .join("\n");
+  for (const event of Object.values(LOG_EVENTS)) expect(source).toContain(`event: "${event}"`);
+  expect(source).toContain(`${LOG_FIELDS.newestKeyAge}: `);
+});

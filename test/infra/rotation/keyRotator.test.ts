@@ -1,0 +1,119 @@
+import { expect, test } from "@jest/globals";
+import { ROTATOR_ENVIRONMENT } from "../../../service/contract/environment.ts";
+import {
+  declared,
+  environmentOf,
+  FIRST_VERSION,
+  input,
+  ROTATOR,
+  variable,
+  WEB,
+} from "../select.ts";
+
+const PUSH = "gcp:pubsub/subscription:Subscription rotator";
+const DEAD_LETTERS = "gcp:pubsub/subscription:Subscription rotator-dead-letters";
+
+test("the rotator is the same bundle with another entry, and nothing reaches it from outside", async () => {
+  const { get } = await declared("prod");
+  const [web, rotator] = [get(WEB), get(ROTATOR)];
+  expect(rotator.inputs.ingress).toBe("INGRESS_TRAFFIC_INTERNAL_ONLY");
+  expect(rotator.inputs).not.toHaveProperty("invokerIamDisabled");
+  expect(input(rotator, "template.containers.0.args")).toEqual([
+    "--min-semi-space-size=4",
+    "rotator.js",
+  ]);
+  for (const same of ["image", "baseImageUri", "commands", "sourceCode"]) {
+    const path = `template.containers.0.${same}`;
+    expect([same, input(rotator, path)]).toEqual([same, input(web, path)]);
+  }
+});
+
+test("from an image it runs the same entry", async () => {
+  const image = `europe-docker.pkg.dev/acme/phoenix/web@sha256:${"a".repeat(64)}`;
+  const { get } = await declared("prod", { "phoenix:image": image });
+  expect(input(get(ROTATOR), "template.containers.0")).toMatchObject({
+    image,
+    args: ["--min-semi-space-size=4", "rotator.js"],
+  });
+});
+
+test("its environment is the contract's, and names the same secret as the web service's", async () => {
+  const { get } = await declared("prod");
+  const names = environmentOf(get(ROTATOR)).map(({ name }) => name);
+  expect(names.toSorted()).toEqual([...ROTATOR_ENVIRONMENT].toSorted());
+  expect(variable(get(ROTATOR), "SECRET_KEY")).toBe(variable(get(WEB), "SECRET_KEY"));
+});
+
+test("it rotates one at a time, costs nothing at rest, and can be taken away again", async () => {
+  const { get } = await declared("prod");
+  const { inputs, options } = get(ROTATOR);
+  expect(inputs.template).toMatchObject({
+    scaling: { minInstanceCount: 0, maxInstanceCount: 1 },
+    maxInstanceRequestConcurrency: 1,
+    serviceAccount: "phoenix-prod-rotator@acme-phoenix.iam.gserviceaccount.com",
+  });
+  expect(input(get(ROTATOR), "template.containers.0.resources.cpuIdle")).toBe(true);
+  expect([inputs.deletionProtection, options.protect]).toEqual([false, false]);
+});
+
+test("only a rotation that is due is pushed, with a token for the rotator", async () => {
+  const { get } = await declared("prod");
+  expect(get(PUSH).inputs).toMatchObject({
+    topic: "secret-events-id",
+    filter: 'attributes.eventType="SECRET_ROTATE"',
+    pushConfig: {
+      // Internal ingress takes a push only at the address that Cloud Run made up.
+      pushEndpoint: "https://phoenix-prod-rotator-abcdefghij-ew.a.run.app/",
+      oidcToken: {
+        serviceAccountEmail: "phoenix-prod-push@acme-phoenix.iam.gserviceaccount.com",
+        audience: "https://phoenix-prod-rotator-abcdefghij-ew.a.run.app",
+      },
+    },
+  });
+});
+
+test("a push that fails is repeated for hours, then kept for a month", async () => {
+  const { get, before } = await declared("prod");
+  expect(get(PUSH).inputs).toMatchObject({
+    retryPolicy: { minimumBackoff: "10s", maximumBackoff: "600s" },
+    deadLetterPolicy: { deadLetterTopic: "rotator-dead-letters-id", maxDeliveryAttempts: 20 },
+  });
+  expect(get(DEAD_LETTERS).inputs).toMatchObject({
+    topic: "phoenix-prod-rotation-dead-letters",
+    messageRetentionDuration: "2678400s",
+  });
+  expect(before(PUSH)).toContain(
+    "gcp:pubsub/topicIAMMember:TopicIAMMember rotator-dead-letters-publisher",
+  );
+});
+
+test("subscriptions never expire", async () => {
+  const { get } = await declared("prod");
+  for (const id of [PUSH, DEAD_LETTERS]) {
+    expect(get(id).inputs.expirationPolicy).toEqual({ ttl: "" });
+  }
+});
+
+test("the first push finds the rotator running, and the caller allowed to call it", async () => {
+  const { before } = await declared("prod");
+  expect([...before(PUSH)]).toEqual(
+    expect.arrayContaining([
+      "gcp:cloudrunv2/serviceIamMember:ServiceIamMember rotator-invoker",
+      "gcp:serviceaccount/iAMMember:IAMMember rotator-push-token-creator",
+      "gcp:projects/serviceIdentity:ServiceIdentity pubsub-identity",
+      ROTATOR,
+    ]),
+  );
+  expect([...before(ROTATOR)]).toEqual(
+    expect.arrayContaining([
+      "gcp:secretmanager/secretIamMember:SecretIamMember rotator-secretVersionManager",
+      "gcp:projects/service:Service run",
+      FIRST_VERSION,
+    ]),
+  );
+});
+
+test("the web service does not depend on the rotator, nor its secret on any service", async () => {
+  const { before } = await declared("prod");
+  expect([...before(WEB)].filter((id) => id.includes("rotator"))).toEqual([]);
+});

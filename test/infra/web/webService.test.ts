@@ -1,0 +1,252 @@
+import { expect, jest, test } from "@jest/globals";
+import { WEB_ENVIRONMENT } from "../../../service/contract/environment.ts";
+import {
+  declared,
+  environmentOf,
+  FIRST_VERSION,
+  input,
+  SIGN_IN,
+  variable,
+  WEB,
+} from "../select.ts";
+
+test("dev and prod say that cookies are sent over https only, and local says the opposite", async () => {
+  const secure = async (stack: "dev" | "prod" | "local") =>
+    variable((await declared(stack)).get(WEB), "SESSION_COOKIE_SECURE");
+  expect([await secure("dev"), await secure("prod"), await secure("local")]).toEqual([
+    "true",
+    "true",
+    "false",
+  ]);
+});
+
+test("the environment is the contract's, less what the service's own defaults cover", async () => {
+  const stack = await declared("prod", SIGN_IN);
+  const names = environmentOf(stack.get(WEB)).map(({ name }) => name);
+  const left = ["KEY_READ_TIMEOUT", "KEY_LOOKUP_BURST", "KEY_LOOKUP_INTERVAL", "KEY_ABSENT_TTL"];
+  expect(names.toSorted()).toEqual(
+    WEB_ENVIRONMENT.filter((name) => !left.includes(name)).toSorted(),
+  );
+});
+
+test("the environment says what the configuration says", async () => {
+  // So many instances read the list of keys less often, which is told.
+  const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
+  const { get } = await declared("prod", {
+    ...SIGN_IN,
+    "phoenix:sessionLifetime": "3600",
+    "phoenix:keyActivationDelay": "900",
+    "phoenix:maxInstances": "500",
+    "phoenix:allowedUsers": "ada@acme.example, @acme.example",
+  });
+  log.mockRestore();
+  expect(
+    Object.fromEntries(environmentOf(get(WEB)).map(({ name, value }) => [name, value])),
+  ).toEqual({
+    ENVIRONMENT: "prod",
+    GOOGLE_CLOUD_PROJECT: "acme-phoenix",
+    LOG_LEVEL: "info",
+    SECRET_KEY: "sm://acme-phoenix/phoenix-prod-SECRET_KEY",
+    SESSION_COOKIE_SECURE: "true",
+    PERMANENT_SESSION_LIFETIME: "3600",
+    OIDC_ISSUER: "https://accounts.google.com",
+    OIDC_CLIENT_ID: "client-id",
+    OIDC_CLIENT_SECRET: undefined,
+    ALLOWED_USERS: "ada@acme.example,@acme.example",
+    KEY_ACTIVATION_DELAY: "900",
+    KEY_REFRESH_INTERVAL: "125",
+  });
+});
+
+test("without sign-in nothing of it is declared", async () => {
+  const { get, has } = await declared("dev");
+  const names = environmentOf(get(WEB)).map(({ name }) => name);
+  expect(names.filter((name) => name.startsWith("OIDC"))).toEqual([]);
+  expect(has("gcp:secretmanager/secret:Secret oidc-client-secret")).toBe(false);
+});
+
+test("the client secret comes from a version of a secret of its own", async () => {
+  const { get, before } = await declared("prod", SIGN_IN);
+  const own = environmentOf(get(WEB)).find(({ name }) => name === "OIDC_CLIENT_SECRET");
+  expect(own).toEqual({
+    name: "OIDC_CLIENT_SECRET",
+    valueSource: {
+      secretKeyRef: { secret: "phoenix-prod-OIDC_CLIENT_SECRET", version: "1" },
+    },
+  });
+  const version = get("gcp:secretmanager/secretVersion:SecretVersion oidc-client-secret");
+  expect(version.secretInputs).toEqual(["secretData"]);
+  expect(version.inputs.deletionPolicy).toBe("ABANDON");
+  expect(before(WEB)).toContain(
+    "gcp:secretmanager/secretIamMember:SecretIamMember oidc-client-secret-reader",
+  );
+});
+
+test("the bundle runs on Google's base image, without an image or a launch stage of its own", async () => {
+  const { get } = await declared("dev", { "gcp:region": "us-central1" });
+  const web = get(WEB);
+  expect(input(web, "template.containers.0")).toMatchObject({
+    image: "scratch",
+    baseImageUri: "us-central1-docker.pkg.dev/serverless-runtimes/google-24-full/runtimes/nodejs24",
+    commands: ["node"],
+    args: ["--min-semi-space-size=4", "index.js"],
+    sourceCode: {
+      cloudStorageSource: {
+        bucket: "acme-phoenix-phoenix-dev-bundles",
+        object: `${"0".repeat(64)}.tar.gz`,
+        generation: "1700000000000000",
+      },
+    },
+  });
+  expect(web.inputs).not.toHaveProperty("launchStage");
+});
+
+test("an image by its digest is deployed in place of the bundle, and bundles stay", async () => {
+  const image = `europe-docker.pkg.dev/acme/phoenix/web@sha256:${"a".repeat(64)}`;
+  const buildArchive = () => {
+    throw new Error("No archive is needed.");
+  };
+  const { get, has, outputs } = await declared(
+    "prod",
+    { "phoenix:image": image },
+    { buildArchive },
+  );
+  const container = input(get(WEB), "template.containers.0");
+  expect(container).toMatchObject({ image, args: ["--min-semi-space-size=4", "index.js"] });
+  expect(container).not.toHaveProperty("commands");
+  expect(container).not.toHaveProperty("baseImageUri");
+  expect(container).not.toHaveProperty("sourceCode");
+  expect(has("gcp:storage/bucketObject:BucketObject bundle")).toBe(false);
+  expect(has("gcp:storage/bucket:Bucket bundles")).toBe(true);
+  expect(outputs.release).toBe(image);
+});
+
+test("requests are what is paid for, and traffic waits until the keys are read", async () => {
+  const { get } = await declared("dev", { "phoenix:cpu": "2", "phoenix:memory": "1Gi" });
+  expect(input(get(WEB), "template.containers.0")).toMatchObject({
+    resources: { limits: { cpu: "2", memory: "1Gi" }, cpuIdle: true, startupCpuBoost: true },
+    startupProbe: { httpGet: { path: "/health/ready" }, periodSeconds: 1 },
+    livenessProbe: { httpGet: { path: "/health/live" } },
+  });
+});
+
+test("size follows the configuration", async () => {
+  const { get } = await declared("dev", {
+    "phoenix:minInstances": "2",
+    "phoenix:maxInstances": "7",
+    "phoenix:concurrency": "33",
+  });
+  expect(input(get(WEB), "template")).toMatchObject({
+    scaling: { minInstanceCount: 2, maxInstanceCount: 7 },
+    maxInstanceRequestConcurrency: 33,
+  });
+});
+
+test("prod has a warm instance", async () => {
+  const { get } = await declared("prod");
+  expect(input(get(WEB), "template.scaling.minInstanceCount")).toBe(1);
+});
+
+test("the service waits for its API, its grants and the first key", async () => {
+  const { before } = await declared("prod");
+  expect([...before(WEB)]).toEqual(
+    expect.arrayContaining([
+      "gcp:projects/service:Service run",
+      "gcp:projects/service:Service iam",
+      "gcp:projects/service:Service storage",
+      "gcp:projects/service:Service secretmanager",
+      "gcp:secretmanager/secretIamMember:SecretIamMember web-secretAccessor",
+      "gcp:secretmanager/secretIamMember:SecretIamMember web-viewer",
+      FIRST_VERSION,
+    ]),
+  );
+});
+
+test("the service can't be deleted in prod, neither by Pulumi nor by the provider", async () => {
+  const guards = async (stack: "dev" | "prod") => {
+    const { inputs, options } = (await declared(stack)).get(WEB);
+    return [inputs.deletionProtection, options.protect];
+  };
+  expect(await guards("prod")).toEqual([true, true]);
+  expect(await guards("dev")).toEqual([false, false]);
+});
+
+test("it runs as its own account, never as the project's default", async () => {
+  const { get } = await declared("prod");
+  expect(input(get(WEB), "template.serviceAccount")).toBe(
+    "phoenix-prod@acme-phoenix.iam.gserviceaccount.com",
+  );
+});
+
+const LATEST = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST";
+const REVISION = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION";
+
+test.each([
+  ["", [{ type: LATEST, percent: 100 }]],
+  [
+    "phoenix-prod-00007-abc=100",
+    [{ type: REVISION, revision: "phoenix-prod-00007-abc", percent: 100 }],
+  ],
+  [
+    "latest=10,phoenix-prod-00007-abc=90",
+    [
+      { type: LATEST, percent: 10 },
+      { type: REVISION, revision: "phoenix-prod-00007-abc", percent: 90 },
+    ],
+  ],
+])("traffic of %j goes where it says", async (traffic, expected) => {
+  const { get } = await declared("prod", { "phoenix:traffic": traffic });
+  expect(get(WEB).inputs.traffics).toEqual(expected);
+});
+
+test("labels are on the service and its revisions", async () => {
+  const { get } = await declared("prod", { "phoenix:labels": "team=web" });
+  const labels = { team: "web", app: "phoenix", environment: "prod" };
+  expect(get(WEB).inputs.labels).toEqual(labels);
+  expect(input(get(WEB), "template.labels")).toEqual(labels);
+});
+
+test("the outputs are what whoever deploys needs next", async () => {
+  const { outputs } = await declared("prod");
+  expect(outputs).toEqual({
+    url: "https://phoenix-prod-123456789012.europe-west1.run.app",
+    signInRedirectUri: "https://phoenix-prod-123456789012.europe-west1.run.app/login/callback",
+    secretKey: "sm://acme-phoenix/phoenix-prod-SECRET_KEY",
+    keyPolicy: { activationDelay: 1800, refreshInterval: 60, sessionLifetime: 604_800 },
+    release: `sha256:${"0".repeat(64)}`,
+    service: "phoenix-prod",
+    revision: "phoenix-prod-00001-abc",
+  });
+});
+
+test("components contain what is theirs", async () => {
+  const { resources } = await declared("prod", SIGN_IN);
+  const parents = Object.fromEntries(
+    resources
+      .filter(({ type }) => type.startsWith("gcp:"))
+      .map(({ type, name, options }) => [`${type} ${name}`, options.parent.split("$").at(-1)]),
+  );
+  expect(parents[WEB]).toBe("phoenix:infra:WebService::web");
+  expect(parents[FIRST_VERSION]).toBe("phoenix:infra:SessionKey::session-key");
+  expect(Object.values(parents).filter((parent) => parent?.startsWith("pulumi:"))).toEqual([]);
+});
+
+test("a first deployment waits for its grants to take effect, as long as Cloud Run lets it", async () => {
+  const { get } = await declared("prod");
+  const probe = input(get(WEB), "template.containers.0.startupProbe") as Record<string, number>;
+  const { periodSeconds = 0, timeoutSeconds = 0, failureThreshold = 0 } = probe;
+  expect(timeoutSeconds).toBeLessThanOrEqual(periodSeconds);
+  expect(periodSeconds * failureThreshold).toBeGreaterThanOrEqual(180);
+  expect(periodSeconds * failureThreshold).toBeLessThanOrEqual(240);
+});
+
+test("no probe asks for an address that Google keeps for itself: those that end in z", async () => {
+  const { ofType } = await declared("prod");
+  const probes = ofType("gcp:cloudrunv2/service:Service").flatMap((service) =>
+    ["startupProbe", "livenessProbe"].map((probe) =>
+      input(service, `template.containers.0.${probe}.httpGet.path`),
+    ),
+  );
+  expect(probes).toHaveLength(4);
+  for (const path of probes) expect(path).toMatch(/^\/health\/[a-z]+[^z]$/);
+});

@@ -1,0 +1,38 @@
+import { expect, test } from "@jest/globals";
+import { needsToken, parseSecretManagerEndpoint } from "../../../service/google/endpoint.ts";
+
+function parse(text: string) {
+  return parseSecretManagerEndpoint({ SECRET_MANAGER_ENDPOINT: text });
+}
+
+test("Secret Manager's own address is the default, and is called with a token", () => {
+  expect(parseSecretManagerEndpoint({})).toEqual({ value: "https://secretmanager.googleapis.com" });
+  expect(needsToken("https://secretmanager.googleapis.com")).toBe(true);
+  expect(parse("https://secretmanager.europe-west1.rep.googleapis.com/")).toEqual({
+    value: "https://secretmanager.europe-west1.rep.googleapis.com",
+  });
+});
+
+test.each(["http://127.0.0.1:8085", "http://localhost:8085/", "http://[::1]:8085"])(
+  "%s is this machine, and is never sent a token",
+  (text) => {
+    const parsed = parse(text);
+    expect(parsed).toEqual({ value: text.replace(/\/$/, "") });
+    expect("value" in parsed && needsToken(parsed.value)).toBe(false);
+  },
+);
+
+test.each([
+  "http://secretmanager.googleapis.com",
+  "https://127.0.0.1:8085",
+  "https://example.com",
+  "https://secretmanager.googleapis.com.example.com",
+  "https://user:pass@secretmanager.googleapis.com",
+  "http://127.0.0.1.example.com",
+  "http://127.0.0.1:8085/v1",
+  "http://10.0.0.1",
+  "file:///etc/passwd",
+  "nonsense",
+])("%s is refused", (text) => {
+  expect(parse(text)).toMatchObject({ problems: [{ setting: "SECRET_MANAGER_ENDPOINT" }] });
+});

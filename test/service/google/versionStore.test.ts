@@ -1,0 +1,274 @@
+import { describe, expect, test } from "@jest/globals";
+import { crc32c } from "../../../service/google/crc32c.ts";
+import { createRestClient } from "../../../service/google/restClient.ts";
+import { createVersionStore } from "../../../service/google/versionStore.ts";
+import { ENDPOINT, SECRET } from "../../support/keyBench.ts";
+import { createRotationBench, OUTAGES } from "../rotator/rotationBench.ts";
+
+const PAYLOAD = Buffer.from("a payload of more than thirty-two characters");
+
+/** A store whose calls are answered with that, and what was sent. */
+function answering(answer: (url: URL, method: string) => Response) {
+  const sent: unknown[] = [];
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    if (init?.body) sent.push(JSON.parse(String(init.body)));
+    return answer(new URL(String(input)), init?.method ?? "GET");
+  };
+  const client = createRestClient({ endpoint: ENDPOINT, timeout: 10, fetch });
+  return { sent, store: createVersionStore({ client, secret: SECRET, clock: () => 1000 }) };
+}
+
+function versionBody(change: object = {}): object {
+  return {
+    name: "projects/123/secrets/SECRET_KEY/versions/5",
+    createTime: "2026-01-01T00:00:00Z",
+    state: "ENABLED",
+    etag: '"e5"',
+    clientSpecifiedPayloadChecksum: true,
+    ...change,
+  };
+}
+
+describe("reading", () => {
+  test("yields all versions, the newest first, with the server's time", async () => {
+    const bench = createRotationBench();
+    for (let i = 0; i < 3; i += 1) bench.add();
+    bench.disable(2);
+    await bench.time.advance(100);
+    const { versions, now } = await bench.store.read();
+    expect(versions.map(({ version, state }) => [version, state])).toEqual([
+      [3, "ENABLED"],
+      [2, "DISABLED"],
+      [1, "ENABLED"],
+    ]);
+    expect(versions.map(({ createTime }) => now - createTime)).toEqual([100, 100, 100]);
+  });
+
+  test("yields nothing of a secret without versions", async () => {
+    expect((await createRotationBench().store.read()).versions).toEqual([]);
+  });
+
+  test("goes by this machine's time only if the server doesn't say its own", async () => {
+    const { store } = answering((url) =>
+      url.pathname.endsWith("/versions")
+        ? Response.json({})
+        : Response.json({ error: { code: 404, status: "NOT_FOUND" } }, { status: 404 }),
+    );
+    expect(await store.read()).toEqual({ versions: [], now: 1000 });
+    const bench = createRotationBench();
+    bench.standIn.advance(5000);
+    expect((await bench.store.read()).now).toBe(bench.time.now() + 5000);
+  });
+
+  test.each([10, 3600, 1e9])("sees through a list that lags by %d s", async (lag) => {
+    const bench = createRotationBench();
+    for (let i = 0; i < 3; i += 1) bench.add();
+    bench.standIn.store.destroy(SECRET.project, SECRET.name, "1");
+    await bench.time.advance(1800);
+    bench.add();
+    bench.disable(3);
+    bench.standIn.setLag(lag);
+    const { versions } = await bench.store.read();
+    expect(versions.map(({ version, state }) => `${version} ${state}`).reverse()).toEqual(
+      bench.states(),
+    );
+  });
+
+  test("reads pages to the end, and asks again for no version that is gone for good", async () => {
+    const bench = createRotationBench();
+    for (let i = 1; i <= 1005; i += 1) {
+      bench.add();
+      if (i < 1004) bench.standIn.store.destroy(SECRET.project, SECRET.name, String(i));
+    }
+    const { versions } = await bench.store.read();
+    expect(versions).toHaveLength(1005);
+    expect(bench.standIn.calls).toMatchObject({ list: 2, get: 3, access: 0 });
+  });
+
+  test.each(OUTAGES)("fails as a whole if calls meet: %s", async (fault, failure) => {
+    for (const on of ["list", "get"] as const) {
+      const bench = createRotationBench();
+      bench.add();
+      bench.standIn.fail({ fault, on: [on] });
+      await expect(bench.store.read()).rejects.toMatchObject({ failure });
+    }
+  });
+
+  test("waits ten seconds for an answer, and not longer", async () => {
+    const bench = createRotationBench();
+    bench.standIn.fail({ fault: "hang" });
+    const begin = bench.time.now();
+    await expect(bench.time.settle(bench.store.read())).rejects.toMatchObject({
+      failure: "TIMEOUT",
+    });
+    expect(bench.time.now() - begin).toBe(10);
+  });
+
+  test("fails if there is no such secret", async () => {
+    const { fetch } = createRotationBench().standIn;
+    const client = createRestClient({ endpoint: ENDPOINT, timeout: 10, fetch });
+    const secret = { ...SECRET, name: "ANOTHER" };
+    const store = createVersionStore({ client, secret, clock: () => 0 });
+    await expect(store.read()).rejects.toMatchObject({ failure: "NOT_FOUND" });
+  });
+});
+
+describe("adding", () => {
+  test("sends the payload with its CRC32C, and returns the version once that is confirmed", async () => {
+    const { store, sent } = answering(() => Response.json(versionBody()));
+    expect(await store.add(PAYLOAD)).toMatchObject({ version: 5, state: "ENABLED", etag: '"e5"' });
+    expect(sent).toEqual([
+      {
+        payload: { data: PAYLOAD.toString("base64"), dataCrc32c: String(crc32c(PAYLOAD)) },
+      },
+    ]);
+  });
+
+  test("stores what it was given", async () => {
+    const bench = createRotationBench();
+    const { version } = await bench.store.add(PAYLOAD);
+    expect(bench.payload(version)).toBe(PAYLOAD.toString());
+  });
+
+  test("fails if the checksum is not confirmed, and says which version that is", async () => {
+    const { store } = answering(() =>
+      Response.json(versionBody({ clientSpecifiedPayloadChecksum: undefined })),
+    );
+    await expect(store.add(PAYLOAD)).rejects.toMatchObject({
+      failure: "INVALID_ANSWER",
+      message: expect.stringContaining("version 5"),
+    });
+  });
+
+  test("fails if the answer is about another secret", async () => {
+    const name = "projects/123/secrets/ANOTHER/versions/5";
+    const { store } = answering(() => Response.json(versionBody({ name })));
+    await expect(store.add(PAYLOAD)).rejects.toMatchObject({ failure: "INVALID_ANSWER" });
+  });
+
+  test("is not repeated by itself when the answer is lost: that could add two", async () => {
+    const bench = createRotationBench();
+    bench.standIn.fail({ fault: "lostAnswer", on: ["add"] });
+    await expect(bench.store.add(PAYLOAD)).rejects.toMatchObject({ failure: "UNREACHABLE" });
+    expect(bench.states()).toEqual(["1 ENABLED"]);
+    expect(bench.standIn.calls.add).toBe(1);
+  });
+
+  test.each(OUTAGES)("keeps the payload out of the error when it meets: %s", async (fault) => {
+    const bench = createRotationBench();
+    bench.standIn.fail({ fault });
+    const error = await bench.store.add(PAYLOAD).catch((reason: unknown) => reason);
+    const text = describeAll(error);
+    expect(text).toContain("SECRET_MANAGER_");
+    expect(text).not.toContain(PAYLOAD.toString());
+    expect(text).not.toContain(PAYLOAD.toString("base64"));
+  });
+});
+
+describe("disabling", () => {
+  test("makes a version unreadable", async () => {
+    const bench = createRotationBench();
+    bench.add();
+    const { versions } = await bench.store.read();
+    for (const version of versions) await bench.store.disable(version);
+    expect(bench.states()).toEqual(["1 DISABLED"]);
+  });
+
+  test("is fine if somebody else has disabled or destroyed it meanwhile", async () => {
+    const bench = createRotationBench();
+    bench.add();
+    bench.add();
+    const { versions } = await bench.store.read();
+    bench.disable(1);
+    bench.standIn.store.destroy(SECRET.project, SECRET.name, "2");
+    for (const version of versions) await bench.store.disable(version);
+    expect(bench.states()).toEqual(["1 DISABLED", "2 DESTROYED"]);
+  });
+
+  test("disables a version that was changed since it was read", async () => {
+    const bench = createRotationBench();
+    bench.add();
+    const { versions } = await bench.store.read();
+    bench.disable(1);
+    await bench.time.advance(1);
+    bench.enable(1);
+    for (const version of versions) await bench.store.disable(version);
+    expect(bench.states()).toEqual(["1 DISABLED"]);
+  });
+
+  test("fails if it is refused and the version is still enabled", async () => {
+    const { store } = answering((_url, method) =>
+      method === "GET"
+        ? Response.json(versionBody())
+        : Response.json({ error: { code: 400, status: "FAILED_PRECONDITION" } }, { status: 400 }),
+    );
+    const version = { version: 5, state: "ENABLED", createTime: 0, project: "123" } as const;
+    await expect(store.disable(version)).rejects.toMatchObject({ failure: "FAILED_PRECONDITION" });
+  });
+});
+
+describe("destroying", () => {
+  test("destroys a version that is as it was read", async () => {
+    const bench = createRotationBench();
+    bench.add();
+    const [version] = (await bench.store.read()).versions;
+    expect(version && (await bench.store.destroy(version))).toBe(true);
+    expect(bench.states()).toEqual(["1 DESTROYED"]);
+  });
+
+  test("only begins where the secret keeps destroyed versions for a while", async () => {
+    const bench = createRotationBench({ versionDestroyTtl: "604800s" });
+    bench.add();
+    const [version] = (await bench.store.read()).versions;
+    expect(version && (await bench.store.destroy(version))).toBe(true);
+    expect(bench.states()).toEqual(["1 GOING"]);
+  });
+
+  test("leaves a version that somebody changed since it was read", async () => {
+    const bench = createRotationBench();
+    bench.add();
+    const [version] = (await bench.store.read()).versions;
+    bench.disable(1);
+    await bench.time.advance(1);
+    bench.enable(1);
+    expect(version && (await bench.store.destroy(version))).toBe(false);
+    expect(bench.states()).toEqual(["1 ENABLED"]);
+  });
+
+  test.each(["604800s", "0s"])("is fine if somebody else did it (delay %s)", async (ttl) => {
+    const bench = createRotationBench({ versionDestroyTtl: ttl });
+    bench.add();
+    const [version] = (await bench.store.read()).versions;
+    bench.standIn.store.destroy(SECRET.project, SECRET.name, "1");
+    expect(version && (await bench.store.destroy(version))).toBe(true);
+  });
+
+  test("takes a conflict that is called ABORTED for one, too", async () => {
+    const { store, sent } = answering((_url, method) =>
+      method === "GET"
+        ? Response.json(versionBody())
+        : Response.json({ error: { code: 409, status: "ABORTED" } }, { status: 409 }),
+    );
+    const version = { version: 5, state: "ENABLED", createTime: 0, project: "1", etag: '"e4"' };
+    expect(await store.destroy({ ...version, state: "ENABLED" })).toBe(false);
+    expect(sent).toEqual([{ etag: '"e4"' }]);
+  });
+
+  test.each(OUTAGES)("fails, and does not count as done, when it meets: %s", async (...given) => {
+    const [fault, failure] = given;
+    const bench = createRotationBench();
+    bench.add();
+    const [version] = (await bench.store.read()).versions;
+    bench.standIn.fail({ fault });
+    if (version === undefined) throw new Error("There is no version.");
+    await expect(bench.store.destroy(version)).rejects.toMatchObject({ failure });
+    await expect(bench.store.disable(version)).rejects.toMatchObject({ failure });
+    expect(bench.states()).toEqual(["1 ENABLED"]);
+  });
+});
+
+/** All that a log could write of an error. */
+function describeAll(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return `${error.stack} ${JSON.stringify(error)} ${error.cause ? describeAll(error.cause) : ""}`;
+}

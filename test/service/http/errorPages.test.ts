@@ -1,0 +1,170 @@
+import { expect, test } from "@jest/globals";
+import express from "express";
+import { OperatorError } from "../../../service/contract/errors.ts";
+import { notFound } from "../../../service/http/errorPages.ts";
+import { InsecureTransportError, SessionTooLargeError } from "../../../service/session/cookie.ts";
+import { KeysUnavailableError } from "../../../service/session/sealer.ts";
+import { serve } from "../../support/httpServer.ts";
+import { sessionApp } from "../../support/sessionApp.ts";
+
+class NotForVisitorsError extends OperatorError {
+  constructor() {
+    super("NOT_FOR_VISITORS", "The disk at /var/secret is full. Empty it.");
+  }
+}
+
+const ERRORS: Record<string, () => unknown> = {
+  bug: () => new TypeError("the password is hunter2"),
+  text: () => "the password is hunter2",
+  nothing: () => null,
+  operator: () => new NotForVisitorsError(),
+  keys: () => new KeysUnavailableError(7),
+  http: () => new InsecureTransportError(),
+  large: () => new SessionTooLargeError(5_000, { reel: ["x".repeat(3_000)], user_id: "ada" }),
+  client: () => Object.assign(new Error("<b>no</b>"), { status: 409, code: "CLASH" }),
+  server: () => Object.assign(new Error("the password is hunter2"), { status: 502 }),
+};
+
+/** A service that fails in the way that the path names. */
+async function start() {
+  const { app, lines } = sessionApp({}, (routes) => {
+    routes.use(express.json());
+    routes.all(/^\/(?:api\/)?fail\/(\w+)$/i, (req, res) => {
+      res.set({ ETag: '"1"', Location: "/elsewhere", "Content-Type": "video/mp4" });
+      throw ERRORS[req.params[0] ?? ""]?.();
+    });
+    routes.get("/half", (_req, res, next) => {
+      res.write("half of it");
+      next(new Error("the password is hunter2"));
+    });
+    routes.use(notFound());
+  });
+  const server = await serve(app);
+  async function get(path: string, accept = "text/html,*/*;q=0.8") {
+    const response = await fetch(server.url + path, { headers: { accept } });
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  }
+  return { ...server, get, lines, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+}
+
+test("people get a page with the way out, programs a problem document", async () => {
+  await using service = await start();
+  for (const accept of ["text/html", "text/html,application/json", "*/*", "text/*"]) {
+    const { status, headers, text } = await service.get("/nothing", accept);
+    expect([status, headers.get("content-type")]).toEqual([404, "text/html; charset=utf-8"]);
+    expect(text).toContain("<h1>Not found</h1>");
+    expect(text).toContain('<a class="button" href="/">');
+  }
+  for (const [path, accept] of [
+    ["/nothing", "application/json"],
+    ["/nothing", "application/json, text/html;q=0.5"],
+    ["/api/nothing", "text/html"],
+    ["/API/nothing", "*/*"],
+    ["/api", "text/html"],
+  ] as const) {
+    const { status, headers, text } = await service.get(path, accept);
+    expect([path, status, headers.get("content-type")]).toEqual([
+      path,
+      404,
+      "application/problem+json; charset=utf-8",
+    ]);
+    expect(JSON.parse(text)).toEqual({
+      type: "about:blank",
+      status: 404,
+      code: "not_found",
+      title: "Not found",
+      detail: "There is nothing at this address.",
+    });
+  }
+  expect(service.lines).toEqual([]);
+});
+
+test("what a visitor can do something about is told, in the code, the page and the headers", async () => {
+  await using service = await start();
+  for (const [kind, status, code, said] of [
+    ["keys", 503, "keys_unavailable", "Nobody is signed out by this"],
+    ["http", 400, "https_required", "Open the site over https"],
+    ["large", 500, "session_too_large", "5000 bytes, and browsers keep 4096"],
+    ["client", 409, "clash", "<b>no</b>"],
+  ] as const) {
+    const problem = await service.get(`/api/fail/${kind}`);
+    expect([kind, problem.status, JSON.parse(problem.text)]).toEqual([
+      kind,
+      status,
+      expect.objectContaining({ status, code, detail: expect.stringContaining(said) }),
+    ]);
+    const page = await service.get(`/fail/${kind}`);
+    expect(page.status).toBe(status);
+    expect(page.text).toContain(said.replace("<b>no</b>", "&lt;b&gt;no&lt;/b&gt;"));
+    expect(page.headers.get("retry-after")).toBe(kind === "keys" ? "7" : null);
+    // What passes by itself leads back to the same page, everything else to the start.
+    expect(page.text).toContain(kind === "keys" ? 'href="">Try again' : 'href="/">Go to the start');
+  }
+});
+
+test("a session that is too large names its largest field with its size", async () => {
+  await using service = await start();
+  const { text } = await service.get("/api/fail/large");
+  expect(JSON.parse(text).detail).toMatch(/largest field is reel with 3004 bytes/);
+});
+
+test("of what is nobody's business a visitor learns nothing, and the log everything", async () => {
+  await using service = await start();
+  for (const kind of ["bug", "text", "operator", "server"]) {
+    for (const path of [`/fail/${kind}`, `/api/fail/${kind}`]) {
+      const { status, text } = await service.get(path);
+      expect([kind, status]).toEqual([kind, 500]);
+      expect(text).not.toMatch(/hunter2|var\/secret|NOT_FOR|TypeError|\.ts/);
+      expect(text).toContain("fault on our side");
+      const [line, ...others] = service.lines.splice(0);
+      expect(others).toEqual([]);
+      expect(line).toMatchObject({ severity: "ERROR", message: `GET ${path} failed` });
+      expect(JSON.stringify(line)).toMatch(kind === "operator" ? /var\/secret/ : /hunter2/);
+    }
+  }
+});
+
+test("an operator's mistake is logged as cause and remedy, a bug with its stack", async () => {
+  await using service = await start();
+  await service.get("/fail/operator");
+  await service.get("/fail/bug");
+  const [mistake, bug] = service.lines;
+  expect(mistake).toMatchObject({
+    code: "NOT_FOR_VISITORS",
+    cause: "The disk at /var/secret is full. Empty it.",
+  });
+  expect(mistake).not.toHaveProperty("err");
+  expect(bug).toMatchObject({
+    err: { type: "TypeError", stack: expect.stringContaining("    at ") },
+  });
+});
+
+test("a setting that does not suit the visitor's connection is in the log, too; a visitor's slip is not", async () => {
+  await using service = await start();
+  await service.get("/fail/http");
+  await service.get("/fail/client");
+  expect(service.lines).toEqual([
+    expect.objectContaining({
+      severity: "WARNING",
+      code: "COOKIE_NEEDS_HTTPS",
+      cause: expect.stringContaining("SESSION_COOKIE_SECURE=false"),
+    }),
+  ]);
+});
+
+test("an error's answer has nothing of the answer that it takes the place of", async () => {
+  await using service = await start();
+  const { headers } = await service.get("/fail/bug");
+  expect(Object.fromEntries(headers)).toMatchObject({
+    "content-type": "text/html; charset=utf-8",
+    "cache-control": "no-store",
+  });
+  expect(headers.get("location")).toBeNull();
+  expect(headers.get("etag")).not.toBe('"1"');
+});
+
+test("an answer that has begun is cut off, so that no half of it counts as whole", async () => {
+  await using service = await start();
+  await expect(service.get("/half")).rejects.toThrow();
+  expect(service.lines).toEqual([expect.objectContaining({ message: "GET /half failed" })]);
+});

@@ -1,0 +1,62 @@
+import { expect, test } from "@jest/globals";
+import * as fc from "fast-check";
+import { Html, html, messagePage, page } from "../../../service/http/html.ts";
+
+/** What a browser makes of a text that is escaped. */
+function textOf(markup: string): string {
+  const characters = { lt: "<", gt: ">", quot: '"', "#39": "'", amp: "&" };
+  return markup.replace(
+    /&(lt|gt|quot|#39|amp);/g,
+    (_, name: keyof typeof characters) => characters[name],
+  );
+}
+
+const hostileText = fc.string({ unit: fc.constantFrom(..."&<>\"';#39ltgtampquot /=`") });
+
+test("text that is put in comes out as text, in an element and in an attribute", () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.string({ unit: "binary" }), hostileText), (text) => {
+      const markup = html`${text}`.toString();
+      expect(markup).not.toMatch(/[<>"']|&(?!(?:lt|gt|quot|#39|amp);)/);
+      expect(textOf(markup)).toBe(text);
+    }),
+  );
+  const hostile = `"><script>alert('1')</script>&amp;`;
+  expect(html`<a title="${hostile}">${hostile}</a>`.toString().match(/<[^>]*>/g)).toHaveLength(2);
+});
+
+test("markup that is put in stays markup, in lists as well", () => {
+  const items = ["a", "<b>", html`<c>`, ["d", [html`<e>`]]];
+  expect(html`<ul>${items}</ul>`.toString()).toBe("<ul>a&lt;b&gt;<c>d<e></ul>");
+});
+
+test("nothing is written for what is not there, and numbers as they are", () => {
+  expect(html`[${undefined}${false}${[]}${""}${0}${1.5}]`.toString()).toBe("[01.5]");
+});
+
+test("what only looks like markup is none", () => {
+  const fake = { toString: () => "<b>", markup: "<b>" } as unknown as Html;
+  expect(html`${fake}`.toString()).toBe("&lt;b&gt;");
+  expect(html`${new Html("<b>")}`.toString()).toBe("<b>");
+});
+
+test("a page has its title and its language, and loads nothing from elsewhere", () => {
+  const text = page({ title: "<Reels>", body: html`<main></main>`, head: html`<meta name="x">` });
+  expect(text).toMatch(/^<!doctype html>\n<html lang="en">/);
+  expect(text).toContain("<title>&lt;Reels&gt; &middot; Phoenix</title>");
+  expect(text).toContain('<meta name="x">');
+  expect(text).not.toMatch(/(?:href|src)="(?!\/static\/)/);
+});
+
+test("a message is a page with a heading, paragraphs and a way forward", () => {
+  const text = messagePage({
+    title: "Over",
+    text: ["It is <over>.", html`<code>so</code>`],
+    link: { href: '/?a="b"', label: "Back & on" },
+  });
+  expect(text).toContain("<h1>Over</h1>");
+  expect(text).toContain("<p>It is &lt;over&gt;.</p>");
+  expect(text).toContain("<p><code>so</code></p>");
+  expect(text).toContain('<a class="button" href="/?a=&quot;b&quot;">Back &amp; on</a>');
+  expect(messagePage({ title: "Over", text: [] })).not.toContain("<a ");
+});

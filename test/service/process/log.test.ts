@@ -1,0 +1,239 @@
+import { get } from "node:http";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { createStaticKeys } from "../../../service/keys/static.ts";
+import { createLog, LOG_LEVELS } from "../../../service/process/log.ts";
+import { ada } from "../../local/identity/users.ts";
+import { Browser } from "../../support/browser.ts";
+import { type RunningServer, serve } from "../../support/httpServer.ts";
+import { listClips, loadClips } from "../../support/loadClips.ts";
+import { SECRET } from "../../support/sessionApp.ts";
+import { answerOfProvider, Visitor } from "../../support/signIn.ts";
+import { CLIENT, startProvider } from "../login/application.ts";
+import { INSTANCE, PROJECT, type WebApp, type WebAppOptions, webApp } from "../webApp.ts";
+
+/** LogSeverity of Cloud Logging: what it shows a line as, and alerts look for. */
+const SEVERITIES = { trace: "DEBUG", debug: "DEBUG", info: "INFO", warn: "WARNING" };
+
+const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
+const SPAN = "00f067aa0ba902b7";
+const TRACEPARENT = `00-${TRACE}-${SPAN}-01`;
+
+/** A whole application, and what it logs of requests. */
+async function start(options: WebAppOptions = {}) {
+  const web = webApp(options);
+  const server = await serve(web.listener);
+  return { ...web, ...server, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+}
+
+async function lastLine(web: Pick<WebApp, "lines">) {
+  return (await web.lines()).at(-1);
+}
+
+test("each level is a severity that Cloud Logging knows, and lower ones are left out", () => {
+  const lines: Record<string, unknown>[] = [];
+  const destination = { write: (line: string) => void lines.push(JSON.parse(line)) };
+  const log = createLog({ level: "trace", destination });
+  for (const level of LOG_LEVELS) log[level as "info"]({ event: level }, `a ${level} line`);
+  expect(lines).toEqual(
+    LOG_LEVELS.map((level) => ({
+      severity: { ...SEVERITIES, error: "ERROR", fatal: "CRITICAL" }[level],
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      event: level,
+      message: `a ${level} line`,
+    })),
+  );
+  lines.length = 0;
+  const quiet = createLog({ level: "warn", destination });
+  quiet.info("not this");
+  quiet.error("but this");
+  expect(lines.map(({ message }) => message)).toEqual(["but this"]);
+});
+
+test("each line is one line, whatever is in it", () => {
+  const lines: string[] = [];
+  const log = createLog({ level: "info", destination: { write: (line) => void lines.push(line) } });
+  log.info({ event: 'a\nb"c', err: new Error("over\nlines") }, 'd\r\ne" \u2028');
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toMatch(/^[^\n]*\n$/);
+  expect(JSON.parse(lines[0] ?? "")).toMatchObject({ event: 'a\nb"c', message: 'd\r\ne" \u2028' });
+});
+
+test("a request is a line with what was asked, answered, by whom, and what became of its session", async () => {
+  await using web = await start();
+  const headers = {
+    "user-agent": "a browser",
+    "x-forwarded-for": "203.0.113.9",
+    traceparent: TRACEPARENT,
+  };
+  await fetch(`${web.url}/api/clips?secret=hunter2`, { headers });
+  expect(await web.lines()).toEqual([
+    {
+      severity: "INFO",
+      time: expect.any(String),
+      httpRequest: {
+        requestMethod: "GET",
+        requestUrl: "/api/clips",
+        status: 401,
+        latency: expect.stringMatching(/^\d+\.\d{6}s$/),
+        remoteIp: "203.0.113.9",
+        userAgent: "a browser",
+      },
+      instance: INSTANCE,
+      session: "none",
+      "logging.googleapis.com/trace": `projects/${PROJECT}/traces/${TRACE}`,
+      "logging.googleapis.com/spanId": SPAN,
+      message: "GET /api/clips 401",
+    },
+  ]);
+});
+
+describe("the trace", () => {
+  test.each([
+    "",
+    "nonsense",
+    `00-${TRACE}-${SPAN}`,
+    `00-${TRACE.toUpperCase()}-${SPAN}-01`,
+    `00-${TRACE.slice(1)}-${SPAN}-01`,
+    `00-${TRACE}-${SPAN}x-01`,
+    `${TRACE}/1;o=1`,
+  ])("is left out if traceparent is %j", async (traceparent) => {
+    await using web = await start();
+    await fetch(web.url, { headers: { traceparent } });
+    expect(Object.keys((await lastLine(web)) ?? {}).filter((key) => key.includes("/"))).toEqual([]);
+  });
+
+  test("is left out where there is no project that it could belong to", async () => {
+    await using web = await start({ project: undefined });
+    await fetch(web.url, { headers: { traceparent: TRACEPARENT } });
+    expect(JSON.stringify(await web.lines())).not.toContain(TRACE);
+  });
+
+  test("ties an error to the request that it happened in", async () => {
+    const keys = {
+      ...createStaticKeys(SECRET),
+      refresh: () => Promise.reject(new Error("broken")),
+    };
+    await using web = await start({ keys });
+    await fetch(web.url, { headers: { traceparent: TRACEPARENT } });
+    const [error, request, ...others] = await web.lines();
+    expect(others).toEqual([]);
+    expect(error).toMatchObject({ severity: "ERROR", message: "GET / failed" });
+    expect(request).toMatchObject({ severity: "ERROR", message: "GET / 500" });
+    for (const line of [error, request]) {
+      expect(line).toMatchObject({
+        "logging.googleapis.com/trace": `projects/${PROJECT}/traces/${TRACE}`,
+      });
+    }
+  });
+});
+
+test("probes are told at level debug, so that they hide nothing", async () => {
+  await using web = await start();
+  await fetch(`${web.url}/health/live`);
+  expect(await lastLine(web)).toMatchObject({ severity: "DEBUG" });
+  await using usual = await start({ level: "info" });
+  await fetch(`${usual.url}/health/live`);
+  expect(await usual.lines()).toEqual([]);
+});
+
+test("a visitor who leaves before the answer is said to have left", async () => {
+  const asked = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  const keys = {
+    ...createStaticKeys(SECRET),
+    refresh: () => {
+      asked.resolve();
+      return go.promise;
+    },
+  };
+  await using web = await start({ keys });
+  const request = get(web.url).on("error", () => {});
+  await asked.promise;
+  await new Promise((resolve) => request.once("close", resolve).destroy());
+  expect(await lastLine(web)).toMatchObject({
+    severity: "INFO",
+    aborted: true,
+    message: "GET / 200 (client left)",
+  });
+  go.resolve();
+});
+
+describe("a whole visit, with every secret that there is in one", () => {
+  let provider: Awaited<ReturnType<typeof startProvider>>;
+  let web: Awaited<ReturnType<typeof start>>;
+  let site: RunningServer;
+  /** Everything that must not be in the log, by what it is. */
+  const secrets = new Map<string, string>();
+
+  beforeAll(async () => {
+    provider = await startProvider();
+    web = await start({ oidc: provider.oidc });
+    site = web;
+    const visitor = new Visitor(site.url);
+    const callback = new URL(await answerOfProvider(visitor, ada, "/reel-maker?private=hunter2"));
+    secrets.set("the sign-in's cookie", visitor.cookies.get("sign-in") ?? "");
+    for (const name of ["code", "state"]) {
+      secrets.set(`the callback's ${name}`, callback.searchParams.get(name) ?? "");
+    }
+    await visitor.fetch(callback.href);
+    await visitor.fetch("/reel-maker?private=hunter2");
+    const [clip] = await listClips(visitor);
+    const loaded = await loadClips(visitor, [clip?.id ?? ""], 2);
+    await visitor.fetch(loaded[0]?.url ?? "");
+    const csrf = await visitor.csrfToken();
+    const headers = { "content-type": "application/json", "x-csrf-token": csrf };
+    const body = '{"clips":["embers"]}';
+    await visitor.fetch("/api/reel", { method: "POST", headers, body });
+    const session = visitor.cookies.get("session") ?? "";
+    secrets.set("the session's cookie", session);
+    const { sealed } = JSON.parse(Buffer.from(session, "base64").toString()) as { sealed: string };
+    secrets.set("the sealed token", sealed);
+    for (const part of sealed.split(".").slice(2)) secrets.set("the token's content", part);
+    secrets.set("a clip's token", new URL(loaded[0]?.url ?? "", site.url).search.slice(7));
+    secrets.set("the CSRF token", csrf);
+    secrets.set("the key", SECRET);
+    secrets.set("the client secret", CLIENT.clientSecret);
+    secrets.set("the e-mail address", ada.email);
+    secrets.set("the query", "hunter2");
+    // What goes wrong, with the same secrets in it.
+    await visitor.fetch(callback.href);
+    await new Browser(site.url).fetch(callback.href);
+    await new Browser(site.url, { headers: { cookie: `session=${session}x` } }).fetch("/api/reel");
+    await visitor.fetch("/logout", { method: "POST", headers, body: "" });
+  });
+
+  afterAll(async () => {
+    await web[Symbol.asyncDispose]();
+    await provider.close();
+  });
+
+  test("not one of them is in the log, even in part", async () => {
+    const log = (await web.written()).join("");
+    expect(secrets.size).toBe(12);
+    for (const [what, secret] of secrets) {
+      expect([what, secret.length > 6]).toEqual([what, true]);
+      for (const part of [secret, secret.slice(0, 24), secret.slice(-24)]) {
+        expect([what, log.includes(part)]).toEqual([what, false]);
+      }
+    }
+    expect(log).not.toMatch(/[?&](?:code|state|token|returnTo)=/);
+  });
+
+  test("and what became of each session is, with its key and its age", async () => {
+    const outcomes = new Set(
+      (await web.lines()).flatMap(({ session }) => (session === undefined ? [] : [session])),
+    );
+    expect(outcomes).toEqual(new Set(["none", "ok", "malformed"]));
+    const served = (await web.lines()).find(({ session }) => session === "ok");
+    expect(served).toMatchObject({
+      kid: createStaticKeys(SECRET).signer()?.kid,
+      session_age: expect.any(Number),
+    });
+  });
+
+  test("and so is who signed in, by the name that means nothing to others", async () => {
+    expect(await web.lines()).toContainEqual(
+      expect.objectContaining({ event: "signed_in", user_id: ada.sub, severity: "INFO" }),
+    );
+  });
+});

@@ -1,0 +1,137 @@
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import * as tar from "tar";
+import { buildArchive } from "../../../infra/bundle/archive.ts";
+import { startService } from "../../support/serviceProcess.ts";
+
+const SECRET_KEY = "a secret of more than thirty-two characters";
+
+/** The archive that is deployed, unpacked: what is run here is what Cloud Run runs. */
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "phoenix-start-"));
+  tar.extract({ sync: true, file: buildArchive().path, cwd: directory });
+}, 30_000);
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+function run(env: Record<string, string>, program = "index.js") {
+  return startService({ directory, program: [program], env });
+}
+
+/** What a process that must not start says: its exit code and its lines. */
+async function refusal(env: Record<string, string>, program?: string) {
+  await using service = await run(env, program);
+  expect(service.url).toBeUndefined();
+  const { code } = await service.exited;
+  return { code, lines: service.lines, output: service.output() };
+}
+
+test("the deployed program starts, says where it listens, and serves", async () => {
+  await using service = await run({ SECRET_KEY });
+  expect(service.lines).toEqual([
+    {
+      severity: "INFO",
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+      event: "listening",
+      instance: expect.stringMatching(/^[\da-f]{6}$/),
+      port: service.port,
+      message: `Listening on port ${service.port}`,
+    },
+  ]);
+  const home = await fetch(`${service.url}/`);
+  expect([home.status, await home.text()]).toEqual([200, expect.stringContaining("Sign in")]);
+  const script = await fetch(`${service.url}/static/reel-maker.js`);
+  expect([script.status, script.headers.get("content-type")]).toEqual([
+    200,
+    expect.stringContaining("javascript"),
+  ]);
+});
+
+test("with LISTEN_ADDRESS it can be reached at that address only", async () => {
+  await using service = await run({ SECRET_KEY, LISTEN_ADDRESS: "127.0.0.1" });
+  expect((await fetch(`${service.url}/health/live`)).status).toBe(200);
+  for (const host of ["127.0.0.2", "[::1]"]) {
+    await expect(fetch(`http://${host}:${service.port}/health/live`)).rejects.toThrow();
+  }
+});
+
+test("what is wrong with the settings ends it with status 1 and a line of JSON for each problem", async () => {
+  const { code, lines, output } = await refusal({
+    K_SERVICE: "phoenix-prod",
+    ENVIRONMENT: "prod",
+    SECRET_KEY: "hunter2",
+    SESSION_COOKIE_SECURE: "false",
+    SESSION_TYPE: "redis",
+    PERMANENT_SESSION_LIFETIME: "7d",
+    OIDC_ISSUER: "https://accounts.google.com",
+    OIDC_CLIENT_ID: "an id",
+    OIDC_CLIENT_SECRET: " opensesame",
+    ALLOWED_USERS: "@acme.example",
+  });
+  expect(code).toBe(1);
+  expect(lines.map(({ message }) => String(message).split(" ")[0])).toEqual([
+    "SECRET_KEY",
+    "SESSION_TYPE",
+    "SESSION_COOKIE_SECURE",
+    "PERMANENT_SESSION_LIFETIME",
+    "OIDC_CLIENT_SECRET",
+  ]);
+  for (const line of lines) {
+    expect(line).toEqual({
+      severity: "CRITICAL",
+      time: expect.any(String),
+      event: "start_refused",
+      code: "CONFIG_INVALID",
+      message: expect.stringMatching(
+        /^[A-Z_]+ (?:is|has|begins) [^\n]+\. (?:Set|Use|Leave) [^\n]+\.$/,
+      ),
+    });
+  }
+  // One line each and nothing besides: no stack, no value of a secret.
+  expect(output.trimEnd().split("\n")).toHaveLength(lines.length);
+  for (const secret of ["hunter2", "opensesame", "    at "]) expect(output).not.toContain(secret);
+});
+
+test("without any environment it says that SECRET_KEY is missing, and how to make one", async () => {
+  const { code, lines } = await refusal({});
+  expect(code).toBe(1);
+  expect(lines).toEqual([
+    expect.objectContaining({ message: expect.stringContaining("openssl rand -base64 48") }),
+  ]);
+});
+
+test("the rotator refuses what is wrong with its settings in the same way", async () => {
+  const { code, lines } = await refusal({ SECRET_KEY, KEY_ACTIVATION_DELAY: "soon" }, "rotator.js");
+  expect(code).toBe(1);
+  expect(lines.map(({ message }) => String(message).split(" ")[0]).toSorted()).toEqual([
+    "KEY_ACTIVATION_DELAY",
+    "SECRET_KEY",
+  ]);
+});
+
+test("a port that is taken is said in one line, with what to do", async () => {
+  await using first = await run({ SECRET_KEY });
+  const { code, lines, output } = await refusal({ SECRET_KEY, PORT: String(first.port) });
+  expect(code).toBe(1);
+  expect(lines).toEqual([
+    expect.objectContaining({
+      severity: "CRITICAL",
+      event: "listen_failed",
+      code: "EADDRINUSE",
+      message: `Port ${first.port} is taken. Set PORT to another one.`,
+    }),
+  ]);
+  expect(output).not.toContain("    at ");
+});
+
+test("clips that are not there are an operator's mistake, told without a stack", async () => {
+  const incomplete = join(directory, "incomplete");
+  cpSync(join(directory, "index.js"), join(incomplete, "index.js"));
+  await using service = await run({ SECRET_KEY }, join(incomplete, "index.js"));
+  expect(await service.exited).toEqual({ code: 1, signal: null });
+  expect(service.lines).toEqual([
+    expect.objectContaining({ event: "start_refused", code: "CLIPS_INVALID" }),
+  ]);
+});

@@ -1,0 +1,198 @@
+import { describe, expect, test } from "@jest/globals";
+import { MIN_SECRET_LENGTH } from "../../../service/keys/sessionKeys.ts";
+import { type Occasion, planRotation } from "../../../service/rotator/plan.ts";
+import { RotationError, rotate, type StepResult } from "../../../service/rotator/rotate.ts";
+import {
+  createRotationBench,
+  DAY,
+  KNOWN_PAYLOAD,
+  KNOWN_SECRETS,
+  knownRandom,
+  OUTAGES,
+  POLICY,
+  type RotationBench,
+} from "./rotationBench.ts";
+
+/** Reads, plans and rotates, as the command and the rotator do. */
+async function run(
+  { store }: Pick<RotationBench, "store">,
+  occasion: Occasion = "planned",
+  onStep?: (result: StepResult) => void,
+): Promise<StepResult[]> {
+  const { versions, now } = await store.read();
+  const plan = planRotation(versions, POLICY, now, occasion);
+  return rotate(plan, { store, random: knownRandom, ...(onStep && { onStep }) });
+}
+
+/** What became of each step: `add done`, `destroy 1 skipped`. */
+function told(results: readonly StepResult[]): string[] {
+  return results.map(({ step, outcome }) =>
+    step.action === "add" ? `add ${outcome}` : `${step.action} ${step.version.version} ${outcome}`,
+  );
+}
+
+async function failure(rotation: Promise<unknown>): Promise<RotationError> {
+  const error = await rotation.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof RotationError) return error;
+  throw error ?? new Error("The rotation did not fail.");
+}
+
+/** Two versions that no session needs any more, and one that signs. */
+async function withOldVersions(): Promise<RotationBench> {
+  const bench = createRotationBench();
+  bench.add();
+  await bench.time.advance(30 * DAY);
+  bench.add();
+  await bench.time.advance(30 * DAY);
+  bench.add();
+  await bench.time.advance(30 * DAY);
+  return bench;
+}
+
+describe("the new version", () => {
+  test("is 384 random bits, written as text that the service takes for a key", async () => {
+    const bench = createRotationBench();
+    const asked: number[] = [];
+    const { versions, now } = await bench.store.read();
+    const plan = planRotation(versions, POLICY, now, "planned");
+    const random = (bytes: number) => {
+      asked.push(bytes);
+      return knownRandom(bytes);
+    };
+    await rotate(plan, { store: bench.store, random });
+    expect(asked).toEqual([48]);
+    expect(bench.payload(1)).toBe(KNOWN_PAYLOAD);
+    expect(KNOWN_PAYLOAD).toMatch(/^[\w-]{64}$/);
+    expect(KNOWN_PAYLOAD.length).toBeGreaterThanOrEqual(MIN_SECRET_LENGTH);
+  });
+
+  test("comes first, then the others go, and each step is told when it has ended", async () => {
+    const bench = await withOldVersions();
+    const seen: string[][] = [];
+    const results = await run(bench, "planned", (result) =>
+      seen.push([...told([result]), ...bench.states()]),
+    );
+    expect(told(results)).toEqual(["add done", "destroy 2 done", "destroy 1 done"]);
+    expect(results[0]?.added?.version).toBe(4);
+    expect(seen).toEqual([
+      ["add done", "1 ENABLED", "2 ENABLED", "3 ENABLED", "4 ENABLED"],
+      ["destroy 2 done", "1 ENABLED", "2 DESTROYED", "3 ENABLED", "4 ENABLED"],
+      ["destroy 1 done", "1 DESTROYED", "2 DESTROYED", "3 ENABLED", "4 ENABLED"],
+    ]);
+  });
+
+  test.each(OUTAGES)("is all or nothing: without it nothing else is done (%s)", async (fault) => {
+    for (const occasion of ["planned", "compromised"] as const) {
+      const bench = await withOldVersions();
+      const before = bench.states();
+      bench.standIn.fail({ fault, on: ["add"] });
+      const error = await failure(run(bench, occasion));
+      expect(told(error.results)).toEqual(["add failed"]);
+      expect(error.message).toMatch(/ Run the same again to finish\.$/);
+      expect(bench.states()).toEqual(before);
+    }
+  });
+});
+
+describe("a rotation that was done in part", () => {
+  test("goes on after a step that failed, and running it again finishes it", async () => {
+    const bench = await withOldVersions();
+    bench.standIn.fail({ fault: "unavailable", on: ["destroy"], times: 1 });
+    const error = await failure(run(bench));
+    expect(error).toMatchObject({ code: "ROTATION_INCOMPLETE" });
+    expect(told(error.results)).toEqual(["add done", "destroy 2 failed", "destroy 1 done"]);
+    expect(bench.states()).toEqual(["1 DESTROYED", "2 ENABLED", "3 ENABLED", "4 ENABLED"]);
+
+    expect(told(await run(bench))).toEqual(["destroy 2 done"]);
+    expect(bench.states()).toEqual(["1 DESTROYED", "2 DESTROYED", "3 ENABLED", "4 ENABLED"]);
+    expect(await run(bench)).toEqual([]);
+  });
+
+  test("says how many steps failed, and why the first did", async () => {
+    const bench = await withOldVersions();
+    bench.standIn.fail({ fault: "forbidden", on: ["destroy"] });
+    const error = await failure(run(bench));
+    expect(error.message).toMatch(/^2 steps failed; the first: .*403.*roles on the secret/);
+  });
+
+  test("does not add a second version when the answer to the first was lost", async () => {
+    const bench = await withOldVersions();
+    bench.standIn.fail({ fault: "lostAnswer", on: ["add"], times: 1 });
+    expect(told((await failure(run(bench))).results)).toEqual(["add failed"]);
+    expect(bench.states()).toEqual(["1 ENABLED", "2 ENABLED", "3 ENABLED", "4 ENABLED"]);
+    expect(told(await run(bench))).toEqual(["destroy 2 done", "destroy 1 done"]);
+  });
+
+  test("after a leak leaves no old version enabled once it has been run again", async () => {
+    const bench = createRotationBench();
+    for (let i = 0; i < 3; i += 1) bench.add();
+    bench.standIn.fail({ fault: "exhausted", on: ["disable"], times: 2 });
+    const error = await failure(run(bench, "compromised"));
+    expect(told(error.results)).toEqual([
+      "add done",
+      "disable 3 failed",
+      "disable 2 failed",
+      "disable 1 done",
+    ]);
+    expect(bench.states()).toEqual(["1 DISABLED", "2 ENABLED", "3 ENABLED", "4 ENABLED"]);
+    await run(bench, "compromised");
+    expect(bench.states()).toEqual([
+      "1 DISABLED",
+      "2 DISABLED",
+      "3 DISABLED",
+      "4 DISABLED",
+      "5 ENABLED",
+    ]);
+  });
+
+  test("skips a version that somebody changed meanwhile, and that is no failure", async () => {
+    const bench = await withOldVersions();
+    const results = await run(bench, "planned", ({ step }) => {
+      if (step.action === "add") bench.disable(1);
+    });
+    expect(told(results)).toEqual(["add done", "destroy 2 done", "destroy 1 skipped"]);
+    expect(bench.states()).toEqual(["1 DISABLED", "2 DESTROYED", "3 ENABLED", "4 ENABLED"]);
+  });
+});
+
+describe("rotations that run at the same time", () => {
+  test("harm nothing if they are planned: at most there is one version more", async () => {
+    const bench = await withOldVersions();
+    await Promise.all([run(bench), run(bench)]);
+    expect(bench.states()).toEqual([
+      "1 DESTROYED",
+      "2 DESTROYED",
+      "3 ENABLED",
+      "4 ENABLED",
+      "5 ENABLED",
+    ]);
+  });
+
+  test("leave a version that signs and no old one after a leak", async () => {
+    const bench = await withOldVersions();
+    await Promise.all([run(bench, "compromised"), run(bench, "compromised")]);
+    expect(bench.states()).toEqual([
+      "1 DISABLED",
+      "2 DISABLED",
+      "3 DISABLED",
+      "4 ENABLED",
+      "5 ENABLED",
+    ]);
+  });
+});
+
+test("no payload is in what a rotation returns or throws", async () => {
+  const bench = await withOldVersions();
+  const written: string[] = [JSON.stringify(await run(bench))];
+  for (const [fault] of OUTAGES) {
+    bench.standIn.fail({ fault, on: ["add", "destroy"] });
+    await bench.time.advance(DAY);
+    const error = await failure(run(bench));
+    written.push(error.message, error.stack ?? "", JSON.stringify(error));
+    bench.standIn.heal();
+  }
+  for (const secret of KNOWN_SECRETS) expect(written.join()).not.toContain(secret);
+});

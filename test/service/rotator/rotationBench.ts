@@ -1,0 +1,77 @@
+import { createRestClient } from "../../../service/google/restClient.ts";
+import type { SecretManagerError } from "../../../service/google/secretManagerError.ts";
+import { createVersionStore, type VersionStore } from "../../../service/google/versionStore.ts";
+import type { RotationPolicy } from "../../../service/rotator/plan.ts";
+import { CALL_TIMEOUT } from "../../../service/rotator/timeout.ts";
+import type { Fault } from "../../local/secretManager/faults.ts";
+import { createKeyBench, ENDPOINT, type KeyBench, SECRET } from "../../support/keyBench.ts";
+
+export const DAY = 86_400;
+
+/** The defaults of the service and of the rotator. */
+export const POLICY: RotationPolicy = {
+  activationDelay: 1800,
+  sessionLifetime: 7 * DAY,
+  minimumAge: 3600,
+};
+
+/** What keeps a call from being answered, and what it is taken for. */
+export const OUTAGES: readonly (readonly [Fault, SecretManagerError["failure"]])[] = [
+  ["unreachable", "UNREACHABLE"],
+  ["unauthenticated", "UNAUTHENTICATED"],
+  ["forbidden", "FORBIDDEN"],
+  ["exhausted", "EXHAUSTED"],
+  ["internal", "SERVER_ERROR"],
+  ["unavailable", "SERVER_ERROR"],
+  ["garbage", "INVALID_ANSWER"],
+  ["nonsense", "INVALID_ANSWER"],
+  ["proxy404", "INVALID_ANSWER"],
+];
+
+export interface RotationBench extends KeyBench {
+  readonly store: VersionStore;
+  /** `VERSION STATE` of each, the oldest first; no lag, no fault. */
+  states(): string[];
+  payload(version: number): string;
+}
+
+/** A secret, and the store that a rotation has of it, in virtual time. */
+export function createRotationBench(settings: Record<string, unknown> = {}): RotationBench {
+  const bench = createKeyBench(settings);
+  const { standIn, time } = bench;
+  const { project, name } = SECRET;
+  const client = createRestClient({
+    endpoint: ENDPOINT,
+    timeout: CALL_TIMEOUT,
+    fetch: standIn.fetch,
+    abortAfter: time.abortAfter,
+  });
+  return {
+    ...bench,
+    store: createVersionStore({ client, secret: SECRET, clock: time.now }),
+    states() {
+      const states: string[] = [];
+      for (let version = 1; ; version += 1) {
+        try {
+          const { state, scheduledDestroyTime } = standIn.store.get(project, name, String(version));
+          states.push(`${version} ${scheduledDestroyTime === undefined ? state : "GOING"}`);
+        } catch {
+          return states;
+        }
+      }
+    },
+    payload(version) {
+      const { data } = standIn.store.access(project, name, String(version)).payload;
+      return Buffer.from(data, "base64").toString();
+    },
+  };
+}
+
+/** So many bytes that are the same each time and look like nothing else. */
+export function knownRandom(bytes: number): Uint8Array {
+  return Uint8Array.from({ length: bytes }, (_, index) => (index * 37 + 11) % 256);
+}
+
+/** How the payload of `knownRandom` could show up: as it is, and as it is sent. */
+export const KNOWN_PAYLOAD = Buffer.from(knownRandom(48)).toString("base64url");
+export const KNOWN_SECRETS = [KNOWN_PAYLOAD, Buffer.from(KNOWN_PAYLOAD).toString("base64")];

@@ -1,4 +1,4 @@
-/** Where the service writes what happened, an event each; pino's loggers fit. */
+/** The part of a pino logger that the service uses: one call for each event. */
 export interface EventLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;

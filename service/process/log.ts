@@ -3,7 +3,7 @@ import type { RequestHandler } from "express";
 import { type DestinationStream, type Logger, pino } from "pino";
 import type { SessionReport } from "../session/session.ts";
 
-/** Cloud Logging's names: https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#LogSeverity */
+/** Severities as Cloud Logging names them: https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#LogSeverity */
 const SEVERITIES: Record<string, string> = {
   trace: "DEBUG",
   debug: "DEBUG",
@@ -17,17 +17,17 @@ export const LOG_LEVELS = Object.keys(SEVERITIES);
 
 export interface LogDeps {
   readonly level: string;
-  /** Where lines go; standard output if left out. */
+  /** Default: standard output. */
   readonly destination?: DestinationStream;
 }
 
 /**
- * Written at once: an instance loses its CPU with its last request, and pino would let lines that
- * end the process overtake those before them.
+ * Synchronous, because an instance loses its CPU after its last request, and because pino writes a
+ * fatal line before the lines that it has buffered.
  */
 const standardOutput = () => pino.destination({ fd: 1, sync: true });
 
-/** A log of JSON lines in the shape that Cloud Logging takes apart by itself. */
+/** A logger that writes JSON lines with the fields that Cloud Logging parses. */
 export function createLog({ level, destination = standardOutput() }: LogDeps): Logger {
   return pino(
     {
@@ -44,14 +44,14 @@ export function createLog({ level, destination = standardOutput() }: LogDeps): L
 export interface RequestLogDeps {
   readonly log: Logger;
   readonly instance: string;
-  /** Project that traces belong to; undefined outside Google Cloud. */
+  /** Google Cloud project of the traces; undefined outside Google Cloud. */
   readonly project: string | undefined;
 }
 
 /**
- * One line for each response: request, status, duration, instance and what became of the session.
- * Query strings stay out of it, because sign-in codes and signed URLs are in them. What ties the
- * line to its trace is in `res.locals.trace`, for other lines about the same request.
+ * Logs one line for each response: request, status, latency, instance, and the session's outcome.
+ * It leaves query strings out, because they hold sign-in codes and signed URLs. `res.locals.trace`
+ * holds the fields that link other lines of the same request to its trace.
  */
 export function requestLog({ log, instance, project }: RequestLogDeps): RequestHandler {
   return function logRequest(req, res, next) {
@@ -87,7 +87,7 @@ export function requestLog({ log, instance, project }: RequestLogDeps): RequestH
   };
 }
 
-/** Ties the line to its request's trace: https://cloud.google.com/trace/docs/trace-log-integration */
+/** Fields that link a log line to its request's trace: https://cloud.google.com/trace/docs/trace-log-integration */
 function traceOf(req: IncomingMessage, project: string | undefined): object {
   const { traceparent } = req.headers;
   if (project === undefined || typeof traceparent !== "string") return {};

@@ -1,77 +1,81 @@
 import type { Server, ServerResponse } from "node:http";
 import type { Logger } from "pino";
 
-/** Cloud Run kills an instance 10 s after SIGTERM; a second is left for what is cut off to end. */
+/** Cloud Run kills an instance 10 s after SIGTERM. One second is left to close what is still open. */
 export const DRAIN_MILLISECONDS = 9_000;
 
-/** How long the log of what was cut off may take (milliseconds). */
-const FAREWELL_MILLISECONDS = 250;
+/** Milliseconds from closing the last connections to the process's exit, for their log lines. */
+const EXIT_MILLISECONDS = 250;
 
 /**
- * On SIGTERM the server takes no new connection, answers the requests that it has, and ends. To be
- * called before the server gets its handler.
+ * Drains the server on SIGTERM: it accepts no new connection, answers the requests in flight, and
+ * ends. Call it before the server gets its request handler.
  *
- * @param patience - milliseconds after which requests are cut off
- * @returns whether that has begun.
+ * @param timeout - milliseconds after which requests still in flight are aborted
+ * @returns a function that says whether the server is draining
+ * @example
+ * const server = createServer();
+ * const draining = drainOnSigterm(server, log);
+ * server.on("request", app);
  */
 export function drainOnSigterm(
   server: Server,
   log: Logger,
-  patience = DRAIN_MILLISECONDS,
+  timeout = DRAIN_MILLISECONDS,
 ): () => boolean {
   let draining = false;
-  const underWay = new Places<ServerResponse>();
+  const inFlight = new Slots<ServerResponse>();
 
   server.on("request", (_req, res) => {
     if (draining) res.setHeader("Connection", "close");
-    const place = underWay.take(res);
+    const slot = inFlight.add(res);
     res.once("close", () => {
-      underWay.leave(place);
-      // One that is to be kept would be idle now, and the server waits for it.
+      inFlight.remove(slot);
+      // The server waits for idle keep-alive connections as well.
       if (draining) server.closeIdleConnections();
     });
   });
 
   process.once("SIGTERM", () => {
     draining = true;
-    log.info({ event: "draining" }, "SIGTERM: answering the requests under way, then ending");
-    for (const res of underWay.taken()) if (!res.headersSent) res.setHeader("Connection", "close");
+    log.info({ event: "draining" }, "SIGTERM: answering the requests in flight, then ending");
+    for (const res of inFlight.values()) if (!res.headersSent) res.setHeader("Connection", "close");
     server.close();
     setTimeout(() => {
-      const left = underWay.taken().length;
-      if (left > 0) {
-        const text = `Requests were still under way after ${patience / 1000} s; closing them`;
-        log.warn({ event: "drain_timeout", requests: left }, text);
+      const requests = inFlight.values().length;
+      if (requests > 0) {
+        const text = `Requests were still in flight after ${timeout / 1000} s; aborting them`;
+        log.warn({ event: "drain_timeout", requests }, text);
       }
       server.closeAllConnections();
-      // Calls to others, whose answers nobody waits for any more, would keep the process.
-      setTimeout(() => process.exit(), FAREWELL_MILLISECONDS).unref();
-    }, patience).unref();
+      // Outgoing calls of aborted requests would keep the process alive.
+      setTimeout(() => process.exit(), EXIT_MILLISECONDS).unref();
+    }, timeout).unref();
   });
 
   return () => draining;
 }
 
 /**
- * Who is here now. Not a Set: each time that it is laid out anew, what was in the old one stays in
- * memory until the next full collection, which under load was nearly every request.
+ * A set of values in reusable slots. A Set reallocates its table as it changes, and the old table
+ * keeps responses alive until the next full collection: under load that was nearly every response.
  */
-class Places<Guest> {
-  readonly #guests: (Guest | undefined)[] = [];
+class Slots<Value> {
+  readonly #slots: (Value | undefined)[] = [];
   readonly #free: number[] = [];
 
-  take(guest: Guest): number {
-    const place = this.#free.pop() ?? this.#guests.length;
-    this.#guests[place] = guest;
-    return place;
+  add(value: Value): number {
+    const slot = this.#free.pop() ?? this.#slots.length;
+    this.#slots[slot] = value;
+    return slot;
   }
 
-  leave(place: number): void {
-    this.#guests[place] = undefined;
-    this.#free.push(place);
+  remove(slot: number): void {
+    this.#slots[slot] = undefined;
+    this.#free.push(slot);
   }
 
-  taken(): Guest[] {
-    return this.#guests.filter((guest) => guest !== undefined);
+  values(): Value[] {
+    return this.#slots.filter((value) => value !== undefined);
   }
 }

@@ -5,8 +5,8 @@ import { ConfigError, describeProblem, OperatorError } from "../contract/errors.
 import { createLog } from "./log.ts";
 
 /**
- * Runs an entry. An operator's mistake ends the process with a line for each problem and status 1;
- * anything else is a bug and keeps its stack.
+ * Runs a program's entry point. An OperatorError ends the process with status 1 and a log line for
+ * each problem. Any other error is a bug: it is thrown on, with its stack.
  */
 export function start(main: () => void): void {
   try {
@@ -21,15 +21,15 @@ export function start(main: () => void): void {
   }
 }
 
-/** Where to listen; without an address on all, as Cloud Run's contract asks for. */
-export interface Listening {
+/** Where to listen. Without an address: on all interfaces, as Cloud Run's container contract asks. */
+export interface ListenOptions {
   readonly port: number;
   /** An IP address. */
   readonly address?: string | undefined;
 }
 
-/** Listens, and says so in the log. */
-export function listen(server: Server, { port, address }: Listening, log: Logger): void {
+/** Starts listening, and logs the port; a port that can't be had ends the process with status 1. */
+export function listen(server: Server, { port, address }: ListenOptions, log: Logger): void {
   server.once("error", (error: NodeJS.ErrnoException) => {
     log.fatal({ event: "listen_failed", code: error.code }, describeListenError(error, port));
     process.exitCode = 1;

@@ -1,7 +1,7 @@
-/** A JSON object as it came: nothing in it has been checked. */
+/** A JSON object whose members have not been checked. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** The text's JSON value; undefined if it is no JSON. */
+/** The text's JSON value; undefined if it isn't JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -10,12 +10,12 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** The text's JSON object; undefined if it is anything else. */
+/** The text's JSON object; undefined if the text is anything else. */
 export function parseObject(text: string): JsonObject | undefined {
   return asObject(parseJson(text));
 }
 
-/** The value if it is an object and not an array. */
+/** The value, if it is an object and not an array. */
 export function asObject(value: unknown): JsonObject | undefined {
   return isObject(value) ? value : undefined;
 }

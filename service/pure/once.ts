@@ -1,4 +1,7 @@
-/** Runs a task once for all who ask, and again for those who ask after it failed. */
+/**
+ * Memoizes an asynchronous task. Calls share its promise; after a rejection the next call runs the
+ * task again.
+ */
 export function once<Value>(task: () => Promise<Value>): () => Promise<Value> {
   let running: Promise<Value> | undefined;
   return () => {

@@ -1,6 +1,6 @@
 /**
- * What others sent, as one line for terminals and logs: at most `length` characters of printable
- * ASCII, with a space for whatever else there was.
+ * Untrusted text as one line for terminals and logs: at most `length` characters of printable ASCII.
+ * Every run of other characters becomes one space.
  */
 export function printable(text: string, length: number): string {
   return text

@@ -1,6 +1,8 @@
+import { join } from "node:path";
 import express, { type Express, type RequestHandler } from "express";
 import helmet from "helmet";
 import type { Logger } from "pino";
+import type { Application } from "./http/application.ts";
 import { errorHandler, notFound } from "./http/errorPages.ts";
 import { healthRoutes } from "./http/health.ts";
 import { homeRoutes } from "./http/home.ts";
@@ -12,7 +14,6 @@ import { signInRoutes } from "./login/routes.ts";
 import type { SignInSettings } from "./login/settings.ts";
 import { requestLog } from "./process/log.ts";
 import type { Seconds } from "./pure/seconds.ts";
-import { reelRoutes } from "./reels/routes.ts";
 import type { Sealer } from "./session/sealer.ts";
 
 export interface AppDeps {
@@ -31,39 +32,41 @@ export interface AppDeps {
   readonly clock: () => Seconds;
   /** Whether the process is about to end. */
   readonly draining: () => boolean;
-  /** Folder of static files, served under /static. */
-  readonly publicDirectory: string;
-  /** Folder of the clips and their posters. */
-  readonly clipsDirectory: string;
+  readonly application: Application;
+  /** The folder of the service: static files are in it. */
+  readonly directory: string;
 }
 
-/** The most that a request's body may be: a reel is a list of names. */
+/** The most that a request's body may be. What an application keeps in a session is far smaller. */
 const BODY_LIMIT = "16kb";
 
-/** The web application. The order of what follows is the order in which a request passes it. */
+/** The web service. The order of what follows is the order in which a request passes it. */
 export function createApp(deps: AppDeps): Express {
+  const { application, directory } = deps;
+  const ownDirectory = join(directory, application.folder);
   const app = express();
   app.disable("x-powered-by");
-  // In any other, what the error handler itself throws is shown to the visitor with its stack.
+  // Outside "production", Express shows stack traces of errors thrown in the error handler.
   app.set("env", "production");
   // Google's front end is one hop away; what a client claims in X-Forwarded-* is before it.
   app.set("trust proxy", 1);
-  // What is made for one request is never asked for again by its tag.
+  // No ETags on dynamic responses.
   app.set("etag", () => undefined);
 
   app.use(requestLog(deps));
   app.use(instanceHeader(deps));
   app.use(securityHeaders(deps.cookieSecure));
   app.use(healthRoutes(deps));
-  app.use("/static", staticFiles(deps.publicDirectory));
+  app.use(`/static/${application.folder}`, staticFiles(join(ownDirectory, "public")));
+  app.use("/static", staticFiles(join(directory, "http", "public")));
 
   app.use(deps.sessions);
   app.use(forSignedIn(express.json({ limit: BODY_LIMIT })));
   app.use(forSignedIn(express.urlencoded({ extended: false, limit: BODY_LIMIT })));
   app.use(csrfProtection());
-  app.use(homeRoutes());
+  app.use(homeRoutes(application));
   app.use(signInRoutes(deps));
-  app.use(reelRoutes(deps));
+  app.use(application.routes({ ...deps, directory: ownDirectory }));
 
   app.use(notFound());
   app.use(errorHandler(deps));
@@ -77,7 +80,7 @@ function instanceHeader({ instance }: AppDeps): RequestHandler {
   };
 }
 
-/** Nobody else's body is of use, and while one trickles in it holds one of an instance's places. */
+/** Strangers' bodies are of no use, and a slow one occupies one of the instance's request slots. */
 function forSignedIn(parseBody: RequestHandler): RequestHandler {
   return (req, res, next) => {
     if (isSignedIn(req)) parseBody(req, res, next);

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
-import { join } from "node:path";
 import type { Logger } from "pino";
 import { createApp } from "./app.ts";
+import { application } from "./application.ts";
 import { parseWebConfig, type WebConfig } from "./config.ts";
 import { createSecretManagerKeys } from "./keys/secretManager.ts";
 import type { SessionKeys } from "./keys/sessionKeys.ts";
@@ -43,8 +43,8 @@ start(() => {
     sessions: createSessions({ ...config, instance, keys, sealer, clock }),
     clock,
     draining: drainOnSigterm(server, log),
-    publicDirectory: join(import.meta.dirname, "public"),
-    clipsDirectory: join(import.meta.dirname, "reels", "clips"),
+    application,
+    directory: import.meta.dirname,
   });
   server.on("request", app);
   listen(server, config, log.child({ instance }));

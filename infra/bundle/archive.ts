@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import {
   chmodSync,
   cpSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -13,10 +12,8 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { basename, dirname, join, posix, relative, sep } from "node:path";
-import type { BuildOptions } from "esbuild";
+import { dirname, join, posix, relative, sep } from "node:path";
 import * as tar from "tar";
-import { BundleError } from "./bundleError.ts";
 import { compile, FOR_BROWSERS, FOR_NODE } from "./compile.ts";
 
 /** A file of the archive. */
@@ -46,26 +43,27 @@ const KEPT_ARCHIVES = 5;
 /** ...and none this young goes (milliseconds): another process may be about to read it. */
 const KEPT_AGE = 60 * 60 * 1000;
 
-const COMPILED: readonly { from: string; to: string; options: BuildOptions }[] = [
-  { from: "service/server.ts", to: "index.js", options: FOR_NODE },
-  { from: "service/rotator/server.ts", to: "rotator.js", options: FOR_NODE },
-  { from: "service/reels/page/main.ts", to: "public/reel-maker.js", options: FOR_BROWSERS },
+const PROGRAMS = [
+  { from: "service/server.ts", to: "index.js" },
+  { from: "service/rotator/server.ts", to: "rotator.js" },
 ];
 
-const COPIED = [
-  { from: "service/public", to: "public" },
-  { from: "service/reels/clips", to: "reels/clips" },
-];
+/** Source of a page's script; it is compiled to the file `page.js` in the `public` folder beside. */
+const PAGE = /(?<=^|\/)page\/main\.ts$/;
+
+/** Sources, documents and the Dockerfile; nothing else in `service/` stays out of the archive. */
+const NOT_COPIED = /\.ts$|\.md$|^Dockerfile$/;
 
 /** So that Node takes the programs for CommonJS wherever they are unpacked. */
 const PACKAGE = `${JSON.stringify({ type: "commonjs" })}\n`;
 
 /**
- * Compiles `service/` and packs it with its files. The same tree gives the same bytes, whoever
- * builds it and wherever: order, times, owners and modes are fixed, and no path gets in.
+ * Compiles `service/` and packs it with all other files that are in it, each at its path. The same
+ * tree gives the same bytes, whoever builds it and wherever: order, times, owners and modes are
+ * fixed, and no path gets in.
  *
  * @param root - the checkout to build; this one if left out
- * @throws BundleError if the service does not compile or a part of it is missing
+ * @throws BundleError if the service does not compile or a program of it is missing
  */
 export function buildArchive(root: string = REPOSITORY): Archive {
   const directory = join(root, ".phoenix", "bundle");
@@ -74,10 +72,16 @@ export function buildArchive(root: string = REPOSITORY): Archive {
   try {
     const stage = join(work, "stage");
     mkdirSync(stage);
-    for (const { from, to } of COPIED) copy(root, from, join(stage, to));
-    const late = COMPILED.flatMap(({ from, to, options }) =>
-      compile(root, from, join(stage, to), options),
-    );
+    const late = PROGRAMS.flatMap(({ from, to }) => compile(root, from, join(stage, to), FOR_NODE));
+    const service = join(root, "service");
+    for (const { path } of listFiles(service)) {
+      // Hidden files belong to somebody's desktop or editor, or are an .env.
+      if (isHidden(path)) continue;
+      if (PAGE.test(path)) {
+        const to = join(stage, path.replace(PAGE, "public/page.js"));
+        compile(root, `service/${path}`, to, FOR_BROWSERS);
+      } else if (!NOT_COPIED.test(path)) cpSync(join(service, path), join(stage, path));
+    }
     for (const name of new Set(late)) {
       const folder = `./node_modules/${name}`;
       compile(root, folder, join(stage, folder, "index.js"), FOR_NODE);
@@ -97,19 +101,17 @@ export function buildArchive(root: string = REPOSITORY): Archive {
   }
 }
 
-function copy(root: string, from: string, to: string): void {
-  const source = join(root, from);
-  if (!existsSync(source)) throw new BundleError(`${from} is missing.`);
-  // What begins with a dot belongs to somebody's desktop or editor.
-  cpSync(source, to, { recursive: true, filter: (path) => !basename(path).startsWith(".") });
+function isHidden(path: string): boolean {
+  return /(?:^|\/)\./.test(path);
 }
 
-function listFiles(stage: string): ArchivedFile[] {
-  return readdirSync(stage, { recursive: true, withFileTypes: true })
+/** All files in a folder and those below it, sorted by path. */
+function listFiles(directory: string): ArchivedFile[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => {
       const file = join(entry.parentPath, entry.name);
-      const path = relative(stage, file).split(sep).join(posix.sep);
+      const path = relative(directory, file).split(sep).join(posix.sep);
       return { path, bytes: statSync(file).size };
     })
     .sort((a, b) => (a.path < b.path ? -1 : 1));

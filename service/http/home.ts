@@ -1,22 +1,25 @@
 import { Router } from "express";
 import { isSignedIn } from "../login/requireSignIn.ts";
+import { signInLink } from "../login/returnTo.ts";
+import type { Application } from "./application.ts";
 import { html, page } from "./html.ts";
+import { PRODUCT } from "./product.ts";
 
 /** The start page: a way in, or onwards for who is signed in. */
-export function homeRoutes(): Router {
+export function homeRoutes({ home, start }: Pick<Application, "home" | "start">): Router {
   const routes = Router();
   routes.get("/", (req, res) => {
     if (isSignedIn(req)) {
-      res.redirect(303, "/reel-maker");
+      res.redirect(303, home);
       return;
     }
     res.type("html").send(
       page({
-        title: "Make a reel",
+        title: start.title,
         body: html`<main class="message home">
-<h1>Phoenix</h1>
-<p>Pick a few clips, put them in order, and play them as one reel.</p>
-<p><a class="button" href="/login?returnTo=/reel-maker">Sign in</a></p>
+<h1>${PRODUCT}</h1>
+<p>${start.text}</p>
+<p><a class="button" href="${signInLink(home)}">Sign in</a></p>
 </main>`,
       }),
     );

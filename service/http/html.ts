@@ -1,3 +1,5 @@
+import { PRODUCT } from "./product.ts";
+
 /** Markup that is safe to put into a page as it is. */
 export class Html {
   readonly #markup: string;
@@ -54,7 +56,7 @@ export function page({ title, body, head }: Page): string {
 <meta name="color-scheme" content="light dark">
 <meta name="theme-color" content="#faf6f2" media="(prefers-color-scheme: light)">
 <meta name="theme-color" content="#131016" media="(prefers-color-scheme: dark)">
-<title>${title} &middot; Phoenix</title>
+<title>${title} &middot; ${PRODUCT}</title>
 <link rel="icon" href="/static/favicon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/static/style.css">
 ${head}

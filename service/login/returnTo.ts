@@ -1,5 +1,5 @@
-/** Where one comes to after sign-in if nothing better is known. */
-export const DEFAULT_RETURN_TO = "/reel-maker";
+/** Where one comes to after sign-in if nothing better is known: the start page leads on from there. */
+export const DEFAULT_RETURN_TO = "/";
 
 /** Longer paths are not worth their place in the sign-in's cookie. */
 export const MAX_RETURN_TO_LENGTH = 512;

@@ -18,7 +18,8 @@ export function reelMakerPage({ clips, chosen, user, email, csrf }: ReelMakerPag
     title: "Reel maker",
     head: html`<meta name="csrf-token" content="${csrf}">
 <meta name="user" content="${user}">
-<script type="module" src="/static/reel-maker.js"></script>`,
+<link rel="stylesheet" href="/static/reels/style.css">
+<script type="module" src="/static/reels/page.js"></script>`,
     body: html`<a class="skip" href="#reel">Skip to your reel</a>
 ${symbols()}
 <header class="bar">

@@ -1,34 +1,22 @@
+import { join } from "node:path";
 import { type RequestHandler, type Response, Router } from "express";
+import type { ApplicationDeps } from "../http/application.ts";
 import { type ProblemDetails, sendProblem } from "../http/problem.ts";
 import { requireSignIn } from "../login/requireSignIn.ts";
-import type { EventLog } from "../process/eventLog.ts";
-import type { Seconds } from "../pure/seconds.ts";
-import type { Sealer } from "../session/sealer.ts";
 import { filesOf, readClips } from "./clips.ts";
 import { CLIP_URL_LIFETIME, createClipUrls } from "./clipUrl.ts";
 import { parseReel, REEL_LIMIT, savedReel } from "./reel.ts";
 import { reelMakerPage } from "./reelMakerPage.ts";
 import type { ClipList, ClipUrl, Reel } from "./wire.ts";
 
-export interface ReelDeps {
-  readonly sealer: Sealer;
-  /** Unix time in seconds. */
-  readonly clock: () => Seconds;
-  /** Name of this instance, told with every clip. */
-  readonly instance: string;
-  /** Folder of clips.json and the files that it names. */
-  readonly clipsDirectory: string;
-  readonly log: EventLog;
-}
-
 /**
- * The reel maker: its page, the clips' API and their files. Expects session, body parsers and the
- * CSRF check before it.
+ * The reel maker: its page, the clips' API and their files.
  *
  * @throws ClipsError if the clips are not complete.
  */
-export function reelRoutes(deps: ReelDeps): Router {
-  const { clock, clipsDirectory, instance, log } = deps;
+export function reelRoutes(deps: ApplicationDeps): Router {
+  const { clock, directory, instance, log } = deps;
+  const clipsDirectory = join(directory, "clips");
   const store = readClips(clipsDirectory);
   const urls = createClipUrls(deps);
   const routes = Router();

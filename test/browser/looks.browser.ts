@@ -231,6 +231,6 @@ test("the page is light: its script is below 15 kB and its style sheet below 6, 
     const response = await fetch(stage.url + path);
     return gzipSync(await response.bytes()).length;
   };
-  expect(await weigh("/static/reel-maker.js")).toBeLessThan(15_000);
+  expect(await weigh("/static/reels/page.js")).toBeLessThan(15_000);
   expect(await weigh("/static/style.css")).toBeLessThan(6_000);
 });

@@ -101,7 +101,7 @@ test("a sign-in link of somebody else's leaves who is signed in who they are", a
   const victim = await signIn(site.url, ada);
   const before = victim.cookies.get("session");
   const response = await victim.fetch(bait);
-  expect([response.status, response.headers.get("location")]).toEqual([303, "/reel-maker"]);
+  expect([response.status, response.headers.get("location")]).toEqual([303, "/"]);
   expect(response.headers.getSetCookie()).toEqual([]);
   expect(victim.cookies.get("session")).toBe(before);
   expect(await whoIs(victim)).toBe(ada.email);

@@ -2,6 +2,7 @@ import { createServer, type RequestListener } from "node:http";
 import { join } from "node:path";
 import type { Express, RequestHandler } from "express";
 import { createApp } from "../../service/app.ts";
+import { application } from "../../service/application.ts";
 import type { SessionKey, SessionKeys } from "../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../service/keys/static.ts";
 import type { OidcConfig } from "../../service/login/oidc.ts";
@@ -66,8 +67,8 @@ export function createTarget({
     signIn: { oidc, allowedUsers: [] },
     clock,
     draining: () => false,
-    publicDirectory: join(SERVICE, "public"),
-    clipsDirectory: join(SERVICE, "reels", "clips"),
+    application,
+    directory: SERVICE,
   });
   return { app, sessions, sealer, lines };
 }

@@ -2,6 +2,7 @@ import type { RequestListener } from "node:http";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { createApp } from "../../service/app.ts";
+import { application } from "../../service/application.ts";
 import type { SessionKeys } from "../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../service/keys/static.ts";
 import type { OidcConfig } from "../../service/login/oidc.ts";
@@ -77,8 +78,8 @@ export function webApp(options: WebAppOptions = {}): WebApp {
     signIn: { oidc, allowedUsers: [] },
     clock,
     draining,
-    publicDirectory: join(SERVICE, "public"),
-    clipsDirectory: join(SERVICE, "reels", "clips"),
+    application,
+    directory: SERVICE,
   });
   let underWay = 0;
   // A visitor may have the answer before the log has its line.

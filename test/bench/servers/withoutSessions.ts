@@ -1,5 +1,5 @@
-import { join } from "node:path";
 import { createApp } from "../../../service/app.ts";
+import { application } from "../../../service/application.ts";
 import { createStaticKeys } from "../../../service/keys/static.ts";
 import { createLog } from "../../../service/process/log.ts";
 import { createSealer } from "../../../service/session/sealer.ts";
@@ -27,7 +27,7 @@ listen(
     signIn: { oidc: undefined, allowedUsers: [] },
     clock,
     draining: () => false,
-    publicDirectory: join(directory, "public"),
-    clipsDirectory: join(directory, "clips"),
+    application,
+    directory,
   }),
 );

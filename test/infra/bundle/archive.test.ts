@@ -37,9 +37,11 @@ function smallCheckout(files: Readonly<Record<string, string>> = {}): string {
     "service/server.ts": 'import { greet } from "./greet.ts";\nclass Web {}\ngreet(new Web());\n',
     "service/greet.ts": "export const greet = (it: object) => console.log(it.constructor.name);\n",
     "service/rotator/server.ts": "console.log(import.meta.dirname);\n",
-    "service/reels/page/main.ts": "document.title satisfies string;\n",
-    "service/public/style.css": "body {}\n",
-    "service/reels/clips/one.mp4": "clip",
+    "service/notes/page/main.ts": "document.title satisfies string;\n",
+    "service/notes/public/style.css": "body {}\n",
+    "service/notes/one.png": "picture",
+    "service/README.md": "# Service\n",
+    "service/Dockerfile": "FROM node\n",
     ...files,
   };
   for (const [path, content] of Object.entries(all)) {
@@ -58,6 +60,11 @@ function unpack({ path }: Archive): string {
 function paths({ files }: Archive): string[] {
   return files.map(({ path }) => path);
 }
+
+/** What the scripts of pages are compiled to. */
+const PAGES = filesUnder("service")
+  .filter((path) => path.endsWith("/page/main.ts"))
+  .map((path) => path.replace("/page/main.ts", "/public/page.js"));
 
 function filesUnder(directory: string): string[] {
   return readdirSync(join(ROOT, directory), { recursive: true, withFileTypes: true })
@@ -91,7 +98,7 @@ describe("the service's archive", () => {
     expect(twin.sha256).toBe(archive.sha256);
   });
 
-  test("holds the two programs, what they load late, the page's script and the service's files, and nothing else", () => {
+  test("holds the two programs, what they load late, the pages' scripts and all other files of the service but documents", () => {
     const expected = [
       "index.js",
       "node_modules/body-parser/index.js",
@@ -103,9 +110,9 @@ describe("the service's archive", () => {
       "node_modules/session-file-store/index.js",
       "package.json",
       "rotator.js",
-      "public/reel-maker.js",
-      ...filesUnder("service/public").map((path) => `public/${path}`),
-      ...filesUnder("service/reels/clips").map((path) => `reels/clips/${path}`),
+      ...filesUnder("service")
+        .filter((path) => !/\.ts$|\.md$|^Dockerfile$/.test(path))
+        .concat(PAGES),
     ];
     expect(paths(archive)).toEqual(expected.sort());
     const unpacked = readdirSync(directory, { recursive: true, withFileTypes: true });
@@ -113,7 +120,7 @@ describe("the service's archive", () => {
   });
 
   test("names no folder of the machine that built it, and no source map", () => {
-    for (const path of ["index.js", "rotator.js", "public/reel-maker.js"]) {
+    for (const path of ["index.js", "rotator.js", ...PAGES]) {
       const script = readFileSync(join(directory, path), "utf8");
       expect(script.includes(ROOT)).toBe(false);
       expect(homedir().length > 5 && script.includes(homedir())).toBe(false);
@@ -144,7 +151,7 @@ describe("the service's archive", () => {
 
   test("calls every class of the service by its own name, which errors are told apart by", () => {
     const declared = filesUnder("service")
-      .filter((path) => path.endsWith(".ts") && !path.startsWith("reels/page/"))
+      .filter((path) => path.endsWith(".ts") && !path.includes("/page/"))
       .map((path) => readFileSync(join(ROOT, "service", path), "utf8"))
       .flatMap((source) => [...source.matchAll(/^(?:export )?class (\w+)/gm)])
       .map(([, name]) => name);
@@ -180,7 +187,7 @@ describe("building", () => {
   test("the same tree twice gives the same bytes, whatever the umask and the files' times", () => {
     const root = smallCheckout();
     const first = buildArchive(root);
-    utimesSync(join(root, "service/reels/clips/one.mp4"), new Date(1e12), new Date(1e12));
+    utimesSync(join(root, "service/notes/one.png"), new Date(1e12), new Date(1e12));
     const umask = process.umask(0o077);
     const second = buildArchive(root);
     process.umask(umask);
@@ -189,22 +196,23 @@ describe("building", () => {
 
   test("a tree that differs in one byte gives another digest", () => {
     const one = buildArchive(smallCheckout());
-    const other = buildArchive(smallCheckout({ "service/reels/clips/one.mp4": "clap" }));
+    const other = buildArchive(smallCheckout({ "service/notes/one.png": "another" }));
     expect(other.sha256).not.toBe(one.sha256);
   });
 
   test("leaves hidden files out, so that no .env gets in", () => {
     const root = smallCheckout({
-      "service/public/.env": "SECRET_KEY=hidden",
-      "service/reels/clips/.DS_Store": "",
+      "service/notes/.env": "SECRET_KEY=hidden",
+      "service/.notes/secret.txt": "hidden",
+      "service/notes/public/.DS_Store": "",
       ".env": "SECRET_KEY=hidden",
     });
     expect(paths(buildArchive(root))).toEqual([
       "index.js",
+      "notes/one.png",
+      "notes/public/page.js",
+      "notes/public/style.css",
       "package.json",
-      "public/reel-maker.js",
-      "public/style.css",
-      "reels/clips/one.mp4",
       "rotator.js",
     ]);
   });
@@ -248,16 +256,16 @@ describe("building", () => {
     expect(() => buildArchive(root)).toThrow(expect.objectContaining({ code: "BUNDLE_FAILED" }));
   });
 
-  test("a part that is missing is named", () => {
+  test("a program that is missing is named", () => {
     const root = smallCheckout();
-    rmSync(join(root, "service/public"), { recursive: true });
-    expect(() => buildArchive(root)).toThrow(/service\/public is missing/);
+    rmSync(join(root, "service/rotator"), { recursive: true });
+    expect(() => buildArchive(root)).toThrow(/service\/rotator\/server\.ts is missing/);
   });
 
   test("leaves nothing but archives behind, even after a failure", () => {
     const root = smallCheckout();
     const { sha256 } = buildArchive(root);
-    rmSync(join(root, "service/reels/clips"), { recursive: true });
+    rmSync(join(root, "service/server.ts"));
     expect(() => buildArchive(root)).toThrow();
     expect(readdirSync(join(root, ".phoenix/bundle"))).toEqual([`${sha256}.tar.gz`]);
   });

@@ -15,12 +15,12 @@ afterEach(() => {
 function release(content: string) {
   const directory = mkdtempSync(join(tmpdir(), "phoenix-static-"));
   directories.push(directory);
-  const path = join(directory, "reel-maker.js");
+  const path = join(directory, "page.js");
   writeFileSync(path, content);
   utimesSync(path, 0, 0);
   const app = express();
   app.use("/static", staticFiles(directory));
-  return (headers: Record<string, string> = {}, url = "/static/reel-maker.js") =>
+  return (headers: Record<string, string> = {}, url = "/static/page.js") =>
     inject(app, { url, headers });
 }
 

@@ -19,7 +19,7 @@ test("each type is what mime-db says about it", () => {
 
 test("the type of every file that the service sends is known", () => {
   const extensions = Object.values(lean).flatMap((type) => type.extensions ?? []);
-  for (const folder of ["public", "clips"]) {
+  for (const folder of ["http/public", "reels/clips"]) {
     for (const name of readdirSync(join(SERVICE, folder))) {
       expect(extensions).toContain(extname(name).slice(1));
     }

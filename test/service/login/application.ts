@@ -55,7 +55,7 @@ function addPages(app: Express): void {
   app.get("/session", (req, res) => void res.json(req.session));
   app.post("/change", (_req, res) => void res.sendStatus(204));
   app.get("/page", requireSignIn, (_req, res) => void res.send("a page"));
-  app.get("/reel-maker", requireSignIn, (_req, res) => void res.send("reel-maker"));
+  app.get("/", (_req, res) => void res.send("start page"));
   app.all("/api/thing", requireSignIn, (_req, res) => void res.json({ thing: true }));
 }
 

@@ -167,14 +167,14 @@ test("a callback counts once, even if the cookie is brought back", async () => {
   expect(page).toContain("used already");
 });
 
-test("a replayed callback takes somebody who is signed in to the reel-maker", async () => {
+test("a replayed callback takes somebody who is signed in to the start page", async () => {
   await using site = await start();
   const browser = new Browser(site.url);
   const callback = await answerOfProvider(browser, ada, "/page");
   await browser.fetch(callback);
   const before = await sessionOf(browser);
   const again = await browser.fetch(callback);
-  expect([again.status, again.headers.get("location")]).toEqual([303, "/reel-maker"]);
+  expect([again.status, again.headers.get("location")]).toEqual([303, "/"]);
   expect(await sessionOf(browser)).toEqual(before);
 });
 

@@ -42,7 +42,7 @@ test("the deployed program starts, says where it listens, and serves", async () 
   ]);
   const home = await fetch(`${service.url}/`);
   expect([home.status, await home.text()]).toEqual([200, expect.stringContaining("Sign in")]);
-  const script = await fetch(`${service.url}/static/reel-maker.js`);
+  const script = await fetch(`${service.url}/static/reels/page.js`);
   expect([script.status, script.headers.get("content-type")]).toEqual([
     200,
     expect.stringContaining("javascript"),

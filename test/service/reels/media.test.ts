@@ -192,9 +192,9 @@ describe("a file is refused", () => {
   test("when it has gone since the service started, which is the service's fault and logged", async () => {
     const folder = mkdtempSync(join(tmpdir(), "media-"));
     try {
-      cpSync(CLIPS, folder, { recursive: true });
-      const broken = reelApp({ clipsDirectory: folder });
-      rmSync(join(folder, "embers.mp4"));
+      cpSync(CLIPS, join(folder, "clips"), { recursive: true });
+      const broken = reelApp({ directory: folder });
+      rmSync(join(folder, "clips", "embers.mp4"));
       expect(refusal(await broken.send(urlOf(broken)))).toEqual(problem(500, "clip_unreadable"));
       expect(broken.lines).toEqual([
         expect.objectContaining({ event: "clip_unreadable", file: "embers.mp4" }),

@@ -10,13 +10,15 @@ import { cookieOf, ring, sessionOf } from "../../hostile/target.ts";
 import { ada } from "../../local/identity/users.ts";
 import { sessionApp } from "../../support/sessionApp.ts";
 
+const DIRECTORY = join(import.meta.dirname, "..", "..", "..", "service", "reels");
 /** The clips that ship with the service. */
-export const CLIPS = join(import.meta.dirname, "..", "..", "..", "service", "reels", "clips");
+export const CLIPS = join(DIRECTORY, "clips");
 export const INSTANCE = "reels-1";
 
 export interface ReelAppOptions {
   readonly keys?: SessionKeys;
-  readonly clipsDirectory?: string;
+  /** Folder of the application. */
+  readonly directory?: string;
 }
 
 /** Somebody with a session, who keeps the cookies that the answers set. */
@@ -40,7 +42,7 @@ export interface ReelApp {
 }
 
 /** The reel maker's routes behind sessions, body parsers and CSRF check, on a clock of the test's. */
-export function reelApp({ keys = ring(), clipsDirectory = CLIPS }: ReelAppOptions = {}): ReelApp {
+export function reelApp({ keys = ring(), directory = DIRECTORY }: ReelAppOptions = {}): ReelApp {
   const time = { now: 1_800_000_000 };
   const clock = () => time.now;
   const environment = "test";
@@ -49,7 +51,7 @@ export function reelApp({ keys = ring(), clipsDirectory = CLIPS }: ReelAppOption
     const write = (details: object, message: string) => void lines.push({ ...details, message });
     const log = { info: write, warn: write, error: write };
     routes.use(express.json(), express.urlencoded({ extended: false }), csrfProtection());
-    routes.use(reelRoutes({ sealer, clock, instance: INSTANCE, clipsDirectory, log }));
+    routes.use(reelRoutes({ sealer, clock, instance: INSTANCE, directory, log }));
   });
 
   async function send(request: InjectOptions | string, cookie?: string): Promise<Response> {

@@ -63,7 +63,9 @@ test("who has no e-mail address at the provider can use it as well", () => {
 test("its script is a file of the service's: none is in the page, and no style either", () => {
   const page = reelMakerPage(SHOWN);
   const scripts = tagsOf(page).filter((tag) => /^<script/.test(tag));
-  expect(scripts).toEqual([expect.stringMatching(/ type="module" src="\/static\/reel-maker\.js"/)]);
+  expect(scripts).toEqual([
+    expect.stringMatching(/ type="module" src="\/static\/reels\/page\.js"/),
+  ]);
   expect(page).toMatch(/<script[^>]*><\/script>/);
   expect(page).not.toMatch(/<style|<[^>]* (?:style|on\w+)=|javascript:/i);
 });

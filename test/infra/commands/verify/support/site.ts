@@ -3,6 +3,7 @@ import { join } from "node:path";
 import express, { type Express, type RequestHandler } from "express";
 import onHeaders from "on-headers";
 import { createApp } from "../../../../../service/app.ts";
+import { application } from "../../../../../service/application.ts";
 import type { SessionKeys } from "../../../../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../../../../service/keys/static.ts";
 import type { OidcConfig } from "../../../../../service/login/oidc.ts";
@@ -65,8 +66,8 @@ export function instance({
       signIn: { oidc, allowedUsers: [] },
       clock,
       draining: () => false,
-      publicDirectory: join(SERVICE, "public"),
-      clipsDirectory: join(SERVICE, "reels", "clips"),
+      application,
+      directory: SERVICE,
     }),
   );
   return app;

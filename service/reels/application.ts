@@ -1,0 +1,14 @@
+import type { Application } from "../http/application.ts";
+import { reelRoutes } from "./routes.ts";
+
+/** The sample application: short clips that are put in order and played as one reel. */
+export const application: Application = {
+  folder: "reels",
+  home: "/reel-maker",
+  api: "/api/reel",
+  start: {
+    title: "Make a reel",
+    text: "Pick a few clips, put them in order, and play them as one reel.",
+  },
+  routes: reelRoutes,
+};

@@ -1,0 +1,120 @@
+import { hash } from "node:crypto";
+import type { Seconds } from "../pure/seconds.ts";
+
+/**
+ * Whom a mark is about: one session, all sessions of a user, of an e-mail address, of one session
+ * at the sign-in provider, or everybody's. Their hash is SHA-256 as a string of 32 bytes: it is the
+ * key of large maps, and half as long as in hexadecimal.
+ */
+export type Who =
+  | { readonly kind: "s" | "u" | "e" | "p"; readonly hash: string }
+  | { readonly kind: "all" };
+
+/** Where marks are kept: the feed has all of them, those of people are also kept apart. */
+export type Folder = "people" | "feed";
+
+/** What an object's name says. */
+export interface MarkName {
+  readonly who: Who;
+  /** Unix time by the writer's clock. */
+  readonly time: Seconds;
+}
+
+/** Sessions have ended: one, or all that began no later than `before`. */
+export interface Mark extends MarkName {
+  /** Unix time by the server's clock. */
+  readonly before: Seconds;
+}
+
+/** What a session is known by. */
+export interface SessionIdentity {
+  readonly sid: string;
+  readonly issuer: string;
+  readonly subject: string;
+  /** Undefined if the provider gave none. */
+  readonly address: string | undefined;
+  /** The provider's own session (the claim `sid`); undefined if it named none. */
+  readonly providerSession: string | undefined;
+}
+
+export const EVERYBODY: Who = { kind: "all" };
+
+/** The largest number of milliseconds that a name can hold: it is in the year 2286. */
+const LAST_MILLISECOND = 9_999_999_999_999;
+
+const MARK = /^(?:people|feed)\/(\d{13})~(?:all|([suep]):([\w-]{42}[AEIMQUYcgkosw048]))~[\w-]{11}$/;
+
+/** Hash of a session's id. */
+export function sessionHash(sid: string): string {
+  return sha256(`s\n${sid}`);
+}
+
+/** All sessions of the provider's user. */
+export function userMark(issuer: string, subject: string): Who {
+  return { kind: "u", hash: sha256(`u\n${issuer}\n${subject}`) };
+}
+
+/** All sessions of an e-mail address, whatever its case. */
+export function addressMark(address: string): Who {
+  return { kind: "e", hash: sha256(`e\n${address.toLowerCase()}`) };
+}
+
+/** All sessions that began in one session at the provider. */
+export function providerSessionMark(issuer: string, providerSession: string): Who {
+  return { kind: "p", hash: sha256(`p\n${issuer}\n${providerSession}`) };
+}
+
+/** Marks of people that a session can end by, but for everybody's. */
+export function personMarks({
+  issuer,
+  subject,
+  address,
+  providerSession,
+}: Omit<SessionIdentity, "sid">): Who[] {
+  return [
+    userMark(issuer, subject),
+    ...(address === undefined ? [] : [addressMark(address)]),
+    ...(providerSession === undefined ? [] : [providerSessionMark(issuer, providerSession)]),
+  ];
+}
+
+/** Name of the object that says that a session has ended: `sessions/<hash>`. */
+export function sessionObject(sid: string): string {
+  return `sessions/${Buffer.from(sessionHash(sid), "latin1").toString("base64url")}`;
+}
+
+/** `<folder>/<time>~<who>~<random>`, where `random` is 11 characters of base64url. */
+export function markObject(folder: Folder, { who, time }: MarkName, random: string): string {
+  return `${folder}/${countdown(time)}~${describe(who)}~${random}`;
+}
+
+/** The mark that an object's name stands for; undefined if it is not written the one way. */
+export function parseMarkObject(name: string): MarkName | undefined {
+  const [match, digits, kind, encoded] = MARK.exec(name) ?? [];
+  if (match === undefined) return undefined;
+  const time = (LAST_MILLISECOND - Number(digits)) / 1000;
+  if (kind === undefined || encoded === undefined) return { who: EVERYBODY, time };
+  // Decoding also copies: a part of the name would keep the whole answer in memory.
+  const decoded = Buffer.from(encoded, "base64url").toString("latin1");
+  return { who: { kind: kind as "s" | "u" | "e" | "p", hash: decoded }, time };
+}
+
+/** Names from this one on are of marks before that time: lists that end here have the later ones. */
+export function firstNameBefore(folder: Folder, time: Seconds): string {
+  return `${folder}/${countdown(time - 0.001)}`;
+}
+
+/** Counts down, so that lists in the order of names begin with the newest. */
+function countdown(time: Seconds): string {
+  const milliseconds = Math.min(Math.max(Math.floor(time * 1000 + 1e-3), 0), LAST_MILLISECOND);
+  return String(LAST_MILLISECOND - milliseconds).padStart(13, "0");
+}
+
+function describe(who: Who): string {
+  if (who.kind === "all") return "all";
+  return `${who.kind}:${Buffer.from(who.hash, "latin1").toString("base64url")}`;
+}
+
+function sha256(text: string): string {
+  return hash("sha256", text, "binary");
+}

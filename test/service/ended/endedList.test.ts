@@ -1,0 +1,218 @@
+import { randomBytes } from "node:crypto";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { createEndedList, type JudgedSession, OVERLAP } from "../../../service/ended/endedList.ts";
+import {
+  addressMark,
+  EVERYBODY,
+  type Mark,
+  providerSessionMark,
+  sessionHash,
+  userMark,
+  type Who,
+} from "../../../service/ended/marks.ts";
+
+const ISSUER = "https://accounts.example";
+const LIFETIME = 604_800;
+const NOW = 1_790_000_000;
+
+function session(changes: Partial<JudgedSession> = {}): JudgedSession {
+  return {
+    sid: "a",
+    issuer: ISSUER,
+    subject: "1",
+    address: "ada@example.com",
+    providerSession: "p1",
+    iat: NOW,
+    ...changes,
+  };
+}
+
+function mark(who: Who, before: number): Mark {
+  return { who, time: before, before };
+}
+
+function sessionMark(sid: string, before = NOW): Mark {
+  return mark({ kind: "s", hash: sessionHash(sid) }, before);
+}
+
+const create = (options = {}) => createEndedList({ lifetime: LIFETIME, ...options });
+
+describe("a session's own mark", () => {
+  test("ends that session and no other, whenever it began", () => {
+    const list = create();
+    list.learn([sessionMark("a")]);
+    expect(list.judge(session())).toBe("ended");
+    expect(list.judge(session({ iat: NOW + 100 }))).toBe("ended");
+    expect(list.judge(session({ sid: "b" }))).toBe("live");
+  });
+});
+
+describe("a mark of a person", () => {
+  test.each([
+    ["the user", userMark(ISSUER, "1"), { subject: "2" }],
+    ["another issuer's user", userMark(ISSUER, "1"), { issuer: "https://other.example" }],
+    ["the address", addressMark("ada@example.com"), { address: "bob@example.com" }],
+    ["no address", addressMark("ada@example.com"), { address: undefined }],
+    ["the provider's session", providerSessionMark(ISSUER, "p1"), { providerSession: "p2" }],
+  ])("ends sessions of %s and nobody else's", (_what, who, other) => {
+    const list = create();
+    list.learn([mark(who, NOW)]);
+    expect(list.judge(session())).toBe("ended");
+    expect(list.judge(session(other))).toBe("live");
+  });
+
+  test("of everybody ends all sessions that had begun", () => {
+    const list = create();
+    list.learn([mark(EVERYBODY, NOW)]);
+    expect(list.judge(session())).toBe("ended");
+    expect(list.judge(session({ iat: NOW + 3 }))).toBe("live");
+  });
+
+  test("allows for clocks that are two seconds off", () => {
+    const list = create();
+    list.learn([mark(userMark(ISSUER, "1"), NOW)]);
+    expect(list.judge(session({ iat: NOW + 2 }))).toBe("ended");
+    expect(list.judge(session({ iat: NOW + 2.1 }))).toBe("live");
+  });
+
+  test("never undoes a later one", () => {
+    const list = create();
+    list.learn([mark(userMark(ISSUER, "1"), NOW), mark(userMark(ISSUER, "1"), NOW - 100)]);
+    expect(list.judge(session())).toBe("ended");
+  });
+
+  test("leaves out the session that begins after it, whole seconds or not", () => {
+    fc.assert(
+      fc.property(fc.double({ min: -50, max: 50, noNaN: true }), fc.boolean(), (ago, whole) => {
+        const list = create();
+        list.learn([mark(addressMark("ada@example.com"), NOW - ago)]);
+        const start = list.earliestStart(session(), NOW);
+        expect(start).toBeGreaterThanOrEqual(NOW);
+        expect(list.judge(session({ iat: whole ? Math.floor(start) : start }))).toBe("live");
+      }),
+    );
+  });
+
+  test("is forgotten when no session can be older, and not before", () => {
+    const list = create();
+    const people = Array.from({ length: 3000 }, (_, i) => userMark(ISSUER, `person ${i}`));
+    list.learn(people.map((who) => mark(who, NOW)));
+    list.complete({ serverTime: NOW + LIFETIME });
+    expect(people.every((who) => list.markedAt(who) === NOW)).toBe(true);
+    list.learn(
+      Array.from({ length: 5000 }, (_, i) => mark(userMark(ISSUER, `new ${i}`), NOW + LIFETIME)),
+    );
+    list.complete({ serverTime: NOW + LIFETIME + 3 });
+    expect(people.every((who) => list.markedAt(who) === undefined)).toBe(true);
+    expect(list.markedAt(userMark(ISSUER, "new 1"))).toBe(NOW + LIFETIME);
+  });
+});
+
+describe("the watermark", () => {
+  test("is the server's time of the last complete poll, less the overlap", () => {
+    const list = create();
+    expect(list.since()).toBeUndefined();
+    list.complete({ serverTime: NOW });
+    expect(list.since()).toBe(NOW - OVERLAP);
+  });
+});
+
+describe("the horizon", () => {
+  test("is where a poll ended early: sessions older than that are unknown", () => {
+    const list = create();
+    list.complete({ serverTime: NOW, gapBelow: NOW - 1000 });
+    expect(list.judge(session({ iat: NOW - 1000 + OVERLAP }))).toBe("unknown");
+    expect(list.judge(session({ iat: NOW - 1000 + OVERLAP + 1 }))).toBe("live");
+  });
+
+  test("does not follow a name from the future", () => {
+    const list = create();
+    list.complete({ serverTime: NOW, gapBelow: NOW + 1_000_000 });
+    expect(list.judge(session({ iat: NOW + OVERLAP + 1 }))).toBe("live");
+  });
+
+  test("never goes back", () => {
+    const list = create();
+    list.complete({ serverTime: NOW, gapBelow: NOW - 1000 });
+    list.complete({ serverTime: NOW + 10, gapBelow: NOW - 5000 });
+    expect(list.judge(session({ iat: NOW - 2000 }))).toBe("unknown");
+  });
+
+  test("is passed by a session that was read, until it moves past that reading", () => {
+    const list = create();
+    const old = session({ iat: NOW - 5000 });
+    list.complete({ serverTime: NOW, gapBelow: NOW - 1000 });
+    list.settle("a", "live", NOW);
+    expect(list.judge(old)).toBe("live");
+    expect(list.judge({ ...old, sid: "b" })).toBe("unknown");
+    list.complete({ serverTime: NOW + 100, gapBelow: NOW - OVERLAP });
+    expect(list.judge(old)).toBe("unknown");
+    list.settle("a", "ended", NOW + 100);
+    list.complete({ serverTime: NOW + 9000, gapBelow: NOW + 8000 });
+    expect(list.judge(old)).toBe("ended");
+  });
+
+  test("a session that was read ends by a mark that comes later", () => {
+    const list = create();
+    list.complete({ serverTime: NOW, gapBelow: NOW - 1000 });
+    list.settle("a", "live", NOW);
+    list.learn([sessionMark("a")]);
+    expect(list.judge(session({ iat: NOW - 5000 }))).toBe("ended");
+  });
+});
+
+test("it never says live of an ended session, however few marks it may keep", () => {
+  const sids = fc.integer({ min: 0, max: 30 }).map(String);
+  const event = fc.oneof(
+    fc.record({ end: sids }),
+    fc.record({ gapBelow: fc.nat(100) }),
+    fc.record({ read: sids }),
+  );
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 200 }), (events) => {
+      const list = create({ maxSessions: 5, maxChecked: 3 });
+      const ended = new Set<string>();
+      let now = NOW;
+      for (const happens of events) {
+        now += 7;
+        if ("end" in happens) {
+          ended.add(happens.end);
+          list.learn([sessionMark(happens.end, now)]);
+        } else if ("gapBelow" in happens) {
+          list.complete({ serverTime: now, gapBelow: now - happens.gapBelow });
+        } else {
+          list.settle(happens.read, ended.has(happens.read) ? "ended" : "live", now);
+        }
+      }
+      for (let sid = 0; sid <= 30; sid += 1) {
+        const verdict = list.judge(session({ sid: String(sid), iat: NOW }));
+        expect(verdict).not.toBe(ended.has(String(sid)) ? "live" : "ended");
+      }
+    }),
+  );
+});
+
+test("250,000 ended sessions take at most 32 MB, and the last 100,000 of them are known", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const list = create();
+  const sids: string[] = [];
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  for (let poll = 0; poll < 250; poll += 1) {
+    const page = Array.from({ length: 1000 }, () => randomBytes(16).toString("base64url"));
+    sids.push(...(poll >= 150 ? page : []));
+    list.learn(page.map((sid) => sessionMark(sid, NOW + poll)));
+    list.complete({ serverTime: NOW + poll });
+  }
+  for (let i = 0; i < 60_000; i += 1) list.settle(`old ${i}`, "live", NOW);
+  const known = sids.filter((sid) => list.judge(session({ sid })) === "ended").length;
+  sids.length = 0;
+  collect();
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(32e6);
+  expect(known).toBe(100_000);
+  expect(list.judge(session({ iat: NOW }))).toBe("unknown");
+});

@@ -1,0 +1,114 @@
+import { expect, test } from "@jest/globals";
+import fc from "fast-check";
+import {
+  addressMark,
+  EVERYBODY,
+  type Folder,
+  firstNameBefore,
+  markObject,
+  parseMarkObject,
+  personMarks,
+  providerSessionMark,
+  sessionHash,
+  sessionObject,
+  userMark,
+  type Who,
+} from "../../../service/ended/marks.ts";
+
+const folders = fc.constantFrom<Folder>("people", "feed");
+const whos = fc.oneof(
+  fc.constant(EVERYBODY),
+  fc.string().map((sid): Who => ({ kind: "s", hash: sessionHash(sid) })),
+  fc.tuple(fc.webUrl(), fc.string()).map(([issuer, subject]) => userMark(issuer, subject)),
+  fc.emailAddress().map(addressMark),
+);
+/** Unix seconds with milliseconds, up to the year 2286. */
+const times = fc.nat(Number.MAX_SAFE_INTEGER).map((n) => (n % 9_999_999_999_999) / 1000);
+const RANDOM = "abcdefghij_";
+
+test("a name says what it was made of", () => {
+  fc.assert(
+    fc.property(folders, whos, times, (folder, who, time) => {
+      expect(parseMarkObject(markObject(folder, { who, time }, RANDOM))).toEqual({ who, time });
+    }),
+  );
+});
+
+test("names are in the order of time, the newest first", () => {
+  fc.assert(
+    fc.property(folders, whos, whos, times, times, (folder, one, other, earlier, later) => {
+      fc.pre(earlier < later);
+      const first = markObject(folder, { who: one, time: later }, RANDOM);
+      const second = markObject(folder, { who: other, time: earlier }, RANDOM);
+      expect(first < second).toBe(true);
+    }),
+  );
+});
+
+test("a list that ends where a time says has the names of that time and of later ones", () => {
+  fc.assert(
+    fc.property(folders, whos, times, times, (folder, who, time, since) => {
+      const listed = markObject(folder, { who, time }, RANDOM) < firstNameBefore(folder, since);
+      expect(listed).toBe(time >= since);
+    }),
+  );
+});
+
+test("a session's object is named by a hash of its id", () => {
+  expect(sessionObject("sid")).toBe("sessions/CQdh4bBjTERl-54Tczdh3xYb0C7VyzJr8xZt8hgA8gg");
+});
+
+test("users, addresses and providers' sessions are never taken for each other", () => {
+  const parts = fc.tuple(fc.webUrl(), fc.string(), fc.string());
+  fc.assert(
+    fc.property(parts, parts, ([issuer, subject, address], [otherIssuer, otherSubject]) => {
+      fc.pre(issuer !== otherIssuer || subject !== otherSubject);
+      const marks = [
+        userMark(issuer, subject),
+        userMark(otherIssuer, otherSubject),
+        providerSessionMark(issuer, subject),
+        addressMark(address),
+      ];
+      expect(new Set(marks.map((who) => JSON.stringify(who))).size).toBe(marks.length);
+    }),
+  );
+});
+
+test("an address is the same whatever its case", () => {
+  expect(addressMark("Ada@Example.com")).toEqual(addressMark("ada@example.com"));
+});
+
+test("a person without an address and a provider's session is known by issuer and subject", () => {
+  const issuer = "https://accounts.example";
+  const person = { issuer, subject: "1", address: undefined, providerSession: undefined };
+  expect(personMarks(person)).toEqual([userMark(issuer, "1")]);
+  expect(personMarks({ ...person, address: "a@b.c", providerSession: "x" })).toEqual([
+    userMark(issuer, "1"),
+    addressMark("a@b.c"),
+    providerSessionMark(issuer, "x"),
+  ]);
+});
+
+const HASH = "C0pg_tCHk3ljxPIqcDSpAsdWC22kJNSxxxmwgGbZzRU";
+
+test.each([
+  ["nothing", ""],
+  ["a session's own object", `sessions/${HASH}`],
+  ["another folder", `food/8231234567890~s:${HASH}~${RANDOM}`],
+  ["no time", `feed/~s:${HASH}~${RANDOM}`],
+  ["a time with a sign", `feed/-231234567890~s:${HASH}~${RANDOM}`],
+  ["a time of another length", `feed/82312345678901~s:${HASH}~${RANDOM}`],
+  ["an unknown kind", `feed/8231234567890~x:${HASH}~${RANDOM}`],
+  ["no hash", `feed/8231234567890~s:~${RANDOM}`],
+  ["a hash cut short", `feed/8231234567890~s:${HASH.slice(1)}~${RANDOM}`],
+  [
+    "a hash that is not the one way to write its bytes",
+    `feed/8231234567890~s:${HASH.slice(0, -1)}V~${RANDOM}`,
+  ],
+  ["everybody with a hash", `feed/8231234567890~all:${HASH}~${RANDOM}`],
+  ["nothing random", `feed/8231234567890~all~`],
+  ["something after it", `feed/8231234567890~all~${RANDOM}x`],
+  ["a line after it", `feed/8231234567890~all~${RANDOM}\n`],
+])("a name with %s is no mark", (_what, name) => {
+  expect(parseMarkObject(name)).toBeUndefined();
+});

@@ -1,35 +1,25 @@
-import { type Html, html, page } from "../http/html.ts";
+import { type Html, html } from "../http/html.ts";
+import { signedInPage } from "../http/signedInPage.ts";
+import type { SessionData } from "../session/session.ts";
 
 export interface ReelMakerPage {
   /** How many clips there will be: as many places are kept for them. */
   readonly clips: number;
   /** How many of them are in the reel that the session has. */
   readonly chosen: number;
-  /** The provider's name for the user; a reel that could not be saved is kept under it. */
-  readonly user: string | undefined;
-  readonly email: string | undefined;
-  /** For the script's requests and the sign-out form. */
-  readonly csrf: string | undefined;
 }
 
 /** The reel maker, ready for its script: everything that is there before a clip is known. */
-export function reelMakerPage({ clips, chosen, user, email, csrf }: ReelMakerPage): string {
-  return page({
+export function reelMakerPage(
+  session: Readonly<SessionData>,
+  { clips, chosen }: ReelMakerPage,
+): string {
+  return signedInPage(session, {
     title: "Reel maker",
-    head: html`<meta name="csrf-token" content="${csrf}">
-<meta name="user" content="${user}">
-<link rel="stylesheet" href="/static/reels/style.css">
-<script type="module" src="/static/reels/page.js"></script>`,
-    body: html`<a class="skip" href="#reel">Skip to your reel</a>
-${symbols()}
-<header class="bar">
-<a class="brand" href="/reel-maker"><img src="/static/favicon.svg" alt="" width="28" height="28">Phoenix</a>
-<p class="user" title="${email}">${email}</p>
-<form id="sign-out" method="post" action="/logout">
-<input type="hidden" name="_csrf" value="${csrf}">
-<button class="quiet">Sign out</button>
-</form>
-</header>
+    head: html`<link rel="stylesheet" href="/static/reels/style.css">`,
+    script: "/static/reels/page.js",
+    skip: { href: "#reel", label: "Skip to your reel" },
+    body: html`${symbols()}
 <main class="studio">
 <section id="library" aria-labelledby="library-title">
 <header class="heading">

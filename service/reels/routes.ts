@@ -24,17 +24,9 @@ export function reelRoutes(deps: ApplicationDeps): Router {
   routes.use(["/reel-maker", "/api/clips", "/api/reel"], requireSignIn);
 
   routes.get("/reel-maker", (req, res) => {
-    const { user_id, user_email, csrf_token } = req.session ?? {};
-    const chosen = savedReel(req.session?.reel, store)?.length ?? 0;
-    res.type("html").send(
-      reelMakerPage({
-        clips: store.clips.length,
-        chosen,
-        user: user_id,
-        email: user_email,
-        csrf: csrf_token,
-      }),
-    );
+    const session = req.session ?? {};
+    const chosen = savedReel(session.reel, store)?.length ?? 0;
+    res.type("html").send(reelMakerPage(session, { clips: store.clips.length, chosen }));
   });
 
   routes.get("/api/clips", (_req, res) => {

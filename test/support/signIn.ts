@@ -9,7 +9,7 @@ export interface SignInOptions extends BrowserOptions {
 /** Somebody who is signed in, and the browser that they use. */
 export class Visitor extends Browser {
   /** The CSRF token, from the page that forms and scripts get it from. */
-  async csrfToken(path = "/reel-maker"): Promise<string> {
+  async csrfToken(path = "/"): Promise<string> {
     const { response } = await this.follow(path);
     const page = await response.text();
     const [, token] = /name="(?:_csrf|csrf-token)" (?:value|content)="([\w-]+)"/.exec(page) ?? [];

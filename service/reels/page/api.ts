@@ -18,7 +18,7 @@ export class RefusedError extends Error {
 export interface ApiDeps {
   readonly fetch: typeof fetch;
   /** The page's token for requests that change something. */
-  readonly csrfToken: string;
+  readonly csrfToken: () => string;
   /** Resolves after so many milliseconds. */
   readonly wait: (milliseconds: number) => Promise<void>;
   /** From 0 to 1. */
@@ -79,7 +79,7 @@ export function createApi({ fetch, csrfToken, wait, random }: ApiDeps): Api {
     saveReel: (clips) =>
       ask("/api/reel", {
         method: "POST",
-        headers: { "Content-Type": "application/json", "X-CSRF-Token": csrfToken },
+        headers: { "Content-Type": "application/json", "X-CSRF-Token": csrfToken() },
         body: JSON.stringify({ clips }),
       }),
   };

@@ -1,51 +1,43 @@
+import { exclusively, watchSession } from "../../http/page/session.ts";
 import { createApi, RefusedError } from "./api.ts";
 import { createDrafts } from "./draft.ts";
 import { byId, element, icon } from "./element.ts";
-import { exclusively, guardBackButton, guardSignOut, leave } from "./leaving.ts";
 import { announce, hideNotice, showNotice } from "./notice.ts";
 import type { Order } from "./order.ts";
 import { createSaver, type SavingState } from "./saver.ts";
 import { openStudio, type Studio } from "./studio.ts";
-import { connectTabs } from "./tabs.ts";
 
 const SIGN_IN = "/login?returnTo=/reel-maker";
 
 /** Milliseconds that a tab may have been out of sight before it asks whether it is up to date. */
 const STALE = 30_000;
 
-const user = metaContent("user");
-const csrfToken = metaContent("csrf-token");
-const api = createApi({
-  fetch: (path, init) => fetch(path, init),
-  csrfToken,
-  wait: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
-  random: Math.random,
-});
-const drafts = createDrafts(storage(), user);
-const saver = createSaver({
-  async save(clips) {
-    await exclusively(() => api.saveReel(clips));
-    drafts.write({ clips, base: clips });
-    tabs.tell({ type: "saved", user, clips });
-  },
-  onState: showSaving,
-});
-const tabs = connectTabs((message) => {
-  if (message.type === "signed-out") {
-    forget();
-    leave();
-  } else if (message.user !== user || (message.type === "opened" && sessionOver)) location.reload();
-  else if (message.type === "saved") adopt(message.clips);
-});
-
 let studio: Studio | undefined;
 let sessionOver = false;
 /** A reel that another tab saved before this one was ready for it. */
 let early: Order | undefined;
 
-tabs.tell({ type: "opened", user });
-guardSignOut({ csrfToken, forget, onSignedOut: () => tabs.tell({ type: "signed-out" }) });
-guardBackButton();
+/** The other tabs are told of each reel that the service confirmed. */
+const session = watchSession<Order>({
+  onSignOut: forget,
+  onSignIn: () => sessionOver && location.reload(),
+  onMessage: adopt,
+});
+const api = createApi({
+  fetch: (path, init) => fetch(path, init),
+  csrfToken: session.csrfToken,
+  wait: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+  random: Math.random,
+});
+const drafts = createDrafts(storage(), session.user);
+const saver = createSaver({
+  async save(clips) {
+    await exclusively(() => api.saveReel(clips));
+    drafts.write({ clips, base: clips });
+    session.tell(clips);
+  },
+  onState: showSaving,
+});
 watchFreshness();
 void open();
 
@@ -134,10 +126,6 @@ function showSaving(state: SavingState, error?: unknown): void {
 function forget(): void {
   void saver.stop();
   drafts.clear();
-}
-
-function metaContent(name: string): string {
-  return document.querySelector<HTMLMetaElement>(`meta[name="${name}"]`)?.content ?? "";
 }
 
 /** The browser's storage; undefined if the visitor has switched it off. */

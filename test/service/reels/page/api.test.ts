@@ -24,7 +24,7 @@ function bench(...replies: Reply[]) {
       if (reply instanceof Response) return reply;
       throw reply ?? new Error("nothing more was expected");
     },
-    csrfToken: "the token",
+    csrfToken: () => "the token",
     wait: async (milliseconds) => void waits.push(milliseconds),
     random: () => chance.value,
   });

@@ -1,0 +1,133 @@
+/** What the tabs of this browser tell each other. */
+type TabMessage =
+  /** A page was opened: whoever it shows is signed in now, and this is their session's token. */
+  | { readonly type: "opened"; readonly user: string; readonly csrfToken: string }
+  | { readonly type: "signed-out" }
+  | { readonly type: "application"; readonly user: string; readonly message: unknown };
+
+/** The session that a page was made for. */
+export interface PageSession<Message> {
+  /** The provider's name for the user. */
+  readonly user: string;
+  /** The token for requests that change something; another one once the user signed in again. */
+  csrfToken(): string;
+  /** Sends a message to the user's other tabs. */
+  tell(message: Message): void;
+}
+
+export interface SessionEvents<Message> {
+  /** The session ends here: nothing of this user may stay in this browser. */
+  readonly onSignOut?: () => void;
+  /** The same user signed in again in another tab. */
+  readonly onSignIn?: () => void;
+  /** Another tab of this user's sent a message. */
+  readonly onMessage?: (message: Message) => void;
+}
+
+/** Milliseconds that signing out waits for requests of any tab that change the session. */
+const SIGN_OUT_TIMEOUT = 3000;
+
+/**
+ * Keeps a page in step with the session in this browser: signing out in one tab signs out in all,
+ * a sign-in as somebody else reloads the page, one as the same user renews its CSRF token, and the
+ * back button shows nothing that was not asked for anew.
+ *
+ * @example
+ * const session = watchSession({ onSignOut: () => localStorage.removeItem("draft") });
+ * await fetch("/api/note", { method: "PUT", headers: { "X-CSRF-Token": session.csrfToken() } });
+ */
+export function watchSession<Message>(events: SessionEvents<Message> = {}): PageSession<Message> {
+  const user = meta("user").content;
+  const csrfToken = () => meta("csrf-token").content;
+  const channel = new BroadcastChannel("session");
+  const tell = (message: TabMessage) => channel.postMessage(message);
+
+  channel.addEventListener("message", ({ data }: MessageEvent<TabMessage>) => {
+    if (data.type === "signed-out") {
+      events.onSignOut?.();
+      leave();
+    } else if (data.user !== user) location.reload();
+    else if (data.type === "application") events.onMessage?.(data.message as Message);
+    else {
+      renewToken(data.csrfToken);
+      events.onSignIn?.();
+    }
+  });
+  tell({ type: "opened", user, csrfToken: csrfToken() });
+  guardBackButton();
+  guardSignOut(
+    csrfToken,
+    () => events.onSignOut?.(),
+    () => tell({ type: "signed-out" }),
+  );
+  return {
+    user,
+    csrfToken,
+    tell: (message) => tell({ type: "application", user, message }),
+  };
+}
+
+/**
+ * Makes sure that saving and signing out never overlap in any tab of this browser: the answer to a
+ * save carries a session, which would bring back the one that just ended.
+ */
+export async function exclusively<Result>(
+  task: () => Promise<Result>,
+  signal?: AbortSignal,
+): Promise<Result> {
+  // Only where the page came over https or from this machine.
+  if (navigator.locks === undefined) return task();
+  return navigator.locks.request("session", signal ? { signal } : {}, task);
+}
+
+/** Signs out when the visitor asks for it; without an answer, the form is sent as any other. */
+function guardSignOut(csrfToken: () => string, forget: () => void, onSignedOut: () => void): void {
+  const form = document.querySelector<HTMLFormElement>("#sign-out");
+  form?.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    forget();
+    const request = () =>
+      fetch(form.action, {
+        method: "POST",
+        headers: { "X-CSRF-Token": csrfToken() },
+        redirect: "manual",
+      });
+    try {
+      const { type } = await exclusively(request, AbortSignal.timeout(SIGN_OUT_TIMEOUT));
+      if (type !== "opaqueredirect") throw new Error("not signed out");
+    } catch {
+      form.submit();
+      return;
+    }
+    forget();
+    onSignedOut();
+    leave();
+  });
+}
+
+/** A page from the back/forward cache stays hidden until it has been reloaded. */
+function guardBackButton(): void {
+  window.addEventListener("pagehide", ({ persisted }) => {
+    if (persisted) document.documentElement.hidden = true;
+  });
+  window.addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+}
+
+/** Goes to the start page, without a way back. */
+function leave(): void {
+  document.documentElement.hidden = true;
+  location.replace("/");
+}
+
+function renewToken(csrfToken: string): void {
+  meta("csrf-token").content = csrfToken;
+  for (const field of document.querySelectorAll<HTMLInputElement>("input[name=_csrf]")) {
+    field.value = csrfToken;
+  }
+}
+
+function meta(name: string): HTMLMetaElement {
+  const found = document.querySelector<HTMLMetaElement>(`meta[name="${name}"]`);
+  if (found === null) throw new Error(`The page has no <meta name="${name}">`);
+  return found;
+}

@@ -1,0 +1,43 @@
+import type { SessionData } from "../session/session.ts";
+import { html, type Page, page } from "./html.ts";
+import { PRODUCT } from "./product.ts";
+
+export interface SignedInPage extends Page {
+  /**
+   * Path of the page's script, if it has one of its own. It calls `watchSession` of
+   * http/page/session.ts first, which is all that the platform's script does.
+   */
+  readonly script?: string;
+  /** The first link of the page, for those who use the keyboard. */
+  readonly skip?: { readonly href: string; readonly label: string };
+}
+
+/**
+ * A page for who is signed in: below a bar with their address and a way out, and with a script that
+ * keeps it in step with the session in other tabs.
+ *
+ * @example
+ * res.send(signedInPage(req.session, { title: "Notes", body: html`<main class="content">…</main>` }));
+ */
+export function signedInPage(
+  session: Readonly<SessionData>,
+  { title, head, body, script = "/static/page.js", skip }: SignedInPage,
+): string {
+  const { user_id, user_email, csrf_token } = session;
+  return page({
+    title,
+    head: html`<meta name="csrf-token" content="${csrf_token}">
+<meta name="user" content="${user_id}">
+<script type="module" src="${script}"></script>
+${head}`,
+    body: html`${skip && html`<a class="skip" href="${skip.href}">${skip.label}</a>\n`}<header class="bar">
+<a class="brand" href="/"><img src="/static/favicon.svg" alt="" width="28" height="28">${PRODUCT}</a>
+<p class="user" title="${user_email}">${user_email}</p>
+<form id="sign-out" method="post" action="/logout">
+<input type="hidden" name="_csrf" value="${csrf_token}">
+<button class="quiet">Sign out</button>
+</form>
+</header>
+${body}`,
+  });
+}

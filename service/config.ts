@@ -48,6 +48,7 @@ export function parseWebConfig(env: Environment): WebConfig {
   const cloudRun = optional(env, "K_SERVICE") !== undefined;
   return readAll((take) => {
     const environment = take(parseEnvironment(env, cloudRun));
+    take(refuseDebug(env));
     return {
       environment,
       project: optional(env, "GOOGLE_CLOUD_PROJECT"),
@@ -73,6 +74,12 @@ function parseEnvironment(env: Environment, cloudRun: boolean): Parsed<string> {
     "is not set, so sessions of one environment would open in another",
     "Set it to the environment's name, such as dev or prod",
   );
+}
+
+/** The packages' own debugging output, which has cookies in it. */
+function refuseDebug(env: Environment): Parsed<undefined> {
+  if (optional(env, "DEBUG") === undefined) return { value: undefined };
+  return problem("DEBUG", "makes packages write visitors' cookies to the log", "Leave it out");
 }
 
 function parseAddress(env: Environment): Parsed<string | undefined> {

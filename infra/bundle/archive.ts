@@ -10,11 +10,10 @@ import {
   rmSync,
   statSync,
   utimesSync,
-  writeFileSync,
 } from "node:fs";
 import { dirname, join, posix, relative, sep } from "node:path";
 import * as tar from "tar";
-import { compile, FOR_BROWSERS, FOR_NODE } from "./compile.ts";
+import { compileForBrowsers, compileForNode } from "./compile.ts";
 
 /** A file of the archive. */
 export interface ArchivedFile {
@@ -43,19 +42,14 @@ const KEPT_ARCHIVES = 5;
 /** ...and none this young goes (milliseconds): another process may be about to read it. */
 const KEPT_AGE = 60 * 60 * 1000;
 
-const PROGRAMS = [
-  { from: "service/server.ts", to: "index.js" },
-  { from: "service/rotator/server.ts", to: "rotator.js" },
-];
+/** Programs of the archive, without `.js`, and their sources. */
+export const PROGRAMS = { index: "service/server.ts", rotator: "service/rotator/server.ts" };
 
 /** Source of a page's script; it is compiled to the file `page.js` in the `public` folder beside. */
 const PAGE = /(?<=^|\/)page\/main\.ts$/;
 
 /** Sources, documents and the Dockerfile; nothing else in `service/` stays out of the archive. */
 const NOT_COPIED = /\.ts$|\.md$|^Dockerfile$/;
-
-/** So that Node takes the programs for CommonJS wherever they are unpacked. */
-const PACKAGE = `${JSON.stringify({ type: "commonjs" })}\n`;
 
 /**
  * Compiles `service/` and packs it with all other files that are in it, each at its path. The same
@@ -72,21 +66,16 @@ export function buildArchive(root: string = REPOSITORY): Archive {
   try {
     const stage = join(work, "stage");
     mkdirSync(stage);
-    const late = PROGRAMS.flatMap(({ from, to }) => compile(root, from, join(stage, to), FOR_NODE));
+    compileForNode(root, PROGRAMS, stage);
+    const scripts: Record<string, string> = {};
     const service = join(root, "service");
     for (const { path } of listFiles(service)) {
       // Hidden files belong to somebody's desktop or editor, or are an .env.
       if (isHidden(path)) continue;
-      if (PAGE.test(path)) {
-        const to = join(stage, path.replace(PAGE, "public/page.js"));
-        compile(root, `service/${path}`, to, FOR_BROWSERS);
-      } else if (!NOT_COPIED.test(path)) cpSync(join(service, path), join(stage, path));
+      if (PAGE.test(path)) scripts[path.replace(PAGE, "public/page")] = `service/${path}`;
+      else if (!NOT_COPIED.test(path)) cpSync(join(service, path), join(stage, path));
     }
-    for (const name of new Set(late)) {
-      const folder = `./node_modules/${name}`;
-      compile(root, folder, join(stage, folder, "index.js"), FOR_NODE);
-    }
-    writeFileSync(join(stage, "package.json"), PACKAGE);
+    compileForBrowsers(root, scripts, stage);
     const files = listFiles(stage);
     const packed = join(work, "archive.tar.gz");
     pack(stage, files, packed);

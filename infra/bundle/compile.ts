@@ -1,60 +1,25 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { writeFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
+import { join } from "node:path";
 import * as esbuild from "esbuild";
 import { BundleError } from "./bundleError.ts";
 
+/** Source files in the checkout by the path of the program to compile each to, without `.js`. */
+export type Entries = Readonly<Record<string, string>>;
+
 const COMMON = {
   bundle: true,
-  write: false,
   legalComments: "none",
-  // A linked node_modules goes by the name of the link, not by the place it leads to.
+  // Paths in a linked node_modules start at the link, not at its target.
   preserveSymlinks: true,
   logLevel: "silent",
 } satisfies esbuild.BuildOptions;
 
 /**
- * Packages that no start needs. Each is compiled into a file of its own, where `require` finds it,
- * so that a start doesn't read them.
+ * Whitespace is left out because Node reads the whole text at each start. Names stay, so that
+ * stacks in the log can be read. `keepNames` would define a property on each function at each start.
  */
-const LATE = [
-  "body-parser",
-  "express-session",
-  "google-auth-library",
-  "ipaddr.js",
-  "openid-client",
-  "qs",
-  "session-file-store",
-];
-
-/**
- * Packages that every start would load, and what the service has in their place: `npm run
- * bench:start` shows what that saves. A stand-in reaches its package itself, late, by the name of
- * the package's file.
- */
-const LEAN = {
-  assert: "./service/lean/assert.cjs",
-  "body-parser": "./service/lean/bodyParser.cjs",
-  "body-parser/index.js": "body-parser",
-  debug: "./service/lean/debug.cjs",
-  depd: "./service/lean/depd.cjs",
-  "iconv-lite": "./service/lean/iconvLite.cjs",
-  "ipaddr.js": "./service/lean/ipaddr.cjs",
-  "ipaddr.js/lib/ipaddr.js": "ipaddr.js",
-  "mime-db": "./service/lean/mimeDb.json",
-  qs: "./service/lean/qs.cjs",
-  "qs/lib/index.js": "qs",
-  "side-channel": "./service/lean/sideChannel.cjs",
-  "thread-stream": "./service/lean/threads.cjs",
-  worker_threads: "./service/lean/threads.cjs",
-};
-
-/**
- * How programs for Node are compiled: small, because Node reads the whole text at each start, and
- * with the names and lines that make a stack in the log worth reading. Where two modules use the
- * same name, one of them gets a number; `keepNames` would undo that, and define a property on every
- * function at each start.
- */
-export const FOR_NODE = {
+const FOR_NODE = {
   ...COMMON,
   platform: "node",
   target: "node24",
@@ -64,13 +29,14 @@ export const FOR_NODE = {
   lineLimit: 120,
   charset: "ascii",
   define: { "import.meta.dirname": "__dirname" },
-  external: LATE,
-  alias: LEAN,
+  // Tables of encodings stay files, which their package reads when it needs one.
+  loader: { ".json": "copy" },
+  assetNames: "data/[name]-[hash]",
   // Empty in CommonJS: what needs it would fail on its first use, once deployed.
   logOverride: { "empty-import-meta": "error" },
 } satisfies esbuild.BuildOptions;
 
-export const FOR_BROWSERS = {
+const FOR_BROWSERS = {
   ...COMMON,
   charset: "utf8",
   platform: "browser",
@@ -80,37 +46,68 @@ export const FOR_BROWSERS = {
 } satisfies esbuild.BuildOptions;
 
 /**
- * Compiles a file, or a package's folder.
+ * Compiles programs for Node to CommonJS, with all of their packages. A package that is imported
+ * late (`await import("openid-client")`) gets a file of its own in `node_modules` below `directory`,
+ * so that no start reads it.
  *
- * @returns the packages that the output loads late
- * @throws BundleError if it is missing or does not compile
+ * @param root - absolute path of the checkout
+ * @param directory - absolute path of the folder to write to
+ * @throws BundleError if a source is missing or doesn't compile
  */
-export function compile(
+export function compileForNode(
   root: string,
-  from: string,
-  to: string,
-  options: esbuild.BuildOptions,
-): readonly string[] {
-  if (!existsSync(join(root, from))) throw new BundleError(`${from} is missing.`);
-  const { code, late } = bundle({
+  entries: Entries,
+  directory: string,
+  options: Pick<esbuild.BuildOptions, "sourcemap" | "sourcesContent"> = {},
+): void {
+  const late = latePackages(root, entries);
+  const packages = late.map((name) => [`node_modules/${name}/index`, `node_modules/${name}`]);
+  build(root, {
+    ...FOR_NODE,
     ...options,
-    absWorkingDir: root,
-    entryPoints: [from],
-    outfile: to,
+    external: late,
+    entryPoints: entryPoints({ ...entries, ...Object.fromEntries(packages) }),
+    outdir: directory,
   });
-  mkdirSync(dirname(to), { recursive: true });
-  writeFileSync(to, code);
-  return late;
+  // Or Node would take the programs for modules wherever they lie inside a package of modules.
+  writeFileSync(join(directory, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`);
 }
 
-function bundle(options: esbuild.BuildOptions): { code: Uint8Array; late: readonly string[] } {
+/** Compiles scripts for browsers; see `compileForNode`. */
+export function compileForBrowsers(root: string, entries: Entries, directory: string): void {
+  build(root, { ...FOR_BROWSERS, entryPoints: entryPoints(entries), outdir: directory });
+}
+
+/** Packages that are reached through dynamic imports alone. */
+function latePackages(root: string, entries: Entries): string[] {
+  const { inputs } = build(root, {
+    ...FOR_NODE,
+    entryPoints: entryPoints(entries),
+    packages: "external",
+    outdir: root,
+    write: false,
+  }).metafile;
+  const early = new Set(Object.values(entries));
+  // Grows while it is gone through.
+  for (const path of early) {
+    for (const { path: imported, kind } of inputs[path]?.imports ?? []) {
+      if (kind !== "dynamic-import") early.add(imported);
+    }
+  }
+  const external = Object.values(inputs)
+    .flatMap(({ imports }) => imports)
+    .filter((imported) => imported.external && !isBuiltin(imported.path));
+  return [...new Set(external.map(({ path }) => path))].filter((path) => !early.has(path));
+}
+
+/** Without the dot, esbuild would look for packages of these names. */
+function entryPoints(entries: Entries): Record<string, string> {
+  return Object.fromEntries(Object.entries(entries).map(([to, from]) => [to, `./${from}`]));
+}
+
+function build(root: string, options: esbuild.BuildOptions) {
   try {
-    const built = esbuild.buildSync({ ...options, write: false, metafile: true });
-    const [output] = built.outputFiles;
-    if (output === undefined) throw new BundleError("esbuild returned no output.");
-    const imports = Object.values(built.metafile.outputs).flatMap((file) => file.imports);
-    const late = imports.map(({ path }) => path).filter((path) => LATE.includes(path));
-    return { code: output.contents, late };
+    return esbuild.buildSync({ ...options, absWorkingDir: root, metafile: true });
   } catch (error) {
     throw isBuildFailure(error) ? new BundleError(describe(error)) : error;
   }

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import * as esbuild from "esbuild";
 import * as tar from "tar";
 import { buildArchive } from "../../infra/bundle/archive.ts";
-import { FOR_NODE } from "../../infra/bundle/compile.ts";
+import { compileForNode } from "../../infra/bundle/compile.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -37,18 +37,11 @@ export class WorkFolder implements Disposable {
     return to;
   }
 
-  /** Compiles one of the servers as the service is compiled: with its packages, in one file. */
+  /** Compiles one of the servers as the service is compiled: with its packages. */
   compileWhole(source: string): string {
-    const to = join(this.path, basename(source).replace(/\.ts$/, ".whole.cjs"));
-    const from = join("test", "bench", "servers", source);
-    esbuild.buildSync({
-      ...FOR_NODE,
-      absWorkingDir: ROOT,
-      entryPoints: [from],
-      outfile: to,
-      write: true,
-    });
-    return to;
+    const directory = this.folder("whole");
+    compileForNode(ROOT, { server: `test/bench/servers/${source}` }, directory);
+    return join(directory, "server.js");
   }
 
   /** Builds the archive that a deployment would upload, and unpacks it as Cloud Run does. */
@@ -56,7 +49,7 @@ export class WorkFolder implements Disposable {
     const { path, files } = buildArchive();
     const directory = this.folder("service");
     tar.extract({ sync: true, file: path, cwd: directory });
-    const clips = files.filter((file) => file.path.startsWith("clips/"));
+    const clips = files.filter((file) => file.path.startsWith("reels/clips/"));
     const without = join(this.path, "without-clips.tar.gz");
     tar.create(
       { sync: true, cwd: directory, file: without, gzip: { level: 9 }, portable: true },

@@ -131,7 +131,7 @@ export class LocalDeployment {
       const folder = new RunFolder();
       opened.push(() => folder.remove());
       const directory = folder.unpack(service.archive);
-      if (options.sourceMaps) await mapSources(directory);
+      if (options.sourceMaps) mapSources(directory);
       const revision: Revision = {
         directory,
         command: service.command,
@@ -183,7 +183,7 @@ export class LocalDeployment {
   }): Promise<boolean> {
     if (env === undefined && archive === this.#archive) return false;
     const directory = this.#folder.unpack(archive ?? this.#archive);
-    if (this.#sourceMaps) await mapSources(directory);
+    if (this.#sourceMaps) mapSources(directory);
     const revision = { ...this.#revision, directory, env: { ...this.#revision.env, ...env } };
     await this.fleet.roll(revision);
     this.#revision = revision;

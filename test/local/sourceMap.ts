@@ -1,47 +1,33 @@
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import * as esbuild from "esbuild";
-import { FOR_NODE } from "../../infra/bundle/compile.ts";
+import { PROGRAMS } from "../../infra/bundle/archive.ts";
+import { compileForNode } from "../../infra/bundle/compile.ts";
 
 const REPOSITORY = dirname(dirname(import.meta.dirname));
-const ENTRY = "service/server.ts";
-const PROGRAM = "index.js";
 
-/** Arguments that let Node follow what `mapSources` leaves; as NODE_OPTIONS, too. */
+/** Arguments that make Node use source maps; as NODE_OPTIONS, too. */
 export const SOURCE_MAPS = ["--enable-source-maps"] as const;
 
 /**
- * Lets the stacks of an unpacked archive's program name the service's sources. The archive has no
- * map, since what is deployed has none: the program is compiled again, here with one. If the
- * sources have changed since, the lines would be wrong, and nothing is done.
+ * Adds source maps to an unpacked archive, which has none, so that stacks name the service's
+ * sources. Does nothing if the sources have changed since, because the lines would be wrong.
  *
  * @param directory - the unpacked archive
  */
-export async function mapSources(directory: string): Promise<void> {
-  const program = join(directory, PROGRAM);
-  const compiled = await compile(program);
-  if (compiled === undefined || !existsSync(program)) return;
-  if (readFileSync(program, "utf8") !== compiled.code) return;
-  writeFileSync(`${program}.map`, compiled.map);
-  appendFileSync(program, `//# sourceMappingURL=${PROGRAM}.map\n`);
-}
-
-async function compile(
-  program: string,
-): Promise<{ readonly code: string; readonly map: string } | undefined> {
+export function mapSources(directory: string): void {
+  // Beside it, because a map names sources by paths relative to itself.
+  const compiled = mkdtempSync(join(dirname(directory), "mapped-"));
   try {
-    const { outputFiles } = await esbuild.build({
-      ...FOR_NODE,
-      absWorkingDir: REPOSITORY,
-      entryPoints: [ENTRY],
-      outfile: program,
-      sourcemap: "external",
-      sourcesContent: false,
-    });
-    const code = outputFiles.find(({ path }) => path === program)?.text;
-    const map = outputFiles.find(({ path }) => path === `${program}.map`)?.text;
-    return code === undefined || map === undefined ? undefined : { code, map };
+    compileForNode(REPOSITORY, PROGRAMS, compiled, { sourcemap: "linked", sourcesContent: false });
+    for (const program of Object.keys(PROGRAMS).map((name) => `${name}.js`)) {
+      const code = readFileSync(join(compiled, program), "utf8");
+      if (!code.startsWith(readFileSync(join(directory, program), "utf8"))) continue;
+      renameSync(join(compiled, program), join(directory, program));
+      renameSync(join(compiled, `${program}.map`), join(directory, `${program}.map`));
+    }
   } catch {
-    return undefined; // does not compile any more
+    // Sources that don't compile any more, or a folder without the programs: no maps.
+  } finally {
+    rmSync(compiled, { recursive: true, force: true });
   }
 }

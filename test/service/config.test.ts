@@ -52,6 +52,10 @@ test("a laptop needs nothing but SECRET_KEY", () => {
   });
 });
 
+test("DEBUG, with which packages write cookies to the log, is refused", () => {
+  expect(settingsOf({ ...LAPTOP, DEBUG: "cookie-session" })).toEqual(["DEBUG"]);
+});
+
 test("a session lasts seven days unless PERMANENT_SESSION_LIFETIME says otherwise", () => {
   expect(parseWebConfig(LAPTOP).sessionLifetime).toBe(7 * 24 * 60 * 60);
   const env = { ...LAPTOP, PERMANENT_SESSION_LIFETIME: "3600" };

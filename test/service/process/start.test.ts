@@ -128,7 +128,9 @@ test("a port that is taken is said in one line, with what to do", async () => {
 
 test("clips that are not there are an operator's mistake, told without a stack", async () => {
   const incomplete = join(directory, "incomplete");
-  cpSync(join(directory, "index.js"), join(incomplete, "index.js"));
+  for (const part of ["index.js", "data"]) {
+    cpSync(join(directory, part), join(incomplete, part), { recursive: true });
+  }
   await using service = await run({ SECRET_KEY }, join(incomplete, "index.js"));
   expect(await service.exited).toEqual({ code: 1, signal: null });
   expect(service.lines).toEqual([

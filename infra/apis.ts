@@ -14,7 +14,7 @@ export class Apis extends ComponentResource {
   readonly #services: ReadonlyMap<Api, Service>;
 
   constructor(name: string, args: ApisArgs, opts?: ComponentResourceOptions) {
-    super("phoenix:infra:Apis", name, {}, opts);
+    super("infra:apis:Apis", name, {}, opts);
     this.#services = new Map(
       args.names.map((api) => [
         api,

@@ -1,4 +1,5 @@
 import { buildArchive } from "./bundle/archive.ts";
+import { showMistake } from "./errors/mistake.ts";
 import { handleErrors } from "./errors/onError.ts";
 import { declareStack } from "./program.ts";
 
@@ -6,4 +7,4 @@ handleErrors();
 
 /** What `npx pulumi up` runs; each export is a stack output. */
 export const { url, signInRedirectUri, secretKey, keyPolicy, release, service, revision } =
-  await declareStack(buildArchive);
+  await declareStack(buildArchive).catch(showMistake);

@@ -1,3 +1,11 @@
+/** Which stack of which project is configured. */
+export interface StackId {
+  /** Name of the Pulumi project: the product's. */
+  readonly product: string;
+  /** Name of the stack. */
+  readonly environment: string;
+}
+
 /** Names of what one stack has at Google. Two stacks can share a project. */
 export interface StackNames {
   /** The web service and its account. */
@@ -18,9 +26,9 @@ export interface StackNames {
   readonly deadLetters: string;
 }
 
-/** The names of the stack `environment` in a project. */
-export function stackNames(project: string, environment: string): StackNames {
-  const prefix = `phoenix-${environment}`;
+/** The names of one stack in a project. All begin with the product's, which is the Pulumi project's. */
+export function stackNames(project: string, { product, environment }: StackId): StackNames {
+  const prefix = `${product}-${environment}`;
   return {
     web: prefix,
     rotator: `${prefix}-rotator`,

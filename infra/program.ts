@@ -1,10 +1,10 @@
 import { log, type Output } from "@pulumi/pulumi";
 import { type Api, Apis } from "./apis.ts";
 import { type DeployedArchive, type Release, ServiceBundle } from "./bundle/serviceBundle.ts";
+import { variablesOf } from "./config/serviceSettings.ts";
 import { readConfig, type StackConfig } from "./config/stackConfig.ts";
 import { SessionKey } from "./keys/sessionKey.ts";
 import { Monitoring } from "./monitoring/monitoring.ts";
-import { stackNames } from "./names.ts";
 import { KeyRotator } from "./rotation/keyRotator.ts";
 import { planSchedule, readSecret } from "./rotation/rotationSchedule.ts";
 import { RotationTopic } from "./rotation/rotationTopic.ts";
@@ -47,8 +47,12 @@ export interface KeyPolicy {
 export async function declareStack(buildArchive: () => DeployedArchive): Promise<StackOutputs> {
   const { config, oidcClientSecret } = readConfig();
   for (const note of config.notes) await log.info(note);
-  const { project, region, labels, rotationPeriod } = config;
-  const names = stackNames(project, config.environment);
+  const { product, environment, project, region, labels, names, rotationPeriod } = config;
+  const { values } = config.service;
+  const texts = {
+    ...config.service.texts,
+    keyRefreshInterval: String(config.keyRefreshInterval),
+  };
   const schedule =
     rotationPeriod === undefined
       ? undefined
@@ -79,26 +83,57 @@ export async function declareStack(buildArchive: () => DeployedArchive): Promise
     secretManagerApi: apis.of("secretmanager"),
   });
   const web = new WebService("web", {
-    config,
-    names,
+    project,
+    region,
+    labels,
+    serviceName: names.web,
     apis,
     release,
+    environment: {
+      ENVIRONMENT: environment,
+      GOOGLE_CLOUD_PROJECT: project,
+      SECRET_KEY: sessionKey.reference,
+      ...variablesOf(texts, "web"),
+    },
     sessionKey,
-    oidcClientSecret: config.signIn && oidcClientSecret,
+    clientSecret: oidcClientSecret && { secretId: names.clientSecret, value: oidcClientSecret },
+    capacity: config,
+    publicAccess: config.publicAccess,
+    traffic: config.traffic,
+    deletionProtection: config.deletionProtection,
   });
   if (events !== undefined) {
-    new KeyRotator("rotator", { config, names, apis, release, sessionKey, topic: events.topic });
+    new KeyRotator("rotator", {
+      project,
+      region,
+      labels,
+      names,
+      apis,
+      release,
+      environment: { SECRET_KEY: sessionKey.reference, ...variablesOf(texts, "rotator") },
+      sessionKey,
+      topic: events.topic,
+    });
   }
-  new Monitoring("monitoring", { config, names, apis, url: web.url });
+  new Monitoring("monitoring", {
+    id: { product, environment },
+    project,
+    labels,
+    names,
+    apis,
+    rotationPeriod,
+    alertEmails: config.alertEmails,
+    publicUrl: config.publicAccess === "private" ? undefined : web.url,
+  });
 
   return {
     url: web.url,
     signInRedirectUri: web.url.apply((url) => `${url}/login/callback`),
     secretKey: sessionKey.reference,
     keyPolicy: {
-      activationDelay: config.keyActivationDelay,
+      activationDelay: values.keyActivationDelay,
       refreshInterval: config.keyRefreshInterval,
-      sessionLifetime: config.sessionLifetime,
+      sessionLifetime: values.sessionLifetime,
     },
     release: config.image ?? `sha256:${archive?.sha256}`,
     service: web.service.name,

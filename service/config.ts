@@ -1,9 +1,9 @@
 import { isIP } from "node:net";
+import type { Deployment } from "./contract/checks.ts";
 import type { Problem } from "./contract/errors.ts";
-import { parseSessionLifetime } from "./contract/sessionLifetime.ts";
+import { readSetting } from "./contract/serviceSettings.ts";
 import {
   type Environment,
-  oneOf,
   optional,
   type Parsed,
   parsePort,
@@ -15,7 +15,6 @@ import { parseSecretReference, type SecretReference } from "./google/secretRefer
 import { type KeyLimits, parseKeyLimits } from "./keys/limits.ts";
 import { MIN_SECRET_LENGTH } from "./keys/sessionKeys.ts";
 import { parseSignInSettings, type SignInSettings } from "./login/settings.ts";
-import { LOG_LEVELS } from "./process/log.ts";
 
 /** Where the keys come from. */
 export type SecretKey =
@@ -46,21 +45,22 @@ export interface WebConfig {
  */
 export function parseWebConfig(env: Environment): WebConfig {
   const cloudRun = optional(env, "K_SERVICE") !== undefined;
-  return readAll((take) => {
-    const environment = take(parseEnvironment(env, cloudRun));
-    take(refuseDebug(env));
+  return readAll((collect) => {
+    const environment = collect(parseEnvironment(env, cloudRun));
+    collect(refuseDebug(env));
+    const deployment = { cloudRun, environment };
     return {
       environment,
       project: optional(env, "GOOGLE_CLOUD_PROJECT"),
-      logLevel: take(oneOf(env, "LOG_LEVEL", LOG_LEVELS, "info")),
-      port: take(parsePort(env)),
-      address: take(parseAddress(env)),
-      secretKey: take(parseSecretKey(env)),
-      keyLimits: take(parseKeyLimits(env)),
-      sessionType: take(parseSessionType(env, cloudRun)),
-      cookieSecure: take(parseCookieSecure(env, cloudRun)),
-      sessionLifetime: take(parseSessionLifetime(env)),
-      signIn: take(parseSignInSettings(env, { cloudRun, environment })),
+      logLevel: collect(readSetting(env, "logLevel", deployment)),
+      port: collect(parsePort(env)),
+      address: collect(parseAddress(env)),
+      secretKey: collect(parseSecretKey(env)),
+      keyLimits: collect(parseKeyLimits(env, deployment)),
+      sessionType: collect(parseSessionType(env, cloudRun)),
+      cookieSecure: collect(parseCookieSecure(env, deployment)),
+      sessionLifetime: collect(readSetting(env, "sessionLifetime", deployment)),
+      signIn: collect(parseSignInSettings(env, deployment)),
     };
   });
 }
@@ -176,21 +176,10 @@ function parseSessionType(env: Environment, cloudRun: boolean): Parsed<WebConfig
   );
 }
 
-function parseCookieSecure(env: Environment, cloudRun: boolean): Parsed<boolean> {
-  const text = env.SESSION_COOKIE_SECURE ?? "false";
-  if (text !== "true" && text !== "false") {
-    return problem(
-      "SESSION_COOKIE_SECURE",
-      "is neither true nor false",
-      "Set it to true where the site is served over https, to false for http on a laptop",
-    );
-  }
-  if (cloudRun && text === "false") {
-    return problem(
-      "SESSION_COOKIE_SECURE",
-      "is not true on Cloud Run, which serves https only",
-      "Set it to true: npx pulumi config set --stack STACK phoenix:sessionCookieSecure true",
-    );
-  }
-  return { value: text === "true" };
+/** Empty is refused too: whoever set it meant one of the two. */
+function parseCookieSecure(env: Environment, deployment: Deployment): Parsed<boolean> {
+  const { cloudRun } = deployment;
+  const text = env.SESSION_COOKIE_SECURE ?? (cloudRun ? "false" : undefined);
+  if (text === "") return problem("SESSION_COOKIE_SECURE", "is empty", "Set it to true or false");
+  return readSetting({ SESSION_COOKIE_SECURE: text }, "sessionCookieSecure", deployment);
 }

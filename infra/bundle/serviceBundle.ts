@@ -48,7 +48,7 @@ export class ServiceBundle extends ComponentResource {
   readonly source: BundleSource | undefined;
 
   constructor(name: string, args: ServiceBundleArgs, opts?: ComponentResourceOptions) {
-    super("phoenix:infra:ServiceBundle", name, {}, opts);
+    super("infra:bundle:ServiceBundle", name, {}, opts);
     const bucket = new Bucket(
       `${name}s`,
       {

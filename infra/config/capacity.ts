@@ -1,4 +1,5 @@
-import { type Settings, shown } from "./settings.ts";
+import { shown } from "../../service/pure/printable.ts";
+import type { Settings } from "./settings.ts";
 
 /** How much of it there is. */
 export interface CapacityConfig {
@@ -26,38 +27,38 @@ const MEMORY: Readonly<Record<string, readonly [least: number, most: number]>> =
 export function parseCapacity(settings: Settings, environment: string): CapacityConfig {
   return {
     ...parseInstances(settings, environment),
-    concurrency: settings.integer("phoenix:concurrency", 1, 1000),
+    concurrency: settings.integer("concurrency", 1, 1000),
     ...parseSize(settings),
   };
 }
 
 function parseInstances(settings: Settings, environment: string) {
-  const minInstances = settings.integer("phoenix:minInstances", 0, 1000);
-  const maxInstances = settings.integer("phoenix:maxInstances", 1, 1000);
+  const minInstances = settings.integer("minInstances", 0, 1000);
+  const maxInstances = settings.integer("maxInstances", 1, 1000);
   if (minInstances > maxInstances) {
     settings.report(
-      "phoenix:maxInstances",
-      `is ${maxInstances}, less than phoenix:minInstances, ${minInstances}`,
-      settings.setTo("phoenix:maxInstances", String(minInstances)),
+      "maxInstances",
+      `is ${maxInstances}, less than ${settings.nameOf("minInstances")}, ${minInstances}`,
+      settings.setTo("maxInstances", String(minInstances)),
     );
   }
   if (environment === "prod" && minInstances === 0) {
     settings.report(
-      "phoenix:minInstances",
+      "minInstances",
       "is 0, so that in prod the first visitor after a pause waits for an instance",
-      settings.setTo("phoenix:minInstances", "1"),
+      settings.setTo("minInstances", "1"),
     );
   }
   return { minInstances, maxInstances };
 }
 
 function parseSize(settings: Settings) {
-  const cpu = settings.oneOf("phoenix:cpu", ["1", "2", "4", "6", "8"]);
+  const cpu = settings.oneOf("cpu", ["1", "2", "4", "6", "8"]);
   return { cpu, memory: parseMemory(settings, cpu) };
 }
 
 function parseMemory(settings: Settings, cpu: string): string {
-  const setting = "phoenix:memory";
+  const setting = "memory";
   const memory = settings.text(setting);
   const match = /^(\d{1,5})(Mi|Gi)$/.exec(memory);
   if (match === null) {

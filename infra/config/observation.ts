@@ -1,34 +1,35 @@
-import { isEmail } from "./access.ts";
-import { type Settings, shown } from "./settings.ts";
+import { isEmailAddress } from "../../service/contract/emailAddress.ts";
+import { shown } from "../../service/pure/printable.ts";
+import type { Settings } from "./settings.ts";
 
-/** What is noted, and who is told. */
+/** Who is told what is noted. */
 export interface ObservationConfig {
-  readonly logLevel: string;
   /** Empty: no alerts. */
   readonly alertEmails: readonly string[];
 }
 
-const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 /** Levels at which the entries that alerts count are not written. */
 const UNCOUNTED: readonly string[] = ["warn", "error", "fatal"];
 
-export function parseObservation(settings: Settings): ObservationConfig {
-  const logLevel = settings.oneOf("phoenix:logLevel", LOG_LEVELS);
+export function parseObservation(
+  settings: Settings,
+  logLevel: string | undefined,
+): ObservationConfig {
   const alertEmails = parseAlertEmails(settings);
-  if (alertEmails.length > 0 && UNCOUNTED.includes(logLevel)) {
+  if (alertEmails.length > 0 && UNCOUNTED.includes(logLevel ?? "")) {
     settings.report(
-      "phoenix:logLevel",
+      "logLevel",
       `is ${logLevel}, so that the entries that alerts count are never written`,
-      settings.setTo("phoenix:logLevel", "info"),
+      settings.setTo("logLevel", "info"),
     );
   }
-  return { logLevel, alertEmails };
+  return { alertEmails };
 }
 
 function parseAlertEmails(settings: Settings): string[] {
-  const setting = "phoenix:alertEmails";
+  const setting = "alertEmails";
   const emails = settings.list(setting);
-  for (const email of emails.filter((entry) => !isEmail(entry))) {
+  for (const email of emails.filter((entry) => !isEmailAddress(entry))) {
     settings.report(
       setting,
       `has the entry ${shown(email)}, which is no e-mail address`,

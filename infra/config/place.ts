@@ -1,9 +1,10 @@
-import { type Settings, shown } from "./settings.ts";
+import { shown } from "../../service/pure/printable.ts";
+import { type StackId, type StackNames, stackNames } from "../names.ts";
+import type { Settings } from "./settings.ts";
 
 /** Where a stack is, and how it is told from others. */
-export interface PlaceConfig {
-  /** Name of the stack: what sessions are bound to, and a part of every resource's name. */
-  readonly environment: string;
+export interface PlaceConfig extends StackId {
+  readonly names: StackNames;
   readonly project: string;
   readonly region: string;
   /** Includes the labels that every resource gets. */
@@ -14,39 +15,77 @@ export interface PlaceConfig {
 
 /** The stack that `npm start` evaluates and runs on one machine; it is never deployed. */
 export const LOCAL_STACK = "local";
-/** Its project, so that nothing else is taken for it. */
-export const LOCAL_PROJECT = "phoenix-local";
 
-export function parsePlace(settings: Settings, environment: string): PlaceConfig {
-  checkName(settings, environment);
+/** Its project, so that nothing else is taken for it. */
+export function localProject(product: string): string {
+  return `${product}-local`;
+}
+
+export function parsePlace(settings: Settings, id: StackId): PlaceConfig {
+  const { product, environment } = id;
+  checkNames(settings, id);
+  const project = parseProject(settings, id);
   return {
-    environment,
-    project: parseProject(settings, environment),
+    ...id,
+    project,
+    names: stackNames(project, id),
     region: parseRegion(settings),
-    labels: { ...parseLabels(settings), app: "phoenix", environment },
-    deletionProtection: settings.boolean("phoenix:deletionProtection"),
+    labels: { ...parseLabels(settings), app: product, environment },
+    deletionProtection: settings.boolean("deletionProtection"),
   };
 }
 
-/** The longest name is a service account's: phoenix-ENVIRONMENT-rotator, 30 characters at most. */
-function checkName(settings: Settings, environment: string): void {
-  if (/^[a-z]([a-z0-9-]{0,12}[a-z0-9])?$/.test(environment)) return;
-  settings.report(
-    "The stack's name",
-    `is ${shown(environment)}, not 1 to 14 lower-case letters, digits and hyphens`,
-    `Run \`npx pulumi stack rename --stack ${environment} NAME\`, such as staging`,
-  );
+/**
+ * Lengths of a service account's name, which the others are within:
+ * https://cloud.google.com/iam/docs/service-accounts-create
+ */
+const ACCOUNT = { min: 6, max: 30 };
+const ROTATOR = "-rotator";
+/** The shortest stack has one letter, the longest of the three that come with this has five. */
+const LONGEST_PRODUCT = ACCOUNT.max - `-local${ROTATOR}`.length;
+
+/** Endings that would give two stacks in one project accounts of one name, and names of bootstrap's. */
+const TAKEN = /(^|-)(push|rotator)$|^(deploy|preview)$/;
+
+function checkNames(settings: Settings, { product, environment }: StackId): void {
+  const word = /^[a-z]([a-z0-9-]*[a-z0-9])?$/;
+  // Google takes no bucket with its own name in it.
+  if (!word.test(product) || product.length > LONGEST_PRODUCT || /goog/.test(product)) {
+    settings.problems.push({
+      setting: "The project's name",
+      cause: `is ${shown(product)}, not 1 to ${LONGEST_PRODUCT} lower-case letters, digits and hyphens, with no "goog" in it`,
+      remedy: "Change `name` in Pulumi.yaml, and the prefix in the stacks' files with it",
+    });
+    return;
+  }
+  const rename = `Run \`npx pulumi stack rename --stack ${environment} NAME\`, such as staging`;
+  const least = Math.max(1, ACCOUNT.min - `${product}-`.length);
+  const most = ACCOUNT.max - `${product}-${ROTATOR}`.length;
+  const { length } = environment;
+  if (!word.test(environment) || length < least || length > most) {
+    settings.problems.push({
+      setting: "The stack's name",
+      cause: `is ${shown(environment)}, not ${least} to ${most} lower-case letters, digits and hyphens`,
+      remedy: rename,
+    });
+  } else if (TAKEN.test(environment)) {
+    settings.problems.push({
+      setting: "The stack's name",
+      cause: `is ${shown(environment)}, and ${product}-${environment} is an account of another stack's, or of the workflows', in the same project`,
+      remedy: rename,
+    });
+  }
 }
 
-function parseProject(settings: Settings, environment: string): string {
+function parseProject(settings: Settings, { product, environment }: StackId): string {
   const project = settings.text("gcp:project");
   if (environment === LOCAL_STACK) {
-    if (project !== LOCAL_PROJECT) {
-      settings.report(
-        "The stack",
-        `is named ${LOCAL_STACK}, which is the one that runs on one machine and is never deployed`,
-        "Run `npm start` to run it, or `npx pulumi up --stack dev` to deploy another",
-      );
+    if (project !== localProject(product)) {
+      settings.problems.push({
+        setting: "The stack",
+        cause: `is named ${LOCAL_STACK}, which is the one that runs on one machine and is never deployed`,
+        remedy: "Run `npm start` to run it, or `npx pulumi up --stack dev` to deploy another",
+      });
     }
     return project;
   }
@@ -74,7 +113,7 @@ function parseRegion(settings: Settings): string {
 
 /** https://cloud.google.com/resource-manager/docs/labels-overview#requirements */
 function parseLabels(settings: Settings): Record<string, string> {
-  const setting = "phoenix:labels";
+  const setting = "labels";
   const remedy = settings.setLike(setting, "LABELS", "team=web,cost-center=42");
   const pairs = settings.pairs(setting, remedy);
   for (const [key, value] of pairs) {

@@ -1,6 +1,6 @@
-import { stackNames } from "../names.ts";
+import { shown } from "../../service/pure/printable.ts";
 import type { PlaceConfig } from "./place.ts";
-import { type Settings, shown } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 
 /** A share of the traffic in percent; without a revision, that of the newest. */
 export interface TrafficShare {
@@ -27,7 +27,7 @@ export function parseRelease(settings: Settings, place: PlaceConfig): ReleaseCon
 }
 
 function parseBaseImage(settings: Settings): string {
-  const setting = "phoenix:baseImage";
+  const setting = "baseImage";
   const baseImage = settings.text(setting);
   if (!/^[a-z0-9-]+\/runtimes\/nodejs\d+$/.test(baseImage)) {
     settings.report(
@@ -40,20 +40,20 @@ function parseBaseImage(settings: Settings): string {
 }
 
 function parseImage(settings: Settings): string | undefined {
-  const image = settings.text("phoenix:image");
+  const image = settings.text("image");
   if (image !== "" && !/^[a-z0-9][\w./:-]*@sha256:[0-9a-f]{64}$/.test(image)) {
     settings.report(
-      "phoenix:image",
+      "image",
       `is ${shown(image)}, which names no digest, so that what runs could change by itself`,
-      `${settings.setTo("phoenix:image", "REPOSITORY@sha256:DIGEST")} with the digest that \`docker push\` printed`,
+      `${settings.setTo("image", "REPOSITORY@sha256:DIGEST")} with the digest that \`docker push\` printed`,
     );
   }
   return image === "" ? undefined : image;
 }
 
 function parseTraffic(settings: Settings, place: PlaceConfig): TrafficShare[] {
-  const setting = "phoenix:traffic";
-  const service = stackNames(place.project, place.environment).web;
+  const setting = "traffic";
+  const service = place.names.web;
   const remedy =
     `${settings.setLike(setting, "SHARES", `latest=10,${service}-00007-abc=90`)}; ` +
     `\`gcloud run revisions list --service ${service} --region ${place.region || "REGION"} ` +

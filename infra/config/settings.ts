@@ -1,131 +1,103 @@
-import type { Problem } from "./configError.ts";
+import {
+  type Check,
+  type Deployment,
+  type Fault,
+  flag,
+  listOf,
+  oneOf,
+  wholeNumber,
+} from "../../service/contract/checks.ts";
+import type { Problem } from "../../service/contract/errors.ts";
+import { shown } from "../../service/pure/printable.ts";
 import { nearest } from "./nearest.ts";
 
+/** Namespaces that other programs read: the provider's and Pulumi's own. */
+const FOREIGN = ["gcp", "pulumi"];
+
+export interface SettingsArgs {
+  /** Name of the Pulumi project, which the names of its settings begin with. */
+  readonly product: string;
+  readonly deployment: Deployment & { readonly environment: string };
+  /** Full names (`gcp:project`, `phoenix:maxInstances`) and values as text. */
+  readonly values: Readonly<Record<string, string>>;
+}
+
 /**
- * The problems that were found in the configuration of one stack. Readers return something even
- * where they find one, so that a single pass reports all of them; whoever asks checks `problems` at
- * the end. Nothing more is to be said of a value that makes no sense: NaN compares with nothing, and
- * what would be empty has to be left alone.
+ * The configuration of one stack, and the problems that were found in it. Readers return something
+ * even where they find a problem, so that a single pass reports all of them; whoever asks checks
+ * `problems` at the end. Nothing more is said of a value that makes no sense: NaN compares with
+ * nothing, and what would be empty has to be left alone.
  *
- * A remedy is a command that can be copied. Where only whoever deploys knows the value, it has a
- * word in capitals in its place, which would be refused again.
+ * Settings go by their short names (`maxInstances`), other programs' by their full ones
+ * (`gcp:project`). A remedy is a command that can be copied. Where only whoever deploys knows the
+ * value, it has a word in capitals in its place, which would be refused again.
  */
 export class Settings {
   readonly problems: Problem[] = [];
   /** What whoever deploys should know though nothing is wrong, in sentences. */
   readonly notes: string[] = [];
+  readonly deployment: SettingsArgs["deployment"];
   readonly #stack: string;
+  readonly #product: string;
   readonly #values: Readonly<Record<string, string>>;
   readonly #read = new Set<string>();
 
-  constructor(stack: string, values: Readonly<Record<string, string>>) {
-    this.#stack = stack;
+  constructor({ product, deployment, values }: SettingsArgs) {
+    this.deployment = deployment;
+    this.#stack = deployment.environment;
+    this.#product = product;
     this.#values = values;
   }
 
+  /** The full name of a setting, as messages and commands have it. */
+  nameOf(setting: string): string {
+    return setting.includes(":") ? setting : `${this.#product}:${setting}`;
+  }
+
   report(setting: string, cause: string, remedy: string): void {
-    this.problems.push({ setting, cause, remedy });
+    this.problems.push({ setting: this.nameOf(setting), cause, remedy });
+  }
+
+  /** Reports what the contract finds wrong. `secret`: the command asks for the value. */
+  fault(setting: string, { cause, mend }: Fault, secret = false): void {
+    if (secret) this.report(setting, cause, this.setSecret(setting));
+    else if (mend === "default") this.report(setting, cause, this.toDefault(setting));
+    else if ("value" in mend) this.report(setting, cause, this.setTo(setting, mend.value));
+    else this.report(setting, cause, this.setLike(setting, mend.placeholder, mend.example));
   }
 
   /** The value without surrounding space; empty if it is not set. */
   text(setting: string): string {
-    this.#read.add(setting);
-    return (this.#values[setting] ?? "").trim();
+    const name = this.nameOf(setting);
+    this.#read.add(name);
+    return (this.#values[name] ?? "").trim();
   }
 
-  note(sentence: string): void {
-    this.notes.push(sentence);
-  }
-
-  /** A remedy: the command that sets the setting. */
-  setTo(setting: string, value: string): string {
-    return `Run \`npx pulumi config set --stack ${this.#stack} ${setting} ${value}\``;
-  }
-
-  /** A remedy: the command that asks for the setting's value and encrypts it. */
-  setSecret(setting: string): string {
-    return `Run \`npx pulumi config set --stack ${this.#stack} --secret ${setting}\``;
-  }
-
-  /** A remedy: how to set the setting to what only whoever deploys knows. */
-  setLike(setting: string, placeholder: string, example: string): string {
-    return `${this.setTo(setting, placeholder)}, such as ${example}`;
-  }
-
-  /** A remedy: the command that takes the setting out of the stack's file. */
-  remove(setting: string): string {
-    return `Run \`npx pulumi config rm --stack ${this.#stack} ${setting}\``;
-  }
-
-  /** A remedy: the way back to the default of Pulumi.yaml. */
-  toDefault(setting: string): string {
-    return `${this.remove(setting)} for its default, or set another value`;
-  }
-
-  /** Reports what is set and was never read: a name that is misspelt, or of an earlier version. */
-  reportUnread(prefix: string): void {
-    const settings = [...this.#read].filter((name) => name.startsWith(prefix));
-    for (const name of Object.keys(this.#values)) {
-      if (!name.startsWith(prefix) || this.#read.has(name)) continue;
-      const meant = nearest(
-        name.slice(prefix.length),
-        settings.map((each) => each.slice(prefix.length)),
-      );
-      if (meant === undefined) {
-        this.report(name, "is no setting of this program", this.remove(name));
-      } else {
-        this.report(
-          name,
-          `is no setting of this program; ${prefix}${meant} is`,
-          `${this.remove(name)}, and set ${prefix}${meant} if that was meant`,
-        );
-      }
-    }
+  /** The value as the check reads it; undefined where the check refuses it. */
+  check<Value>(setting: string, check: Check<Value>, secret?: boolean): Value | undefined {
+    const checked = check(this.text(setting), this.deployment);
+    if ("value" in checked) return checked.value;
+    this.fault(setting, checked.fault, secret);
+    return undefined;
   }
 
   boolean(setting: string): boolean {
-    const value = this.text(setting);
-    if (value !== "true" && value !== "false") {
-      this.report(setting, `is ${shown(value)}, not true or false`, this.setTo(setting, "true"));
-    }
-    return value === "true";
+    return this.check(setting, flag) ?? false;
   }
 
-  /** A whole number from `least` to `most`, of units such as seconds; NaN where there is none. */
-  integer(setting: string, least: number, most: number, unit?: string): number {
-    const value = this.text(setting);
-    const number = /^-?\d+$/.test(value) ? Number(value) : Number.NaN;
-    if (number >= least && number <= most) return number;
-    this.report(
-      setting,
-      `is ${shown(value)}, not a whole number ${unit ? `of ${unit} ` : ""}from ${least} to ${most}`,
-      Number.isNaN(number)
-        ? this.toDefault(setting)
-        : this.setTo(setting, String(number < least ? least : most)),
-    );
-    return Number.NaN;
+  /** A whole number from `min` to `max`; NaN where there is none. */
+  integer(setting: string, min: number, max: number): number {
+    return this.check(setting, wholeNumber({ min, max })) ?? Number.NaN;
   }
 
   /** One of the choices; empty where it is none of them. */
   oneOf<Choice extends string>(setting: string, choices: readonly Choice[]): Choice | "" {
-    const value = this.text(setting);
-    const choice = choices.find((each) => each === value);
-    if (choice === undefined) {
-      this.report(
-        setting,
-        `is ${shown(value)}, not one of ${choices.join(", ")}`,
-        this.toDefault(setting),
-      );
-    }
-    return choice ?? "";
+    return this.check(setting, oneOf(choices)) ?? "";
   }
 
   /** Entries between commas, without surrounding space and without empty ones. */
   list(setting: string): string[] {
-    return this.text(setting)
-      .split(",")
-      .map((entry) => entry.trim())
-      .filter((entry) => entry !== "");
+    return listOf(this.text(setting));
   }
 
   /** `KEY=VALUE` entries; what follows the last `=` of an entry is its value. */
@@ -139,11 +111,59 @@ export class Settings {
       return [[entry.slice(0, at).trim(), entry.slice(at + 1).trim()]];
     });
   }
-}
 
-/** A value as messages show it: quoted, and no longer than a line. */
-export function shown(value: string): string {
-  return value === ""
-    ? "not set"
-    : JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+  note(sentence: string): void {
+    this.notes.push(sentence);
+  }
+
+  /** A remedy: the command that sets the setting. */
+  setTo(setting: string, value: string): string {
+    return `Run \`npx pulumi config set --stack ${this.#stack} ${this.nameOf(setting)} ${value}\``;
+  }
+
+  /** A remedy: the command that asks for the setting's value and encrypts it. */
+  setSecret(setting: string): string {
+    return `Run \`npx pulumi config set --stack ${this.#stack} --secret ${this.nameOf(setting)}\``;
+  }
+
+  /** A remedy: how to set the setting to what only whoever deploys knows. */
+  setLike(setting: string, placeholder: string, example: string): string {
+    return `${this.setTo(setting, placeholder)}, such as ${example}`;
+  }
+
+  /** A remedy: the command that takes the setting out of the stack's file. */
+  remove(setting: string): string {
+    return `Run \`npx pulumi config rm --stack ${this.#stack} ${this.nameOf(setting)}\``;
+  }
+
+  /** A remedy: the way back to the default of Pulumi.yaml. */
+  toDefault(setting: string): string {
+    return `${this.remove(setting)} for its default, or set another value`;
+  }
+
+  /**
+   * Reports what is set and was never read: a name that is misspelt, of an earlier version, or
+   * under another prefix, as the stacks' files have it after the project got another name.
+   */
+  reportUnread(): void {
+    const own = `${this.#product}:`;
+    const known = [...this.#read]
+      .filter((name) => name.startsWith(own))
+      .map((name) => name.slice(own.length));
+    for (const name of Object.keys(this.#values)) {
+      const [namespace = "", setting = ""] = name.split(/:(.*)/s);
+      if (this.#read.has(name) || FOREIGN.includes(namespace)) continue;
+      const meant = nearest(setting, known);
+      const remove = this.remove(name);
+      if (meant === undefined) {
+        this.report(name, "is no setting of this program", remove);
+      } else {
+        this.report(
+          name,
+          `is no setting of this program; ${own}${meant} is`,
+          `${remove}, and set ${own}${meant} if that was meant`,
+        );
+      }
+    }
+  }
 }

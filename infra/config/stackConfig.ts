@@ -1,21 +1,25 @@
-import { getStack, type Output, runtime, secret } from "@pulumi/pulumi";
-import { type AccessConfig, CLIENT_SECRET, parseAccess } from "./access.ts";
+import { getProject, getStack, type Output, runtime, secret } from "@pulumi/pulumi";
+import { ConfigError } from "../../service/contract/errors.ts";
+import type { StackId } from "../names.ts";
+import { CLIENT_SECRET, checkEncryption, type PublicAccess, parsePublicAccess } from "./access.ts";
 import { type CapacityConfig, parseCapacity } from "./capacity.ts";
-import { ConfigError } from "./configError.ts";
 import { type KeysConfig, parseKeys } from "./keys.ts";
 import { type ObservationConfig, parseObservation } from "./observation.ts";
-import { type PlaceConfig, parsePlace } from "./place.ts";
+import { LOCAL_STACK, type PlaceConfig, parsePlace } from "./place.ts";
 import { parseRelease, type ReleaseConfig } from "./release.ts";
+import { parseServiceSettings, type ServiceConfig } from "./serviceSettings.ts";
 import { Settings } from "./settings.ts";
 
 /** All that the program is told, checked. */
 export interface StackConfig
   extends PlaceConfig,
-    AccessConfig,
     KeysConfig,
     CapacityConfig,
     ReleaseConfig,
     ObservationConfig {
+  /** What reaches the services. */
+  readonly service: ServiceConfig;
+  readonly publicAccess: PublicAccess;
   /** What whoever deploys should know though nothing is wrong, in sentences. */
   readonly notes: readonly string[];
 }
@@ -23,32 +27,39 @@ export interface StackConfig
 /**
  * Checks the configuration of one stack.
  *
- * @param values Full names (`gcp:project`, `phoenix:maxInstances`) and values as text. All of
- * `phoenix:` are there: Pulumi takes those that a stack does not set from Pulumi.yaml.
- * @param environment Name of the stack.
- * @param encrypted Names of the values that are encrypted in the stack's file; undefined where
+ * @param values Full names (`gcp:project`, `phoenix:maxInstances`) and values as text. All of the
+ * project's are there: Pulumi takes those that a stack does not set from Pulumi.yaml.
+ * @param encrypted Full names of the values that are encrypted in the stack's file; undefined where
  * there is no such file.
  * @throws ConfigError with all problems.
  */
 export function parseConfig(
   values: Readonly<Record<string, string>>,
-  environment: string,
+  id: StackId,
   encrypted?: readonly string[],
 ): StackConfig {
-  const settings = new Settings(environment, values);
-  const place = parsePlace(settings, environment);
+  const { product, environment } = id;
+  const deployment = { cloudRun: environment !== LOCAL_STACK, environment };
+  const settings = new Settings({ product, deployment, values });
+  const place = parsePlace(settings, id);
   const capacity = parseCapacity(settings, environment);
+  checkEncryption(settings, encrypted);
+  const service = parseServiceSettings(settings);
   const config: StackConfig = {
     ...place,
-    ...parseAccess(settings, environment, encrypted),
-    ...parseKeys(settings, capacity.maxInstances),
+    service,
+    publicAccess: parsePublicAccess(settings),
+    ...parseKeys(settings, service.values, capacity.maxInstances),
     ...capacity,
     ...parseRelease(settings, place),
-    ...parseObservation(settings),
+    ...parseObservation(settings, service.values.logLevel),
     notes: settings.notes,
   };
-  settings.reportUnread("phoenix:");
-  if (settings.problems.length > 0) throw new ConfigError(environment, settings.problems);
+  settings.reportUnread();
+  if (settings.problems.length > 0) {
+    const heading = `The configuration of stack ${environment} can't be deployed:`;
+    throw new ConfigError(settings.problems, heading);
+  }
   return config;
 }
 
@@ -63,8 +74,9 @@ export function readConfig(): {
   oidcClientSecret: Output<string> | undefined;
 } {
   const values = runtime.allConfig();
-  const config = parseConfig(values, getStack(), encryptedNames());
-  const clientSecret = values[CLIENT_SECRET];
+  const product = getProject();
+  const config = parseConfig(values, { product, environment: getStack() }, encryptedNames());
+  const clientSecret = values[`${product}:${CLIENT_SECRET}`];
   return { config, oidcClientSecret: clientSecret ? secret(clientSecret.trim()) : undefined };
 }
 

@@ -43,7 +43,7 @@ export class SessionKey extends ComponentResource {
   readonly reference: string;
 
   constructor(name: string, args: SessionKeyArgs, opts?: ComponentResourceOptions) {
-    super("phoenix:infra:SessionKey", name, {}, opts);
+    super("infra:keys:SessionKey", name, {}, opts);
     const { rotation } = args;
     this.secret = new Secret(
       name,

@@ -1,4 +1,5 @@
 import { LOG_EVENTS, LOST_SESSIONS } from "../../service/contract/logEvents.ts";
+import type { StackId } from "../names.ts";
 import type { MetricNames } from "./logMetrics.ts";
 import { counted, ofService, undelivered } from "./promql.ts";
 
@@ -17,8 +18,8 @@ export interface AlertRule {
 }
 
 export interface AlertRulesArgs {
-  /** Name of the stack, for commands. */
-  readonly stack: string;
+  /** For commands. */
+  readonly id: StackId;
   readonly project: string;
   readonly serviceName: string;
   /** Name of SECRET_KEY's secret in the project. */
@@ -42,7 +43,8 @@ const FAULTY_COUNT = 5;
 
 /** The rules of one stack. */
 export function alertRules(args: AlertRulesArgs): AlertRule[] {
-  const { stack, project, metrics, serviceName, secretId } = args;
+  const { project, metrics, serviceName, secretId } = args;
+  const { product, environment: stack } = args.id;
   const rotate = `npm run rotate -- --stack ${stack}`;
   const lost = counted(metrics.sessions, `outcome=~"${LOST_SESSIONS.join("|")}"`);
   const trouble = (event: string) =>
@@ -110,7 +112,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       advice:
         "See the entries of severity ERROR. If their `session` is `key_unavailable`, see the alert on " +
         "sessions: cookies that are made up get 503 as well. If it began with a deployment, go back: set " +
-        `\`phoenix:traffic\` to the revision before and run \`npx pulumi up --stack ${stack}\`.`,
+        `\`${product}:traffic\` to the revision before and run \`npx pulumi up --stack ${stack}\`.`,
     },
   ];
   if (metrics.oldKeys !== undefined) {

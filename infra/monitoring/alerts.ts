@@ -29,7 +29,7 @@ export class Alerts extends ComponentResource {
   readonly #channels: readonly NotificationChannel[];
 
   constructor(name: string, args: AlertsArgs, opts?: ComponentResourceOptions) {
-    super("phoenix:infra:Alerts", name, {}, opts);
+    super("infra:monitoring:Alerts", name, {}, opts);
     this.#args = args;
     this.#channels = args.emails.map(
       (email) =>

@@ -26,7 +26,7 @@ export class LogMetrics extends ComponentResource {
   readonly names: MetricNames;
 
   constructor(name: string, args: LogMetricsArgs, opts?: ComponentResourceOptions) {
-    super("phoenix:infra:LogMetrics", name, {}, opts);
+    super("infra:monitoring:LogMetrics", name, {}, opts);
     const ofService = `resource.type="cloud_run_revision" AND resource.labels.service_name="${args.serviceName}"`;
     const { session, event, newestKeyAge } = LOG_FIELDS;
     const count = (metric: string, description: string, filter: string, label?: [string, string]) =>

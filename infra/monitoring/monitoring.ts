@@ -1,8 +1,7 @@
 import { Dashboard } from "@pulumi/gcp/monitoring/dashboard.js";
 import { ComponentResource, type ComponentResourceOptions, type Output } from "@pulumi/pulumi";
 import type { Apis } from "../apis.ts";
-import type { StackConfig } from "../config/stackConfig.ts";
-import type { StackNames } from "../names.ts";
+import type { StackId, StackNames } from "../names.ts";
 import { alertRules } from "./alertRules.ts";
 import { Alerts } from "./alerts.ts";
 import { dashboardJson } from "./dashboard.ts";
@@ -12,25 +11,32 @@ import { LogMetrics } from "./logMetrics.ts";
 const OLD_KEY_PERIODS = 1.5;
 
 export interface MonitoringArgs {
-  readonly config: StackConfig;
-  readonly names: StackNames;
+  readonly id: StackId;
+  readonly project: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly names: Pick<StackNames, "web" | "secretKey" | "deadLetters">;
   readonly apis: Apis;
-  readonly url: Output<string>;
+  /** Seconds between two scheduled rotations; undefined without a schedule. */
+  readonly rotationPeriod: number | undefined;
+  /** Who is told; empty: no alerts. */
+  readonly alertEmails: readonly string[];
+  /** Address that has to answer from outside; undefined where outsiders get no answer. */
+  readonly publicUrl: Output<string> | undefined;
 }
 
 /** Metrics and a dashboard for everybody, and alerts for those who want them. */
 export class Monitoring extends ComponentResource {
   constructor(name: string, args: MonitoringArgs, opts?: ComponentResourceOptions) {
-    super("phoenix:infra:Monitoring", name, {}, opts);
-    const { config, names, apis } = args;
+    super("infra:monitoring:Monitoring", name, {}, opts);
+    const { project, names, apis, rotationPeriod } = args;
     const serviceName = names.web;
-    const deadLetters = config.rotationPeriod === undefined ? undefined : names.deadLetters;
+    const deadLetters = rotationPeriod === undefined ? undefined : names.deadLetters;
     const { names: metrics } = new LogMetrics(
       "log-metrics",
       {
-        project: config.project,
+        project,
         serviceName,
-        oldKeyAge: config.rotationPeriod && config.rotationPeriod * OLD_KEY_PERIODS,
+        oldKeyAge: rotationPeriod && rotationPeriod * OLD_KEY_PERIODS,
         loggingApi: apis.of("logging"),
       },
       { parent: this },
@@ -38,31 +44,28 @@ export class Monitoring extends ComponentResource {
     new Dashboard(
       "dashboard",
       {
-        project: config.project,
+        project,
         dashboardJson: dashboardJson({ title: serviceName, serviceName, metrics, deadLetters }),
       },
       { parent: this, dependsOn: [apis.of("monitoring")] },
     );
-    if (config.alertEmails.length > 0) {
+    if (args.alertEmails.length > 0) {
       new Alerts(
         "alerts",
         {
-          project: config.project,
+          project,
           title: serviceName,
-          labels: config.labels,
-          emails: config.alertEmails,
+          labels: args.labels,
+          emails: args.alertEmails,
           rules: alertRules({
-            stack: config.environment,
-            project: config.project,
+            id: args.id,
+            project,
             serviceName,
             secretId: names.secretKey,
             metrics,
             deadLetters,
           }),
-          publicHost:
-            config.publicAccess === "private"
-              ? undefined
-              : args.url.apply((url) => url.replace(/^https:\/\//, "")),
+          publicHost: args.publicUrl?.apply((url) => url.replace(/^https:\/\//, "")),
           monitoringApi: apis.of("monitoring"),
         },
         { parent: this },

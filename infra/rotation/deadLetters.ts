@@ -28,7 +28,7 @@ export class DeadLetters extends ComponentResource {
   readonly #args: DeadLettersArgs;
 
   constructor(name: string, args: DeadLettersArgs, opts?: ComponentResourceOptions) {
-    super("phoenix:infra:DeadLetters", name, {}, opts);
+    super("infra:rotation:DeadLetters", name, {}, opts);
     this.#name = name;
     this.#args = args;
     this.topic = new Topic(

@@ -6,10 +6,9 @@ import type { Topic } from "@pulumi/gcp/pubsub/topic.js";
 import { Account } from "@pulumi/gcp/serviceaccount/account.js";
 import { IAMMember } from "@pulumi/gcp/serviceaccount/iammember.js";
 import { ComponentResource, type ComponentResourceOptions, interpolate } from "@pulumi/pulumi";
-import type { DeclaredEnvironment, RotatorVariable } from "../../service/contract/environment.ts";
+import type { ProgramEnvironment } from "../../service/contract/environment.ts";
 import type { Apis } from "../apis.ts";
 import type { Release } from "../bundle/serviceBundle.ts";
-import type { StackConfig } from "../config/stackConfig.ts";
 import type { SessionKey } from "../keys/sessionKey.ts";
 import type { StackNames } from "../names.ts";
 import { serviceContainer } from "../web/serviceContainer.ts";
@@ -25,10 +24,13 @@ const ROTATION_DUE = 'attributes.eventType="SECRET_ROTATE"';
 const RETRY = { minimumBackoff: "10s", maximumBackoff: "600s", attempts: 20 };
 
 export interface KeyRotatorArgs {
-  readonly config: StackConfig;
-  readonly names: StackNames;
+  readonly project: string;
+  readonly region: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly names: Pick<StackNames, "rotator" | "push" | "rotation" | "deadLetters">;
   readonly apis: Apis;
   readonly release: Release;
+  readonly environment: ProgramEnvironment<"rotator"> & Readonly<Record<string, string>>;
   readonly sessionKey: SessionKey;
   /** Where Secret Manager announces that a rotation is due. */
   readonly topic: Topic;
@@ -40,9 +42,8 @@ export class KeyRotator extends ComponentResource {
   readonly deadLetters: DeadLetters;
 
   constructor(name: string, args: KeyRotatorArgs, opts?: ComponentResourceOptions) {
-    super("phoenix:infra:KeyRotator", name, {}, opts);
-    const { config, names, apis } = args;
-    const { project, labels } = config;
+    super("infra:rotation:KeyRotator", name, {}, opts);
+    const { project, region, labels, names, apis } = args;
     this.service = this.#declareService(name, args);
 
     const pushAccount = new Account(
@@ -50,7 +51,7 @@ export class KeyRotator extends ComponentResource {
       {
         project,
         accountId: names.push,
-        displayName: `Phoenix ${config.environment}: Pub/Sub calls the rotator`,
+        displayName: `${names.rotator}: Pub/Sub calls it`,
       },
       { parent: this, dependsOn: [apis.of("iam")] },
     );
@@ -58,7 +59,7 @@ export class KeyRotator extends ComponentResource {
       `${name}-invoker`,
       {
         project,
-        location: config.region,
+        location: region,
         name: this.service.name,
         role: "roles/run.invoker",
         member: pushAccount.member,
@@ -128,14 +129,14 @@ export class KeyRotator extends ComponentResource {
     this.registerOutputs();
   }
 
-  #declareService(name: string, { config, names, apis, release, sessionKey }: KeyRotatorArgs) {
-    const { project, labels } = config;
+  #declareService(name: string, args: KeyRotatorArgs): Service {
+    const { project, region, labels, names, apis, sessionKey } = args;
     const account = new Account(
       name,
       {
         project,
         accountId: names.rotator,
-        displayName: `Phoenix ${config.environment}: key rotator`,
+        displayName: `${names.rotator}: key rotator`,
       },
       { parent: this, dependsOn: [apis.of("iam")] },
     );
@@ -144,7 +145,7 @@ export class KeyRotator extends ComponentResource {
       name,
       {
         project,
-        location: config.region,
+        location: region,
         name: names.rotator,
         labels: { ...labels },
         ingress: "INGRESS_TRAFFIC_INTERNAL_ONLY",
@@ -159,9 +160,9 @@ export class KeyRotator extends ComponentResource {
           scaling: { minInstanceCount: 0, maxInstanceCount: 1 },
           containers: [
             serviceContainer({
-              release,
+              release: args.release,
               entry: "rotator.js",
-              environment: rotatorEnvironment(config, sessionKey.reference),
+              environment: args.environment,
               cpu: "1",
               memory: "512Mi",
             }),
@@ -171,17 +172,4 @@ export class KeyRotator extends ComponentResource {
       { parent: this, dependsOn: [apis.of("run"), sessionKey.firstVersion, grant] },
     );
   }
-}
-
-/** Everything that the rotator reads from its environment. */
-function rotatorEnvironment(
-  config: StackConfig,
-  secretKey: string,
-): DeclaredEnvironment<RotatorVariable, string> {
-  return {
-    LOG_LEVEL: config.logLevel,
-    SECRET_KEY: secretKey,
-    PERMANENT_SESSION_LIFETIME: String(config.sessionLifetime),
-    KEY_ACTIVATION_DELAY: String(config.keyActivationDelay),
-  };
 }

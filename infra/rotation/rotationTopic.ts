@@ -17,7 +17,7 @@ export class RotationTopic extends ComponentResource {
   readonly publisherGrant: TopicIAMMember;
 
   constructor(name: string, args: RotationTopicArgs, opts?: ComponentResourceOptions) {
-    super("phoenix:infra:RotationTopic", name, {}, opts);
+    super("infra:rotation:RotationTopic", name, {}, opts);
     const { project, apis } = args;
     this.topic = new Topic(
       name,

@@ -28,7 +28,7 @@ export class ClientSecret extends ComponentResource {
   readonly reference: SecretValue;
 
   constructor(name: string, args: ClientSecretArgs, opts?: ComponentResourceOptions) {
-    super("phoenix:infra:ClientSecret", name, {}, opts);
+    super("infra:web:ClientSecret", name, {}, opts);
     const secret = new Secret(
       name,
       {

@@ -1,6 +1,5 @@
 import type { cloudrunv2 } from "@pulumi/gcp/types/input.js";
 import type { Input } from "@pulumi/pulumi";
-import type { DeclaredEnvironment } from "../../service/contract/environment.ts";
 import type { Release } from "../bundle/serviceBundle.ts";
 
 type Container = cloudrunv2.ServiceTemplateContainer;
@@ -18,7 +17,7 @@ export interface ServiceContainerArgs {
   readonly release: Release;
   /** File of the bundle that is run. */
   readonly entry: "index.js" | "rotator.js";
-  readonly environment: DeclaredEnvironment<string, EnvironmentValue>;
+  readonly environment: Readonly<Record<string, EnvironmentValue>>;
   readonly cpu: string;
   readonly memory: string;
 }
@@ -30,9 +29,7 @@ export const NODE_FLAGS = ["--min-semi-space-size=4"];
 export function serviceContainer(args: ServiceContainerArgs): Container {
   return {
     ...programOf(args.release, args.entry),
-    envs: Object.entries(args.environment).flatMap(([name, value]) =>
-      environmentVariable(name, value),
-    ),
+    envs: Object.entries(args.environment).map(([name, value]) => environmentVariable(name, value)),
     resources: {
       limits: { cpu: args.cpu, memory: args.memory },
       // Without it, naming resources at all turns request-based billing off.
@@ -70,13 +67,11 @@ function programOf(release: Release, entry: string): Container {
   };
 }
 
-/** A variable that is undefined stays unset. */
 function environmentVariable(
   name: string,
-  value: EnvironmentValue | undefined,
-): cloudrunv2.ServiceTemplateContainerEnv[] {
-  if (value === undefined) return [];
-  return [
-    typeof value === "string" ? { name, value } : { name, valueSource: { secretKeyRef: value } },
-  ];
+  value: EnvironmentValue,
+): cloudrunv2.ServiceTemplateContainerEnv {
+  return typeof value === "string"
+    ? { name, value }
+    : { name, valueSource: { secretKeyRef: value } };
 }

@@ -7,24 +7,35 @@ import {
   type Output,
   type Resource,
 } from "@pulumi/pulumi";
-import type { DeclaredEnvironment, WebVariable } from "../../service/contract/environment.ts";
+import type { ProgramEnvironment } from "../../service/contract/environment.ts";
 import type { Apis } from "../apis.ts";
 import type { Release } from "../bundle/serviceBundle.ts";
+import type { PublicAccess } from "../config/access.ts";
+import type { CapacityConfig } from "../config/capacity.ts";
 import type { TrafficShare } from "../config/release.ts";
-import type { StackConfig } from "../config/stackConfig.ts";
 import type { SessionKey } from "../keys/sessionKey.ts";
-import type { StackNames } from "../names.ts";
 import { ClientSecret } from "./clientSecret.ts";
-import { type EnvironmentValue, serviceContainer } from "./serviceContainer.ts";
+import { serviceContainer } from "./serviceContainer.ts";
 
 export interface WebServiceArgs {
-  readonly config: StackConfig;
-  readonly names: StackNames;
+  readonly project: string;
+  readonly region: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of the Cloud Run service and of its account. */
+  readonly serviceName: string;
   readonly apis: Apis;
   readonly release: Release;
+  /** Variables that are declared in the open. */
+  readonly environment: ProgramEnvironment<"web"> & Readonly<Record<string, string>>;
+  /** The secret that SECRET_KEY names. */
   readonly sessionKey: SessionKey;
-  /** A Pulumi secret. Undefined where nobody can sign in yet. */
-  readonly oidcClientSecret: Output<string> | undefined;
+  /** Undefined where nobody can sign in yet. */
+  readonly clientSecret: { readonly secretId: string; readonly value: Output<string> } | undefined;
+  readonly capacity: CapacityConfig;
+  readonly publicAccess: PublicAccess;
+  /** Empty: all traffic goes to the newest revision. */
+  readonly traffic: readonly TrafficShare[];
+  readonly deletionProtection: boolean;
 }
 
 /** The web service, its account and what that account may read. */
@@ -34,26 +45,21 @@ export class WebService extends ComponentResource {
   readonly url: Output<string>;
 
   constructor(name: string, args: WebServiceArgs, opts?: ComponentResourceOptions) {
-    super("phoenix:infra:WebService", name, {}, opts);
-    const { config, names, apis, sessionKey } = args;
+    super("infra:web:WebService", name, {}, opts);
+    const { project, region, labels, serviceName, apis, sessionKey, capacity } = args;
     const account = new Account(
       name,
-      {
-        project: config.project,
-        accountId: names.web,
-        displayName: `Phoenix ${config.environment}: web service`,
-      },
+      { project, accountId: serviceName, displayName: `${serviceName}: web service` },
       { parent: this, dependsOn: [apis.of("iam")] },
     );
     const clientSecret =
-      args.oidcClientSecret &&
+      args.clientSecret &&
       new ClientSecret(
         "oidc-client-secret",
         {
-          project: config.project,
-          secretId: names.clientSecret,
-          labels: config.labels,
-          value: args.oidcClientSecret,
+          project,
+          labels,
+          ...args.clientSecret,
           reader: account.member,
           secretManagerApi: apis.of("secretmanager"),
         },
@@ -70,46 +76,49 @@ export class WebService extends ComponentResource {
     this.service = new Service(
       name,
       {
-        project: config.project,
-        location: config.region,
-        name: names.web,
-        labels: { ...config.labels },
+        project,
+        location: region,
+        name: serviceName,
+        labels: { ...labels },
         ingress: "INGRESS_TRAFFIC_ALL",
-        invokerIamDisabled: config.publicAccess === "invokerIamDisabled",
-        deletionProtection: config.deletionProtection,
+        invokerIamDisabled: args.publicAccess === "invokerIamDisabled",
+        deletionProtection: args.deletionProtection,
         template: {
-          labels: { ...config.labels },
+          labels: { ...labels },
           serviceAccount: account.email,
-          maxInstanceRequestConcurrency: config.concurrency,
+          maxInstanceRequestConcurrency: capacity.concurrency,
           // Clips are sent from here, and a phone may take its time.
           timeout: "300s",
           scaling: {
-            minInstanceCount: config.minInstances,
-            maxInstanceCount: config.maxInstances,
+            minInstanceCount: capacity.minInstances,
+            maxInstanceCount: capacity.maxInstances,
           },
           containers: [
             serviceContainer({
               release: args.release,
               entry: "index.js",
-              environment: webEnvironment(config, sessionKey.reference, clientSecret?.reference),
-              cpu: config.cpu,
-              memory: config.memory,
+              environment: {
+                ...args.environment,
+                ...(clientSecret && { OIDC_CLIENT_SECRET: clientSecret.reference }),
+              },
+              cpu: capacity.cpu,
+              memory: capacity.memory,
             }),
           ],
         },
         traffics:
-          config.traffic.length > 0
-            ? config.traffic.map(trafficTarget)
+          args.traffic.length > 0
+            ? args.traffic.map(trafficTarget)
             : [trafficTarget({ percent: 100 })],
       },
-      { parent: this, protect: config.deletionProtection, dependsOn: needed },
+      { parent: this, protect: args.deletionProtection, dependsOn: needed },
     );
-    if (config.publicAccess === "allUsers") {
+    if (args.publicAccess === "allUsers") {
       new ServiceIamMember(
         `${name}-public`,
         {
-          project: config.project,
-          location: config.region,
+          project,
+          location: region,
           name: this.service.name,
           role: "roles/run.invoker",
           member: "allUsers",
@@ -120,33 +129,6 @@ export class WebService extends ComponentResource {
     this.url = stableUrl(this.service);
     this.registerOutputs();
   }
-}
-
-/** Everything that the web service reads from its environment. */
-function webEnvironment(
-  config: StackConfig,
-  secretKey: string,
-  clientSecret: EnvironmentValue | undefined,
-): DeclaredEnvironment<WebVariable, EnvironmentValue> {
-  return {
-    ENVIRONMENT: config.environment,
-    GOOGLE_CLOUD_PROJECT: config.project,
-    LOG_LEVEL: config.logLevel,
-    SECRET_KEY: secretKey,
-    SESSION_COOKIE_SECURE: String(config.sessionCookieSecure),
-    PERMANENT_SESSION_LIFETIME: String(config.sessionLifetime),
-    OIDC_ISSUER: config.signIn?.issuer,
-    OIDC_CLIENT_ID: config.signIn?.clientId,
-    OIDC_CLIENT_SECRET: clientSecret,
-    ALLOWED_USERS: config.allowedUsers.length > 0 ? config.allowedUsers.join(",") : undefined,
-    KEY_ACTIVATION_DELAY: String(config.keyActivationDelay),
-    KEY_REFRESH_INTERVAL: String(config.keyRefreshInterval),
-    // What one instance does by itself is the service's own business: its defaults hold.
-    KEY_LOOKUP_INTERVAL: undefined,
-    KEY_READ_TIMEOUT: undefined,
-    KEY_LOOKUP_BURST: undefined,
-    KEY_ABSENT_TTL: undefined,
-  };
 }
 
 function trafficTarget({ revision, percent }: TrafficShare) {

@@ -8,11 +8,45 @@ export interface Problem {
   readonly remedy: string;
 }
 
-/** A mistake of whoever runs this, not a bug: shown as its message, without a stack. */
-export class OperatorError extends Error {
-  readonly code: string;
+/** What an operator can be told, by what it is about. Programs may rely on these. */
+export type ErrorCode =
+  /** Settings, variables and options. */
+  | "CONFIG_INVALID"
+  | "USAGE"
+  /** What is to be deployed. */
+  | "BUNDLE_FAILED"
+  | "ASSETS_INVALID"
+  /** Sessions: the last three are mistakes in the application's code or its front. */
+  | "KEYS_UNAVAILABLE"
+  | "SESSION_TOO_LARGE"
+  | "SESSION_NOT_SERIALIZABLE"
+  | "COOKIE_NEEDS_HTTPS"
+  /** Secret Manager: see secretManagerError.ts. */
+  | `SECRET_MANAGER_${string}`
+  /** `npm run rotate`, and stacks that commands read. */
+  | "ROTATION_INCOMPLETE"
+  | "STACK_UNREADABLE"
+  | "STACK_WITHOUT_KEY"
+  /** `npm run verify`: connections, and files of `--save`. */
+  | "HOST_UNKNOWN"
+  | "CONNECTION_REFUSED"
+  | "CONNECTION_LOST"
+  | "NO_ANSWER"
+  | "NOT_HTTP"
+  | "NOT_PUBLIC"
+  | "NOT_THIS_SERVICE"
+  | "NO_INSTANCE"
+  | "TLS"
+  | "NOT_SAVED";
 
-  constructor(code: string, message: string, options?: ErrorOptions) {
+/**
+ * A mistake of whoever runs this, with cause and remedy: shown as its message, without a stack. A
+ * bug is any other error, and is shown with its stack.
+ */
+export class OperatorError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = new.target.name;
     this.code = code;
@@ -23,8 +57,10 @@ export class OperatorError extends Error {
 export class ConfigError extends OperatorError {
   readonly problems: readonly Problem[];
 
-  constructor(problems: readonly Problem[]) {
-    super("CONFIG_INVALID", problems.map(describeProblem).join("\n"));
+  /** @param heading A line above the problems. */
+  constructor(problems: readonly Problem[], heading?: string) {
+    const lines = problems.map(describeProblem);
+    super("CONFIG_INVALID", (heading === undefined ? lines : [heading, ...lines]).join("\n"));
     this.problems = problems;
   }
 }

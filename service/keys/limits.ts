@@ -1,10 +1,7 @@
+import type { Deployment } from "../contract/checks.ts";
 import type { Problem } from "../contract/errors.ts";
-import {
-  type Environment,
-  type Parsed,
-  type WholeNumber,
-  wholeNumber,
-} from "../contract/settings.ts";
+import { readSetting } from "../contract/serviceSettings.ts";
+import { collect, type Environment, type Parsed, wholeNumber } from "../contract/settings.ts";
 
 /** What bounds the ring's age and its calls to Secret Manager. All times are seconds. */
 export interface KeyLimits {
@@ -23,18 +20,6 @@ export interface KeyLimits {
 }
 
 const DAY = 86_400;
-
-/**
- * Half an hour: Secret Manager's lists usually converge within minutes, and an instance that has
- * no requests for long reads the ring before it answers the next one.
- */
-const ACTIVATION_DELAY = { unit: "seconds", min: 1, max: DAY, fallback: 1800 };
-
-/**
- * A minute: how soon a disabled key is refused (at most twice that), against a project's 600 lists
- * a minute: https://cloud.google.com/secret-manager/quotas
- */
-const REFRESH_INTERVAL = { unit: "seconds", min: 1, max: 3600, fallback: 60 };
 
 /** Calls take some 50 ms; two seconds is what a person waits for a page without reloading it. */
 const READ_TIMEOUT = { unit: "seconds", min: 1, max: 30, fallback: 2 };
@@ -85,30 +70,18 @@ export const PARALLEL_CALLS = 8;
 export const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
 /** The limits that the environment sets, with defaults for those that it doesn't. */
-export function parseKeyLimits(env: Environment): Parsed<KeyLimits> {
-  const problems: Problem[] = [];
-  const limits: KeyLimits = {
-    activationDelay: read("KEY_ACTIVATION_DELAY", ACTIVATION_DELAY),
-    refreshInterval: read("KEY_REFRESH_INTERVAL", REFRESH_INTERVAL),
-    readTimeout: read("KEY_READ_TIMEOUT", READ_TIMEOUT),
-    lookupBurst: read("KEY_LOOKUP_BURST", LOOKUP_BURST),
-    lookupInterval: read("KEY_LOOKUP_INTERVAL", LOOKUP_INTERVAL),
-    absentTtl: read("KEY_ABSENT_TTL", ABSENT_TTL),
-  };
-  if (problems.length === 0) problems.push(...contradictions(limits));
-  return problems.length > 0 ? { problems } : { value: limits };
-
-  function read(name: string, bounds: WholeNumber): number {
-    const parsed = wholeNumber(env, name, bounds);
-    if ("value" in parsed) return parsed.value;
-    problems.push(...parsed.problems);
-    return bounds.fallback;
-  }
-}
-
-/** The activation delay alone, for the rotation: the same bounds and default. */
-export function parseActivationDelay(env: Environment): Parsed<number> {
-  return wholeNumber(env, "KEY_ACTIVATION_DELAY", ACTIVATION_DELAY);
+export function parseKeyLimits(env: Environment, deployment?: Deployment): Parsed<KeyLimits> {
+  const parsed = collect((collected) => ({
+    activationDelay: collected(readSetting(env, "keyActivationDelay", deployment)),
+    refreshInterval: collected(readSetting(env, "keyRefreshInterval", deployment)),
+    readTimeout: collected(wholeNumber(env, "KEY_READ_TIMEOUT", READ_TIMEOUT)),
+    lookupBurst: collected(wholeNumber(env, "KEY_LOOKUP_BURST", LOOKUP_BURST)),
+    lookupInterval: collected(wholeNumber(env, "KEY_LOOKUP_INTERVAL", LOOKUP_INTERVAL)),
+    absentTtl: collected(wholeNumber(env, "KEY_ABSENT_TTL", ABSENT_TTL)),
+  }));
+  if ("problems" in parsed) return parsed;
+  const problems = contradictions(parsed.value);
+  return problems.length > 0 ? { problems } : parsed;
 }
 
 /** What a new key must have had time for before it signs. */

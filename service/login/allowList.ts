@@ -1,5 +1,4 @@
-import type { Problem } from "../contract/errors.ts";
-import type { Parsed } from "../contract/settings.ts";
+import { comparableAddress } from "../contract/emailAddress.ts";
 
 /** What a provider says about somebody's e-mail address. */
 export interface ClaimedEmail {
@@ -11,26 +10,6 @@ export interface ClaimedEmail {
 
 export type Admission = "allowed" | "email_unverified" | "not_allowed";
 
-/** One `@` with something on both sides, and nothing that could be read in two ways. */
-const EMAIL = /^[^\s@,"\p{Cc}]+@[^\s@,"\p{Cc}]+$/u;
-const DOMAIN = /^@[^\s@,"\p{Cc}]+$/u;
-
-/** Comma-separated e-mail addresses and @domains; none means everyone with a verified address. */
-export function parseAllowedUsers(text: string): Parsed<string[]> {
-  const entries = text
-    .split(",")
-    .map((entry) => lowerCase(entry.trim()))
-    .filter((entry) => entry !== "");
-  const problems: Problem[] = entries
-    .filter((entry) => !EMAIL.test(entry) && !DOMAIN.test(entry))
-    .map((entry) => ({
-      setting: "ALLOWED_USERS",
-      cause: `has the entry ${JSON.stringify(entry)}, which is neither an e-mail address nor a domain`,
-      remedy: "Write addresses as ada@example.com and domains as @example.com, with commas between",
-    }));
-  return problems.length > 0 ? { problems } : { value: entries };
-}
-
 /**
  * Whether somebody may sign in. An address that the provider has not verified belongs to anybody,
  * so it never counts, not even if everyone is let in. A domain means itself, not those under it,
@@ -40,16 +19,11 @@ export function admit(
   allowedUsers: readonly string[],
   { email, emailVerified, ofDomain }: ClaimedEmail,
 ): Admission {
-  if (email === undefined || !emailVerified || !EMAIL.test(email)) return "email_unverified";
+  const address = comparableAddress(email ?? "");
+  if (address === undefined || !emailVerified) return "email_unverified";
   if (allowedUsers.length === 0) return "allowed";
-  const address = lowerCase(email);
   const domain = address.slice(address.indexOf("@"));
   return allowedUsers.some((entry) => entry === address || (ofDomain && entry === domain))
     ? "allowed"
     : "not_allowed";
-}
-
-/** Only A to Z: full case folding makes different addresses alike, such as K and the Kelvin sign. */
-function lowerCase(text: string): string {
-  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

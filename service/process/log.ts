@@ -1,10 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import type { RequestHandler } from "express";
 import { type DestinationStream, type Logger, pino } from "pino";
+import type { LOG_LEVELS } from "../contract/serviceSettings.ts";
 import type { SessionReport } from "../session/session.ts";
 
 /** Severities as Cloud Logging names them: https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#LogSeverity */
-const SEVERITIES: Record<string, string> = {
+const SEVERITIES: Record<(typeof LOG_LEVELS)[number], string> = {
   trace: "DEBUG",
   debug: "DEBUG",
   info: "INFO",
@@ -12,8 +13,6 @@ const SEVERITIES: Record<string, string> = {
   error: "ERROR",
   fatal: "CRITICAL",
 };
-
-export const LOG_LEVELS = Object.keys(SEVERITIES);
 
 export interface LogDeps {
   readonly level: string;
@@ -35,7 +34,9 @@ export function createLog({ level, destination = standardOutput() }: LogDeps): L
       messageKey: "message",
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
-      formatters: { level: (label) => ({ severity: SEVERITIES[label] }) },
+      formatters: {
+        level: (label) => ({ severity: SEVERITIES[label as keyof typeof SEVERITIES] }),
+      },
     },
     destination,
   );

@@ -8,3 +8,14 @@ export function printable(text: string, length: number): string {
     .trim()
     .slice(0, length);
 }
+
+/** A setting's value as messages show it: quoted, on one line, and no longer than that. */
+export function shown(value: string): string {
+  if (value === "") return "not set";
+  const text = value.length > 80 ? `${value.slice(0, 80)}…` : value;
+  // JSON leaves what could move the cursor or the direction of the text.
+  return JSON.stringify(text).replace(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (character) => `\\u${character.codePointAt(0)?.toString(16).padStart(4, "0")}`,
+  );
+}

@@ -8,7 +8,7 @@ export class ClipsError extends OperatorError {
   constructor(problems: readonly string[], options?: ErrorOptions) {
     const found = problems.map((problem) => `- ${problem}`).join("\n");
     super(
-      "CLIPS_INVALID",
+      "ASSETS_INVALID",
       `The sample clips can't be used:\n${found}\nDeploy the service again with all of its clips.`,
       options,
     );

@@ -1,7 +1,6 @@
-import { parseSessionLifetime } from "../contract/sessionLifetime.ts";
+import { readSetting } from "../contract/serviceSettings.ts";
 import {
   type Environment,
-  oneOf,
   optional,
   type Parsed,
   parsePort,
@@ -10,8 +9,6 @@ import {
 } from "../contract/settings.ts";
 import { parseSecretManagerEndpoint } from "../google/endpoint.ts";
 import { parseSecretReference, type SecretReference } from "../google/secretReference.ts";
-import { parseActivationDelay } from "../keys/limits.ts";
-import { LOG_LEVELS } from "../process/log.ts";
 import type { RotationPolicy } from "./plan.ts";
 
 export interface RotatorConfig {
@@ -33,14 +30,14 @@ const MINIMUM_AGE = 3600;
  * @throws ConfigError with every problem there is, not just the first.
  */
 export function parseRotatorConfig(env: Environment): RotatorConfig {
-  return readAll((take) => ({
-    logLevel: take(oneOf(env, "LOG_LEVEL", LOG_LEVELS, "info")),
-    port: take(parsePort(env)),
-    secret: take(parseSecret(env)),
-    endpoint: take(parseSecretManagerEndpoint(env)),
+  return readAll((collect) => ({
+    logLevel: collect(readSetting(env, "logLevel")),
+    port: collect(parsePort(env)),
+    secret: collect(parseSecret(env)),
+    endpoint: collect(parseSecretManagerEndpoint(env)),
     policy: {
-      activationDelay: take(parseActivationDelay(env)),
-      sessionLifetime: take(parseSessionLifetime(env)),
+      activationDelay: collect(readSetting(env, "keyActivationDelay")),
+      sessionLifetime: collect(readSetting(env, "sessionLifetime")),
       minimumAge: MINIMUM_AGE,
     },
   }));

@@ -3,20 +3,18 @@ import { parseWebConfig } from "../../service/config.ts";
 import {
   LOCAL_ENVIRONMENT,
   PLATFORM_ENVIRONMENT,
-  ROTATOR_ENVIRONMENT,
-  WEB_ENVIRONMENT,
+  PROGRAM_ENVIRONMENT,
 } from "../../service/contract/environment.ts";
+import { ALL_SETTINGS, type Reader } from "../../service/contract/serviceSettings.ts";
 import type { Environment } from "../../service/contract/settings.ts";
 import { parseRotatorConfig } from "../../service/rotator/config.ts";
 import { declared, environmentOf, ROTATOR, SIGN_IN, WEB } from "./select.ts";
 
-/** What of the contract a deployment leaves to the service's own defaults. */
-const LEFT_TO_DEFAULTS = [
-  "KEY_READ_TIMEOUT",
-  "KEY_LOOKUP_BURST",
-  "KEY_LOOKUP_INTERVAL",
-  "KEY_ABSENT_TTL",
-];
+/** All that the contract declares for a service. */
+function contractOf(service: Reader): string[] {
+  const settings = ALL_SETTINGS.filter(([, { readBy }]) => readBy.includes(service));
+  return [...PROGRAM_ENVIRONMENT[service], ...settings.map(([, { variable }]) => variable)];
+}
 
 /** What Cloud Run adds of what is read. */
 const CLOUD_RUN = { PORT: "8080", K_SERVICE: "phoenix" };
@@ -95,12 +93,10 @@ describe.each(["dev", "prod"] as const)("%s", (stack) => {
     expect(Object.keys(rotator).filter((name) => !names.has(name))).toEqual([]);
   });
 
-  test("each variable that the web service reads is declared, or left to a default on purpose", () => {
+  test("each variable that the web service reads is declared, or not for deployments", () => {
     const { names } = read(parseWebConfig, { ...CLOUD_RUN, ...web });
     const others = [...PLATFORM_ENVIRONMENT, ...LOCAL_ENVIRONMENT] as readonly string[];
-    expect(
-      [...names].filter((name) => !(name in web) && !others.includes(name)).toSorted(),
-    ).toEqual(LEFT_TO_DEFAULTS.toSorted());
+    expect([...names].filter((name) => !(name in web) && !others.includes(name))).toEqual([]);
   });
 
   test("each variable that the rotator reads is declared, or not for deployments", () => {
@@ -126,19 +122,20 @@ const SECRET = { SECRET_KEY: "sm://acme-phoenix/phoenix" };
 const VALUE = { SECRET_KEY: "a secret of more than thirty-two characters" };
 
 test("the contract names every variable that the web service reads, and no other", () => {
-  const contract = [...WEB_ENVIRONMENT, ...PLATFORM_ENVIRONMENT, ...LOCAL_ENVIRONMENT];
+  const contract = [...contractOf("web"), ...PLATFORM_ENVIRONMENT, ...LOCAL_ENVIRONMENT];
   expect([...namesReadIn(parseWebConfig, [SECRET, VALUE])].toSorted()).toEqual(contract.toSorted());
 });
 
 test("the contract names every variable that the rotator reads, and no other", () => {
   const others = ["PORT", "SECRET_MANAGER_ENDPOINT"];
   expect([...namesReadIn(parseRotatorConfig, [SECRET])].toSorted()).toEqual(
-    [...ROTATOR_ENVIRONMENT, ...others].toSorted(),
+    [...contractOf("rotator"), ...others].toSorted(),
   );
 });
 
 test("the contract names each variable once", () => {
-  const web = [...WEB_ENVIRONMENT, ...PLATFORM_ENVIRONMENT, ...LOCAL_ENVIRONMENT];
+  const web = [...contractOf("web"), ...PLATFORM_ENVIRONMENT, ...LOCAL_ENVIRONMENT];
   expect(web).toEqual([...new Set<string>(web)]);
-  expect(ROTATOR_ENVIRONMENT).toEqual([...new Set<string>(ROTATOR_ENVIRONMENT)]);
+  const rotator = contractOf("rotator");
+  expect(rotator).toEqual([...new Set(rotator)]);
 });

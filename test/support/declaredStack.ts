@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { output, runtime } from "@pulumi/pulumi";
 import { parse } from "yaml";
 import type { DeployedArchive } from "../../infra/bundle/serviceBundle.ts";
-import { LOCAL_PROJECT, LOCAL_STACK } from "../../infra/config/place.ts";
+import { LOCAL_STACK, localProject } from "../../infra/config/place.ts";
 import { declareStack } from "../../infra/program.ts";
 
 /** A resource as the program registers it with Pulumi's engine. */
@@ -38,6 +38,8 @@ export interface DeclaredStack {
 }
 
 export interface EvaluateOptions {
+  /** Folder of Pulumi.yaml and the stacks' files; without it, the repository. */
+  readonly directory?: string;
   /** The archive that would be deployed. Without it, none is built: a stand-in is named. */
   readonly buildArchive?: () => DeployedArchive;
   /** Answers calls of provider functions; without it, there is nothing at Google yet. */
@@ -49,12 +51,6 @@ export const PROJECT_NUMBER = "123456789012";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
 const NO_ARCHIVE: DeployedArchive = { path: "/dev/null", sha256: "0".repeat(64) };
-const LOCAL_CONFIG = {
-  "gcp:project": LOCAL_PROJECT,
-  "gcp:region": "europe-west1",
-  "phoenix:sessionCookieSecure": "false",
-};
-
 let last: Promise<unknown> = Promise.resolve();
 
 /**
@@ -63,7 +59,7 @@ let last: Promise<unknown> = Promise.resolve();
  *
  * @param stack `dev`, `prod`, `local`, or any other name.
  * @param config Full names and values, over those of Pulumi.STACK.yaml and the defaults.
- * @throws ConfigError of infra/configError.ts.
+ * @throws ConfigError of service/contract/errors.ts.
  */
 export function evaluateStack(
   stack: string,
@@ -77,12 +73,26 @@ export function evaluateStack(
 }
 
 /** The values that a stack starts from: defaults, then those of its file. */
-export function stackConfig(stack: string): Record<string, string> {
-  const file = join(REPOSITORY, `Pulumi.${stack}.yaml`);
+export function stackConfig(stack: string, directory = REPOSITORY): Record<string, string> {
+  const file = join(directory, `Pulumi.${stack}.yaml`);
   return {
-    ...defaults(),
-    ...(stack === LOCAL_STACK ? LOCAL_CONFIG : {}),
+    ...defaults(directory),
+    ...(stack === LOCAL_STACK ? localConfig(directory) : {}),
     ...(existsSync(file) ? texts(read(file).config) : {}),
+  };
+}
+
+/** Name of the Pulumi project. */
+export function productName(directory = REPOSITORY): string {
+  return String(read(join(directory, "Pulumi.yaml")).name);
+}
+
+function localConfig(directory: string): Record<string, string> {
+  const product = productName(directory);
+  return {
+    "gcp:project": localProject(product),
+    "gcp:region": "europe-west1",
+    [`${product}:sessionCookieSecure`]: "false",
   };
 }
 
@@ -102,10 +112,10 @@ async function evaluate(
         return options.call(token, inputs);
       },
     },
-    "phoenix",
+    productName(options.directory),
     stack,
   );
-  runtime.setAllConfig({ ...stackConfig(stack), ...config });
+  runtime.setAllConfig({ ...stackConfig(stack, options.directory), ...config });
   const resources: DeclaredResource[] = [];
   observeRegistrations((resource) => resources.push(resource));
   let failure: unknown;
@@ -227,14 +237,15 @@ function resolved(outputs: object): Promise<Record<string, unknown>> {
   });
 }
 
-function defaults(): Record<string, string> {
-  const declared = read(join(REPOSITORY, "Pulumi.yaml")).config as Record<
+function defaults(directory: string): Record<string, string> {
+  const product = productName(directory);
+  const declared = read(join(directory, "Pulumi.yaml")).config as Record<
     string,
     { default: unknown }
   >;
   return texts(
     Object.fromEntries(
-      Object.entries(declared).map(([name, { default: value }]) => [`phoenix:${name}`, value]),
+      Object.entries(declared).map(([name, { default: value }]) => [`${product}:${name}`, value]),
     ),
   );
 }

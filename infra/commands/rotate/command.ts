@@ -1,5 +1,5 @@
 import { ConfigError, OperatorError } from "../../../service/contract/errors.ts";
-import { MAX_LIFETIME, parseSessionLifetime } from "../../../service/contract/sessionLifetime.ts";
+import { MAX_LIFETIME, readSetting } from "../../../service/contract/serviceSettings.ts";
 import { type Environment, optional } from "../../../service/contract/settings.ts";
 import type { AccessTokens } from "../../../service/google/accessToken.ts";
 import { createRestClient } from "../../../service/google/restClient.ts";
@@ -145,7 +145,7 @@ function readSettings({
   // The least there is, so that the delay has to fit with nothing but the interval.
   const KEY_ABSENT_TTL = "1";
   const limits = parseKeyLimits({ KEY_ACTIVATION_DELAY, KEY_REFRESH_INTERVAL, KEY_ABSENT_TTL });
-  const lifetime = parseSessionLifetime({ PERMANENT_SESSION_LIFETIME });
+  const lifetime = readSetting({ PERMANENT_SESSION_LIFETIME }, "sessionLifetime");
   if ("value" in limits && "value" in lifetime) {
     const { activationDelay, refreshInterval } = limits.value;
     return { activationDelay, refreshInterval, sessionLifetime: lifetime.value };

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, jest, test } from "@jest/globals";
 import fc from "fast-check";
-import { parse } from "yaml";
-import { ConfigError, type Problem } from "../../../infra/config/configError.ts";
-import { parseConfig } from "../../../infra/config/stackConfig.ts";
+import { parse as parseYaml } from "yaml";
+import { parseConfig as parse } from "../../../infra/config/stackConfig.ts";
+import { ConfigError, type Problem } from "../../../service/contract/errors.ts";
 import { parseKeyLimits } from "../../../service/keys/limits.ts";
 import { evaluateStack, stackConfig } from "../../support/declaredStack.ts";
 
@@ -15,6 +15,10 @@ function valuesOf(stack: string, changes: Record<string, string> = {}): Record<s
     "phoenix:allowedUsers": "@acme.example",
     ...changes,
   };
+}
+
+function parseConfig(values: Record<string, string>, environment: string, encrypted?: string[]) {
+  return parse(values, { product: "phoenix", environment }, encrypted);
 }
 
 function problemsOf(
@@ -36,14 +40,14 @@ test("dev and prod differ as their files say, and both send cookies over https o
   const prod = parseConfig(valuesOf("prod"), "prod");
   expect(dev).toMatchObject({
     environment: "dev",
-    sessionCookieSecure: true,
+    service: { values: { sessionCookieSecure: true } },
     deletionProtection: false,
     minInstances: 0,
     rotationPeriod: undefined,
   });
   expect(prod).toMatchObject({
     environment: "prod",
-    sessionCookieSecure: true,
+    service: { values: { sessionCookieSecure: true } },
     deletionProtection: true,
     minInstances: 1,
     rotationPeriod: 30 * 24 * 3600,
@@ -52,7 +56,7 @@ test("dev and prod differ as their files say, and both send cookies over https o
 
 test("every setting has a type, a default and a description", () => {
   const file = readFileSync(join(import.meta.dirname, "../../../Pulumi.yaml"), "utf8");
-  const declared: Record<string, object> = parse(file).config;
+  const declared: Record<string, object> = parseYaml(file).config;
   for (const [name, setting] of Object.entries(declared)) {
     expect([name, Object.keys(setting).sort()]).toEqual([name, ["default", "description", "type"]]);
   }
@@ -65,11 +69,15 @@ test("the defaults make sense in a stack that sets nothing but its project and r
     "gcp:region": "us-central1",
   };
   expect(parseConfig(values, "staging")).toMatchObject({
-    sessionCookieSecure: true,
-    sessionLifetime: 604_800,
-    keyActivationDelay: 1800,
+    service: {
+      values: {
+        sessionCookieSecure: true,
+        sessionLifetime: 604_800,
+        keyActivationDelay: 1800,
+        oidcIssuer: undefined,
+      },
+    },
     keyRefreshInterval: 60,
-    signIn: undefined,
     image: undefined,
     traffic: [],
     alertEmails: [],
@@ -519,8 +527,9 @@ test("only local may do without https, and only on this machine", () => {
   };
   const at = (issuer: string) => parseConfig({ ...local, "phoenix:oidcIssuer": issuer }, "local");
   expect(at("http://127.0.0.1:9000")).toMatchObject({
-    sessionCookieSecure: false,
-    signIn: { issuer: "http://127.0.0.1:9000" },
+    service: {
+      values: { sessionCookieSecure: false, oidcIssuer: new URL("http://127.0.0.1:9000") },
+    },
   });
   expect(() => at("http://id.example")).toThrow(ConfigError);
 });
@@ -570,7 +579,7 @@ test("lists may have spaces, and traffic names revisions and the newest", () => 
     }),
     "dev",
   );
-  expect(config.allowedUsers).toEqual(["ada@acme.example", "@acme.example"]);
+  expect(config.service.values.allowedUsers).toEqual(["ada@acme.example", "@acme.example"]);
   expect(config.labels).toEqual({
     team: "web",
     "cost-center": "42",

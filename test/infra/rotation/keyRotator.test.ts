@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { ROTATOR_ENVIRONMENT } from "../../../service/contract/environment.ts";
+import { PROGRAM_ENVIRONMENT } from "../../../service/contract/environment.ts";
+import { ALL_SETTINGS } from "../../../service/contract/serviceSettings.ts";
 import {
   declared,
   environmentOf,
@@ -40,7 +41,10 @@ test("from an image it runs the same entry", async () => {
 test("its environment is the contract's, and names the same secret as the web service's", async () => {
   const { get } = await declared("prod");
   const names = environmentOf(get(ROTATOR)).map(({ name }) => name);
-  expect(names.toSorted()).toEqual([...ROTATOR_ENVIRONMENT].toSorted());
+  const settings = ALL_SETTINGS.filter(([, { readBy }]) => readBy.includes("rotator"));
+  expect(names.toSorted()).toEqual(
+    [...PROGRAM_ENVIRONMENT.rotator, ...settings.map(([, { variable }]) => variable)].toSorted(),
+  );
   expect(variable(get(ROTATOR), "SECRET_KEY")).toBe(variable(get(WEB), "SECRET_KEY"));
 });
 

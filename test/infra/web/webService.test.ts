@@ -1,5 +1,6 @@
 import { expect, jest, test } from "@jest/globals";
-import { WEB_ENVIRONMENT } from "../../../service/contract/environment.ts";
+import { PROGRAM_ENVIRONMENT } from "../../../service/contract/environment.ts";
+import { ALL_SETTINGS } from "../../../service/contract/serviceSettings.ts";
 import {
   declared,
   environmentOf,
@@ -20,12 +21,12 @@ test("dev and prod say that cookies are sent over https only, and local says the
   ]);
 });
 
-test("the environment is the contract's, less what the service's own defaults cover", async () => {
+test("the environment is the contract's", async () => {
   const stack = await declared("prod", SIGN_IN);
   const names = environmentOf(stack.get(WEB)).map(({ name }) => name);
-  const left = ["KEY_READ_TIMEOUT", "KEY_LOOKUP_BURST", "KEY_LOOKUP_INTERVAL", "KEY_ABSENT_TTL"];
+  const settings = ALL_SETTINGS.filter(([, { readBy }]) => readBy.includes("web"));
   expect(names.toSorted()).toEqual(
-    WEB_ENVIRONMENT.filter((name) => !left.includes(name)).toSorted(),
+    [...PROGRAM_ENVIRONMENT.web, ...settings.map(([, { variable }]) => variable)].toSorted(),
   );
 });
 
@@ -226,8 +227,8 @@ test("components contain what is theirs", async () => {
       .filter(({ type }) => type.startsWith("gcp:"))
       .map(({ type, name, options }) => [`${type} ${name}`, options.parent.split("$").at(-1)]),
   );
-  expect(parents[WEB]).toBe("phoenix:infra:WebService::web");
-  expect(parents[FIRST_VERSION]).toBe("phoenix:infra:SessionKey::session-key");
+  expect(parents[WEB]).toBe("infra:web:WebService::web");
+  expect(parents[FIRST_VERSION]).toBe("infra:keys:SessionKey::session-key");
   expect(Object.values(parents).filter((parent) => parent?.startsWith("pulumi:"))).toEqual([]);
 });
 

@@ -9,7 +9,7 @@ import { sessionApp } from "../../support/sessionApp.ts";
 
 class NotForVisitorsError extends OperatorError {
   constructor() {
-    super("NOT_FOR_VISITORS", "The disk at /var/secret is full. Empty it.");
+    super("ASSETS_INVALID", "The disk at /var/secret is full. Empty it.");
   }
 }
 
@@ -130,7 +130,7 @@ test("an operator's mistake is logged as cause and remedy, a bug with its stack"
   await service.get("/fail/bug");
   const [mistake, bug] = service.lines;
   expect(mistake).toMatchObject({
-    code: "NOT_FOR_VISITORS",
+    code: "ASSETS_INVALID",
     cause: "The disk at /var/secret is full. Empty it.",
   });
   expect(mistake).not.toHaveProperty("err");

@@ -43,10 +43,12 @@ test("all of the provider's settings make a provider", () => {
 test("each of the provider's settings that is missing beside the others is named", () => {
   expect(problemsOf({ ...GOOGLE, OIDC_CLIENT_SECRET: "" })).toEqual(["OIDC_CLIENT_SECRET"]);
   expect(problemsOf({ OIDC_CLIENT_ID: "an id" })).toEqual(["OIDC_ISSUER", "OIDC_CLIENT_SECRET"]);
-  expect(causesOf({ OIDC_CLIENT_ID: "an id" })[0]).toBe("is not set, and OIDC_CLIENT_ID is");
+  expect(causesOf({ OIDC_CLIENT_ID: "an id" })[0]).toBe(
+    "is not set, and OIDC_CLIENT_ID is: sign-in needs all three",
+  );
   const { OIDC_ISSUER, OIDC_CLIENT_SECRET } = GOOGLE;
   expect(causesOf({ OIDC_ISSUER, OIDC_CLIENT_SECRET })).toEqual([
-    "is not set, and OIDC_ISSUER and OIDC_CLIENT_SECRET are",
+    "is not set, and OIDC_ISSUER and OIDC_CLIENT_SECRET are: sign-in needs all three",
   ]);
 });
 

@@ -1,7 +1,8 @@
 import { get } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { LOG_LEVELS } from "../../../service/contract/serviceSettings.ts";
 import { createStaticKeys } from "../../../service/keys/static.ts";
-import { createLog, LOG_LEVELS } from "../../../service/process/log.ts";
+import { createLog } from "../../../service/process/log.ts";
 import { ada } from "../../local/identity/users.ts";
 import { Browser } from "../../support/browser.ts";
 import { type RunningServer, serve } from "../../support/httpServer.ts";

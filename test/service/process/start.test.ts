@@ -134,6 +134,6 @@ test("clips that are not there are an operator's mistake, told without a stack",
   await using service = await run({ SECRET_KEY }, join(incomplete, "index.js"));
   expect(await service.exited).toEqual({ code: 1, signal: null });
   expect(service.lines).toEqual([
-    expect.objectContaining({ event: "start_refused", code: "CLIPS_INVALID" }),
+    expect.objectContaining({ event: "start_refused", code: "ASSETS_INVALID" }),
   ]);
 });

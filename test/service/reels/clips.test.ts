@@ -34,7 +34,7 @@ function problemsOf(read: () => unknown): string[] {
     read();
   } catch (error) {
     if (!(error instanceof ClipsError)) throw error;
-    expect(error.code).toBe("CLIPS_INVALID");
+    expect(error.code).toBe("ASSETS_INVALID");
     const [cause, ...rest] = error.message.split("\n");
     expect(cause).toBe("The sample clips can't be used:");
     expect(rest.pop()).toBe("Deploy the service again with all of its clips.");

@@ -257,6 +257,6 @@ test("the reel maker is the session's: its token for the script, its user, a pla
 
 test("without all of its clips the service does not start", () => {
   expect(() => reelApp({ directory: CLIPS })).toThrow(
-    expect.objectContaining({ code: "CLIPS_INVALID" }),
+    expect.objectContaining({ code: "ASSETS_INVALID" }),
   );
 });

@@ -1,4 +1,4 @@
-import { MAX_LIFETIME } from "../../../../service/contract/sessionLifetime.ts";
+import { MAX_LIFETIME } from "../../../../service/contract/serviceSettings.ts";
 import { MAX_COOKIE_BYTES } from "../../../../service/session/cookie.ts";
 import { isSkipped, type Observations } from "../observations.ts";
 import { settingDeployed } from "../remedies.ts";

@@ -1,10 +1,10 @@
-import { OperatorError } from "../../../../service/contract/errors.ts";
+import { type ErrorCode, OperatorError } from "../../../../service/contract/errors.ts";
 
 /** There is nothing to check: the site can't be reached, or is another one. */
 export class SiteError extends OperatorError {}
 
 /** One sentence for each way in which a connection fails, by Node's code. */
-const FAILURES: readonly (readonly [RegExp, string, (site: URL) => string])[] = [
+const FAILURES: readonly (readonly [RegExp, ErrorCode, (site: URL) => string])[] = [
   [
     /^(ENOTFOUND|EAI_AGAIN|EAI_NODATA)$/,
     "HOST_UNKNOWN",

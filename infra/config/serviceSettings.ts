@@ -1,0 +1,55 @@
+import {
+  ALL_SETTINGS,
+  allowListFaults,
+  type Reader,
+  type SettingName,
+  type SettingValue,
+  signInFaults,
+} from "../../service/contract/serviceSettings.ts";
+import type { Settings } from "./settings.ts";
+
+/** The settings that reach the services, as the services will read them. */
+export type ServiceValues = { readonly [Name in SettingName]: SettingValue<Name> };
+
+/** The same as text, by setting; undefined: unset. A secret is never among them. */
+export type ServiceTexts = Readonly<Partial<Record<SettingName, string>>>;
+
+export interface ServiceConfig {
+  readonly values: ServiceValues;
+  readonly texts: ServiceTexts;
+}
+
+/** Checks the settings that reach the services with the services' own checks. */
+export function parseServiceSettings(settings: Settings): ServiceConfig {
+  const values: Partial<Record<SettingName, unknown>> = {};
+  const texts: Partial<Record<SettingName, string>> = {};
+  for (const [name, { check, fallback, optional, secret }] of ALL_SETTINGS) {
+    const text = settings.text(name);
+    const unset = text === "" && optional;
+    const value = unset ? fallback : settings.check(name, check, secret);
+    values[name] = value;
+    if (!unset && !secret) texts[name] = Array.isArray(value) ? value.join(",") : text;
+  }
+  const { allowedUsers } = values as Partial<ServiceValues>;
+  const faults = [
+    ...signInFaults(
+      (name) => settings.text(name) !== "",
+      (name) => settings.nameOf(name),
+    ),
+    ...(allowedUsers === undefined ? [] : allowListFaults(allowedUsers, settings.deployment)),
+  ];
+  for (const fault of faults) {
+    settings.fault(fault.setting, fault, fault.setting === "oidcClientSecret");
+  }
+  return { values: values as ServiceValues, texts };
+}
+
+/** The variables of a service's environment that settings fill, secrets left out. */
+export function variablesOf(texts: ServiceTexts, reader: Reader): Record<string, string> {
+  return Object.fromEntries(
+    ALL_SETTINGS.flatMap(([name, { variable, readBy }]) => {
+      const text = texts[name];
+      return readBy.includes(reader) && text !== undefined ? [[variable, text]] : [];
+    }),
+  );
+}

@@ -15,7 +15,9 @@ export const PATH = "/api/clips/aurora/url";
  * The session of a visitor, the same for each number: what the service keeps after a sign-in, with
  * an ID token of about 1 kB, most of which is as random as signatures are.
  */
-export function visitorSession(visitor: number): Required<Omit<SessionData, "reel">> {
+export function visitorSession(
+  visitor: number,
+): Required<Pick<SessionData, "user_id" | "user_email" | "csrf_token" | "id_token">> {
   const subject = String(100_000_000_000_000_000_000n + BigInt(visitor));
   const email = `visitor.${visitor}@example.com`;
   const claims = {

@@ -16,49 +16,42 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-async function reelStatus(target = createTarget()): Promise<number> {
-  return (await inject(target.app, { url: "/api/reel", headers: copied })).statusCode;
+async function statusNow(target = createTarget()): Promise<number> {
+  return (await inject(target.app, { url: "/api/note", headers: copied })).statusCode;
 }
 
 test("signing out takes the cookie from this browser, and a copy of it works on: a known gap", async () => {
   const target = createTarget();
   const signedOut = await inject(target.app, { method: "POST", url: "/logout", headers: copied });
   expect(signedOut.headers["set-cookie"]).toMatch(/^session=;.*max-age=0/);
-  expect(await reelStatus(target)).toBe(200);
+  expect(await statusNow(target)).toBe(200);
 });
 
 test("a copied cookie ends with the session's lifetime, whatever was done with it", async () => {
   const target = createTarget();
   const headers = { ...copied, "content-type": "application/json" };
-  const payload = '{"clips":["tides"]}';
-  const saved = await inject(target.app, { method: "POST", url: "/api/reel", headers, payload });
+  const payload = '{"note":"eggs"}';
+  const saved = await inject(target.app, { method: "PUT", url: "/api/note", headers, payload });
   const [pair = ""] = String(saved.headers["set-cookie"]).split(";");
   jest.useFakeTimers({
     now: Date.now() + LIFETIME * 1_000,
     doNotFake: ["nextTick", "setImmediate"],
   });
-  expect(await reelStatus(target)).toBe(401);
+  expect(await statusNow(target)).toBe(401);
   copied.cookie = pair;
-  expect(await reelStatus(target)).toBe(401);
+  expect(await statusNow(target)).toBe(401);
 });
 
 test("a copied cookie ends when its key is disabled, as after a leak", async () => {
   const keys = ring();
   const disabled = createTarget({ keys: { ...keys, find: () => ({ status: "retired" }) } });
-  expect(await reelStatus(disabled)).toBe(401);
+  expect(await statusNow(disabled)).toBe(401);
 });
 
 test("the cookie's value is in no answer, so that no script and no copied page has it", async () => {
   const { app } = createTarget();
   const value = copied.cookie.slice("session=".length);
-  for (const url of [
-    "/",
-    "/reel-maker",
-    "/api/clips",
-    "/api/clips/embers/url",
-    "/api/reel",
-    "/x",
-  ]) {
+  for (const url of ["/", "/notes", "/api/note", "/x"]) {
     const { payload, headers } = await inject(app, { url, headers: copied });
     for (const text of [payload, JSON.stringify(headers)]) {
       expect(text).not.toContain(value.slice(20, 60));
@@ -68,7 +61,7 @@ test("the cookie's value is in no answer, so that no script and no copied page h
 });
 
 test("the page that needs a session shows who is signed in, and the way out", async () => {
-  const { payload } = await inject(createTarget().app, { url: "/reel-maker", headers: copied });
+  const { payload } = await inject(createTarget().app, { url: "/notes", headers: copied });
   expect(payload).toContain(ada.email);
   expect(payload).toMatch(/<form id="sign-out" method="post" action="\/logout">/);
 });

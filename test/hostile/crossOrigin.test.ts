@@ -24,18 +24,18 @@ const ORIGINS: Record<string, string>[] = [
   {},
 ];
 
-const REEL = JSON.stringify({ clips: ["aurora"] });
+const NOTE = JSON.stringify({ note: "eggs" });
 
 const BODIES: { readonly type?: string; readonly payload?: string }[] = [
   {},
-  { type: "application/x-www-form-urlencoded", payload: "clips=aurora" },
-  { type: "application/x-www-form-urlencoded", payload: "_csrf=&clips[]=aurora" },
+  { type: "application/x-www-form-urlencoded", payload: "note=eggs" },
+  { type: "application/x-www-form-urlencoded", payload: "_csrf=&note[]=eggs" },
   { type: "application/x-www-form-urlencoded", payload: "_csrf=guess&_csrf=guess" },
-  { type: "text/plain", payload: REEL },
-  { type: "text/plain", payload: `{"_csrf":"${TOKEN}","clips":["aurora"]}` },
+  { type: "text/plain", payload: NOTE },
+  { type: "text/plain", payload: `{"_csrf":"${TOKEN}","note":"eggs"}` },
   { type: "multipart/form-data; boundary=x", payload: multipart() },
-  { type: "application/json", payload: REEL },
-  { payload: REEL },
+  { type: "application/json", payload: NOTE },
+  { payload: NOTE },
 ];
 
 /** The token would be right, but no such body is read. */
@@ -44,8 +44,8 @@ function multipart(): string {
 }
 
 const STATE_CHANGES = [
-  ["POST", "/api/reel"],
-  ["PUT", "/api/reel"],
+  ["POST", "/notes"],
+  ["PUT", "/api/note"],
   ["POST", "/logout"],
 ] as const;
 
@@ -77,7 +77,7 @@ test("without the session's token nothing is changed, wherever and however it is
 test("with the token each of them is done: the refusals are the token's", async () => {
   for (const [method, url] of STATE_CHANGES) {
     const headers = { "x-csrf-token": TOKEN, "content-type": "application/json" };
-    const response = await send({ method, url, headers, payload: REEL });
+    const response = await send({ method, url, headers, payload: NOTE });
     expect(response.statusCode).toBeLessThan(400);
     expect(response.headers["set-cookie"]).toMatch(/^session=/);
   }
@@ -100,7 +100,7 @@ test("another user's token, a guessed one and one in the URL are none", async ()
   for (const [method, url] of STATE_CHANGES) {
     for (const token of tokens) {
       const headers = { "x-csrf-token": token, "content-type": "application/json" };
-      const response = await send({ method, url, headers, payload: REEL });
+      const response = await send({ method, url, headers, payload: NOTE });
       expect([token, response.statusCode]).toEqual([token, 403]);
     }
     const inUrl = await send({ method, url: `${url}?_csrf=${TOKEN}&x-csrf-token=${TOKEN}` });
@@ -124,7 +124,7 @@ test("a safe method that claims to be another one changes nothing", async () => 
 });
 
 test("no safe request sets or clears the session's cookie", async () => {
-  for (const url of ["/", "/reel-maker", "/api/clips", "/api/clips/embers/url", "/api/reel"]) {
+  for (const url of ["/", "/notes", "/api/note"]) {
     for (const method of ["GET", "HEAD", "OPTIONS"] as const) {
       expect((await send({ method, url })).headers["set-cookie"]).toBeUndefined();
     }
@@ -133,7 +133,7 @@ test("no safe request sets or clears the session's cookie", async () => {
 
 test("no answer can be read by a page of another origin, nor framed by it", async () => {
   for (const origin of ORIGINS) {
-    for (const url of ["/", "/reel-maker", "/api/reel", "/static/style.css", "/missing"]) {
+    for (const url of ["/", "/notes", "/api/note", "/static/style.css", "/missing"]) {
       for (const method of ["GET", "OPTIONS"] as const) {
         const headers = { ...origin, "access-control-request-method": "POST" };
         const response = await send({ method, url, headers });
@@ -150,8 +150,8 @@ test("no answer can be read by a page of another origin, nor framed by it", asyn
 
 test("a refusal repeats nothing of the token, and neither does the log", async () => {
   const response = await send({
-    method: "POST",
-    url: "/api/reel",
+    method: "PUT",
+    url: "/api/note",
     headers: { "x-csrf-token": "x" },
   });
   expect(response.payload).not.toContain(TOKEN);

@@ -18,7 +18,7 @@ function cookieFor(user: LocalUser): string {
 const { app } = createTarget();
 
 async function whoIs(cookie: string, target = app): Promise<string | undefined> {
-  const { payload } = await inject(target, { url: "/reel-maker", headers: { cookie } });
+  const { payload } = await inject(target, { url: "/notes", headers: { cookie } });
   return /<p class="user" title="([^"]*)"/.exec(payload)?.[1];
 }
 
@@ -28,7 +28,7 @@ test("of two users' cookies in one request the first one counts, and nothing of 
     [grace, ada],
   ] as const) {
     const header = `session=${cookieFor(first)}; session=${cookieFor(second)}`;
-    const { payload } = await inject(app, { url: "/reel-maker", headers: { cookie: header } });
+    const { payload } = await inject(app, { url: "/notes", headers: { cookie: header } });
     expect(payload).toContain(first.email);
     expect(payload).not.toContain(second.email);
     expect(payload).not.toContain(sessionOf(second).csrf_token);
@@ -55,14 +55,14 @@ test("one user's session does nothing with another one's token", async () => {
     [grace, ada],
   ] as const) {
     const { statusCode } = await inject(app, {
-      method: "POST",
-      url: "/api/reel",
+      method: "PUT",
+      url: "/api/note",
       headers: {
         cookie: `session=${cookieFor(user)}`,
         "x-csrf-token": sessionOf(other).csrf_token,
         "content-type": "application/json",
       },
-      payload: '{"clips":[]}',
+      payload: '{"note":""}',
     });
     expect(statusCode).toBe(403);
   }
@@ -89,26 +89,14 @@ test("requests of two users that cross on one instance never see each other, how
         "content-type": "application/json",
       };
       if (index % 3 !== 0) return whoIs(headers.cookie, crossing);
-      const reel = user === ada ? ["tides"] : ["coral"];
-      const payload = JSON.stringify({ clips: reel });
-      const saved = await inject(crossing, { method: "POST", url: "/api/reel", headers, payload });
+      const note = `of ${user.email}`;
+      const payload = JSON.stringify({ note });
+      const saved = await inject(crossing, { method: "PUT", url: "/api/note", headers, payload });
       const [cookie = ""] = String(saved.headers["set-cookie"]).split(";");
-      const { payload: read } = await inject(crossing, { url: "/api/reel", headers: { cookie } });
-      expect(JSON.parse(read)).toMatchObject({ clips: reel });
+      const { payload: read } = await inject(crossing, { url: "/api/note", headers: { cookie } });
+      expect(JSON.parse(read)).toEqual({ note });
       return whoIs(cookie, crossing);
     }),
   );
   expect({ seed: SEED, answers }).toEqual({ seed: SEED, answers: asked.map(({ email }) => email) });
-});
-
-test("whoever has a clip's URL has that file for a while, and no session", async () => {
-  const headers = { cookie: `session=${cookieFor(ada)}` };
-  const { payload } = await inject(app, { url: "/api/clips/embers/url", headers });
-  const { url } = JSON.parse(payload) as { url: string };
-  expect((await inject(app, { url, method: "HEAD" })).statusCode).toBe(200);
-  const token = new URL(url, "http://phoenix.example").searchParams.get("token") ?? "";
-  expect(await whoIs(`session=${cookieOf(token)}`)).toBeUndefined();
-  const session = tokenFor(ada);
-  const { statusCode } = await inject(app, { url: `/media/embers.mp4?token=${session}` });
-  expect(statusCode).toBe(403);
 });

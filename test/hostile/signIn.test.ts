@@ -32,9 +32,9 @@ beforeEach(() => {
 
 /** Who the service takes a browser for; undefined for nobody. */
 async function whoIs(browser: Browser): Promise<string | undefined> {
-  const { status } = await browser.fetch("/api/reel");
+  const { status } = await browser.fetch("/api/note");
   if (status !== 200) return undefined;
-  const page = await (await browser.fetch("/reel-maker")).text();
+  const page = await (await browser.fetch("/notes")).text();
   return /<p class="user" title="([^"]*)"/.exec(page)?.[1];
 }
 
@@ -169,7 +169,7 @@ test("a session that somebody planted is not the one that sign-in fills", async 
   expect(victim.cookies.get("session")).not.toBe(planted);
   expect(await whoIs(attacker)).toBe(grace.email);
   const headers = { "x-csrf-token": plantedToken, "content-type": "application/json" };
-  const response = await victim.fetch("/api/reel", { method: "POST", headers, body: "{}" });
+  const response = await victim.fetch("/api/note", { method: "PUT", headers, body: "{}" });
   expect(response.status).toBe(403);
 });
 

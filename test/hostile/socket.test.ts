@@ -2,18 +2,10 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { createClipUrls } from "../../service/reels/clipUrl.ts";
 import { ada } from "../local/identity/users.ts";
 import { createChance, seedFrom } from "./chance.ts";
 import { everyPlace, everyShape } from "./cookies.ts";
-import {
-  clock,
-  cookieOf,
-  createTarget,
-  createTargetServer,
-  createTokens,
-  tokenFor,
-} from "./target.ts";
+import { cookieOf, createTarget, createTargetServer, createTokens, tokenFor } from "./target.ts";
 
 /** HOSTILE_SEED repeats a run. */
 const SEED = seedFrom(process.env.HOSTILE_SEED);
@@ -61,9 +53,9 @@ function get(target_: string, ...lines: string[]): string {
 
 /** The server is as it was: it knows a good session, and nothing was left unhandled. */
 async function expectUnharmed(): Promise<void> {
-  const { statuses, raw } = await send(get("/api/reel", `Cookie: ${GOOD}`));
+  const { statuses, raw } = await send(get("/api/note", `Cookie: ${GOOD}`));
   expect(statuses).toEqual([200]);
-  expect(raw).toContain('["embers"]');
+  expect(raw).toContain('"milk"');
   expect(unhandled).toEqual([]);
 }
 
@@ -86,7 +78,7 @@ test.each([
   "http://%zz/login/callback",
   "http://@/login/callback",
   "http:///login/callback",
-  "https://evil.example/api/reel",
+  "https://evil.example/api/note",
   "foo://bar/login/callback",
   "foo:///login/callback",
   "foo://",
@@ -117,7 +109,7 @@ test.each<[string, string | Buffer]>([
   ["TLS", Buffer.from("16030100a5010000a10303", "hex")],
   ["HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
   ["HTTP/0.9", "GET /\r\n\r\n"],
-  ["HTTP/1.0 without a host", "GET /api/reel HTTP/1.0\r\n\r\n"],
+  ["HTTP/1.0 without a host", "GET /api/note HTTP/1.0\r\n\r\n"],
   ["two hosts", get("/", "Host: evil.example")],
   ["no host", "GET / HTTP/1.1\r\n\r\n"],
   ["a method of nobody's", "BREW / HTTP/1.1\r\nHost: a\r\n\r\n"],
@@ -146,11 +138,11 @@ test.each<[string, string | Buffer]>([
 });
 
 test("a request smuggled behind another one has no more rights than its own cookie gives", async () => {
-  const smuggled = "GET /api/reel HTTP/1.1\r\nHost: phoenix.example\r\n\r\n";
+  const smuggled = "GET /api/note HTTP/1.1\r\nHost: phoenix.example\r\n\r\n";
   const carriers = [
-    `POST /api/reel HTTP/1.1\r\nHost: a\r\nCookie: ${GOOD}\r\nContent-Length: ${smuggled.length}\r\n\r\n`,
-    `POST /api/reel HTTP/1.1\r\nHost: a\r\nCookie: ${GOOD}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
-    `GET /api/reel HTTP/1.1\r\nHost: a\r\nCookie: ${GOOD}\r\n\r\n`,
+    `PUT /api/note HTTP/1.1\r\nHost: a\r\nCookie: ${GOOD}\r\nContent-Length: ${smuggled.length}\r\n\r\n`,
+    `PUT /api/note HTTP/1.1\r\nHost: a\r\nCookie: ${GOOD}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    `GET /api/note HTTP/1.1\r\nHost: a\r\nCookie: ${GOOD}\r\n\r\n`,
   ];
   for (const carrier of carriers) {
     const { statuses } = await send(carrier + smuggled);
@@ -160,20 +152,20 @@ test("a request smuggled behind another one has no more rights than its own cook
 });
 
 test("a Cookie header is read up to Node's limit and refused beyond it", async () => {
-  const around = get("/api/reel", "Cookie: ").length;
+  const around = get("/api/note", "Cookie: ").length;
   for (const filler of ["a=b; ", "session; ", ";", " ", "session=", "=", "\u00e9"]) {
     const room = MAX_HEADERS - around - GOOD.length - 200;
     const padding = filler.repeat(Math.floor(room / filler.length));
     const start = performance.now();
-    const { statuses } = await send(get("/api/reel", `Cookie: x${padding}; ${GOOD}`));
+    const { statuses } = await send(get("/api/note", `Cookie: x${padding}; ${GOOD}`));
     expect([filler, statuses.length]).toEqual([filler, 1]);
     expect([200, 401]).toContain(statuses[0]);
     expect(performance.now() - start).toBeLessThan(2_000);
     const tooLong = `Cookie: x${padding}${padding}; ${GOOD}`;
-    expect((await send(get("/api/reel", tooLong))).statuses).toEqual([431]);
+    expect((await send(get("/api/note", tooLong))).statuses).toEqual([431]);
   }
   const many = Array.from({ length: 300 }, (_, index) => `Cookie: c${index}=${"v".repeat(20)}`);
-  expect((await send(get("/api/reel", ...many, `Cookie: ${GOOD}`))).statuses).toEqual([200]);
+  expect((await send(get("/api/note", ...many, `Cookie: ${GOOD}`))).statuses).toEqual([200]);
   await expectUnharmed();
 });
 
@@ -183,7 +175,7 @@ test("hostile cookies come through a real connection as they do without one", as
   const every = [...everyPlace(tokens), ...everyShape(tokens)];
   const some = every.filter(() => chance.below(300) === 0);
   for (const { what, header } of some) {
-    const { statuses, raw } = await send(get("/api/clips", `Cookie: ${header}`));
+    const { statuses, raw } = await send(get("/api/note", `Cookie: ${header}`));
     const context = { seed: SEED, what, statuses };
     if (statuses[0] !== 200) expect([[400], [401], [431]]).toContainEqual(context.statuses);
     expect(raw).not.toMatch(/set-cookie/i);
@@ -192,12 +184,10 @@ test("hostile cookies come through a real connection as they do without one", as
 });
 
 test("visitors who leave in the middle are no fault of the server's", async () => {
-  const media = createClipUrls({ sealer: target.sealer, clock }).sign("embers.mp4", clock() + 60);
   const requests = [
-    get(media),
-    get("/reel-maker", `Cookie: ${GOOD}`),
+    get("/notes", `Cookie: ${GOOD}`),
     get("/static/style.css"),
-    `POST /api/reel HTTP/1.1\r\nHost: a\r\nCookie: ${GOOD}\r\nContent-Type: application/json\r\nContent-Length: 9000\r\n\r\n{`,
+    `PUT /api/note HTTP/1.1\r\nHost: a\r\nCookie: ${GOOD}\r\nContent-Type: application/json\r\nContent-Length: 9000\r\n\r\n{`,
     `POST /logout HTTP/1.1\r\nHost: a\r\nCookie: ${GOOD}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab`,
   ];
   for (let round = 0; round < 100; round += 1) {

@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from "node:http";
 import { join } from "node:path";
 import type { Express, RequestHandler } from "express";
 import { createApp } from "../../service/app.ts";
-import { application } from "../../service/application.ts";
+import type { Application } from "../../service/http/application.ts";
 import type { SessionKey, SessionKeys } from "../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../service/keys/static.ts";
 import type { OidcConfig } from "../../service/login/oidc.ts";
@@ -10,11 +10,12 @@ import { createLog } from "../../service/process/log.ts";
 import { createSealer, type Sealer } from "../../service/session/sealer.ts";
 import type { SessionData } from "../../service/session/session.ts";
 import { createSessions } from "../../service/session/sessions.ts";
+import { application as notes } from "../adoption/notes/application.ts";
 import { ada, grace, type LocalUser } from "../local/identity/users.ts";
 
 const SERVICE = join(import.meta.dirname, "..", "..", "service");
 
-/** What is attacked: the whole application, as the service puts it together. */
+/** What is attacked: the whole service, as it is put together when it is deployed. */
 export interface Target {
   readonly app: Express;
   readonly sessions: RequestHandler;
@@ -24,6 +25,7 @@ export interface Target {
 }
 
 export interface TargetOptions {
+  readonly application?: Application;
   readonly keys?: SessionKeys;
   readonly environment?: string;
   readonly cookieSecure?: boolean;
@@ -36,6 +38,7 @@ export function clock(): number {
 }
 
 export function createTarget({
+  application = notes,
   keys = ring(),
   environment = "prod",
   cookieSecure = false,
@@ -111,7 +114,7 @@ export function sessionOf({ sub, email }: LocalUser): SessionData & { csrf_token
     user_email: email,
     csrf_token: part(32),
     id_token: [24, 548, 256].map(part).join("."),
-    reel: ["embers"],
+    note: "milk",
   };
 }
 
@@ -149,7 +152,7 @@ export function createTokens(): Tokens {
       tokenFor(ada, { environment: "dev" }),
       tokenFor(ada, { environment: "" }),
       tokenFor(ada, { name: "sign-in" }),
-      tokenFor(ada, { name: "clip-url" }),
+      tokenFor(ada, { name: "another" }),
       tokenFor(ada, { name: "__Host-session" }),
       tokenFor(ada, { name: "Session" }),
     ],

@@ -1,7 +1,7 @@
 import { MAX_ANSWER_BYTES } from "../keys/limits.ts";
+import { type AbortAfter, unlessAborted } from "../process/abort.ts";
 import { asObject, type JsonObject, parseObject } from "../pure/json.ts";
 import { printable } from "../pure/printable.ts";
-import { type AbortAfter, unlessAborted } from "./abort.ts";
 import { type AccessTokens, googleAccessTokens } from "./accessToken.ts";
 import { needsToken } from "./endpoint.ts";
 import { createHttpFetch, type Fetch, type FetchRequest, type FetchResponse } from "./httpFetch.ts";

@@ -1,10 +1,10 @@
 import { messageOf } from "../contract/errors.ts";
-import { type AbortAfter, unlessAborted } from "../google/abort.ts";
 import type { AccessTokens } from "../google/accessToken.ts";
 import type { Fetch } from "../google/httpFetch.ts";
 import { createRestClient } from "../google/restClient.ts";
 import { type SecretReference, secretResource } from "../google/secretReference.ts";
 import { createSecretVersions, VERSION_NUMBER } from "../google/secretVersions.ts";
+import { type AbortAfter, unlessAborted } from "../process/abort.ts";
 import type { EventLog } from "../process/eventLog.ts";
 import { isWithin } from "./age.ts";
 import { createKeyLookup } from "./keyLookup.ts";

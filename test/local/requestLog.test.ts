@@ -13,7 +13,7 @@ const REQUEST = {
   time: "2026-01-02T03:04:05.678Z",
   httpRequest: {
     requestMethod: "GET",
-    requestUrl: "/api/clips",
+    requestUrl: "/api/note",
     status: 200,
     latency: "0.003400s",
     userAgent: "Mozilla/5.0",
@@ -23,7 +23,7 @@ const REQUEST = {
 
 test("a request is one line with instance, status, duration, session and path", () => {
   expect(render(REQUEST)).toMatch(
-    /^\d\d:\d\d:05 {2}a1b2c3 {2}200 {6}3 ms {2}ok {15}GET \/api\/clips$/,
+    /^\d\d:\d\d:05 {2}a1b2c3 {2}200 {6}3 ms {2}ok {15}GET \/api\/note$/,
   );
 });
 

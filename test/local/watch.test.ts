@@ -136,7 +136,7 @@ test("folders that can't be watched any more are told once, and the others are w
     throw noWatchesLeft();
   });
   await noticed(() => mkdirSync(join(root, "login")));
-  await noticed(() => mkdirSync(join(root, "reels")));
+  await noticed(() => mkdirSync(join(root, "notes")));
   expect(failing).toHaveBeenCalledTimes(2);
   expect(told).toEqual([
     expect.stringMatching(/^login can't be watched: no watches left.*max_user_watches/),

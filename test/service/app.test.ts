@@ -35,12 +35,11 @@ afterAll(async () => {
 /** One path for each kind of answer that there is. */
 const PATHS = [
   "/",
-  "/reel-maker",
+  "/notes",
   "/login",
   "/login/callback",
-  "/api/clips",
+  "/api/note",
   "/api/nothing",
-  "/media/embers.mp4",
   "/static/style.css",
   "/static/nothing",
   "/health/live",
@@ -112,7 +111,7 @@ test("https is insisted on where cookies are for https only, and nowhere else", 
 
 test("no page has a script, a style or a handler of its own in it, which the policy would block", async () => {
   const visitor = await signIn(httpSite.url, ada);
-  for (const path of ["/reel-maker", "/nothing", "/login/callback"]) {
+  for (const path of ["/notes", "/nothing", "/login/callback"]) {
     const text = await (await visitor.follow(path)).response.text();
     expect(text).toContain("<!doctype html>");
     expect(text).not.toMatch(/<script(?![^>]* src=")|<style|<[^>]* (?:style|on\w+)=|javascript:/i);
@@ -122,7 +121,7 @@ test("no page has a script, a style or a handler of its own in it, which the pol
 });
 
 test("what depends on a session is kept by no cache, and files are", async () => {
-  for (const path of ["/", "/reel-maker", "/login", "/api/clips", "/nothing", "/health/ready"]) {
+  for (const path of ["/", "/notes", "/login", "/api/note", "/nothing", "/health/ready"]) {
     const { headers } = await new Browser(httpSite.url).fetch(path);
     expect([path, headers.get("cache-control")]).toEqual([path, "no-store"]);
   }
@@ -136,7 +135,7 @@ test("what depends on a session is kept by no cache, and files are", async () =>
 });
 
 test("without a session the API answers 401 with a problem document that says what to do", async () => {
-  for (const path of ["/api/clips", "/api/clips/embers/url", "/api/reel"]) {
+  for (const path of ["/api/note", "/API/note/", "/api/note?x=1"]) {
     const response = await new Browser(httpSite.url).fetch(path);
     expect([response.status, response.headers.get("content-type")]).toEqual([
       401,
@@ -156,16 +155,16 @@ test("without a session the API answers 401 with a problem document that says wh
 test("with a session that ended the API says that, and a page leads through sign-in and back", async () => {
   const visitor = await signIn(httpSite.url, ada);
   visitor.cookies.set("session", `${visitor.cookies.get("session")}x`);
-  const refused = await visitor.fetch("/api/clips");
+  const refused = await visitor.fetch("/api/note");
   expect(refused.status).toBe(401);
   expect(await refused.json()).toMatchObject({
     code: "session_expired",
     title: "Your session has expired",
   });
-  const page = await visitor.fetch("/reel-maker?x=1");
+  const page = await visitor.fetch("/notes?x=1");
   expect([page.status, page.headers.get("location")]).toEqual([
     302,
-    "/login?returnTo=%2Freel-maker%3Fx%3D1",
+    "/login?returnTo=%2Fnotes%3Fx%3D1",
   ]);
 });
 
@@ -175,7 +174,7 @@ test("a cookie of the old Flask application counts as no session, without an err
   visitor.cookies.set("session", flask);
   const home = await visitor.fetch("/");
   expect([home.status, home.headers.getSetCookie()]).toEqual([200, []]);
-  expect((await visitor.fetch("/api/clips")).status).toBe(401);
+  expect((await visitor.fetch("/api/note")).status).toBe(401);
   expect((await http.lines()).at(-1)).toMatchObject({ severity: "INFO", session: "malformed" });
   expect((await http.written()).join()).not.toContain(flask.slice(0, 20));
 });
@@ -232,11 +231,11 @@ test("cookies for https only, and a request by http: the visitor and the log are
 test("behind https the whole round trip works with the cookie that is bound to its host", async () => {
   const visitor = await signIn(httpsSite.url, ada, HTTPS);
   expect([...visitor.cookies.keys()]).toEqual(["__Host-session"]);
-  expect((await visitor.fetch("/api/clips")).status).toBe(200);
+  expect((await visitor.fetch("/api/note")).status).toBe(200);
   // The name without the prefix could be set by another host of the same domain: it is nobody's.
   const planted = new Browser(httpsSite.url, HTTPS);
   planted.cookies.set("session", visitor.cookies.get("__Host-session") ?? "");
-  expect((await planted.fetch("/api/clips")).status).toBe(401);
+  expect((await planted.fetch("/api/note")).status).toBe(401);
 });
 
 test("a body that is too large or is no JSON is the visitor's mistake, not a fault", async () => {
@@ -245,16 +244,16 @@ test("a body that is too large or is no JSON is the visitor's mistake, not a fau
     "content-type": "application/json",
     "x-csrf-token": await visitor.csrfToken(),
   };
-  const send = (body: string) => visitor.fetch("/api/reel", { method: "POST", headers, body });
-  expect((await send(`{"clips":["${"x".repeat(20_000)}"]}`)).status).toBe(413);
+  const send = (body: string) => visitor.fetch("/api/note", { method: "PUT", headers, body });
+  expect((await send(`{"note":"${"x".repeat(20_000)}"}`)).status).toBe(413);
   expect((await send("{")).status).toBe(400);
-  expect((await send('{"clips":["embers"]}')).status).toBe(200);
+  expect((await send('{"note":"milk"}')).status).toBe(200);
 });
 
 test("without a session no body is waited for: one that trickles in would hold a place for minutes", async () => {
   const { hostname, port } = new URL(httpSite.url);
   for (const [method, path, status] of [
-    ["POST", "/api/reel", 401],
+    ["PUT", "/api/note", 401],
     ["POST", "/logout", 403],
     ["POST", "/nothing", 403],
     ["GET", "/", 200],

@@ -2,13 +2,13 @@ import type { RequestListener } from "node:http";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { createApp } from "../../service/app.ts";
-import { application } from "../../service/application.ts";
 import type { SessionKeys } from "../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../service/keys/static.ts";
 import type { OidcConfig } from "../../service/login/oidc.ts";
 import { createLog } from "../../service/process/log.ts";
 import { createSealer } from "../../service/session/sealer.ts";
 import { createSessions } from "../../service/session/sessions.ts";
+import { application } from "../adoption/notes/application.ts";
 import { SECRET } from "../support/sessionApp.ts";
 
 const SERVICE = join(import.meta.dirname, "..", "..", "service");
@@ -35,7 +35,7 @@ export interface WebApp {
   lines(): Promise<Record<string, unknown>[]>;
 }
 
-/** The whole web application, put together as the service does it, with a log that can be read. */
+/** The whole web service with a small application, and a log that can be read. */
 export function webApp(options: WebAppOptions = {}): WebApp {
   const project = "project" in options ? options.project : PROJECT;
   const {

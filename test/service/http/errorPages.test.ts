@@ -20,7 +20,7 @@ const ERRORS: Record<string, () => unknown> = {
   operator: () => new NotForVisitorsError(),
   keys: () => new KeysUnavailableError(7),
   http: () => new InsecureTransportError(),
-  large: () => new SessionTooLargeError(5_000, { reel: ["x".repeat(3_000)], user_id: "ada" }),
+  large: () => new SessionTooLargeError(5_000, { note: "x".repeat(3_000), user_id: "ada" }),
   client: () => Object.assign(new Error("<b>no</b>"), { status: 409, code: "CLASH" }),
   server: () => Object.assign(new Error("the password is hunter2"), { status: 502 }),
 };
@@ -105,7 +105,7 @@ test("what a visitor can do something about is told, in the code, the page and t
 test("a session that is too large names its largest field with its size", async () => {
   await using service = await start();
   const { text } = await service.get("/api/fail/large");
-  expect(JSON.parse(text).detail).toMatch(/largest field is reel with 3004 bytes/);
+  expect(JSON.parse(text).detail).toMatch(/largest field is note with 3002 bytes/);
 });
 
 test("of what is nobody's business a visitor learns nothing, and the log everything", async () => {

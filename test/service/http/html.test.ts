@@ -41,9 +41,9 @@ test("what only looks like markup is none", () => {
 });
 
 test("a page has its title and its language, and loads nothing from elsewhere", () => {
-  const text = page({ title: "<Reels>", body: html`<main></main>`, head: html`<meta name="x">` });
+  const text = page({ title: "<Notes>", body: html`<main></main>`, head: html`<meta name="x">` });
   expect(text).toMatch(/^<!doctype html>\n<html lang="en">/);
-  expect(text).toContain("<title>&lt;Reels&gt; &middot; Phoenix</title>");
+  expect(text).toContain("<title>&lt;Notes&gt; &middot; Phoenix</title>");
   expect(text).toContain('<meta name="x">');
   expect(text).not.toMatch(/(?:href|src)="(?!\/static\/)/);
 });

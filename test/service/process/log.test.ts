@@ -6,7 +6,6 @@ import { createLog } from "../../../service/process/log.ts";
 import { ada } from "../../local/identity/users.ts";
 import { Browser } from "../../support/browser.ts";
 import { type RunningServer, serve } from "../../support/httpServer.ts";
-import { listClips, loadClips } from "../../support/loadClips.ts";
 import { SECRET } from "../../support/sessionApp.ts";
 import { answerOfProvider, Visitor } from "../../support/signIn.ts";
 import { CLIENT, startProvider } from "../login/application.ts";
@@ -66,14 +65,14 @@ test("a request is a line with what was asked, answered, by whom, and what becam
     "x-forwarded-for": "203.0.113.9",
     traceparent: TRACEPARENT,
   };
-  await fetch(`${web.url}/api/clips?secret=hunter2`, { headers });
+  await fetch(`${web.url}/api/note?secret=hunter2`, { headers });
   expect(await web.lines()).toEqual([
     {
       severity: "INFO",
       time: expect.any(String),
       httpRequest: {
         requestMethod: "GET",
-        requestUrl: "/api/clips",
+        requestUrl: "/api/note",
         status: 401,
         latency: expect.stringMatching(/^\d+\.\d{6}s$/),
         remoteIp: "203.0.113.9",
@@ -83,7 +82,7 @@ test("a request is a line with what was asked, answered, by whom, and what becam
       session: "none",
       "logging.googleapis.com/trace": `projects/${PROJECT}/traces/${TRACE}`,
       "logging.googleapis.com/spanId": SPAN,
-      message: "GET /api/clips 401",
+      message: "GET /api/note 401",
     },
   ]);
 });
@@ -171,26 +170,23 @@ describe("a whole visit, with every secret that there is in one", () => {
     web = await start({ oidc: provider.oidc });
     site = web;
     const visitor = new Visitor(site.url);
-    const callback = new URL(await answerOfProvider(visitor, ada, "/reel-maker?private=hunter2"));
+    const callback = new URL(await answerOfProvider(visitor, ada, "/notes?private=hunter2"));
     secrets.set("the sign-in's cookie", visitor.cookies.get("sign-in") ?? "");
     for (const name of ["code", "state"]) {
       secrets.set(`the callback's ${name}`, callback.searchParams.get(name) ?? "");
     }
     await visitor.fetch(callback.href);
-    await visitor.fetch("/reel-maker?private=hunter2");
-    const [clip] = await listClips(visitor);
-    const loaded = await loadClips(visitor, [clip?.id ?? ""], 2);
-    await visitor.fetch(loaded[0]?.url ?? "");
+    await visitor.fetch("/notes?private=hunter2");
     const csrf = await visitor.csrfToken();
     const headers = { "content-type": "application/json", "x-csrf-token": csrf };
-    const body = '{"clips":["embers"]}';
-    await visitor.fetch("/api/reel", { method: "POST", headers, body });
+    const body = '{"note":"the note is private"}';
+    await visitor.fetch("/api/note", { method: "PUT", headers, body });
     const session = visitor.cookies.get("session") ?? "";
     secrets.set("the session's cookie", session);
     const { sealed } = JSON.parse(Buffer.from(session, "base64").toString()) as { sealed: string };
     secrets.set("the sealed token", sealed);
     for (const part of sealed.split(".").slice(2)) secrets.set("the token's content", part);
-    secrets.set("a clip's token", new URL(loaded[0]?.url ?? "", site.url).search.slice(7));
+    secrets.set("what the application keeps", "the note is private");
     secrets.set("the CSRF token", csrf);
     secrets.set("the key", SECRET);
     secrets.set("the client secret", CLIENT.clientSecret);
@@ -199,7 +195,7 @@ describe("a whole visit, with every secret that there is in one", () => {
     // What goes wrong, with the same secrets in it.
     await visitor.fetch(callback.href);
     await new Browser(site.url).fetch(callback.href);
-    await new Browser(site.url, { headers: { cookie: `session=${session}x` } }).fetch("/api/reel");
+    await new Browser(site.url, { headers: { cookie: `session=${session}x` } }).fetch("/api/note");
     await visitor.fetch("/logout", { method: "POST", headers, body: "" });
   });
 

@@ -6,15 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
-import clips from "../../service/reels/clips/clips.json" with { type: "json" };
-import { loadClips, untilSaved } from "../support/loadClips.ts";
+import { askMany, untilSaved } from "../support/askMany.ts";
 import { signIn } from "../support/signIn.ts";
 import { hasTerminals, runInTerminal } from "../support/terminal.ts";
 import { ada } from "./identity/users.ts";
 import { keptFile } from "./runFolder.ts";
 
 const MAIN = join(import.meta.dirname, "main.ts");
-const IDS = clips.map(({ id }) => id);
 
 /** What `npm start` runs, as its user sees it. */
 interface Command extends AsyncDisposable {
@@ -142,7 +140,7 @@ test("it prints one address, serves it from several instances, and Ctrl-C ends a
   );
 
   const visitor = await signIn(url, ada);
-  const loaded = await loadClips(visitor, IDS);
+  const loaded = await askMany(visitor);
   expect(new Set(loaded.map(({ status }) => status))).toEqual(new Set([200]));
   expect(new Set(loaded.map(({ instance }) => instance)).size).toBeGreaterThan(1);
 
@@ -166,7 +164,7 @@ test("--session-type filesystem shows the fault: other instances do not know who
   expect(command.stdout()).toContain(`npm run verify -- ${command.url}\n`);
   const visitor = await signIn(command.url ?? "", ada);
   await untilSaved(visitor);
-  const loaded = await loadClips(visitor, IDS);
+  const loaded = await askMany(visitor);
   expect(new Set(loaded.map(({ status, code }) => `${status} ${code}`))).toEqual(
     new Set(["200 undefined", "401 session_expired"]),
   );

@@ -1,13 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { ada, grace } from "../local/identity/users.ts";
-import { signIn, type Visitor } from "../support/signIn.ts";
+import { application } from "../../service/application.ts";
+import { ada, grace, type LocalUser } from "../local/identity/users.ts";
+import { answerOfProvider, signIn, type Visitor } from "../support/signIn.ts";
 
 /** An answer that somebody got who is signed in, or none. */
 export interface Answer {
   /** When it was asked for, in milliseconds of `performance.now()`. */
   readonly at: number;
   readonly user: number;
-  readonly request: "url" | "file" | "save";
+  readonly request: "api" | "page" | "sign-in";
   /** 0 if the connection broke. */
   readonly status: number;
   /** The key that had sealed the session that was sent. */
@@ -20,13 +21,13 @@ export interface LoadOptions {
   readonly users: number;
   /** Milliseconds between an answer and the next request of the same person. */
   readonly pause: number;
-  /** Everyone saves their reel with every so many requests, which seals their session anew. */
-  readonly saveEvery: number;
+  /** Everyone signs in again with every so many requests, which seals their session anew. */
+  readonly signInEvery: number;
 }
 
 const COOKIE = "session";
 
-/** People who sign in once and then use the reel maker without a break. */
+/** People who sign in and then use the application without a break. */
 export class FleetLoad {
   readonly answers: Answer[] = [];
   readonly #options: LoadOptions;
@@ -34,20 +35,19 @@ export class FleetLoad {
   readonly #done: Promise<unknown>;
   #stopped = false;
 
-  private constructor(people: readonly Visitor[], options: LoadOptions, clips: readonly string[]) {
+  private constructor(people: readonly Visitor[], options: LoadOptions) {
     this.#people = people;
     this.#options = options;
-    this.#done = Promise.all(people.map((person, user) => this.#use(person, user, clips)));
+    this.#done = Promise.all(people.map((person, user) => this.#use(person, user)));
   }
 
   /** Resolves when all have signed in and begun. */
   static async start(site: string, options: LoadOptions): Promise<FleetLoad> {
-    const first = await signIn(site, ada);
-    const people = [first];
-    for (let user = 1; user < options.users; user += 1) {
-      people.push(await signIn(site, user % 2 === 0 ? ada : grace));
+    const people: Visitor[] = [];
+    for (let user = 0; user < options.users; user += 1) {
+      people.push(await signIn(site, personOf(user)));
     }
-    return new FleetLoad(people, options, await clipIds(first));
+    return new FleetLoad(people, options);
   }
 
   /** Everyone's session as it is now, as their browser sends it. */
@@ -67,48 +67,49 @@ export class FleetLoad {
     return this.answers;
   }
 
-  async #use(person: Visitor, user: number, clips: readonly string[]): Promise<void> {
-    const { pause, saveEvery } = this.#options;
-    const token = await person.csrfToken();
+  async #use(person: Visitor, user: number): Promise<void> {
+    const { pause, signInEvery } = this.#options;
     for (let turn = user; !this.#stopped; turn += 1) {
-      if (turn % saveEvery === 0) {
-        await this.#ask(person, user, "save", "/api/reel", {
-          method: "POST",
-          headers: { "content-type": "application/json", "x-csrf-token": token },
-          // Another one each time: only a session that changed is sealed.
-          body: JSON.stringify({ clips: rotated(clips, turn / saveEvery).slice(0, 3) }),
-        });
-      } else {
-        const clip = clips[turn % clips.length];
-        const text = await this.#ask(person, user, "url", `/api/clips/${clip}/url`);
-        const { poster_url } = JSON.parse(text ?? "{}");
-        if (poster_url !== undefined) await this.#ask(person, user, "file", poster_url);
-      }
+      if (turn % signInEvery === 0) await this.#signIn(person, user);
+      else if (turn % 2 === 0) await this.#ask(person, user, "page", application.home);
+      else await this.#ask(person, user, "api", application.api);
       await delay(pause);
     }
   }
 
-  /** The answer's text if it was 200. */
+  /** Signs in again: the answer that counts is the callback's. */
+  async #signIn(person: Visitor, user: number): Promise<void> {
+    let callback: string;
+    try {
+      callback = await answerOfProvider(person, personOf(user));
+    } catch {
+      // Nothing of the session was asked for or changed yet.
+      return;
+    }
+    await this.#ask(person, user, "sign-in", callback);
+  }
+
   async #ask(
     person: Visitor,
     user: number,
     request: Answer["request"],
     path: string,
-    init: Parameters<Visitor["fetch"]>[1] = {},
-  ): Promise<string | undefined> {
+  ): Promise<void> {
     const answer = { at: performance.now(), user, request, kid: kidOf(person.cookies.get(COOKIE)) };
     try {
-      const response = await person.fetch(path, init);
-      const text = await response.text();
+      const response = await person.fetch(path);
+      await response.arrayBuffer();
       const { status, headers } = response;
       const cleared = headers.getSetCookie().some(clears);
       this.answers.push({ ...answer, status, cleared });
-      return status === 200 ? text : undefined;
     } catch {
       this.answers.push({ ...answer, status: 0, cleared: false });
-      return undefined;
     }
   }
+}
+
+function personOf(user: number): LocalUser {
+  return user % 2 === 0 ? ada : grace;
 }
 
 /** The key that a session's cookie names; undefined if it is none. */
@@ -134,15 +135,4 @@ function clears(setCookie: string): boolean {
     setCookie.startsWith(`${COOKIE}=`) &&
     (setCookie.startsWith(`${COOKIE}=;`) || /;\s*max-age=(0|-\d+)\b/i.test(setCookie))
   );
-}
-
-async function clipIds(person: Visitor): Promise<string[]> {
-  const response = await person.fetch("/api/clips");
-  const { clips } = (await response.json()) as { clips: { id: string }[] };
-  return clips.map(({ id }) => id);
-}
-
-function rotated<Item>(items: readonly Item[], by: number): Item[] {
-  const start = Math.floor(by) % items.length;
-  return [...items.slice(start), ...items.slice(0, start)];
 }

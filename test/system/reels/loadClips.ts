@@ -1,5 +1,5 @@
-import type { ClipList, ClipUrl } from "../../service/reels/wire.ts";
-import type { Browser } from "./browser.ts";
+import type { ClipList, ClipUrl } from "../../../service/reels/wire.ts";
+import type { Browser } from "../../support/browser.ts";
 
 /** What a request for a clip's URL came to. */
 export interface LoadedClip {
@@ -38,12 +38,4 @@ export async function listClips(browser: Browser): Promise<ClipList["clips"]> {
   const response = await browser.fetch("/api/clips");
   if (response.status !== 200) throw new Error(`/api/clips answered ${response.status}.`);
   return ((await response.json()) as ClipList).clips;
-}
-
-/**
- * Asks until somebody answers who knows the session: sessions in files are saved between the head
- * of the answer to the sign-in and its end.
- */
-export async function untilSaved(browser: Browser): Promise<void> {
-  while ((await browser.fetch("/api/clips")).status !== 200);
 }

@@ -1,7 +1,7 @@
 import { log, type Output } from "@pulumi/pulumi";
 import { type Api, Apis } from "./apis.ts";
 import { type DeployedArchive, type Release, ServiceBundle } from "./bundle/serviceBundle.ts";
-import { variablesOf } from "./config/serviceSettings.ts";
+import { rotatorEnvironment, webEnvironment } from "./config/environment.ts";
 import { readConfig, type StackConfig } from "./config/stackConfig.ts";
 import { SessionKey } from "./keys/sessionKey.ts";
 import { Monitoring } from "./monitoring/monitoring.ts";
@@ -24,7 +24,7 @@ export interface StackOutputs {
   readonly release: string;
   /** Name of the Cloud Run service, as gcloud takes it. */
   readonly service: Output<string>;
-  /** Newest revision that can serve: what `phoenix:traffic` may name later on. */
+  /** Newest revision that can serve: what the setting `traffic` may name later on. */
   readonly revision: Output<string>;
 }
 
@@ -49,10 +49,6 @@ export async function declareStack(buildArchive: () => DeployedArchive): Promise
   for (const note of config.notes) await log.info(note);
   const { product, environment, project, region, labels, names, rotationPeriod } = config;
   const { values } = config.service;
-  const texts = {
-    ...config.service.texts,
-    keyRefreshInterval: String(config.keyRefreshInterval),
-  };
   const schedule =
     rotationPeriod === undefined
       ? undefined
@@ -89,12 +85,7 @@ export async function declareStack(buildArchive: () => DeployedArchive): Promise
     serviceName: names.web,
     apis,
     release,
-    environment: {
-      ENVIRONMENT: environment,
-      GOOGLE_CLOUD_PROJECT: project,
-      SECRET_KEY: sessionKey.reference,
-      ...variablesOf(texts, "web"),
-    },
+    environment: webEnvironment(config, sessionKey.reference),
     sessionKey,
     clientSecret: oidcClientSecret && { secretId: names.clientSecret, value: oidcClientSecret },
     capacity: config,
@@ -110,7 +101,7 @@ export async function declareStack(buildArchive: () => DeployedArchive): Promise
       names,
       apis,
       release,
-      environment: { SECRET_KEY: sessionKey.reference, ...variablesOf(texts, "rotator") },
+      environment: rotatorEnvironment(config, sessionKey.reference),
       sessionKey,
       topic: events.topic,
     });

@@ -1,7 +1,6 @@
 import {
   ALL_SETTINGS,
   allowListFaults,
-  type Reader,
   type SettingName,
   type SettingValue,
   signInFaults,
@@ -42,14 +41,4 @@ export function parseServiceSettings(settings: Settings): ServiceConfig {
     settings.fault(fault.setting, fault, fault.setting === "oidcClientSecret");
   }
   return { values: values as ServiceValues, texts };
-}
-
-/** The variables of a service's environment that settings fill, secrets left out. */
-export function variablesOf(texts: ServiceTexts, reader: Reader): Record<string, string> {
-  return Object.fromEntries(
-    ALL_SETTINGS.flatMap(([name, { variable, readBy }]) => {
-      const text = texts[name];
-      return readBy.includes(reader) && text !== undefined ? [[variable, text]] : [];
-    }),
-  );
 }

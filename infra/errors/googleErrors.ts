@@ -42,7 +42,7 @@ const REMEDIES: readonly Remedy[] = [
     remedy: (stack) =>
       "A policy of the organization forbids this way of letting everyone call the service: " +
       "run.managed.requireInvokerIam forbids invokerIamDisabled, and iam.allowedPolicyMemberDomains " +
-      `forbids allUsers. Run \`npx pulumi config set --stack ${stack} phoenix:publicAccess WHO\` with ` +
+      `forbids allUsers. Run \`npx pulumi config set --stack ${stack} publicAccess WHO\` with ` +
       "the other of the two, or with private.",
   },
   {

@@ -4,16 +4,16 @@ import { known } from "./known.ts";
 import { RULES } from "./rules.ts";
 
 /** `npx pulumi preview --policy-pack infra/policy` holds every resource to the rules. */
-new PolicyPack("phoenix", {
+new PolicyPack("stack-rules", {
   policies: RULES.map((rule) => ({
     name: rule.name,
     description: rule.description,
     enforcementLevel: "mandatory",
     validateResource: ({ type, name, props, urn }, report) => {
       // urn:pulumi:STACK::PROJECT::TYPE::NAME
-      const stack = urn.split(":")[2] ?? "";
+      const [, , stack = "", , product = ""] = urn.split(":");
       const inputs = known(props);
-      for (const violation of rule.violations({ type, name, inputs, stack })) {
+      for (const violation of rule.violations({ type, name, inputs, stack, product })) {
         report(`${name} ${violation}.`);
       }
     },

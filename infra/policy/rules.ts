@@ -8,6 +8,8 @@ export interface CheckedResource {
   readonly inputs: Readonly<Record<string, unknown>>;
   /** Name of the stack. */
   readonly stack: string;
+  /** Name of the Pulumi project. */
+  readonly product: string;
 }
 
 /** One thing that holds in every stack. */
@@ -43,7 +45,7 @@ export const RULES: readonly PolicyRule[] = [
   {
     name: "public-only-by-invocation",
     description: "All the world may call the web service, and nothing else.",
-    violations: ({ type, inputs, stack }) => {
+    violations: ({ type, inputs, stack, product }) => {
       const { member, members = [], role, name } = inputs;
       const open = [member, ...(Array.isArray(members) ? members : [])]
         .map(text)
@@ -51,7 +53,7 @@ export const RULES: readonly PolicyRule[] = [
       const invoker =
         type === "gcp:cloudrunv2/serviceIamMember:ServiceIamMember" &&
         role === "roles/run.invoker" &&
-        [`phoenix-${stack}`, KNOWN_LATER].includes(text(name));
+        [`${product}-${stack}`, KNOWN_LATER].includes(text(name));
       return invoker ? [] : open.map((each) => `gives ${each} ${text(role)}`);
     },
   },
@@ -181,7 +183,7 @@ function of(
   return (resource) => (resource.type === type ? violations(resource.inputs, resource.stack) : []);
 }
 
-/** A value deep inside; undefined if there is none. */
+/** The value at a path; undefined if any part is missing. */
 function at(value: unknown, ...path: string[]): unknown {
   return path.reduce<unknown>((inner, key) => (inner as Record<string, unknown>)?.[key], value);
 }

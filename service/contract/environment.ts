@@ -28,6 +28,8 @@ export const LOCAL_ENVIRONMENT = [
   "SECRET_KEY_FALLBACKS",
   /** IP address to listen on; unset: all of them, as Cloud Run wants. */
   "LISTEN_ADDRESS",
+  /** Which packages write what they do, cookies included: refused. */
+  "DEBUG",
   /** Base URL of a stand-in for Secret Manager on this machine. */
   "SECRET_MANAGER_ENDPOINT",
   /** Seconds that one call to Secret Manager may take. */

@@ -39,7 +39,7 @@ const REMEDIES: Record<SecretManagerFailure, string> = {
     "Look at the version's state: gcloud secrets versions list SECRET --project PROJECT",
   EXHAUSTED:
     "Wait a minute; if it lasts, raise the quota, or how long instances go without" +
-    " reading: npx pulumi config set --stack STACK phoenix:keyRefreshInterval SECONDS",
+    " reading: npx pulumi config set --stack STACK keyRefreshInterval SECONDS",
   SERVER_ERROR: "Try again; if it lasts, see https://status.cloud.google.com",
   REJECTED: "Check the secret's name and this program's version",
   INVALID_ANSWER: "Check what answers at that address: a proxy, or a stand-in of another version",

@@ -7,7 +7,9 @@ import { ALERTS, declared, environmentOf, SECRET, SIGN_IN, WEB } from "./select.
 function violations(stack: string, resources: readonly DeclaredResource[]): string[] {
   return resources.flatMap(({ type, name, inputs }) =>
     RULES.flatMap((rule) =>
-      rule.violations({ type, name, inputs, stack }).map((each) => `${rule.name}: ${name} ${each}`),
+      rule
+        .violations({ type, name, inputs, stack, product: "phoenix" })
+        .map((each) => `${rule.name}: ${name} ${each}`),
     ),
   );
 }

@@ -109,7 +109,7 @@ const SECRET_VERSION = "gcp:secretmanager/secretVersion:SecretVersion";
 async function findArchive(stack: DeclaredStack, container: Container): Promise<string> {
   const object = container.sourceCode?.cloudStorageSource.object;
   if (object === undefined) {
-    throw new Error("phoenix:image deploys a container image; the local run needs the bundle.");
+    throw new Error("The setting image deploys a container image; the local run needs the bundle.");
   }
   const isUploaded = ({ type, inputs }: DeclaredResource) =>
     type === BUCKET_OBJECT && inputs.name === object;

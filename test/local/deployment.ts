@@ -114,11 +114,11 @@ export class LocalDeployment {
       const stack = await evaluateStack(
         "local",
         {
-          "phoenix:oidcIssuer": identityProvider.issuer,
-          "phoenix:oidcClientId": CLIENT_ID,
-          "phoenix:oidcClientSecret": clientSecret,
+          oidcIssuer: identityProvider.issuer,
+          oidcClientId: CLIENT_ID,
+          oidcClientSecret: clientSecret,
           // Requests are shown from the log, and instances say there which port they took.
-          "phoenix:logLevel": "info",
+          logLevel: "info",
           ...options.config,
         },
         { buildArchive: () => options.archive ?? buildArchive() },

@@ -52,8 +52,8 @@ function start({ port, instances, sessionType }: LocalOptions): Promise<LocalDep
     ports,
     instances,
     config: {
-      "phoenix:keyActivationDelay": String(FAST_ROTATION.activationDelay),
-      "phoenix:keyRefreshInterval": String(FAST_ROTATION.refreshInterval),
+      keyActivationDelay: String(FAST_ROTATION.activationDelay),
+      keyRefreshInterval: String(FAST_ROTATION.refreshInterval),
     },
     ...(sessionType === "filesystem" && { env: { SESSION_TYPE: "filesystem" } }),
     state: keptFile("secrets.json"),

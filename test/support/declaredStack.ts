@@ -58,7 +58,8 @@ let last: Promise<unknown> = Promise.resolve();
  * returns what it declares.
  *
  * @param stack `dev`, `prod`, `local`, or any other name.
- * @param config Full names and values, over those of Pulumi.STACK.yaml and the defaults.
+ * @param config Names (`maxInstances`, or in full) and values, over those of Pulumi.STACK.yaml and
+ * the defaults.
  * @throws ConfigError of service/contract/errors.ts.
  */
 export function evaluateStack(
@@ -115,7 +116,10 @@ async function evaluate(
     productName(options.directory),
     stack,
   );
-  runtime.setAllConfig({ ...stackConfig(stack, options.directory), ...config });
+  runtime.setAllConfig({
+    ...stackConfig(stack, options.directory),
+    ...fullNames(config, productName(options.directory)),
+  });
   const resources: DeclaredResource[] = [];
   observeRegistrations((resource) => resources.push(resource));
   let failure: unknown;
@@ -243,10 +247,17 @@ function defaults(directory: string): Record<string, string> {
     string,
     { default: unknown }
   >;
-  return texts(
-    Object.fromEntries(
-      Object.entries(declared).map(([name, { default: value }]) => [`${product}:${name}`, value]),
-    ),
+  const values = Object.entries(declared).map(([name, { default: value }]) => [name, value]);
+  return fullNames(texts(Object.fromEntries(values)), product);
+}
+
+/** Names without a prefix are the project's own settings. */
+function fullNames(values: Record<string, string>, product: string): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name.includes(":") ? name : `${product}:${name}`,
+      value,
+    ]),
   );
 }
 

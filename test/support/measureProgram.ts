@@ -29,11 +29,11 @@ async function measure(): Promise<void> {
     "prod",
     {
       "gcp:project": "acme-phoenix",
-      "phoenix:allowedUsers": "@acme.example",
-      "phoenix:alertEmails": "oncall@acme.example",
-      "phoenix:oidcIssuer": "https://accounts.google.com",
-      "phoenix:oidcClientId": "client-id",
-      "phoenix:oidcClientSecret": "client-secret",
+      allowedUsers: "@acme.example",
+      alertEmails: "oncall@acme.example",
+      oidcIssuer: "https://accounts.google.com",
+      oidcClientId: "client-id",
+      oidcClientSecret: "client-secret",
     },
     { buildArchive },
   );

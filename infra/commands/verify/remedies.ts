@@ -8,7 +8,7 @@ export const DEPLOY = "`npx pulumi up --stack STACK`";
 
 /** Gives a setting of the stack a value. */
 export function setting(name: string, value: string | number | boolean): string {
-  return `\`npx pulumi config set --stack STACK phoenix:${name} ${value}\``;
+  return `\`npx pulumi config set --stack STACK ${name} ${value}\``;
 }
 
 /** The same, and deploys it. */

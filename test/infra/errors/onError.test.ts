@@ -117,5 +117,5 @@ test("everything at Google is tried again, and keeps its other options", () => {
     props: { a: 1 },
     opts: { protect: true, hooks: { onError: [hook] } },
   });
-  expect(options("phoenix:infra:WebService")).toBeUndefined();
+  expect(options("infra:web:WebService")).toBeUndefined();
 });

@@ -40,7 +40,7 @@ const REFUSED: Record<Refused["step"], (refused: Refused) => Verdict> = {
         "Sign-in is not set up: the service knows no provider.",
         "Register the site with an OpenID Connect provider. Then " +
           `${setting("oidcIssuer", "ISSUER")}, ${setting("oidcClientId", "ID")}, ` +
-          "`npx pulumi config set --stack STACK --secret phoenix:oidcClientSecret` and " +
+          "`npx pulumi config set --stack STACK --secret oidcClientSecret` and " +
           `${DEPLOY}.`,
       );
     }

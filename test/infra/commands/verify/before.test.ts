@@ -138,7 +138,7 @@ test("finds a lifetime that was shortened, and says so", async () => {
   const { failed, text } = await deployment({ lifetime: 604_800 }, { lifetime: 86_400 });
   expect(failed).toEqual(["lifetime-kept"]);
   expect(text("lifetime-kept")).toContain("7 days before, 24 h now");
-  expect(text("lifetime-kept")).toContain("--stack STACK phoenix:sessionLifetime 604800`");
+  expect(text("lifetime-kept")).toContain("--stack STACK sessionLifetime 604800`");
 });
 
 test("names a shortened lifetime as the cause of a lost session that is older", async () => {
@@ -152,7 +152,7 @@ test("names a shortened lifetime as the cause of a lost session that is older", 
   running.deploy(...three({ lifetime: 3_600, secret: "another secret of thirty-two characters" }));
   const { text } = await runJson([running.url, "--before", file, ...FEW]);
   expect(text("earlier-session")).toContain("PERMANENT_SESSION_LIFETIME was shortened to 3600 s");
-  expect(text("earlier-session")).toContain("--stack STACK phoenix:sessionLifetime 604800`");
+  expect(text("earlier-session")).toContain("--stack STACK sessionLifetime 604800`");
 });
 
 test("says how a version comes back that was disabled", async () => {
@@ -221,7 +221,7 @@ test("names SESSION_COOKIE_SECURE if the cookie has another name now", async () 
     expect(text(check)).toContain(
       "SESSION_COOKIE_SECURE changed the cookie's name from session to __Host-session",
     );
-    expect(text(check)).toContain("--stack STACK phoenix:sessionCookieSecure false`");
+    expect(text(check)).toContain("--stack STACK sessionCookieSecure false`");
   }
 });
 

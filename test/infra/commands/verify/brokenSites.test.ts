@@ -249,7 +249,7 @@ test("finds sessions that are too short", async () => {
   expect(failed).toEqual(["lifetime"]);
   expect(text("lifetime")).toContain("PERMANENT_SESSION_LIFETIME is short");
   expect(text("lifetime")).toContain(
-    "`npx pulumi config set --stack STACK phoenix:sessionLifetime 604800`, " +
+    "`npx pulumi config set --stack STACK sessionLifetime 604800`, " +
       "then `npx pulumi up --stack STACK`",
   );
 });
@@ -257,7 +257,7 @@ test("finds sessions that are too short", async () => {
 test("finds sessions that last longer than browsers keep their cookie", async () => {
   const { failed, text } = await verify({ lifetime: 40_000_000 });
   expect(failed).toEqual(["lifetime"]);
-  expect(text("lifetime")).toContain("--stack STACK phoenix:sessionLifetime 34560000`");
+  expect(text("lifetime")).toContain("--stack STACK sessionLifetime 34560000`");
 });
 
 test("finds sessions that each instance keeps in files of its own", async () => {
@@ -296,8 +296,8 @@ test("finds Secure cookies at an http site", async () => {
 test("finds that sign-in is not set up", async () => {
   const { failed, text } = await verify({ oidc: undefined });
   expect(failed).toEqual(["sign-in"]);
-  expect(text("sign-in")).toContain("--stack STACK phoenix:oidcIssuer ISSUER`");
-  expect(text("sign-in")).toContain("--stack STACK --secret phoenix:oidcClientSecret`");
+  expect(text("sign-in")).toContain("--stack STACK oidcIssuer ISSUER`");
+  expect(text("sign-in")).toContain("--stack STACK --secret oidcClientSecret`");
 });
 
 test("does not say that sessions hold between instances if only one answered", async () => {
@@ -308,7 +308,7 @@ test("does not say that sessions hold between instances if only one answered", a
   const asked = await runJson([single.url, "--instances", "2"]);
   expect(asked.failed).toEqual(["instances"]);
   expect(asked.text("instances")).toContain("--requests");
-  expect(asked.text("instances")).toContain("--stack STACK phoenix:minInstances 2`");
+  expect(asked.text("instances")).toContain("--stack STACK minInstances 2`");
 });
 
 test("leaves the load at the number of requests that was given", async () => {

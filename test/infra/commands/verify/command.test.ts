@@ -121,7 +121,7 @@ test.each<[what: string, status: number, headers: Record<string, string>, senten
     "a service that is not public",
     403,
     {},
-    "`npx pulumi config set --stack STACK phoenix:publicAccess invokerIamDisabled`",
+    "`npx pulumi config set --stack STACK publicAccess invokerIamDisabled`",
   ],
   [
     "a site that has moved",
@@ -413,7 +413,7 @@ test("finds cookies that go over http as well, at an https site", async () => {
   });
   expect(failed).toEqual(["sign-in-cookie", "strict-transport"]);
   expect(text("sign-in-cookie")).toContain("SESSION_COOKIE_SECURE is not true");
-  expect(text("sign-in-cookie")).toContain("--stack STACK phoenix:sessionCookieSecure true`");
+  expect(text("sign-in-cookie")).toContain("--stack STACK sessionCookieSecure true`");
 });
 
 /** A terminal's input, and whether it shows what is typed. */

@@ -1,0 +1,42 @@
+import type { ProgramEnvironment } from "../../service/contract/environment.ts";
+import { ALL_SETTINGS, type Reader } from "../../service/contract/serviceSettings.ts";
+import type { StackConfig } from "./stackConfig.ts";
+
+/** Variables of a service by name, secrets left out. */
+type Variables<Service extends Reader> = ProgramEnvironment<Service> &
+  Readonly<Record<string, string>>;
+
+/**
+ * What the web service reads from its environment, but for the client secret.
+ *
+ * @param secretKey `sm://PROJECT/SECRET`
+ */
+export function webEnvironment(config: StackConfig, secretKey: string): Variables<"web"> {
+  return {
+    ENVIRONMENT: config.environment,
+    GOOGLE_CLOUD_PROJECT: config.project,
+    SECRET_KEY: secretKey,
+    ...settingsOf(config, "web"),
+  };
+}
+
+/**
+ * What the rotator reads from its environment.
+ *
+ * @param secretKey `sm://PROJECT/SECRET`
+ */
+export function rotatorEnvironment(config: StackConfig, secretKey: string): Variables<"rotator"> {
+  return { SECRET_KEY: secretKey, ...settingsOf(config, "rotator") };
+}
+
+function settingsOf(config: StackConfig, reader: Reader): Record<string, string> {
+  // What is set, or what the quota allows for.
+  const keyRefreshInterval = String(config.keyRefreshInterval);
+  const texts = { ...config.service.texts, keyRefreshInterval };
+  return Object.fromEntries(
+    ALL_SETTINGS.flatMap(([name, { variable, readBy }]) => {
+      const text = texts[name];
+      return readBy.includes(reader) && text !== undefined ? [[variable, text]] : [];
+    }),
+  );
+}

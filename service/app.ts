@@ -9,12 +9,13 @@ import { homeRoutes } from "./http/home.ts";
 import { staticFiles } from "./http/staticFiles.ts";
 import type { SessionKeys } from "./keys/sessionKeys.ts";
 import { csrfProtection } from "./login/csrf.ts";
-import { isSignedIn } from "./login/requireSignIn.ts";
 import { signInRoutes } from "./login/routes.ts";
 import type { SignInSettings } from "./login/settings.ts";
 import { requestLog } from "./process/log.ts";
 import type { Seconds } from "./pure/seconds.ts";
 import type { Sealer } from "./session/sealer.ts";
+import { isSignedIn } from "./session/session.ts";
+import type { AddSessions } from "./session/sessions.ts";
 
 export interface AppDeps {
   readonly log: Logger;
@@ -24,8 +25,7 @@ export interface AppDeps {
   readonly project: string | undefined;
   readonly keys: SessionKeys;
   readonly sealer: Sealer;
-  /** The session middleware. */
-  readonly sessions: RequestHandler;
+  readonly sessions: AddSessions;
   readonly cookieSecure: boolean;
   readonly signIn: SignInSettings;
   /** Unix time in seconds. */
@@ -60,7 +60,8 @@ export function createApp(deps: AppDeps): Express {
   app.use(`/static/${application.folder}`, staticFiles(join(ownDirectory, "public")));
   app.use("/static", staticFiles(join(directory, "http", "public")));
 
-  app.use(deps.sessions);
+  const onError = errorHandler(deps);
+  deps.sessions(app, onError);
   app.use(forSignedIn(express.json({ limit: BODY_LIMIT })));
   app.use(forSignedIn(express.urlencoded({ extended: false, limit: BODY_LIMIT })));
   app.use(csrfProtection());
@@ -69,7 +70,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(application.routes({ ...deps, directory: ownDirectory }));
 
   app.use(notFound());
-  app.use(errorHandler(deps));
+  app.use(onError);
   return app;
 }
 

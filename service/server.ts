@@ -40,7 +40,7 @@ start(() => {
     instance,
     keys,
     sealer,
-    sessions: createSessions({ ...config, instance, keys, sealer, clock }),
+    sessions: createSessions({ ...config, instance, keys, sealer, clock, log }),
     clock,
     draining: drainOnSigterm(server, log),
     application,

@@ -16,10 +16,12 @@ export type ErrorCode =
   /** What is to be deployed. */
   | "BUNDLE_FAILED"
   | "ASSETS_INVALID"
-  /** Sessions: the last three are mistakes in the application's code or its front. */
+  /** Sessions: all but the first are mistakes in the application's code or its front. */
   | "KEYS_UNAVAILABLE"
   | "SESSION_TOO_LARGE"
   | "SESSION_NOT_SERIALIZABLE"
+  | "SESSION_NOT_STARTED"
+  | "SESSION_CHANGED_LATE"
   | "COOKIE_NEEDS_HTTPS"
   /** Secret Manager: see secretManagerError.ts. */
   | `SECRET_MANAGER_${string}`

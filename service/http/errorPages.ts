@@ -2,8 +2,11 @@ import type { ErrorRequestHandler, Request, RequestHandler, Response } from "exp
 import type { Logger } from "pino";
 import { OperatorError } from "../contract/errors.ts";
 import { isApi } from "../login/requireSignIn.ts";
-import { InsecureTransportError, SessionTooLargeError } from "../session/cookie.ts";
-import { KeysUnavailableError } from "../session/sealer.ts";
+import {
+  InsecureTransportError,
+  KeysUnavailableError,
+  SessionNotKeptError,
+} from "../session/errors.ts";
 import { messagePage } from "./html.ts";
 import { sendProblem } from "./problem.ts";
 
@@ -49,13 +52,27 @@ export function errorHandler({ log }: { readonly log: Logger }): ErrorRequestHan
       res.destroy();
       return;
     }
-    for (const name of ["Content-Type", "Content-Length", "ETag", "Last-Modified", "Location"]) {
-      res.removeHeader(name);
-    }
+    for (const name of REPRESENTATION_HEADERS) res.removeHeader(name);
     if (error instanceof KeysUnavailableError) res.set("Retry-After", String(error.retryAfter));
     send(req, res, answer);
   };
 }
+
+/** Headers of the answer that there would have been. */
+const REPRESENTATION_HEADERS = [
+  "Accept-Ranges",
+  "Content-Disposition",
+  "Content-Encoding",
+  "Content-Language",
+  "Content-Length",
+  "Content-Range",
+  "Content-Type",
+  "ETag",
+  "Last-Modified",
+  "Location",
+  "Trailer",
+  "Transfer-Encoding",
+];
 
 function answerTo(error: unknown): Answer {
   if (error instanceof KeysUnavailableError) {
@@ -66,9 +83,10 @@ function answerTo(error: unknown): Answer {
     const { message } = error;
     return { status: 400, code: "https_required", title: "This site needs https", detail: message };
   }
-  if (error instanceof SessionTooLargeError) {
-    const { message } = error;
-    return { status: 500, code: "session_too_large", title: "Too much to keep", detail: message };
+  if (error instanceof SessionNotKeptError) {
+    const { code, message } = error;
+    const title = "The session can't be kept";
+    return { status: 500, code: code.toLowerCase(), title, detail: message };
   }
   return isClientError(error)
     ? {

@@ -1,6 +1,6 @@
 import { Router } from "express";
-import { isSignedIn } from "../login/requireSignIn.ts";
 import { signInLink } from "../login/returnTo.ts";
+import { isSignedIn } from "../session/session.ts";
 import type { Application } from "./application.ts";
 import { html, page } from "./html.ts";
 import { PRODUCT } from "./product.ts";

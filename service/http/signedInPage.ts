@@ -1,6 +1,9 @@
-import type { SessionData } from "../session/session.ts";
+import type { Session } from "../session/session.ts";
 import { html, type Page, page } from "./html.ts";
 import { PRODUCT } from "./product.ts";
+
+/** What the page shows of whoever is signed in, as `req.session` has it. */
+export type Visitor = Partial<Pick<Session, "user_id" | "user_email" | "csrf_token">>;
 
 export interface SignedInPage extends Page {
   /**
@@ -20,10 +23,10 @@ export interface SignedInPage extends Page {
  * res.send(signedInPage(req.session, { title: "Notes", body: html`<main class="content">…</main>` }));
  */
 export function signedInPage(
-  session: Readonly<SessionData>,
+  visitor: Visitor,
   { title, head, body, script = "/static/page.js", skip }: SignedInPage,
 ): string {
-  const { user_id, user_email, csrf_token } = session;
+  const { user_id, user_email, csrf_token } = visitor;
   return page({
     title,
     head: html`<meta name="csrf-token" content="${csrf_token}">

@@ -1,17 +1,11 @@
-import { hash, randomBytes, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import { csrfSync } from "csrf-sync";
 import type { Request, RequestHandler } from "express";
-import { isApi, isSignedIn, requireSignIn } from "./requireSignIn.ts";
-
-const TOKEN_BYTES = 32;
+import { credentialOf, isSignedIn } from "../session/session.ts";
+import { isApi, requireSignIn } from "./requireSignIn.ts";
 
 /** RFC 9110, 9.2.1, without TRACE, which nobody sends. */
 const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
-
-/** A new CSRF token. Each sign-in puts one into the session. */
-export function createCsrfToken(): string {
-  return randomBytes(TOKEN_BYTES).toString("base64url");
-}
 
 /**
  * Refuses every unsafe request that does not carry its session's `csrf_token`, as the header
@@ -22,14 +16,12 @@ export function csrfProtection(): RequestHandler {
   const { csrfSynchronisedProtection } = csrfSync({
     // The comparison here takes the same time wherever they differ; csrf-sync's own does not.
     getTokenFromRequest: (req) => {
-      const token = req.session?.csrf_token;
+      const token = credentialOf(req)?.csrf_token;
       return token && isSame(req.get("x-csrf-token") ?? formField(req), token) ? token : undefined;
     },
-    getTokenFromState: (req) => req.session?.csrf_token || undefined,
-    storeTokenInState: (req, token) => {
-      if (req.session && token) req.session.csrf_token = token;
-    },
-    size: TOKEN_BYTES,
+    getTokenFromState: (req) => credentialOf(req)?.csrf_token,
+    // Each session begins with a token and keeps it.
+    storeTokenInState() {},
     errorConfig: {
       statusCode: 403,
       code: "csrf_token_invalid",

@@ -25,6 +25,9 @@ export interface OidcDeps {
 export interface Identity extends ClaimedEmail {
   readonly subject: string;
   readonly idToken: string;
+  readonly issuer: string;
+  /** The provider's name for its own session, the claim `sid`. */
+  readonly providerSid: string | undefined;
 }
 
 /** All methods throw SignInError, and nothing else on purpose. */
@@ -125,6 +128,8 @@ export function createOidcClient({
           emailVerified: email_verified === true,
           ofDomain: issuer.origin !== GOOGLE || isGoogles(email, hd),
           idToken: tokens.id_token,
+          issuer: claims.iss,
+          providerSid: typeof claims.sid === "string" ? claims.sid : undefined,
         };
       } catch (error) {
         throw error instanceof SignInError ? error : translate(error);

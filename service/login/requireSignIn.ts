@@ -1,12 +1,7 @@
 import type { NextFunction, Request, Response } from "express";
 import { sendProblem } from "../http/problem.ts";
-import type { SessionReport } from "../session/session.ts";
+import { isSignedIn, type SessionReport } from "../session/session.ts";
 import { DEFAULT_RETURN_TO, signInLink } from "./returnTo.ts";
-
-/** Whether somebody is signed in: their session has the ID token that the provider gave. */
-export function isSignedIn(req: Request): boolean {
-  return Boolean(req.session?.id_token);
-}
 
 /** Whether a program asks, which can't sign anybody in. */
 export function isApi(req: Request): boolean {

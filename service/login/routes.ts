@@ -2,16 +2,15 @@ import { type ErrorRequestHandler, type Request, Router } from "express";
 import type { EventLog } from "../process/eventLog.ts";
 import { once } from "../pure/once.ts";
 import type { Seconds } from "../pure/seconds.ts";
-import { InsecureTransportError } from "../session/cookie.ts";
+import { InsecureTransportError } from "../session/errors.ts";
 import type { Sealer } from "../session/sealer.ts";
+import { endSession, isSignedIn, startSession } from "../session/session.ts";
 import { admit } from "./allowList.ts";
-import { createCsrfToken } from "./csrf.ts";
 import { type FailureReason, SignInError } from "./failure.ts";
 import { failurePage } from "./failurePage.ts";
 import type { Identity, OidcClient } from "./oidc.ts";
 import { createProofs } from "./proofs.ts";
 import { redirectUri } from "./redirectUri.ts";
-import { isSignedIn } from "./requireSignIn.ts";
 import { DEFAULT_RETURN_TO, parseReturnTo } from "./returnTo.ts";
 import type { SignInSettings } from "./settings.ts";
 import { createTransactions } from "./transaction.ts";
@@ -91,20 +90,21 @@ export function signInRoutes(deps: SignInDeps): Router {
     );
     const identity = await client.redeem(callback, attempt);
     requireAdmission(identity, allowedUsers);
-    // Nothing of an earlier session stays: somebody else may have planted it.
-    req.session = {
+    startSession(req, {
       user_id: identity.subject,
-      ...(identity.email !== undefined && { user_email: identity.email }),
-      csrf_token: createCsrfToken(),
+      user_email: identity.email,
       id_token: identity.idToken,
-    };
+      iss: identity.issuer,
+      provider_sid: identity.providerSid,
+      of_domain: identity.ofDomain,
+    });
     res.redirect(303, attempt.returnTo);
     const { trace } = res.locals;
     log.info({ event: "signed_in", user_id: identity.subject, ...trace }, "Signed in");
   });
 
   routes.post("/logout", (req, res) => {
-    req.session = null;
+    endSession(req);
     res.redirect(303, "/");
   });
 

@@ -1,7 +1,8 @@
 import type { Request, Response } from "express";
 import type { Seconds } from "../pure/seconds.ts";
 import { cookieValue } from "../session/cookie.ts";
-import { KeysUnavailableError, type Sealer } from "../session/sealer.ts";
+import { KeysUnavailableError } from "../session/errors.ts";
+import type { Sealer } from "../session/sealer.ts";
 import type { Proofs } from "./proofs.ts";
 
 /** Seconds from the way to the provider until the way back. */

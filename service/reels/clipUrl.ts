@@ -1,5 +1,6 @@
 import type { Seconds } from "../pure/seconds.ts";
-import { KeysUnavailableError, type Sealer } from "../session/sealer.ts";
+import { KeysUnavailableError } from "../session/errors.ts";
+import type { Sealer } from "../session/sealer.ts";
 
 /** What a clip's token is sealed as: no other token opens as one. */
 const PURPOSE = "clip-url";

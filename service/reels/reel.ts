@@ -1,5 +1,12 @@
 import type { ClipStore } from "./clips.ts";
 
+declare module "../session/session.ts" {
+  interface SessionData {
+    /** Identifiers of the chosen clips, in playing order. */
+    reel?: string[];
+  }
+}
+
 /** Clips in a reel. It lives in the session's cookie, which has 4096 bytes for everything. */
 export const REEL_LIMIT = 12;
 

@@ -1,6 +1,5 @@
 import { type Html, html } from "../http/html.ts";
-import { signedInPage } from "../http/signedInPage.ts";
-import type { SessionData } from "../session/session.ts";
+import { signedInPage, type Visitor } from "../http/signedInPage.ts";
 
 export interface ReelMakerPage {
   /** How many clips there will be: as many places are kept for them. */
@@ -10,11 +9,8 @@ export interface ReelMakerPage {
 }
 
 /** The reel maker, ready for its script: everything that is there before a clip is known. */
-export function reelMakerPage(
-  session: Readonly<SessionData>,
-  { clips, chosen }: ReelMakerPage,
-): string {
-  return signedInPage(session, {
+export function reelMakerPage(visitor: Visitor, { clips, chosen }: ReelMakerPage): string {
+  return signedInPage(visitor, {
     title: "Reel maker",
     head: html`<link rel="stylesheet" href="/static/reels/style.css">`,
     script: "/static/reels/page.js",

@@ -24,9 +24,8 @@ export function reelRoutes(deps: ApplicationDeps): Router {
   routes.use(["/reel-maker", "/api/clips", "/api/reel"], requireSignIn);
 
   routes.get("/reel-maker", (req, res) => {
-    const session = req.session ?? {};
-    const chosen = savedReel(session.reel, store)?.length ?? 0;
-    res.type("html").send(reelMakerPage(session, { clips: store.clips.length, chosen }));
+    const chosen = savedReel(req.session.reel, store)?.length ?? 0;
+    res.type("html").send(reelMakerPage(req.session, { clips: store.clips.length, chosen }));
   });
 
   routes.get("/api/clips", (_req, res) => {
@@ -55,7 +54,7 @@ export function reelRoutes(deps: ApplicationDeps): Router {
   });
 
   routes.get("/api/reel", (req, res) => {
-    res.json({ clips: savedReel(req.session?.reel, store), instance } satisfies Reel);
+    res.json({ clips: savedReel(req.session.reel, store), instance } satisfies Reel);
   });
 
   const saveReel: RequestHandler = (req, res) => {
@@ -66,7 +65,7 @@ export function reelRoutes(deps: ApplicationDeps): Router {
       sendProblem(res, { status: 400, code: "reel_invalid", title, detail: parsed.problem });
       return;
     }
-    if (req.session !== null) req.session.reel = parsed.reel;
+    req.session.reel = parsed.reel;
     res.json({ clips: parsed.reel, instance } satisfies Reel);
   };
   routes.route("/api/reel").post(saveReel).put(saveReel);

@@ -1,53 +1,55 @@
-import { OperatorError } from "../contract/errors.ts";
+import { hash } from "node:crypto";
 
 /** What a browser is sure to keep: RFC 6265, 6.1 counts name, value and attributes. */
 export const MAX_COOKIE_BYTES = 4096;
 
-/** Where and how the session's cookie is sent. */
-export interface SessionCookie {
+/**
+ * The most that the data's cookie may have, with its attributes. A late answer can leave a second
+ * one behind until the next request: together with the credential and the sign-ins that were begun
+ * they stay below 12 kB, because Node refuses headers above 16 kB.
+ */
+export const MAX_DATA_COOKIE_BYTES = 2048;
+
+export interface CookieName {
   readonly name: string;
-  /** Whether it is sent over https only. */
+  /** Whether the cookie is sent over https only. */
   readonly secure: boolean;
 }
 
-/** The prefix `__Host-` makes browsers refuse the cookie from another host, path or over http. */
-export function sessionCookie(secure: boolean): SessionCookie {
+/**
+ * The cookie that says who is signed in. The prefix `__Host-` makes browsers refuse the cookie from
+ * another host, path or over http.
+ */
+export function sessionCookie(secure: boolean): CookieName {
   return { name: secure ? "__Host-session" : "session", secure };
 }
 
-/** The session doesn't fit into a cookie. The session before this response stays as it was. */
-export class SessionTooLargeError extends OperatorError {
-  constructor(total: number, data: object) {
-    const [field, size] = largestField(data);
-    super(
-      "SESSION_TOO_LARGE",
-      `The session's cookie would be ${total} bytes, and browsers keep ${MAX_COOKIE_BYTES}. ` +
-        `Its largest field is ${field} with ${size} bytes: store less in it.`,
-    );
-  }
+/** What the names of data cookies begin with, and what data is sealed for. */
+export function dataCookiePrefix(secure: boolean): string {
+  return secure ? "__Host-data" : "data";
 }
 
-/** A cookie for https only would have to be sent over http. */
-export class InsecureTransportError extends OperatorError {
-  constructor() {
-    super(
-      "COOKIE_NEEDS_HTTPS",
-      "SESSION_COOKIE_SECURE is true, and this request came over http, where a browser does not " +
-        "keep the cookie. Open the site over https; where no https is to be had, as on a laptop, " +
-        "set SESSION_COOKIE_SECURE=false.",
-    );
-  }
+/** 48 bits: enough to tell the few sessions of one browser apart. */
+const TAG_LENGTH = 8;
+
+/** The cookie with what the application keeps in the session of that id. */
+export function dataCookie(secure: boolean, sid: string): CookieName {
+  const tag = hash("sha256", sid, "base64url").slice(0, TAG_LENGTH);
+  return { name: `${dataCookiePrefix(secure)}-${tag}`, secure };
 }
 
-/** The session holds something that JSON can't carry. */
-export class SessionNotSerializableError extends OperatorError {
-  constructor(cause: unknown) {
-    super(
-      "SESSION_NOT_SERIALIZABLE",
-      "The session holds a value that JSON can't carry, such as a BigInt or a cycle.",
-      { cause },
-    );
-  }
+/** Names of all data cookies in a Cookie header, of whichever session. */
+export function dataCookieNames(header: string | undefined, secure: boolean): string[] {
+  const prefix = dataCookiePrefix(secure);
+  if (header === undefined || !header.includes(`${prefix}-`)) return [];
+  const name = new RegExp(`^${prefix}-[\\w-]{${TAG_LENGTH}}$`);
+  const names = header.split(";").map((pair) => pair.split("=", 1)[0]?.trim() ?? "");
+  return [...new Set(names.filter((candidate) => name.test(candidate)))];
+}
+
+/** The attributes of every cookie of a session. */
+export function cookieAttributes(secure: boolean) {
+  return { httpOnly: true, sameSite: "lax", secure, path: "/" } as const;
 }
 
 /** The value of the first cookie of that name in a Cookie header, exactly as it was sent. */
@@ -62,12 +64,4 @@ export function cookieValue(header: string | undefined, name: string): string | 
     from = to + 1;
   }
   return undefined;
-}
-
-function largestField(data: object): [field: string, bytes: number] {
-  const sizes = Object.entries(data).map(([field, value]): [string, number] => [
-    field,
-    Buffer.byteLength(JSON.stringify(value) ?? ""),
-  ]);
-  return sizes.reduce((a, b) => (b[1] > a[1] ? b : a), ["(none)", 0]);
 }

@@ -9,6 +9,7 @@ declare module "express-session" {
       readonly httpOnly: boolean;
       readonly sameSite: "lax";
       readonly secure: boolean;
+      readonly path: string;
       readonly maxAge: number;
     };
     readonly store: object;

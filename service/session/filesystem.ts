@@ -1,16 +1,22 @@
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { SessionKeys } from "../keys/sessionKeys.ts";
+import type { EventLog } from "../process/eventLog.ts";
 import { once } from "../pure/once.ts";
-import { cookieValue } from "./cookie.ts";
-import { KeysUnavailableError } from "./sealer.ts";
-import type { SessionData, SessionReport } from "./session.ts";
+import type { Seconds } from "../pure/seconds.ts";
+import { cookieAttributes, cookieValue, sessionCookie } from "./cookie.ts";
+import { CurrentSession, type SessionStore, setSession } from "./currentSession.ts";
+import { KeysUnavailableError } from "./errors.ts";
+import type { Credential, SessionReport } from "./session.ts";
+import { defineSession, keepBeforeHeaders } from "./sessionHooks.ts";
+import type { AddSessions } from "./sessions.ts";
 
 export interface FilesystemDeps {
-  readonly name: string;
   readonly secure: boolean;
-  /** Seconds. */
-  readonly lifetime: number;
+  readonly lifetime: Seconds;
   readonly keys: SessionKeys;
+  /** Unix time in seconds. */
+  readonly clock: () => Seconds;
+  readonly log: EventLog;
   /** Where this instance, and no other, keeps its sessions. */
   readonly directory: string;
 }
@@ -23,47 +29,61 @@ interface StoredRequest {
   readonly originalUrl: string;
   readonly socket: Request["socket"];
   readonly secure: boolean;
-  readonly session?: { data?: SessionData };
+  readonly session?: { credential?: Credential; data?: Readonly<Record<string, unknown>> };
 }
 
 /**
  * The fault that sealed cookies mend, kept to be looked at: each instance keeps its sessions on its
- * own disk, so a session is lost as soon as another instance answers. Run beside the request as
- * cookie-session is, so that the application sees the same plain `req.session`.
+ * own disk, so a session is lost as soon as another instance answers.
  */
-export function filesystemSessions(deps: FilesystemDeps): RequestHandler {
-  const handlerOf = once(() => createHandler(deps));
+export function filesystemSessions(deps: FilesystemDeps): AddSessions {
+  const { name } = sessionCookie(deps.secure);
+  const handlerOf = once(() => createHandler(name, deps));
 
-  return async function session(req: Request, res: Response, next: NextFunction): Promise<void> {
-    await deps.keys.refresh();
-    const handler = await handlerOf();
-    const { headers, originalUrl, socket, secure } = req;
-    const stored: StoredRequest = { headers, originalUrl, socket, secure };
-    handler(stored, res, (error?: unknown) => {
-      if (error !== undefined) {
-        next(error);
-        return;
-      }
-      const cookie = cookieValue(headers.cookie, deps.name) !== undefined;
-      const data = stored.session?.data;
-      res.locals.session = report(cookie, data);
-      res.setHeader("Cache-Control", "no-store");
-      const before = JSON.stringify(data ?? {});
-      req.session = JSON.parse(before);
-      saveAtEnd(req, res, stored, before);
-      next();
-    });
+  const store: SessionStore = {
+    ...deps,
+    open: ({ received }) => (received as StoredRequest).session?.data ?? {},
+    keep({ credential, received }, changes) {
+      const { session } = received as StoredRequest;
+      if (session === undefined) return;
+      if (changes.credential !== "kept") delete session.data;
+      if (changes.credential === "ended") delete session.credential;
+      if (changes.credential === "started" && credential) session.credential = credential;
+      if (changes.data !== undefined) session.data = JSON.parse(changes.data);
+    },
+  };
+
+  return (app, onError) => {
+    defineSession(app);
+    app.use(async function session(req: Request, res: Response, next: NextFunction) {
+      await deps.keys.refresh();
+      const handler = await handlerOf();
+      const { headers, originalUrl, socket, secure } = req;
+      const stored: StoredRequest = { headers, originalUrl, socket, secure };
+      handler(stored, res, (error?: unknown) => {
+        if (error !== undefined) {
+          next(error);
+          return;
+        }
+        const credential = stored.session?.credential;
+        const hadCookie = cookieValue(headers.cookie, name) !== undefined;
+        res.locals.session = report(hadCookie, credential);
+        res.setHeader("Cache-Control", "no-store");
+        setSession(req, new CurrentSession(store, req, credential, stored));
+        // express-session saves in methods that it has put on this very response.
+        const { writeHead, write, end, flushHeaders } = res;
+        keepBeforeHeaders(res, { writeHead, write, end, flushHeaders }, onError);
+        next();
+      });
+    } satisfies RequestHandler);
   };
 }
 
 /** The packages are loaded here, because no deployment needs them. */
-async function createHandler({
-  name,
-  secure,
-  lifetime,
-  keys,
-  directory,
-}: FilesystemDeps): Promise<Handler> {
+async function createHandler(
+  name: string,
+  { secure, lifetime, keys, directory }: FilesystemDeps,
+): Promise<Handler> {
   const signer = keys.signer();
   if (signer === undefined) throw new KeysUnavailableError(5);
   const { default: expressSession } = await import("express-session");
@@ -74,26 +94,13 @@ async function createHandler({
     secret: signer.secret.export().toString("base64"),
     resave: false,
     saveUninitialized: false,
-    cookie: { httpOnly: true, sameSite: "lax", secure, maxAge: lifetime * 1000 },
+    cookie: { ...cookieAttributes(secure), maxAge: lifetime * 1000 },
     store: new FileStore({ path: directory, ttl: lifetime, retries: 0, logFn: () => {} }),
   });
 }
 
 /** A session that this instance doesn't know looks expired, as it did to the users. */
-function report(cookie: boolean, data: SessionData | undefined): SessionReport {
-  if (data !== undefined) return { session: "ok" };
-  return { session: cookie ? "expired" : "none" };
-}
-
-/** express-session saves when the response ends, so what the application did is handed over first. */
-function saveAtEnd(req: Request, res: Response, stored: StoredRequest, before: string): void {
-  const end = res.end;
-  res.end = function endWithSession(this: Response, ...args: Parameters<typeof end>) {
-    res.end = end;
-    if (stored.session) {
-      if (req.session === null) delete stored.session.data;
-      else if (JSON.stringify(req.session) !== before) stored.session.data = req.session;
-    }
-    return end.apply(this, args);
-  } as typeof end;
+function report(hadCookie: boolean, credential: Credential | undefined): SessionReport {
+  if (credential !== undefined) return { session: "ok" };
+  return { session: hadCookie ? "expired" : "none" };
 }

@@ -10,7 +10,7 @@ import type { SessionKey } from "../keys/sessionKeys.ts";
 /**
  * A sealed token is `v1.<kid>.<base64url(nonce ‖ ciphertext ‖ tag)>`: AES-256-GCM under a key that
  * HKDF-SHA256 (RFC 5869) derives from the secret's payload. The additional data binds the format's
- * version, the key's id, the token's name and the environment.
+ * version, the key's id, the token's name, the environment, and for a session's data the session.
  */
 const VERSION = "v1";
 const CIPHER = "aes-256-gcm";
@@ -28,6 +28,8 @@ export interface Purpose {
   /** For a cookie its name. */
   readonly name: string;
   readonly environment: string;
+  /** What else the token belongs to, such as a session's id. */
+  readonly boundTo?: string | undefined;
 }
 
 /** A token's parts, before anything about it is known to be true. */
@@ -110,6 +112,6 @@ function sealingKey({ secret }: SessionKey, { name }: Purpose): KeyObject {
   return key;
 }
 
-function additionalData(kid: string, { name, environment }: Purpose): Buffer {
-  return Buffer.from(JSON.stringify([VERSION, kid, name, environment]));
+function additionalData(kid: string, { name, environment, boundTo }: Purpose): Buffer {
+  return Buffer.from(JSON.stringify([VERSION, kid, name, environment, boundTo ?? ""]));
 }

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { OperatorError } from "../contract/errors.ts";
 import type { KeyLookup, SessionKeys } from "../keys/sessionKeys.ts";
 import type { Seconds } from "../pure/seconds.ts";
 import { decodeContent, encodeContent, type Sealed } from "./content.ts";
-import { NONCE_BYTES, parseToken, seal, unseal } from "./seal.ts";
+import { KeysUnavailableError } from "./errors.ts";
+import { NONCE_BYTES, type Purpose, parseToken, seal, unseal } from "./seal.ts";
 
 /** Why a token did not open. */
 export type Refusal =
@@ -19,39 +19,30 @@ export type Opened =
       readonly kid: string;
       readonly age: number;
       readonly sealed: Content;
-      readonly reopen: Reopen;
     }
   | Refusal;
 
-/** What was sealed; every `reopen` of a token answers with the same, so it is not to be changed. */
 export type Content = Sealed<Readonly<Record<string, unknown>>>;
 
-/** Opens a token again: what `open` would answer, key and time checked, but not decrypted again. */
-export type Reopen = () => Opened | Promise<Opened>;
+/** A token whose key is at hand: opening it waits for nothing. */
+export interface ReadyToken {
+  readonly outcome: "ready";
+  /** Arguments as those of `Sealer.open`. */
+  open(name: string, boundTo?: string): Opened;
+}
 
 /**
  * Seals and opens tokens with the service's keys. `name` says what a token is for (a session's is
- * its cookie's name): a token of one name, or of another environment, never opens as another's.
+ * its cookie's name), `boundTo` what else it belongs to: a token of one name, of one session or of
+ * another environment never opens as another's.
  */
 export interface Sealer {
   /** @throws KeysUnavailableError if no key can be used now. */
-  seal(name: string, content: Sealed<object>): string;
+  seal(name: string, content: Sealed<object>, boundTo?: string): string;
   /** Never throws. A promise only if a key has to be read first. */
   open(name: string, token: string): Opened | Promise<Opened>;
-}
-
-/** No key can be used now: answer 503 and leave every cookie as it is. */
-export class KeysUnavailableError extends OperatorError {
-  /** Seconds after which to try again. */
-  readonly retryAfter: number;
-
-  constructor(retryAfter: number) {
-    super(
-      "KEYS_UNAVAILABLE",
-      "The keys that seal sessions can't be read at the moment. Nobody is signed out by this: try again in a moment.",
-    );
-    this.retryAfter = retryAfter;
-  }
+  /** Looks up the key of a token that is opened later, if at all. Never throws. */
+  prepare(token: string): ReadyToken | Refusal | Promise<ReadyToken | Refusal>;
 }
 
 /** Seconds after which a browser asks again, when nothing better is known. */
@@ -72,42 +63,40 @@ export function createSealer({
   clock,
   random = randomBytes,
 }: SealerDeps): Sealer {
-  function open(name: string, token: string): Opened | Promise<Opened> {
+  function prepare(token: string): ReadyToken | Refusal | Promise<ReadyToken | Refusal> {
     const parsed = parseToken(token);
     if (parsed === undefined) return { outcome: "malformed" };
     const { kid } = parsed;
     return then(keys.find(kid), (lookup) => {
       if (lookup.status !== "found") return refuse(kid, lookup);
-      const { key } = lookup;
-      const plaintext = unseal(parsed, key, { name, environment });
-      if (plaintext === undefined) return { outcome: "tampered", kid };
-      const sealed = decodeContent(plaintext);
-      if (sealed === undefined) return { outcome: "malformed" };
-      const reopen = () =>
-        then(keys.find(kid), (now) => {
-          if (now.status !== "found") return refuse(kid, now);
-          // Another key by the same name did not seal it.
-          return now.key === key ? admit(kid, sealed, reopen) : open(name, token);
-        });
-      return admit(kid, sealed, reopen);
+      return {
+        outcome: "ready",
+        open(name, boundTo) {
+          const plaintext = unseal(parsed, lookup.key, { name, environment, boundTo });
+          if (plaintext === undefined) return { outcome: "tampered", kid };
+          const sealed = decodeContent(plaintext);
+          if (sealed === undefined) return { outcome: "malformed" };
+          const now = clock();
+          const age = Math.max(0, now - sealed.iat);
+          if (now >= sealed.exp) return { outcome: "expired", kid, age };
+          return { outcome: "ok", kid, age, sealed };
+        },
+      };
     });
   }
 
-  function admit(kid: string, sealed: Content, reopen: Reopen): Opened {
-    const now = clock();
-    const age = Math.max(0, now - sealed.iat);
-    if (now >= sealed.exp) return { outcome: "expired", kid, age };
-    return { outcome: "ok", kid, age, sealed, reopen };
-  }
-
   return {
-    seal(name, content) {
+    seal(name, content, boundTo) {
       const key = keys.signer();
       if (key === undefined) throw new KeysUnavailableError(RETRY_AFTER);
-      return seal(encodeContent(content), key, { name, environment }, random(NONCE_BYTES));
+      const purpose: Purpose = { name, environment, boundTo };
+      return seal(encodeContent(content), key, purpose, random(NONCE_BYTES));
     },
 
-    open,
+    open: (name, token) =>
+      then(prepare(token), (ready) => (ready.outcome === "ready" ? ready.open(name) : ready)),
+
+    prepare,
   };
 }
 
@@ -117,8 +106,8 @@ function refuse(kid: string, lookup: Exclude<KeyLookup, { status: "found" }>): R
   return { outcome: "key_unavailable", kid, retryAfter: lookup.retryAfter };
 }
 
-/** Goes on at once with what is there already. */
-function then<Value, Result>(
+/** Goes on at once with a value that is there already. */
+export function then<Value, Result>(
   value: Value | Promise<Value>,
   next: (value: Value) => Result | Promise<Result>,
 ): Result | Promise<Result> {

@@ -1,33 +1,26 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { RequestHandler } from "express";
-import type { SessionKeys } from "../keys/sessionKeys.ts";
-import type { Seconds } from "../pure/seconds.ts";
-import { createCarrier } from "./carrier.ts";
-import { sessionCookie } from "./cookie.ts";
+import type { ErrorRequestHandler, Express } from "express";
 import { filesystemSessions } from "./filesystem.ts";
-import { sealedSessions } from "./middleware.ts";
-import type { Sealer } from "./sealer.ts";
+import { type SealedSessionDeps, sealedSessions } from "./sealed.ts";
 
-export interface SessionsDeps {
+export interface SessionsDeps extends Omit<SealedSessionDeps, "secure" | "lifetime"> {
   readonly sessionType: "cookie" | "filesystem";
   readonly cookieSecure: boolean;
-  readonly sessionLifetime: Seconds;
+  readonly sessionLifetime: number;
   readonly instance: string;
-  readonly keys: SessionKeys;
-  readonly sealer: Sealer;
-  /** Unix time in seconds. */
-  readonly clock: () => Seconds;
 }
 
-/** The session middleware that SESSION_TYPE asks for. */
-export function createSessions(deps: SessionsDeps): RequestHandler {
-  const { keys, sealer, clock, sessionLifetime: lifetime } = deps;
-  const cookie = sessionCookie(deps.cookieSecure);
-  if (deps.sessionType === "filesystem") {
-    const directory = join(tmpdir(), `phoenix-sessions-${deps.instance}`);
-    return filesystemSessions({ ...cookie, lifetime, keys, directory });
-  }
-  const carrier = createCarrier(cookie);
-  return sealedSessions({ name: cookie.name, carrier, lifetime, keys, sealer, clock });
+/**
+ * Gives all routes that are added to an application afterwards their sessions. `onError` answers a
+ * request whose session can't be kept, however its route answers.
+ */
+export type AddSessions = (app: Express, onError: ErrorRequestHandler) => void;
+
+/** The sessions that SESSION_TYPE asks for. */
+export function createSessions(deps: SessionsDeps): AddSessions {
+  const { cookieSecure: secure, sessionLifetime: lifetime } = deps;
+  if (deps.sessionType === "cookie") return sealedSessions({ ...deps, secure, lifetime });
+  const directory = join(tmpdir(), `phoenix-sessions-${deps.instance}`);
+  return filesystemSessions({ ...deps, secure, lifetime, directory });
 }

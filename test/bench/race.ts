@@ -180,7 +180,10 @@ async function prepare(
 }
 
 async function signIn(url: string, visitor: number): Promise<string> {
-  const query = new URLSearchParams({ visitor: String(visitor), ...visitorSession(visitor) });
+  const query = new URLSearchParams({ visitor: String(visitor) });
+  for (const [name, value] of Object.entries(visitorSession(visitor))) {
+    query.set(name, String(value));
+  }
   const response = await fetch(`${url}/sign-in?${query}`);
   await response.arrayBuffer();
   const cookies = response.headers.getSetCookie().map((header) => header.split(";")[0]);

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { createStaticKeys } from "../../service/keys/static.ts";
-import { createCarrier } from "../../service/session/carrier.ts";
 import { sessionCookie } from "../../service/session/cookie.ts";
+import { keepCookie } from "../../service/session/cookieFormat.ts";
 import { createSealer } from "../../service/session/sealer.ts";
-import type { SessionData } from "../../service/session/session.ts";
+import type { Credential } from "../../service/session/session.ts";
 
 /** The secret that every server of the benchmark gets. */
 export const SECRET = "bench bench bench bench bench bench bench bench";
@@ -17,7 +17,7 @@ export const PATH = "/api/clips/aurora/url";
  */
 export function visitorSession(
   visitor: number,
-): Required<Pick<SessionData, "user_id" | "user_email" | "csrf_token" | "id_token">> {
+): Omit<Credential, "iat" | "exp"> & { id_token: string } {
   const subject = String(100_000_000_000_000_000_000n + BigInt(visitor));
   const email = `visitor.${visitor}@example.com`;
   const claims = {
@@ -36,8 +36,11 @@ export function visitorSession(
   };
   const head = { alg: "RS256", kid: noise("kid", 30), typ: "JWT" };
   return {
+    sid: noise(`sid ${visitor}`, 16),
     user_id: subject,
     user_email: email,
+    iss: claims.iss,
+    of_domain: true,
     csrf_token: noise(`csrf ${visitor}`, 32),
     id_token: [encode(head), encode(claims), noise(`signature ${visitor}`, 256)].join("."),
   };
@@ -48,14 +51,10 @@ export function createPhoenixCookies(): (visitor: number) => string {
   const clock = () => Math.floor(Date.now() / 1000);
   const cookie = sessionCookie(false);
   const sealer = createSealer({ keys: createStaticKeys(SECRET), environment: "local", clock });
-  const carrier = createCarrier(cookie);
-  const request = { headers: {}, protocol: "http", socket: {} } as Parameters<
-    typeof carrier.keep
-  >[0];
   return (visitor) => {
     const now = clock();
     const content = { iat: now, exp: now + 604_800, data: visitorSession(visitor) };
-    const header = carrier.keep(request, sealer.seal(cookie.name, content), 604_800);
+    const header = keepCookie(cookie, sealer.seal(cookie.name, content), 604_800);
     return header.slice(0, header.indexOf(";"));
   };
 }

@@ -18,7 +18,7 @@ export interface VisitorDeps {
 
 type Answer = Exclude<Verdict, string>;
 
-const SESSION = /^session=[\w+/=]{100,};.*max-age=[1-9]/;
+const DATA = /^data-[\w-]{8}=[\w+/=]{100,};.*max-age=[1-9]/;
 const NO_SESSION = /^session=;/;
 
 /** Pauses before something is tried again (milliseconds), and how often it is. */
@@ -31,6 +31,8 @@ export class ChaosVisitor {
   readonly #port: number;
   readonly #agent = new http.Agent({ keepAlive: true });
   #session = "";
+  /** The cookie with the saved reel, as it is sent; empty while there is none. */
+  #data = "";
   #csrf = "";
   #reel: readonly string[] | null = null;
 
@@ -46,7 +48,7 @@ export class ChaosVisitor {
     return visitor;
   }
 
-  /** The value of the session's cookie. */
+  /** The value of the credential's cookie. */
   get session(): string {
     return this.#session;
   }
@@ -151,7 +153,7 @@ export class ChaosVisitor {
         body: JSON.stringify({ clips: reel }),
         ...(pace !== undefined && { pace }),
       },
-      { status: 200, setCookie: SESSION },
+      { status: 200, setCookie: DATA },
     );
     this.#takeCookie(answer);
     this.#reel = reel;
@@ -185,6 +187,7 @@ export class ChaosVisitor {
         const browser = await signIn(site, user);
         this.#csrf = await browser.csrfToken();
         this.#session = browser.cookies.get("session") ?? "";
+        this.#data = "";
         this.#reel = null;
         tally.sessions += 1;
         return;
@@ -201,7 +204,7 @@ export class ChaosVisitor {
 
   #takeCookie({ headers }: Answer): void {
     const [pair = ""] = headers["set-cookie"]?.[0]?.split(";") ?? [];
-    this.#session = pair.slice("session=".length);
+    this.#data = `; ${pair}`;
   }
 
   /** Asks until there is an answer. */
@@ -219,7 +222,7 @@ export class ChaosVisitor {
       host: new URL(this.#deps.site).host,
       accept: "text/html,*/*;q=0.8",
       ...asked.headers,
-      cookie: `session=${this.#session}`,
+      cookie: `session=${this.#session}${this.#data}`,
     };
     const sentAt = performance.now();
     const outcome = await ask(port, this.#agent, { ...asked, headers });

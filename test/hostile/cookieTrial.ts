@@ -1,5 +1,8 @@
-import type { RequestHandler } from "express";
-import type { SessionData, SessionReport } from "../../service/session/session.ts";
+import { IncomingMessage, ServerResponse } from "node:http";
+import { Socket } from "node:net";
+import express from "express";
+import type { SessionReport } from "../../service/session/session.ts";
+import type { AddSessions } from "../../service/session/sessions.ts";
 import type { HostileCookie } from "./cookies.ts";
 import { cookieOf, type Tokens } from "./target.ts";
 
@@ -41,15 +44,16 @@ const OUTCOMES = new Set<SessionReport["session"]>([
 
 /** Sends each cookie to the middleware, and holds what comes of it against what may. */
 export function tryCookies(
-  sessions: RequestHandler,
+  sessions: AddSessions,
   tokens: Tokens,
   cookies: Iterable<HostileCookie>,
 ): Trial {
+  const receive = receiver(sessions);
   const good = new Set([tokens.ada, tokens.grace, tokens.older].map(cookieOf));
   const trial: Trial = { tried: 0, accepted: 0, outcomes: {}, violations: [], slowest: 0 };
   for (const { what, header } of cookies) {
     const start = performance.now();
-    const received = receive(sessions, header);
+    const received = receive(header);
     trial.slowest = Math.max(trial.slowest, performance.now() - start);
     trial.tried += 1;
     const outcome = received?.outcome ?? "nothing";
@@ -63,32 +67,36 @@ export function tryCookies(
   return trial;
 }
 
-/** Runs the middleware on as much of a request and a response as it uses. */
-function receive(sessions: RequestHandler, cookie: string): Received | undefined {
-  const req = { headers: { cookie }, protocol: "https", socket: {} } as {
-    headers: object;
-    session?: SessionData;
-  };
-  const setCookies: unknown[] = [];
-  const res = {
-    locals: {} as { session?: SessionReport },
-    setHeader: () => res,
-    appendHeader: (_name: string, value: unknown) => setCookies.push(value),
-    writeHead: () => res,
-  };
-  let done: { readonly error: unknown } | undefined;
-  try {
-    sessions(req as never, res as never, (error?: unknown) => {
-      done = { error };
+/** An application that does nothing with a session but read it, without a server around it. */
+function receiver(sessions: AddSessions): (cookie: string) => Received | undefined {
+  const app = express();
+  let received: Received | undefined;
+  sessions(app, (error) => {
+    throw error;
+  });
+  app.use((req, res) => {
+    const { user_id: user } = req.session;
+    const { session: outcome } = res.locals.session as SessionReport;
+    res.writeHead(200);
+    const setCookie = [res.getHeader("Set-Cookie") ?? []].flat().length;
+    received = { outcome, user, setCookie, error: undefined };
+  });
+  return (cookie) => {
+    received = undefined;
+    const req = Object.assign(new IncomingMessage(new Socket()), {
+      url: "/",
+      method: "GET",
+      headers: { cookie },
     });
-    res.writeHead();
-  } catch (error) {
-    done = { error };
-  }
-  const outcome = res.locals.session?.session;
-  if (done === undefined || outcome === undefined) return undefined;
-  return { ...done, outcome, user: req.session?.user_id, setCookie: setCookies.length };
+    let failure: unknown;
+    app(req as never, new ServerResponse(req) as never, (error: unknown) => {
+      failure = error;
+    });
+    return received ?? (failure === undefined ? undefined : { ...FAILED, error: failure });
+  };
 }
+
+const FAILED = { outcome: "none", user: undefined, setCookie: 0 } as const;
 
 function problemWith(
   received: Received | undefined,

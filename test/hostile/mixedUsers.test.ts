@@ -92,7 +92,8 @@ test("requests of two users that cross on one instance never see each other, how
       const note = `of ${user.email}`;
       const payload = JSON.stringify({ note });
       const saved = await inject(crossing, { method: "PUT", url: "/api/note", headers, payload });
-      const [cookie = ""] = String(saved.headers["set-cookie"]).split(";");
+      const [data = ""] = String(saved.headers["set-cookie"]).split(";");
+      const cookie = `${headers.cookie}; ${data}`;
       const { payload: read } = await inject(crossing, { url: "/api/note", headers: { cookie } });
       expect(JSON.parse(read)).toEqual({ note });
       return whoIs(cookie, crossing);

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener } from "node:http";
 import { join } from "node:path";
-import type { Express, RequestHandler } from "express";
+import type { Express } from "express";
 import { createApp } from "../../service/app.ts";
 import type { Application } from "../../service/http/application.ts";
 import type { SessionKey, SessionKeys } from "../../service/keys/sessionKeys.ts";
@@ -8,17 +8,17 @@ import { createStaticKeys } from "../../service/keys/static.ts";
 import type { OidcConfig } from "../../service/login/oidc.ts";
 import { createLog } from "../../service/process/log.ts";
 import { createSealer, type Sealer } from "../../service/session/sealer.ts";
-import type { SessionData } from "../../service/session/session.ts";
-import { createSessions } from "../../service/session/sessions.ts";
+import { type AddSessions, createSessions } from "../../service/session/sessions.ts";
 import { application as notes } from "../adoption/notes/application.ts";
 import { ada, grace, type LocalUser } from "../local/identity/users.ts";
+import { type CredentialData, credentialData } from "../support/sessionApp.ts";
 
 const SERVICE = join(import.meta.dirname, "..", "..", "service");
 
 /** What is attacked: the whole service, as it is put together when it is deployed. */
 export interface Target {
   readonly app: Express;
-  readonly sessions: RequestHandler;
+  readonly sessions: AddSessions;
   readonly sealer: Sealer;
   /** What the log said, a parsed line each. */
   readonly lines: Record<string, unknown>[];
@@ -58,6 +58,7 @@ export function createTarget({
     keys,
     sealer,
     clock,
+    log,
   });
   const app = createApp({
     log,
@@ -106,16 +107,11 @@ export function ring(signing = SIGNING): SessionKeys {
   };
 }
 
-/** A session as sign-in makes it; the ID token is as long as real ones. */
-export function sessionOf({ sub, email }: LocalUser): SessionData & { csrf_token: string } {
+/** A credential as sign-in makes it; the ID token is as long as real ones. */
+export function sessionOf({ sub, email }: LocalUser): CredentialData & { id_token: string } {
   const part = (length: number) => Buffer.alloc(length, sub).toString("base64url");
-  return {
-    user_id: sub,
-    user_email: email,
-    csrf_token: part(32),
-    id_token: [24, 548, 256].map(part).join("."),
-    note: "milk",
-  };
+  const id_token = [24, 548, 256].map(part).join(".");
+  return { ...credentialData(sub, { user_email: email }), id_token };
 }
 
 /** A token for that cookie, of that key, made now. */

@@ -66,6 +66,7 @@ export function webApp(options: WebAppOptions = {}): WebApp {
     keys,
     sealer,
     clock,
+    log,
   });
   const app = createApp({
     log,

@@ -1,9 +1,10 @@
-import express, { type Express, type RequestHandler } from "express";
+import express, { type Express, type Request } from "express";
 import { errorHandler } from "../../service/http/errorPages.ts";
 import type { SessionKeys } from "../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../service/keys/static.ts";
 import { createLog } from "../../service/process/log.ts";
 import { createSealer } from "../../service/session/sealer.ts";
+import type { Credential, SignedIn } from "../../service/session/session.ts";
 import { createSessions } from "../../service/session/sessions.ts";
 
 export const SECRET = "a secret of more than thirty-two characters";
@@ -36,16 +37,10 @@ export function sessionApp(
   });
   const app = express();
   app.set("trust proxy", 1);
-  app.use(sessionsOf(options));
-  addRoutes(app);
-  app.use(errorHandler({ log }));
-  return { app, lines };
-}
-
-function sessionsOf(options: SessionAppOptions): RequestHandler {
+  const onError = errorHandler({ log });
   const { clock = () => Math.floor(Date.now() / 1000), environment = "test" } = options;
   const keys = options.keys ?? createStaticKeys(SECRET);
-  return createSessions({
+  const addSessions = createSessions({
     sessionType: options.sessionType ?? "cookie",
     cookieSecure: options.cookieSecure ?? false,
     sessionLifetime: options.sessionLifetime ?? 604_800,
@@ -53,5 +48,48 @@ function sessionsOf(options: SessionAppOptions): RequestHandler {
     keys,
     sealer: createSealer({ keys, environment, clock }),
     clock,
+    log,
   });
+  addSessions(app, onError);
+  addRoutes(app);
+  app.use(onError);
+  return { app, lines };
+}
+
+/** What sign-in finds out about somebody. */
+export function signedIn(user_id: string, details: Partial<SignedIn> = {}): SignedIn {
+  return {
+    user_id,
+    user_email: `${user_id}@example.com`,
+    id_token: "a.b.c",
+    iss: "https://accounts.example",
+    of_domain: true,
+    ...details,
+  };
+}
+
+/** A session as the visitor could see it if it were not sealed. */
+export function shown({ session }: Request): object {
+  const { user_id, user_email, csrf_token, id_token, ...data } = session;
+  return { user_id, user_email, csrf_token, id_token, ...data };
+}
+
+/** What a credential's token is sealed with, beside its times. */
+export type CredentialData = Omit<Credential, "iat" | "exp">;
+
+/** A credential whose `sid` and CSRF token follow from the user, so that tests know them. */
+export function credentialData(
+  user_id: string,
+  details: Partial<CredentialData> = {},
+): CredentialData {
+  return {
+    sid: Buffer.alloc(16, user_id).toString("base64url"),
+    csrf_token: Buffer.alloc(32, user_id).toString("base64url"),
+    ...{
+      user_email: undefined,
+      ...signedIn(user_id),
+      ...details,
+      id_token: details.id_token ?? "a.b.c",
+    },
+  };
 }

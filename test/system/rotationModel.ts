@@ -8,9 +8,10 @@ import { MAX_AGE_INTERVALS } from "../../service/keys/limits.ts";
 import type { SessionKeys } from "../../service/keys/sessionKeys.ts";
 import { type Occasion, planRotation } from "../../service/rotator/plan.ts";
 import { RotationError, rotate } from "../../service/rotator/rotate.ts";
+import { isSignedIn, startSession } from "../../service/session/session.ts";
 import type { FaultRule } from "../local/secretManager/faults.ts";
 import { createKeyBench, ENDPOINT, LIMITS, SECRET } from "../support/keyBench.ts";
-import { sessionApp } from "../support/sessionApp.ts";
+import { sessionApp, signedIn } from "../support/sessionApp.ts";
 
 /** What can happen. `instance`, `session` and `version` choose among those that there are. */
 export type Action =
@@ -196,12 +197,11 @@ export class RotationModel {
     const clock = () => Math.floor(this.#now());
     const { app } = sessionApp({ keys, clock, sessionLifetime: LIFETIME }, (routes) => {
       routes.post("/sign-in", (req, res) => {
-        req.session = { user_id: "u", id_token: "t" };
+        startSession(req, signedIn("u"));
         res.sendStatus(200);
       });
       routes.get("/api", (req, res) => {
-        const signedIn = req.session?.id_token !== undefined;
-        res.status(signedIn ? 200 : 401).json(res.locals.session);
+        res.status(isSignedIn(req) ? 200 : 401).json(res.locals.session);
       });
     });
     const started: Instance = Object.assign(instance, { app, keys });

@@ -173,9 +173,7 @@ export function instancesOf(visits: readonly Visit[]): string[] {
 /** The name of the session's cookie, as the site sets it; undefined if nothing was set. */
 export function cookieNameNow({ session, signIn, login }: Observations): string | undefined {
   if (signIn.outcome === "signed_in") return signIn.cookie.name;
-  const rewritten = isSkipped(session) ? undefined : session.cookies[0]?.name;
-  if (rewritten !== undefined) return rewritten;
-  // Both cookies have the prefix, or neither.
-  const [transaction] = login.setCookies;
-  return transaction && sessionCookie(transaction.name.startsWith("__Host-")).name;
+  // All cookies have the prefix, or none.
+  const [set] = [...(isSkipped(session) ? [] : session.cookies), ...login.setCookies];
+  return set && sessionCookie(set.name.startsWith("__Host-")).name;
 }

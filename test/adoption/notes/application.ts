@@ -23,21 +23,21 @@ export const application: Application = {
       const body = html`<main class="content">
 <h1>Your note</h1>
 <form class="field" method="post">
-<input type="hidden" name="_csrf" value="${req.session?.csrf_token}">
+<input type="hidden" name="_csrf" value="${req.session.csrf_token}">
 <label for="note">Note</label>
-<textarea id="note" name="note" maxlength="1000">${req.session?.note}</textarea>
+<textarea id="note" name="note" maxlength="1000">${req.session.note}</textarea>
 <button class="button">Save</button>
 </form>
 </main>`;
-      res.type("html").send(signedInPage(req.session ?? {}, { title: "Your note", body }));
+      res.type("html").send(signedInPage(req.session, { title: "Your note", body }));
     });
     routes.post("/notes", (req, res) => {
-      if (req.session) req.session.note = noteOf(req);
+      req.session.note = noteOf(req);
       res.redirect(303, "/notes");
     });
-    routes.get("/api/note", (req, res) => void res.json({ note: req.session?.note ?? "" }));
+    routes.get("/api/note", (req, res) => void res.json({ note: req.session.note ?? "" }));
     routes.put("/api/note", (req, res) => {
-      if (req.session) req.session.note = noteOf(req);
+      req.session.note = noteOf(req);
       res.json({ note: noteOf(req) });
     });
     return routes;

@@ -25,7 +25,7 @@ export function sessionOf(query: { readonly visitor?: unknown }): object {
 
 /** Whether a session is that of somebody signed in. */
 export function isSignedIn(session: unknown): boolean {
-  return typeof session === "object" && session !== null && "id_token" in session;
+  return typeof (session as { readonly id_token?: unknown } | null)?.id_token === "string";
 }
 
 export function listen(listener: RequestListener): void {

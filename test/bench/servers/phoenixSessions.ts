@@ -1,20 +1,23 @@
 import { createStaticKeys } from "../../../service/keys/static.ts";
+import { createLog } from "../../../service/process/log.ts";
 import { createSealer } from "../../../service/session/sealer.ts";
 import { createSessions } from "../../../service/session/sessions.ts";
 import { SECRET } from "../visitor.ts";
-import { serveOnExpress } from "./onExpress.ts";
+import { serveClips } from "./onExpress.ts";
 
-/** The service's own session middleware, and nothing else of it. */
+/** The service's own sessions, and nothing else of it. */
 const clock = () => Math.floor(Date.now() / 1000);
 const keys = createStaticKeys(SECRET);
-serveOnExpress(
-  createSessions({
-    sessionType: "cookie",
-    cookieSecure: false,
-    sessionLifetime: 604_800,
-    instance: "bench",
-    keys,
-    sealer: createSealer({ keys, environment: "local", clock }),
-    clock,
-  }),
+const addSessions = createSessions({
+  sessionType: "cookie",
+  cookieSecure: false,
+  sessionLifetime: 604_800,
+  instance: "bench",
+  keys,
+  sealer: createSealer({ keys, environment: "local", clock }),
+  clock,
+  log: createLog({ level: "info" }),
+});
+serveClips((app) =>
+  addSessions(app, (error, _req, res) => void res.status(500).end(String(error))),
 );

@@ -2,7 +2,9 @@ import { createApp } from "../../../service/app.ts";
 import { application } from "../../../service/application.ts";
 import { createStaticKeys } from "../../../service/keys/static.ts";
 import { createLog } from "../../../service/process/log.ts";
+import { CurrentSession, setSession } from "../../../service/session/currentSession.ts";
 import { createSealer } from "../../../service/session/sealer.ts";
+import { defineSession } from "../../../service/session/sessionHooks.ts";
 import { SECRET, visitorSession } from "../visitor.ts";
 import { listen } from "./answer.ts";
 
@@ -10,18 +12,23 @@ import { listen } from "./answer.ts";
 const directory = process.env.SERVICE_DIRECTORY ?? "";
 const clock = () => Math.floor(Date.now() / 1000);
 const keys = createStaticKeys(SECRET);
-const session = visitorSession(1);
+const credential = { ...visitorSession(1), iat: clock(), exp: clock() + 604_800 };
+const log = createLog({ level: "info" });
+const store = { clock, lifetime: 604_800, log, open: () => ({}), keep() {} };
 listen(
   createApp({
-    log: createLog({ level: "info" }),
+    log,
     instance: "bench",
     project: undefined,
     keys,
     sealer: createSealer({ keys, environment: "local", clock }),
-    sessions: (req, res, next) => {
-      req.session = { ...session };
-      res.locals.session = { session: "ok" };
-      next();
+    sessions(app) {
+      defineSession(app);
+      app.use((req, res, next) => {
+        setSession(req, new CurrentSession(store, req, credential));
+        res.locals.session = { session: "ok" };
+        next();
+      });
     },
     cookieSecure: false,
     signIn: { oidc: undefined, allowedUsers: [] },

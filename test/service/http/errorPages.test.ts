@@ -2,8 +2,11 @@ import { expect, test } from "@jest/globals";
 import express from "express";
 import { OperatorError } from "../../../service/contract/errors.ts";
 import { notFound } from "../../../service/http/errorPages.ts";
-import { InsecureTransportError, SessionTooLargeError } from "../../../service/session/cookie.ts";
-import { KeysUnavailableError } from "../../../service/session/sealer.ts";
+import {
+  InsecureTransportError,
+  KeysUnavailableError,
+  SessionTooLargeError,
+} from "../../../service/session/errors.ts";
 import { serve } from "../../support/httpServer.ts";
 import { sessionApp } from "../../support/sessionApp.ts";
 
@@ -20,7 +23,7 @@ const ERRORS: Record<string, () => unknown> = {
   operator: () => new NotForVisitorsError(),
   keys: () => new KeysUnavailableError(7),
   http: () => new InsecureTransportError(),
-  large: () => new SessionTooLargeError(5_000, { note: "x".repeat(3_000), user_id: "ada" }),
+  large: () => new SessionTooLargeError(5_000, 4_096, { note: "x".repeat(3_000), user_id: "ada" }),
   client: () => Object.assign(new Error("<b>no</b>"), { status: 409, code: "CLASH" }),
   server: () => Object.assign(new Error("the password is hunter2"), { status: 502 }),
 };
@@ -84,7 +87,7 @@ test("what a visitor can do something about is told, in the code, the page and t
   for (const [kind, status, code, said] of [
     ["keys", 503, "keys_unavailable", "Nobody is signed out by this"],
     ["http", 400, "https_required", "Open the site over https"],
-    ["large", 500, "session_too_large", "5000 bytes, and browsers keep 4096"],
+    ["large", 500, "session_too_large", "5000 bytes, and may have 4096"],
     ["client", 409, "clash", "<b>no</b>"],
   ] as const) {
     const problem = await service.get(`/api/fail/${kind}`);

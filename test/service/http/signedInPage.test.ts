@@ -1,8 +1,11 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { html } from "../../../service/http/html.ts";
-import { type SignedInPage, signedInPage } from "../../../service/http/signedInPage.ts";
-import type { SessionData } from "../../../service/session/session.ts";
+import {
+  type SignedInPage,
+  signedInPage,
+  type Visitor,
+} from "../../../service/http/signedInPage.ts";
 
 const SESSION = {
   user_id: "110248495921238986420",
@@ -10,8 +13,8 @@ const SESSION = {
   csrf_token: "a-token_of-the-session",
 };
 
-function render(session: SessionData = SESSION, options: Partial<SignedInPage> = {}): string {
-  return signedInPage(session, { title: "Notes", body: html`<main></main>`, ...options });
+function render(visitor: Visitor = SESSION, options: Partial<SignedInPage> = {}): string {
+  return signedInPage(visitor, { title: "Notes", body: html`<main></main>`, ...options });
 }
 
 /** Every tag of a page, as it is written. */

@@ -5,8 +5,9 @@ import type { OidcConfig } from "../../../service/login/oidc.ts";
 import { requireSignIn } from "../../../service/login/requireSignIn.ts";
 import { signInRoutes } from "../../../service/login/routes.ts";
 import { createSealer } from "../../../service/session/sealer.ts";
+import { startSession } from "../../../service/session/session.ts";
 import { type IdentityProvider, startIdentityProvider } from "../../local/identityProvider.ts";
-import { SECRET, type SessionApp, sessionApp } from "../../support/sessionApp.ts";
+import { SECRET, type SessionApp, sessionApp, shown, signedIn } from "../../support/sessionApp.ts";
 
 export const CLIENT = { clientId: "phoenix", clientSecret: "a secret of the tests" };
 
@@ -48,11 +49,12 @@ export function application({
 
 function addPages(app: Express): void {
   app.post("/plant", (req, res) => {
-    req.session = { ...req.session, ...req.body };
+    startSession(req, signedIn("mallory", req.body));
+    req.session.reel = ["planted"];
     res.sendStatus(204);
   });
   app.use(csrfProtection());
-  app.get("/session", (req, res) => void res.json(req.session));
+  app.get("/session", (req, res) => void res.json(shown(req)));
   app.post("/change", (_req, res) => void res.sendStatus(204));
   app.get("/page", requireSignIn, (_req, res) => void res.send("a page"));
   app.get("/", (_req, res) => void res.send("start page"));

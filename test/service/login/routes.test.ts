@@ -227,13 +227,16 @@ test("only those on the list may sign in, and others may choose another account"
 test("sign-in leaves nothing of the session before it", async () => {
   await using site = await start();
   const browser = new Browser(site.url);
-  await browser.fetch("/plant", {
-    method: "POST",
-    body: new URLSearchParams({ csrf_token: "planted", reel: "planted", user_email: "planted" }),
-  });
-  expect(await sessionOf(browser)).toHaveProperty("csrf_token", "planted");
+  await browser.fetch("/plant", { method: "POST" });
+  const planted = await sessionOf(browser);
+  expect(planted).toMatchObject({ user_id: "mallory", reel: ["planted"] });
+  expect(browser.cookies.size).toBe(2);
   await browser.fetch(await answerOfProvider(browser, ada));
-  expect(JSON.stringify(await sessionOf(browser))).not.toContain("planted");
+  const session = await sessionOf(browser);
+  expect(session).toMatchObject({ user_id: ada.sub });
+  expect(session).not.toHaveProperty("reel");
+  expect(session.csrf_token).not.toBe(planted.csrf_token);
+  expect(browser.cookies.size).toBe(1);
 });
 
 test("each sign-in has a CSRF token of its own", async () => {

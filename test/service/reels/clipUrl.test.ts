@@ -1,7 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import type { KeyLookup, SessionKeys } from "../../../service/keys/sessionKeys.ts";
 import { CLIP_URL_LIFETIME, createClipUrls } from "../../../service/reels/clipUrl.ts";
-import { createSealer, KeysUnavailableError } from "../../../service/session/sealer.ts";
+import { KeysUnavailableError } from "../../../service/session/errors.ts";
+import { createSealer } from "../../../service/session/sealer.ts";
 import { ring, sessionOf } from "../../hostile/target.ts";
 import { ada } from "../../local/identity/users.ts";
 

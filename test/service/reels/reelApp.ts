@@ -4,11 +4,11 @@ import { type InjectOptions, inject, type Response } from "light-my-request";
 import type { SessionKeys } from "../../../service/keys/sessionKeys.ts";
 import { csrfProtection } from "../../../service/login/csrf.ts";
 import { reelRoutes } from "../../../service/reels/routes.ts";
+import { dataCookie } from "../../../service/session/cookie.ts";
 import { createSealer, type Sealer } from "../../../service/session/sealer.ts";
-import type { SessionData } from "../../../service/session/session.ts";
 import { cookieOf, ring, sessionOf } from "../../hostile/target.ts";
 import { ada } from "../../local/identity/users.ts";
-import { sessionApp } from "../../support/sessionApp.ts";
+import { type CredentialData, sessionApp } from "../../support/sessionApp.ts";
 
 const DIRECTORY = join(import.meta.dirname, "..", "..", "..", "service", "reels");
 /** The clips that ship with the service. */
@@ -38,7 +38,8 @@ export interface ReelApp {
   readonly lines: Record<string, unknown>[];
   /** A request without a session. */
   send(request: InjectOptions | string): Promise<Response>;
-  signedIn(session?: SessionData): Visitor;
+  /** Somebody with a credential, and with a saved reel unless it is null. */
+  signedIn(session?: CredentialData, reel?: unknown): Visitor;
 }
 
 /** The reel maker's routes behind sessions, body parsers and CSRF check, on a clock of the test's. */
@@ -59,18 +60,22 @@ export function reelApp({ keys = ring(), directory = DIRECTORY }: ReelAppOptions
     return inject(app, { ...options, headers: { ...(cookie && { cookie }), ...headers } });
   }
 
-  function signedIn(session: SessionData = sessionOf(ada)): Visitor {
-    const sealed = sealer.seal("session", {
-      iat: time.now,
-      exp: time.now + 604_800,
-      data: session,
-    });
-    let cookie = `session=${cookieOf(sealed)}`;
+  function signedIn(session: CredentialData = sessionOf(ada), reel: unknown = ["embers"]): Visitor {
+    const times = { iat: time.now, exp: time.now + 604_800 };
+    const sealed = sealer.seal("session", { ...times, data: session });
+    const cookies = new Map([["session", cookieOf(sealed)]]);
+    if (reel !== null) {
+      const data = sealer.seal("data", { ...times, data: { reel } }, session.sid);
+      cookies.set(dataCookie(false, session.sid).name, cookieOf(data));
+    }
 
     async function visit(request: InjectOptions | string): Promise<Response> {
-      const response = await send(request, cookie);
-      const [set] = [response.headers["set-cookie"] ?? []].flat();
-      if (set !== undefined) cookie = set.split(";")[0] ?? "";
+      const header = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+      const response = await send(request, header);
+      for (const set of [response.headers["set-cookie"] ?? []].flat()) {
+        const [name = "", value = ""] = set.split(/[=;]/, 2);
+        cookies.set(name, value + "=".repeat(-value.length & 3));
+      }
       return response;
     }
 
@@ -82,7 +87,7 @@ export function reelApp({ keys = ring(), directory = DIRECTORY }: ReelAppOptions
           url: "/api/reel",
           headers: {
             "content-type": "application/json",
-            "x-csrf-token": session.csrf_token ?? "",
+            "x-csrf-token": session.csrf_token,
           },
           payload: JSON.stringify(body),
         }),

@@ -4,12 +4,18 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
 import type { SessionKeys } from "../../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../../service/keys/static.ts";
-import type { SessionData } from "../../../service/session/session.ts";
+import { endSession, startSession } from "../../../service/session/session.ts";
 import { Browser } from "../../support/browser.ts";
 import { serve } from "../../support/httpServer.ts";
-import { SECRET, type SessionAppOptions, sessionApp } from "../../support/sessionApp.ts";
+import {
+  SECRET,
+  type SessionAppOptions,
+  sessionApp,
+  shown,
+  signedIn,
+} from "../../support/sessionApp.ts";
 
-const ADA: SessionData = { user_id: "ada", csrf_token: "t", id_token: "a.b.c" };
+const ADA = { user_id: "ada", user_email: "ada@example.com", id_token: "a.b.c" };
 
 const instances: string[] = [];
 afterEach(() => {
@@ -29,14 +35,15 @@ async function start(name: string, options: SessionAppOptions = {}) {
   instances.push(instance);
   const { app } = sessionApp({ sessionType: "filesystem", instance, ...options }, (routes) => {
     routes.get("/sign-in", (req, res) => {
-      req.session = { ...ADA };
+      startSession(req, signedIn("ada"));
+      req.session.reel = ["tides"];
       res.json({});
     });
     routes.get("/read", (req, res) => {
-      res.json({ ...req.session, outcome: res.locals.session });
+      res.json({ ...shown(req), outcome: res.locals.session });
     });
     routes.get("/sign-out", (req, res) => {
-      req.session = null;
+      endSession(req);
       res.json({});
     });
   });
@@ -62,7 +69,11 @@ test("a session is kept in a file of the instance that made it, and is lost on a
   await using other = await start("other");
   const browser = new Browser(one.url);
   await ask(browser, "/sign-in");
-  expect(await read(one.url, browser.cookies)).toEqual({ ...ADA, outcome: { session: "ok" } });
+  expect(await read(one.url, browser.cookies)).toMatchObject({
+    ...ADA,
+    reel: ["tides"],
+    outcome: { session: "ok" },
+  });
   expect(await read(other.url, browser.cookies)).toEqual({ outcome: { session: "expired" } });
   expect(readdirSync(one.directory)).toHaveLength(1);
   expect(readdirSync(other.directory)).toEqual([]);

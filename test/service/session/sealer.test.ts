@@ -5,7 +5,8 @@ import * as fc from "fast-check";
 import type { SessionKeys } from "../../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../../service/keys/static.ts";
 import { decodeContent, encodeContent } from "../../../service/session/content.ts";
-import { createSealer, KeysUnavailableError } from "../../../service/session/sealer.ts";
+import { KeysUnavailableError } from "../../../service/session/errors.ts";
+import { createSealer } from "../../../service/session/sealer.ts";
 
 const NAME = "__Host-session";
 const NOW = 1_800_000_000;

@@ -40,7 +40,7 @@ export async function useSession(
   const csrf = await tryCsrf(traffic, { page, clips: listed, token, source });
   const kept: SetCookie[] = signIn.outcome === "signed_in" ? [signIn.cookie] : [];
   if (!isSkipped(csrf)) {
-    const again = csrf.rightToken.setCookies.filter(({ name }) => name === cookie.name);
+    const again = csrf.rightToken.setCookies;
     for (const { value } of again) secrets.add(value);
     kept.push(...again);
   }

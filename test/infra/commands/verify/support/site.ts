@@ -43,12 +43,13 @@ export function instance({
   const clock = () => Math.floor(Date.now() / 1000);
   const sealer = createSealer({ keys, environment, clock });
   const sessionLifetime = lifetime;
+  const log = createLog({ level: "fatal" });
   const app = express();
   app.disable("x-powered-by");
   if (damage !== undefined) app.use(damage);
   app.use(
     createApp({
-      log: createLog({ level: "fatal" }),
+      log,
       instance,
       project: undefined,
       keys,
@@ -61,6 +62,7 @@ export function instance({
         keys,
         sealer,
         clock,
+        log,
       }),
       cookieSecure,
       signIn: { oidc, allowedUsers: [] },

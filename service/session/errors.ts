@@ -1,0 +1,85 @@
+import { OperatorError } from "../contract/errors.ts";
+
+/** A session can't be kept: the response is an error, and the session stays as it was. */
+export abstract class SessionNotKeptError extends OperatorError {}
+
+/** A cookie of the session would be too large. */
+export class SessionTooLargeError extends SessionNotKeptError {
+  constructor(bytes: number, limit: number, content: object) {
+    const [field, size] = largestField(content);
+    super(
+      "SESSION_TOO_LARGE",
+      `The session's cookie would be ${bytes} bytes, and may have ${limit}. ` +
+        `Its largest field is ${field} with ${size} bytes: store less in it.`,
+    );
+  }
+}
+
+/** A cookie for https only would have to be sent over http. */
+export class InsecureTransportError extends SessionNotKeptError {
+  constructor() {
+    super(
+      "COOKIE_NEEDS_HTTPS",
+      "SESSION_COOKIE_SECURE is true, and this request came over http, where a browser does not " +
+        "keep the cookie. Open the site over https; where no https is to be had, as on a laptop, " +
+        "set SESSION_COOKIE_SECURE=false.",
+    );
+  }
+}
+
+/** The session holds something that JSON can't carry. */
+export class SessionNotSerializableError extends SessionNotKeptError {
+  /** `field` as code would reach it, such as `reel[3].added`. */
+  constructor(field: string, options?: ErrorOptions) {
+    super(
+      "SESSION_NOT_SERIALIZABLE",
+      `The session's field ${field} is not JSON: store plain objects, arrays, strings, finite ` +
+        "numbers, booleans and null.",
+      options,
+    );
+  }
+}
+
+/** Something was stored though nobody is signed in, so it belongs to no session. */
+export class NoSessionError extends SessionNotKeptError {
+  constructor(fields: readonly string[]) {
+    super(
+      "SESSION_NOT_STARTED",
+      `The session's field ${fields[0]} can't be kept, because nobody is signed in. Store it after ` +
+        "startSession, and in routes behind requireSignIn.",
+    );
+  }
+}
+
+/** The session changed when the response's headers were gone already. */
+export class SessionChangedLateError extends SessionNotKeptError {
+  constructor(what: string) {
+    super(
+      "SESSION_CHANGED_LATE",
+      `${what} after the response's headers had been sent, so it was not kept. Change the session ` +
+        "before the first byte of the answer.",
+    );
+  }
+}
+
+/** No key can be used now: answer 503 and leave every cookie as it is. */
+export class KeysUnavailableError extends OperatorError {
+  /** Seconds after which to try again. */
+  readonly retryAfter: number;
+
+  constructor(retryAfter: number) {
+    super(
+      "KEYS_UNAVAILABLE",
+      "The keys that seal sessions can't be read at the moment. Nobody is signed out by this: try again in a moment.",
+    );
+    this.retryAfter = retryAfter;
+  }
+}
+
+function largestField(content: object): [field: string, bytes: number] {
+  const sizes = Object.entries(content).map(([field, value]): [string, number] => [
+    field,
+    Buffer.byteLength(JSON.stringify(value) ?? ""),
+  ]);
+  return sizes.reduce((a, b) => (b[1] > a[1] ? b : a), ["(none)", 0]);
+}

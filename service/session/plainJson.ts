@@ -1,0 +1,47 @@
+import { SessionNotSerializableError } from "./errors.ts";
+
+/**
+ * The JSON of what an application keeps; a field that is undefined is left out. What JSON would
+ * carry as something else, such as a Date, a Map or NaN, is an error and not a surprise on the next
+ * request.
+ * @throws SessionNotSerializableError
+ */
+export function plainJson(data: object): string {
+  let field: string | undefined;
+  try {
+    for (const [name, value] of Object.entries(data)) {
+      field = name;
+      const fault = findFault(value, name, []);
+      if (fault !== undefined) throw new SessionNotSerializableError(fault);
+    }
+    return JSON.stringify(data);
+  } catch (error) {
+    if (error instanceof SessionNotSerializableError) throw error;
+    // A getter or a proxy threw.
+    throw new SessionNotSerializableError(field ?? "(unknown)", { cause: error });
+  }
+}
+
+/** The path of the first value that isn't JSON. */
+function findFault(value: unknown, path: string, around: readonly object[]): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === "string" || typeof value === "boolean") return undefined;
+  if (typeof value === "number") return Number.isFinite(value) ? undefined : path;
+  if (typeof value !== "object" || around.includes(value)) return path;
+  const within = [...around, value];
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) {
+      const place = `${path}[${index}]`;
+      const fault = item === undefined ? place : findFault(item, place, within);
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
+  }
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return path;
+  for (const [name, item] of Object.entries(value)) {
+    const fault = findFault(item, `${path}.${name}`, within);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}

@@ -1,0 +1,225 @@
+import type { NextFunction, Request, Response } from "express";
+import type { SessionKeys } from "../keys/sessionKeys.ts";
+import type { EventLog } from "../process/eventLog.ts";
+import type { Seconds } from "../pure/seconds.ts";
+import {
+  cookieValue,
+  dataCookie,
+  dataCookieNames,
+  dataCookiePrefix,
+  MAX_COOKIE_BYTES,
+  MAX_DATA_COOKIE_BYTES,
+  sessionCookie,
+} from "./cookie.ts";
+import { clearCookie, keepCookie, tokenIn } from "./cookieFormat.ts";
+import {
+  CurrentSession,
+  type SessionChanges,
+  type SessionStore,
+  setSession,
+} from "./currentSession.ts";
+import { InsecureTransportError, KeysUnavailableError, SessionTooLargeError } from "./errors.ts";
+import { type Opened, type ReadyToken, type Refusal, type Sealer, then } from "./sealer.ts";
+import type { Credential, SessionReport } from "./session.ts";
+import { defineSession, keepBeforeHeaders } from "./sessionHooks.ts";
+import type { AddSessions } from "./sessions.ts";
+
+export interface SealedSessionDeps {
+  /** Whether cookies are sent over https only. */
+  readonly secure: boolean;
+  /** Seconds from sign-in until a session ends, for sessions that exist as well. */
+  readonly lifetime: Seconds;
+  readonly keys: SessionKeys;
+  readonly sealer: Sealer;
+  /** Unix time in seconds. */
+  readonly clock: () => Seconds;
+  readonly log: EventLog;
+  /** Sessions that have ended before their time. */
+  readonly ended?: EndedSessions | undefined;
+}
+
+export interface EndedSessions {
+  /** Whether a session has ended. A promise only if that has to be looked up. */
+  check(credential: Credential): boolean | Promise<boolean>;
+}
+
+/** Cookies of other sessions' data that one answer clears; the next one clears more. */
+const MAX_CLEARED = 10;
+
+/** What was made of a request's credential. */
+type Received =
+  | { readonly outcome: "none" }
+  | { readonly outcome: "ended"; readonly kid: string; readonly age: number }
+  | { readonly outcome: "ok"; readonly kid: string; readonly age: number; credential: Credential }
+  | Refusal;
+
+/**
+ * Sessions in two sealed cookies: the credential, which only starting and ending a session set or
+ * clear, and the application's data, which is bound to the credential's `sid`. So a late answer of
+ * an earlier session neither brings that back nor ends up in a later one.
+ *
+ * A credential that doesn't open is left where it is: the next sign-in replaces it, while clearing
+ * it could come in late and end the session that somebody just signed in for.
+ */
+export function sealedSessions(deps: SealedSessionDeps): AddSessions {
+  const { secure, lifetime, keys, sealer, clock, ended } = deps;
+  const cookie = sessionCookie(secure);
+  const prefix = dataCookiePrefix(secure);
+
+  function openCredential(req: Request): Received | Promise<Received> {
+    const value = cookieValue(req.headers.cookie, cookie.name);
+    if (value === undefined) return { outcome: "none" };
+    const token = value.length > MAX_COOKIE_BYTES ? undefined : tokenIn(value);
+    if (token === undefined) return { outcome: "malformed" };
+    return then(sealer.open(cookie.name, token), admit);
+  }
+
+  function admit(opened: Opened): Received | Promise<Received> {
+    if (opened.outcome !== "ok") return opened;
+    const { kid, age, sealed } = opened;
+    const exp = Math.min(sealed.exp, sealed.iat + lifetime);
+    if (clock() >= exp) return { outcome: "expired", kid, age };
+    const credential = { ...sealed.data, iat: sealed.iat, exp };
+    if (!isCredential(credential)) return { outcome: "malformed" };
+    const ok: Received = { outcome: "ok", kid, age, credential };
+    if (ended === undefined) return ok;
+    return then(ended.check(credential), (over) => (over ? { outcome: "ended", kid, age } : ok));
+  }
+
+  /** The data's cookie with its key; undefined if there is none that could open. */
+  function prepareData(
+    req: Request,
+    { sid }: Credential,
+  ): ReadyToken | Refusal | undefined | Promise<ReadyToken | Refusal> {
+    const { cookie: header } = req.headers;
+    if (header === undefined || !header.includes(`${prefix}-`)) return undefined;
+    const value = cookieValue(header, dataCookie(secure, sid).name);
+    const token = value === undefined || value.length > MAX_COOKIE_BYTES ? value : tokenIn(value);
+    return token === undefined ? undefined : sealer.prepare(token);
+  }
+
+  const store: SessionStore = {
+    clock,
+    lifetime,
+    log: deps.log,
+
+    open({ credential, received }) {
+      const data = received as ReadyToken | undefined;
+      if (data === undefined || credential === undefined) return {};
+      const opened = data.open(prefix, credential.sid);
+      return opened.outcome === "ok" ? opened.sealed.data : {};
+    },
+
+    keep({ credential }, changes, res) {
+      const { req } = res;
+      const lines = changedCookies(req, credential, changes);
+      if (lines.length === 0) return;
+      if (secure && req.protocol !== "https") throw new InsecureTransportError();
+      for (const line of lines) res.appendHeader("Set-Cookie", line);
+      res.setHeader("Cache-Control", "no-store");
+    },
+  };
+
+  function changedCookies(
+    req: Request,
+    credential: Credential | undefined,
+    changes: SessionChanges,
+  ): string[] {
+    const lines: string[] = [];
+    const { cookie: header } = req.headers;
+    if (changes.credential === "started" && credential !== undefined) {
+      lines.push(credentialLine(req, credential));
+    }
+    if (changes.credential === "ended" && cookieValue(header, cookie.name) !== undefined) {
+      lines.push(clearCookie(cookie));
+    }
+    if (credential === undefined && changes.credential === "kept") return lines;
+    const own = credential && dataCookie(secure, credential.sid).name;
+    if (credential !== undefined && changes.data !== undefined) {
+      lines.push(dataLine(credential, changes.data));
+    }
+    const others = dataCookieNames(header, secure).filter((name) => name !== own);
+    lines.push(...others.slice(0, MAX_CLEARED).map((name) => clearCookie({ name, secure })));
+    return lines;
+  }
+
+  /** @throws SessionTooLargeError even without the ID token. */
+  function credentialLine(req: Request, credential: Credential): string {
+    const whole = sealCredential(credential);
+    if (whole.length <= MAX_COOKIE_BYTES) return whole;
+    const { id_token, ...rest } = credential;
+    const without = sealCredential({ ...rest, id_token: undefined });
+    if (without.length > MAX_COOKIE_BYTES) {
+      throw new SessionTooLargeError(without.length, MAX_COOKIE_BYTES, rest);
+    }
+    const bytes = id_token?.length;
+    deps.log.warn(
+      { event: "id_token_left_out", bytes, user_id: credential.user_id, ...req.res?.locals.trace },
+      `The ID token of ${bytes} bytes does not fit into the session's cookie and is left out`,
+    );
+    return without;
+  }
+
+  function sealCredential({ iat, exp, ...data }: Credential): string {
+    const token = sealer.seal(cookie.name, { iat, exp, data });
+    return keepCookie(cookie, token, Math.max(1, exp - clock()));
+  }
+
+  function dataLine({ sid, exp }: Credential, json: string): string {
+    const data: object = JSON.parse(json);
+    const iat = clock();
+    const token = sealer.seal(prefix, { iat, exp, data }, sid);
+    const line = keepCookie(dataCookie(secure, sid), token, Math.max(1, exp - iat));
+    if (line.length <= MAX_DATA_COOKIE_BYTES) return line;
+    throw new SessionTooLargeError(line.length, MAX_DATA_COOKIE_BYTES, data);
+  }
+
+  function session(req: Request, res: Response, next: NextFunction): void {
+    function begin(): void {
+      const received = openCredential(req);
+      if (received instanceof Promise) received.then(prepare, next);
+      else prepare(received);
+    }
+
+    function prepare(received: Received): void {
+      const data = received.outcome === "ok" ? prepareData(req, received.credential) : undefined;
+      if (data instanceof Promise) data.then((ready) => serve(received, ready), next);
+      else serve(received, data);
+    }
+
+    function serve(received: Received, data: ReadyToken | Refusal | undefined): void {
+      const unavailable = [received, data].find((part) => part?.outcome === "key_unavailable");
+      const outcome = unavailable ?? received;
+      res.locals.session = report(outcome);
+      // What depends on a session is nobody else's, and nothing that the back button may bring up.
+      res.setHeader("Cache-Control", "no-store");
+      const credential = outcome.outcome === "ok" ? outcome.credential : undefined;
+      const ready = data?.outcome === "ready" ? data : undefined;
+      setSession(req, new CurrentSession(store, req, credential, ready));
+      if (outcome.outcome === "key_unavailable") next(new KeysUnavailableError(outcome.retryAfter));
+      else next();
+    }
+
+    const refreshed = keys.refresh();
+    if (refreshed === undefined) begin();
+    else refreshed.then(begin, next);
+  }
+
+  return (app, onError) => {
+    defineSession(app);
+    keepBeforeHeaders(app.response, Object.getPrototypeOf(app.response), onError);
+    app.use(session);
+  };
+}
+
+function report(received: Received): SessionReport {
+  const { outcome: session } = received;
+  if ("age" in received) return { session, kid: received.kid, session_age: received.age };
+  return "kid" in received ? { session, kid: received.kid } : { session };
+}
+
+/** Another version of the service may have sealed something else. */
+function isCredential(value: object): value is Credential {
+  const { sid, user_id, csrf_token } = value as Partial<Record<keyof Credential, unknown>>;
+  return [sid, user_id, csrf_token].every((part) => typeof part === "string" && part !== "");
+}

@@ -14,6 +14,10 @@ export interface StackNames {
   readonly rotator: string;
   /** The account that Pub/Sub calls the rotator as. */
   readonly push: string;
+  /** The account that GitHub's jobs deploy as; `npm run bootstrap` makes it, not the program. */
+  readonly deploy: string;
+  /** The account that GitHub's jobs preview as, made in the same way. */
+  readonly preview: string;
   readonly secretKey: string;
   readonly clientSecret: string;
   /** Names of buckets are Google-wide, so the project's is a part of it. */
@@ -33,6 +37,8 @@ export function stackNames(project: string, { product, environment }: StackId): 
     web: prefix,
     rotator: `${prefix}-rotator`,
     push: `${prefix}-push`,
+    deploy: `${prefix}-deploy`,
+    preview: `${prefix}-preview`,
     secretKey: `${prefix}-SECRET_KEY`,
     clientSecret: `${prefix}-OIDC_CLIENT_SECRET`,
     bucket: `${project}-${prefix}-bundles`,
@@ -40,4 +46,20 @@ export function stackNames(project: string, { product, environment }: StackId): 
     rotation: `${prefix}-rotation`,
     deadLetters: `${prefix}-rotation-dead-letters`,
   };
+}
+
+const ACCOUNT_TITLES = {
+  web: "web service",
+  rotator: "key rotator",
+  push: "Pub/Sub calls the rotator",
+  deploy: "deployments from GitHub",
+  preview: "previews from GitHub",
+};
+
+/** The service accounts of a stack. */
+export type Account = keyof typeof ACCOUNT_TITLES;
+
+/** What the console calls an account of that id. */
+export function accountTitle(id: string, account: Account): string {
+  return `${id}: ${ACCOUNT_TITLES[account]}`;
 }

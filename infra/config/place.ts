@@ -1,3 +1,4 @@
+import type { Problem } from "../../service/contract/errors.ts";
 import { shown } from "../../service/pure/printable.ts";
 import { type StackId, type StackNames, stackNames } from "../names.ts";
 import type { Settings } from "./settings.ts";
@@ -23,7 +24,7 @@ export function localProject(product: string): string {
 
 export function parsePlace(settings: Settings, id: StackId): PlaceConfig {
   const { product, environment } = id;
-  checkNames(settings, id);
+  settings.problems.push(...findNameProblems(id));
   const project = parseProject(settings, id);
   return {
     ...id,
@@ -44,37 +45,34 @@ const ROTATOR = "-rotator";
 /** The shortest stack has one letter, the longest of the three that come with this has five. */
 const LONGEST_PRODUCT = ACCOUNT.max - `-local${ROTATOR}`.length;
 
-/** Endings that would give two stacks in one project accounts of one name, and names of bootstrap's. */
-const TAKEN = /(^|-)(push|rotator)$|^(deploy|preview)$/;
+/** Endings that would give two stacks in one project accounts of one name: see infra/names.ts. */
+const TAKEN = /(^|-)(push|rotator|deploy|preview)$/;
 
-function checkNames(settings: Settings, { product, environment }: StackId): void {
+/** What is wrong with the names of a project and its stack, if anything is. */
+export function findNameProblems({ product, environment }: StackId): Problem[] {
   const word = /^[a-z]([a-z0-9-]*[a-z0-9])?$/;
   // Google takes no bucket with its own name in it.
   if (!word.test(product) || product.length > LONGEST_PRODUCT || /goog/.test(product)) {
-    settings.problems.push({
-      setting: "The project's name",
-      cause: `is ${shown(product)}, not 1 to ${LONGEST_PRODUCT} lower-case letters, digits and hyphens, with no "goog" in it`,
-      remedy: "Change `name` in Pulumi.yaml, and the prefix in the stacks' files with it",
-    });
-    return;
+    return [
+      {
+        setting: "The project's name",
+        cause: `is ${shown(product)}, not 1 to ${LONGEST_PRODUCT} lower-case letters, digits and hyphens, with no "goog" in it`,
+        remedy: "Change `name` in Pulumi.yaml, and the prefix in the stacks' files with it",
+      },
+    ];
   }
-  const rename = `Run \`npx pulumi stack rename --stack ${environment} NAME\`, such as staging`;
+  const setting = "The stack's name";
+  const remedy = `Run \`npx pulumi stack rename --stack ${environment} NAME\`, such as staging`;
   const least = Math.max(1, ACCOUNT.min - `${product}-`.length);
   const most = ACCOUNT.max - `${product}-${ROTATOR}`.length;
   const { length } = environment;
   if (!word.test(environment) || length < least || length > most) {
-    settings.problems.push({
-      setting: "The stack's name",
-      cause: `is ${shown(environment)}, not ${least} to ${most} lower-case letters, digits and hyphens`,
-      remedy: rename,
-    });
-  } else if (TAKEN.test(environment)) {
-    settings.problems.push({
-      setting: "The stack's name",
-      cause: `is ${shown(environment)}, and ${product}-${environment} is an account of another stack's, or of the workflows', in the same project`,
-      remedy: rename,
-    });
+    const cause = `is ${shown(environment)}, not ${least} to ${most} lower-case letters, digits and hyphens`;
+    return [{ setting, cause, remedy }];
   }
+  if (!TAKEN.test(environment)) return [];
+  const cause = `is ${shown(environment)}, and ${product}-${environment} is an account of another stack's in the same project`;
+  return [{ setting, cause, remedy }];
 }
 
 function parseProject(settings: Settings, { product, environment }: StackId): string {

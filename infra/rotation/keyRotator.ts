@@ -10,7 +10,7 @@ import type { ProgramEnvironment } from "../../service/contract/environment.ts";
 import type { Apis } from "../apis.ts";
 import type { Release } from "../bundle/serviceBundle.ts";
 import type { SessionKey } from "../keys/sessionKey.ts";
-import type { StackNames } from "../names.ts";
+import { accountTitle, type StackNames } from "../names.ts";
 import { serviceContainer } from "../web/serviceContainer.ts";
 import { DeadLetters } from "./deadLetters.ts";
 
@@ -51,7 +51,9 @@ export class KeyRotator extends ComponentResource {
       {
         project,
         accountId: names.push,
-        displayName: `${names.rotator}: Pub/Sub calls it`,
+        displayName: accountTitle(names.push, "push"),
+        // `npm run bootstrap` may have made it, to grant its use to deployments alone.
+        createIgnoreAlreadyExists: true,
       },
       { parent: this, dependsOn: [apis.of("iam")] },
     );
@@ -136,7 +138,9 @@ export class KeyRotator extends ComponentResource {
       {
         project,
         accountId: names.rotator,
-        displayName: `${names.rotator}: key rotator`,
+        displayName: accountTitle(names.rotator, "rotator"),
+        // `npm run bootstrap` may have made it, to grant its use to deployments alone.
+        createIgnoreAlreadyExists: true,
       },
       { parent: this, dependsOn: [apis.of("iam")] },
     );

@@ -14,6 +14,7 @@ import type { PublicAccess } from "../config/access.ts";
 import type { CapacityConfig } from "../config/capacity.ts";
 import type { TrafficShare } from "../config/release.ts";
 import type { SessionKey } from "../keys/sessionKey.ts";
+import { accountTitle } from "../names.ts";
 import { ClientSecret } from "./clientSecret.ts";
 import { serviceContainer } from "./serviceContainer.ts";
 
@@ -49,7 +50,13 @@ export class WebService extends ComponentResource {
     const { project, region, labels, serviceName, apis, sessionKey, capacity } = args;
     const account = new Account(
       name,
-      { project, accountId: serviceName, displayName: `${serviceName}: web service` },
+      {
+        project,
+        accountId: serviceName,
+        displayName: accountTitle(serviceName, "web"),
+        // `npm run bootstrap` may have made it, to grant its use to deployments alone.
+        createIgnoreAlreadyExists: true,
+      },
       { parent: this, dependsOn: [apis.of("iam")] },
     );
     const clientSecret =

@@ -29,6 +29,11 @@ export type ErrorCode =
   | "ROTATION_INCOMPLETE"
   | "STACK_UNREADABLE"
   | "STACK_WITHOUT_KEY"
+  /** `npm run bootstrap`. */
+  | "PROGRAM_MISSING"
+  | "PERMISSION_MISSING"
+  | "BOOTSTRAP_REFUSED"
+  | "COMMAND_FAILED"
   /** `npm run verify`: connections, and files of `--save`. */
   | "HOST_UNKNOWN"
   | "CONNECTION_REFUSED"

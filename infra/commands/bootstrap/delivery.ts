@@ -1,0 +1,326 @@
+import { type Account, accountTitle } from "../../names.ts";
+import type { Found, FoundGitHub, Reviewer } from "./found.ts";
+import {
+  accounts,
+  backendUrl,
+  ENCRYPT_AND_DECRYPT,
+  type Goal,
+  type Job,
+  jobs,
+  keyArgs,
+  POOL,
+  wantsApproval,
+} from "./goal.ts";
+import {
+  type Command,
+  changed,
+  type Grant,
+  gcloud,
+  gh,
+  granted,
+  type Item,
+  LATER_NUMBER,
+  made,
+  member,
+} from "./item.ts";
+
+const ISSUER = "https://token.actions.githubusercontent.com";
+/** The repository, by the ID that it keeps when it is renamed, and the job's environment. */
+const SUBJECT = "assertion.repository_id + ':' + assertion.environment";
+
+/** A preview asks for the project's number and for SECRET_KEY's schedule. */
+const PREVIEW_ROLES = ["roles/browser", "roles/secretmanager.viewer"];
+
+/**
+ * A deployment can make accounts but use only the stack's own, and has no role with which it could
+ * grant roles in the project.
+ */
+const DEPLOY_ROLES = [
+  "roles/browser",
+  "roles/iam.serviceAccountCreator",
+  "roles/logging.configWriter",
+  "roles/monitoring.editor",
+  "roles/pubsub.admin",
+  "roles/run.admin",
+  "roles/secretmanager.admin",
+  "roles/serviceusage.serviceUsageAdmin",
+  "roles/storage.admin",
+];
+/** On each of the stack's own accounts: to run services as it, and to grant Pub/Sub its use. */
+const DEPLOY_ACCOUNT_ROLES = ["roles/iam.serviceAccountAdmin", "roles/iam.serviceAccountUser"];
+
+interface Delivery {
+  readonly goal: Goal;
+  readonly repository: string;
+  readonly found: Found;
+  readonly github: FoundGitHub;
+}
+
+/** What lets a repository's workflows preview and deploy the stack; nothing if none is named. */
+export function planDelivery(goal: Goal, found: Found): Item[] {
+  const { github } = found;
+  if (goal.github === undefined || github === undefined) return [];
+  const delivery = { goal, repository: goal.github, found, github };
+  return [
+    ...planFederation(delivery),
+    ...planAccounts(delivery),
+    ...planRoles(delivery),
+    ...planGitHub(delivery),
+  ];
+}
+
+function planFederation(delivery: Delivery): Item[] {
+  const { goal, github } = delivery;
+  const { preview, deploy } = jobs(goal);
+  const base = ["iam", "workload-identity-pools"];
+  const create: Command = {
+    ...gcloud(...base, "create", POOL, ...globally(goal)),
+    mayExist: true,
+  };
+  const restore = gcloud(...base, "undelete", POOL, ...globally(goal));
+  const commands = github.pool === undefined ? [create] : [restore];
+  return [
+    changed(
+      `workload identity pool ${POOL}`,
+      github.pool !== undefined,
+      github.pool === "ACTIVE" ? [] : commands,
+      "iam.workloadIdentityPools.create",
+    ),
+    planProvider(delivery, preview.provider, previewCondition(delivery)),
+    planProvider(delivery, deploy.provider, deployCondition(delivery)),
+  ];
+}
+
+function previewCondition({ goal, github }: Delivery): string {
+  return [
+    `assertion.repository_id == '${github.repositoryId}'`,
+    "assertion.event_name == 'pull_request'",
+    `assertion.environment == '${jobs(goal).preview.environment}'`,
+  ].join(" && ");
+}
+
+/** Main, and for prod also the tags of releases. */
+function deployCondition({ goal, github }: Delivery): string {
+  const main = "assertion.ref == 'refs/heads/main'";
+  return [
+    `assertion.repository_id == '${github.repositoryId}'`,
+    `assertion.environment == '${jobs(goal).deploy.environment}'`,
+    wantsApproval(goal) ? `(${main} || assertion.ref.startsWith('refs/tags/v'))` : main,
+  ].join(" && ");
+}
+
+function planProvider({ goal, github }: Delivery, id: string, condition: string): Item {
+  const present = github.providers.get(id);
+  const base = ["iam", "workload-identity-pools", "providers"];
+  const place = ["--workload-identity-pool", POOL, ...globally(goal)];
+  const settings = [
+    ...["--issuer-uri", ISSUER],
+    ...["--attribute-mapping", `google.subject=${SUBJECT}`],
+    ...["--attribute-condition", condition],
+  ];
+  const right =
+    present?.enabled &&
+    present.issuer === ISSUER &&
+    present.subject === SUBJECT &&
+    present.condition === condition;
+  const update = gcloud(...base, "update-oidc", id, ...place, ...settings, "--no-disabled");
+  const commands =
+    present === undefined
+      ? [gcloud(...base, "create-oidc", id, ...place, ...settings)]
+      : [
+          ...(present.state === "ACTIVE" ? [] : [gcloud(...base, "undelete", id, ...place)]),
+          ...(right ? [] : [update]),
+        ];
+  return changed(
+    `workload identity provider ${id}`,
+    present !== undefined,
+    commands,
+    "iam.workloadIdentityPoolProviders.create",
+  );
+}
+
+/** The program's own are made too, because a deployment's right to use them is granted on them. */
+function planAccounts({ goal, found }: Delivery): Item[] {
+  const { project } = goal;
+  return Object.entries(accounts(goal)).map(([account, address]) => {
+    const [id = ""] = address.split("@");
+    const title = accountTitle(id, account as Account);
+    const create = gcloud(
+      ...["iam", "service-accounts", "create", id, "--display-name", title, "--project", project],
+    );
+    return made(
+      `account ${address}`,
+      found.grants.accounts.has(address),
+      [{ ...create, mayExist: true }],
+      "iam.serviceAccounts.create",
+    );
+  });
+}
+
+function planRoles(delivery: Delivery): Item[] {
+  const { goal, found } = delivery;
+  const { preview, deploy, ...own } = accounts(goal);
+  const { grants } = found;
+  const previews = member(preview);
+  const deployments = member(deploy);
+  const onAccount = (what: string, address: string, wanted: readonly Grant[]) =>
+    granted(
+      what,
+      grants.accounts.get(address),
+      wanted,
+      [
+        ...["iam", "service-accounts", "add-iam-policy-binding", address],
+        ...["--condition", "None", "--project", goal.project],
+      ],
+      "iam.serviceAccounts.setIamPolicy",
+    );
+  const actAs = ({ environment }: Job, address: string) =>
+    onAccount(`jobs in GitHub's environment ${environment} act as ${address}`, address, [
+      ["roles/iam.workloadIdentityUser", principal(delivery, environment)],
+    ]);
+  return [
+    actAs(jobs(goal).preview, preview),
+    actAs(jobs(goal).deploy, deploy),
+    granted(
+      "previews read the state",
+      grants.stateBucket,
+      [["roles/storage.objectViewer", previews]],
+      ["storage", "buckets", "add-iam-policy-binding", backendUrl(goal)],
+    ),
+    granted(
+      "previews decrypt with the key, deployments use it",
+      grants.key,
+      [
+        ["roles/cloudkms.cryptoKeyDecrypter", previews],
+        [ENCRYPT_AND_DECRYPT, deployments],
+      ],
+      ["kms", "keys", "add-iam-policy-binding", ...keyArgs(goal)],
+      "cloudkms.cryptoKeys.setIamPolicy",
+    ),
+    granted(
+      "roles of previews and deployments in the project",
+      grants.project,
+      [
+        ...PREVIEW_ROLES.map((role): Grant => [role, previews]),
+        ...DEPLOY_ROLES.map((role): Grant => [role, deployments]),
+      ],
+      ["projects", "add-iam-policy-binding", goal.project, "--condition", "None"],
+      "resourcemanager.projects.setIamPolicy",
+    ),
+    ...Object.values(own).map((address) =>
+      onAccount(
+        `deployments use ${address}`,
+        address,
+        DEPLOY_ACCOUNT_ROLES.map((role): Grant => [role, deployments]),
+      ),
+    ),
+  ];
+}
+
+/** A job of GitHub's as a member of an IAM policy. */
+function principal({ found, github }: Delivery, environment: string): string {
+  return `principal://iam.googleapis.com/${poolName(found)}/subject/${github.repositoryId}:${environment}`;
+}
+
+function poolName({ project }: Found): string {
+  return `projects/${project?.number ?? LATER_NUMBER}/locations/global/workloadIdentityPools/${POOL}`;
+}
+
+function planGitHub(delivery: Delivery): Item[] {
+  const { goal } = delivery;
+  const { preview, deploy } = jobs(goal);
+  const { preview: previews, deploy: deployments } = accounts(goal);
+  return [
+    planEnvironment(delivery, preview.environment, undefined),
+    planEnvironment(delivery, deploy.environment, [
+      { type: "branch", name: "main" },
+      ...(wantsApproval(goal) ? [{ type: "tag", name: "v*" }] : []),
+    ]),
+    planVariables(delivery, preview, previews),
+    planVariables(delivery, deploy, deployments),
+  ];
+}
+
+interface RefPolicy {
+  readonly type: string;
+  readonly name: string;
+}
+
+/** @param policies Refs whose jobs may run in it; undefined for all. */
+function planEnvironment(
+  { goal, repository, github }: Delivery,
+  environment: string,
+  policies: readonly RefPolicy[] | undefined,
+): Item {
+  const present = github.environments.get(environment);
+  const path = `repos/${repository}/environments/${environment}`;
+  const approved = policies !== undefined && wantsApproval(goal);
+  const reviewers = distinct([
+    ...(present?.reviewers ?? []),
+    ...(approved ? github.approvers : []),
+  ]);
+  const right =
+    present !== undefined &&
+    (policies === undefined || present.customPolicies) &&
+    (!approved || (present.preventSelfReview && reviewers.length === present.reviewers.length));
+  // GitHub resets what a request leaves out.
+  const put = gh(
+    ...["api", "--silent", "--method", "PUT", path],
+    ...(present?.waitTimer ? ["-F", `wait_timer=${present.waitTimer}`] : []),
+    ...(approved || present?.preventSelfReview ? ["-F", "prevent_self_review=true"] : []),
+    ...reviewers.flatMap(({ type, id }) => [
+      ...["-F", `reviewers[][type]=${type}`, "-F", `reviewers[][id]=${id}`],
+    ]),
+    ...(policies !== undefined
+      ? [
+          ...["-F", "deployment_branch_policy[protected_branches]=false"],
+          ...["-F", "deployment_branch_policy[custom_branch_policies]=true"],
+        ]
+      : []),
+  );
+  const add = (policies ?? [])
+    .filter(({ type, name }) => !present?.policies.has(`${type} ${name}`))
+    .map(({ type, name }) =>
+      gh(
+        ...["api", "--silent", "--method", "POST", `${path}/deployment-branch-policies`],
+        ...["-f", `name=${name}`, "-f", `type=${type}`],
+      ),
+    );
+  return changed(`GitHub's environment ${environment}`, present !== undefined, [
+    ...(right ? [] : [put]),
+    ...add,
+  ]);
+}
+
+function distinct(reviewers: readonly Reviewer[]): Reviewer[] {
+  return [...new Map(reviewers.map((one) => [`${one.type} ${one.id}`, one])).values()];
+}
+
+/** What the workflows in .github/workflows read as `vars`. */
+function planVariables(
+  { goal, repository, found, github }: Delivery,
+  { provider, environment }: Job,
+  account: string,
+): Item {
+  const present = github.environments.get(environment)?.variables;
+  const variables = {
+    GOOGLE_PROJECT: goal.project,
+    GOOGLE_IDENTITY_PROVIDER: `${poolName(found)}/providers/${provider}`,
+    GOOGLE_SERVICE_ACCOUNT: account,
+    PULUMI_BACKEND_URL: backendUrl(goal),
+  };
+  const set = Object.entries(variables)
+    .filter(([name, value]) => present?.get(name) !== value)
+    .map(([name, value]) =>
+      gh(
+        ...["variable", "set", name, "--repo", repository, "--env", environment],
+        ...["--body", value],
+      ),
+    );
+  const isThere = Object.keys(variables).some((name) => present?.has(name));
+  return changed(`variables of GitHub's environment ${environment}`, isThere, set);
+}
+
+function globally({ project }: Goal): string[] {
+  return ["--location", "global", "--project", project];
+}

@@ -1,0 +1,106 @@
+/** What there is at Google, GitHub and on this machine before anything is changed. */
+export interface Found {
+  /** E-mail address of the account that gcloud acts as. */
+  readonly operator: string;
+  readonly project: FoundProject | undefined;
+  /** ID of the billing account that pays for the project; undefined if none does. */
+  readonly billingAccount: string | undefined;
+  /** Enabled APIs by their short name: `storage` for storage.googleapis.com. */
+  readonly apis: ReadonlySet<string>;
+  readonly stateBucket: FoundBucket | undefined;
+  readonly keyRing: boolean;
+  /** The key's state, such as ENABLED; undefined if there is no key. */
+  readonly key: string | undefined;
+  readonly grants: FoundGrants;
+  readonly machine: FoundMachine;
+  /** Undefined unless GitHub is asked about. */
+  readonly github: FoundGitHub | undefined;
+}
+
+export interface FoundProject {
+  readonly number: string;
+  /** ACTIVE, or DELETE_REQUESTED. */
+  readonly state: string;
+}
+
+export interface FoundBucket {
+  readonly versioning: boolean;
+  readonly uniformAccess: boolean;
+  readonly publicAccessPrevention: boolean;
+}
+
+/** Unconditional bindings, each as `ROLE MEMBER`. */
+export type Grants = ReadonlySet<string>;
+
+export interface FoundGrants {
+  readonly project: Grants;
+  readonly stateBucket: Grants;
+  readonly key: Grants;
+  /** By the service account's address; an account that is not in it does not exist. */
+  readonly accounts: ReadonlyMap<string, Grants>;
+}
+
+/** This machine's side: credentials, Pulumi and the stack's file. */
+export interface FoundMachine {
+  /**
+   * Project whose quota the application default credentials use: undefined if it is not set, `none`
+   * for credentials that need none, such as a service account's.
+   */
+  readonly quotaProject: string | undefined;
+  /** URL of the backend that Pulumi is logged in to. */
+  readonly backend: string | undefined;
+  /** Whether the backend has the stack. */
+  readonly stack: boolean;
+  /** Pulumi.STACK.yaml. */
+  readonly file: StackFile;
+}
+
+export interface StackFile {
+  readonly project: string | undefined;
+  readonly region: string | undefined;
+  readonly secretsProvider: string | undefined;
+  /** Whether it says who may sign in. */
+  readonly allowedUsers: boolean;
+}
+
+export interface FoundGitHub {
+  /** The repository's ID, which stays when it is renamed. */
+  readonly repositoryId: number;
+  /** Whether gh may change the repository's settings. */
+  readonly admin: boolean;
+  /** The workload identity pool's state, ACTIVE or DELETED; undefined if there is none. */
+  readonly pool: string | undefined;
+  /** By the provider's ID. */
+  readonly providers: ReadonlyMap<string, FoundProvider>;
+  /** By name. */
+  readonly environments: ReadonlyMap<string, FoundEnvironment>;
+  /** Those that the command line names as approvers. */
+  readonly approvers: readonly Reviewer[];
+}
+
+export interface FoundProvider {
+  /** ACTIVE, or DELETED for 30 days after it was. */
+  readonly state: string;
+  readonly enabled: boolean;
+  readonly issuer: string | undefined;
+  /** What the subject is made of. */
+  readonly subject: string | undefined;
+  readonly condition: string | undefined;
+}
+
+export interface Reviewer {
+  readonly type: "User" | "Team";
+  readonly id: number;
+}
+
+export interface FoundEnvironment {
+  /** Minutes. */
+  readonly waitTimer: number;
+  readonly reviewers: readonly Reviewer[];
+  readonly preventSelfReview: boolean;
+  /** Whether only branches and tags of the policies may deploy. */
+  readonly customPolicies: boolean;
+  /** Policies as `branch main` or `tag v*`. */
+  readonly policies: ReadonlySet<string>;
+  readonly variables: ReadonlyMap<string, string>;
+}

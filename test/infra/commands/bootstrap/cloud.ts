@@ -1,0 +1,465 @@
+import { parse, stringify } from "yaml";
+import type { Ended } from "../../../../infra/commands/runProgram.ts";
+
+/** Everything that `npm run bootstrap` can find: at Google, at GitHub and on the machine. */
+export interface World {
+  operator: string | undefined;
+  /** Contents of application_default_credentials.json; undefined if there is no such login. */
+  credentials: Record<string, string> | undefined;
+  project: { number: string; state: string; billing: string | undefined } | undefined;
+  /** Full names of enabled APIs. */
+  apis: Set<string>;
+  bucket: { versioning: boolean; uniform: boolean; prevention: boolean } | undefined;
+  keyRing: boolean;
+  key: string | undefined;
+  /** `ROLE MEMBER` by the resource. */
+  policies: Map<string, Set<string>>;
+  /** Addresses and their display names. */
+  accounts: Map<string, string>;
+  pool: string | undefined;
+  providers: Map<string, Provider>;
+  /** What Pulumi is logged in to. */
+  backend: string | undefined;
+  /** In the bucket's state. */
+  stacks: Set<string>;
+  /** Text of Pulumi.STACK.yaml. */
+  file: string;
+  repository: { id: number; admin: boolean } | undefined;
+  environments: Map<string, Environment>;
+}
+
+export interface Provider {
+  state: string;
+  disabled: boolean;
+  issuer: string;
+  mapping: string;
+  condition: string;
+}
+
+export interface Environment {
+  waitTimer: number;
+  reviewers: { type: string; id: number }[];
+  preventSelfReview: boolean;
+  custom: boolean;
+  policies: Set<string>;
+  variables: Map<string, string>;
+}
+
+export const PROJECT = "acme-phoenix-dev";
+export const OPERATOR = "ada@acme.example";
+export const REPOSITORY = "acme/phoenix";
+
+/** Nothing but the logins, and the stack's file as it is in the repository. */
+export function emptyWorld(): World {
+  return {
+    operator: OPERATOR,
+    credentials: { type: "authorized_user" },
+    project: undefined,
+    apis: new Set(),
+    bucket: undefined,
+    keyRing: false,
+    key: undefined,
+    policies: new Map(),
+    accounts: new Map(),
+    pool: undefined,
+    providers: new Map(),
+    backend: undefined,
+    stacks: new Set(),
+    file: "config:\n  gcp:region: europe-west1\n",
+    repository: { id: 4711, admin: true },
+    environments: new Map(),
+  };
+}
+
+class Refused extends Error {
+  readonly status: number;
+
+  constructor(message: string, status = 1) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const SWITCHES = new Set([
+  ...["--enabled", "--show-deleted", "--json", "--silent", "--versioning", "--no-disabled"],
+  ...["--uniform-bucket-level-access", "--public-access-prevention"],
+]);
+
+interface Call {
+  readonly words: readonly string[];
+  readonly flags: ReadonlyMap<string, string>;
+  readonly fields: readonly string[];
+}
+
+function parseCall(args: readonly string[]): Call {
+  const words: string[] = [];
+  const flags = new Map<string, string>();
+  const fields: string[] = [];
+  for (let index = 0; index < args.length; index += 1) {
+    const arg = args[index] ?? "";
+    if (!arg.startsWith("-")) words.push(arg);
+    else if (SWITCHES.has(arg)) flags.set(arg, "");
+    else {
+      index += 1;
+      const value = args[index] ?? "";
+      if (arg === "-F" || arg === "-f") fields.push(value);
+      else flags.set(arg, value);
+    }
+  }
+  return { words, flags, fields };
+}
+
+/** Does what gcloud, gh and npx pulumi would, and refuses what they would. */
+export function answer(
+  world: World,
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>> = {},
+): Ended {
+  try {
+    const call = parseCall(args);
+    const result =
+      program === "gcloud"
+        ? gcloud(world, call)
+        : program === "gh"
+          ? gh(world, call)
+          : pulumi(world, call, env);
+    const stdout = typeof result === "string" ? result : JSON.stringify(result ?? []);
+    return { status: 0, stdout, stderr: "" };
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    return { status: error.status, stdout: "", stderr: `ERROR: ${error.message}\n` };
+  }
+}
+
+function gcloud(world: World, { words, flags }: Call): unknown {
+  const command = words.slice(0, 5).join(" ");
+  const is = (prefix: string) => command === prefix || command.startsWith(`${prefix} `);
+  if (is("auth list")) return world.operator ?? "";
+  if (is("auth application-default print-access-token")) {
+    if (world.credentials === undefined) throw new Refused("could not find default credentials");
+    return "token";
+  }
+  if (is("auth print-access-token")) return "token-of-gcloud";
+  if (is("projects describe")) {
+    const project = need(world.project, "the caller has no permission (or it may not exist)");
+    if (flags.get("--format")?.startsWith("value(")) return project.number;
+    return { projectId: PROJECT, projectNumber: project.number, lifecycleState: project.state };
+  }
+  if (is("projects create")) {
+    if (world.project !== undefined) throw new Refused("ALREADY_EXISTS");
+    world.project = { number: "123456789012", state: "ACTIVE", billing: undefined };
+    return {};
+  }
+  const project = need(world.project, "no such project");
+  if (is("billing projects describe")) {
+    const { billing } = project;
+    return {
+      billingEnabled: billing !== undefined,
+      billingAccountName: `billingAccounts/${billing ?? ""}`,
+    };
+  }
+  if (is("billing projects link")) {
+    project.billing = flags.get("--billing-account");
+    return {};
+  }
+  if (is("services list")) {
+    return [...world.apis].map((name) => ({ config: { name }, state: "ENABLED" }));
+  }
+  if (is("services enable")) {
+    need(project.billing, "Billing account is not open");
+    for (const api of words.slice(2)) world.apis.add(api);
+    return {};
+  }
+  if (is("auth application-default set-quota-project")) {
+    needApi(world, "serviceusage");
+    need(world.credentials, "no credentials").quota_project_id = words[3] ?? "";
+    return {};
+  }
+  if (is("projects get-iam-policy")) return policyOf(world, "project");
+  if (is("projects add-iam-policy-binding")) return bind(world, "project", flags);
+  if (is("storage buckets")) return storage(world, words, flags);
+  if (is("kms")) return kms(world, words, flags);
+  if (is("iam service-accounts")) return serviceAccounts(world, words, flags);
+  if (is("iam workload-identity-pools")) return pools(world, words, flags);
+  throw new Refused(`invalid choice: ${words.join(" ")}`, 2);
+}
+
+function storage(world: World, words: readonly string[], flags: Call["flags"]): unknown {
+  needApi(world, "storage");
+  const name = `${PROJECT}-pulumi-state`;
+  const { bucket } = world;
+  switch (words[2]) {
+    case "list":
+      return bucket === undefined
+        ? []
+        : [
+            {
+              name,
+              versioning_enabled: bucket.versioning,
+              uniform_bucket_level_access: bucket.uniform,
+              public_access_prevention: bucket.prevention ? "enforced" : "inherited",
+            },
+          ];
+    case "create":
+      need(world.project?.billing, "The billing account is disabled");
+      if (bucket !== undefined) throw new Refused("HTTPError 409: you already own it");
+      world.bucket = {
+        versioning: false,
+        uniform: flags.has("--uniform-bucket-level-access"),
+        prevention: flags.has("--public-access-prevention"),
+      };
+      return {};
+    case "update": {
+      const present = need(bucket, "bucket not found: 404");
+      if (flags.has("--versioning")) present.versioning = true;
+      if (flags.has("--uniform-bucket-level-access")) present.uniform = true;
+      if (flags.has("--public-access-prevention")) present.prevention = true;
+      return {};
+    }
+    case "get-iam-policy":
+      need(bucket, "bucket not found: 404");
+      return policyOf(world, "bucket");
+    default:
+      need(bucket, "bucket not found: 404");
+      return bind(world, "bucket", flags);
+  }
+}
+
+function kms(world: World, words: readonly string[], flags: Call["flags"]): unknown {
+  needApi(world, "cloudkms");
+  const parent = `projects/${PROJECT}/locations/${flags.get("--location")}/keyRings`;
+  switch (`${words[1]} ${words[2]}`) {
+    case "keyrings list":
+      return world.keyRing ? [{ name: `${parent}/pulumi` }] : [];
+    case "keyrings create":
+      if (world.keyRing) throw new Refused("ALREADY_EXISTS: KeyRing already exists.");
+      world.keyRing = true;
+      return {};
+    case "keys list":
+      if (!world.keyRing) throw new Refused("NOT_FOUND: KeyRing not found.");
+      return world.key === undefined
+        ? []
+        : [{ name: `${parent}/pulumi/cryptoKeys/state`, primary: { state: world.key } }];
+    case "keys create":
+      if (!world.keyRing) throw new Refused("NOT_FOUND: KeyRing not found.");
+      world.key = "ENABLED";
+      return {};
+    case "keys get-iam-policy":
+      need(world.key, "NOT_FOUND: CryptoKey not found.");
+      return policyOf(world, "key");
+    default:
+      need(world.key, "NOT_FOUND: CryptoKey not found.");
+      return bind(world, "key", flags);
+  }
+}
+
+function serviceAccounts(world: World, words: readonly string[], flags: Call["flags"]): unknown {
+  needApi(world, "iam");
+  switch (words[2]) {
+    case "list":
+      return [...world.accounts.keys()].map((email) => ({ email }));
+    case "create": {
+      const address = `${words[3]}@${PROJECT}.iam.gserviceaccount.com`;
+      if (world.accounts.has(address)) throw new Refused("Service account already exists");
+      world.accounts.set(address, flags.get("--display-name") ?? "");
+      return {};
+    }
+    default: {
+      const address = words[3] ?? "";
+      if (!world.accounts.has(address)) throw new Refused("NOT_FOUND: Unknown service account");
+      return words[2] === "get-iam-policy" ? policyOf(world, address) : bind(world, address, flags);
+    }
+  }
+}
+
+function pools(world: World, words: readonly string[], flags: Call["flags"]): unknown {
+  needApi(world, "iam");
+  const parent = `projects/${world.project?.number}/locations/global/workloadIdentityPools`;
+  const isProvider = words[2] === "providers";
+  const [verb, id = ""] = words.slice(isProvider ? 3 : 2);
+  if (!isProvider) {
+    if (verb === "list") {
+      return world.pool === undefined ? [] : [{ name: `${parent}/github`, state: world.pool }];
+    }
+    if (verb === "create" && world.pool !== undefined) throw new Refused("ALREADY_EXISTS");
+    if (verb === "undelete" && world.pool !== "DELETED") throw new Refused("not deleted");
+    world.pool = "ACTIVE";
+    return {};
+  }
+  if (verb === "list") {
+    return [...world.providers].map(([name, provider]) => ({
+      name: `${parent}/github/providers/${name}`,
+      state: provider.state,
+      // Google leaves out zero values.
+      ...(provider.disabled && { disabled: true }),
+      oidc: { issuerUri: provider.issuer },
+      attributeMapping: { "google.subject": provider.mapping.replace("google.subject=", "") },
+      attributeCondition: provider.condition,
+    }));
+  }
+  if (world.pool !== "ACTIVE") throw new Refused("NOT_FOUND: the pool");
+  const present = world.providers.get(id);
+  if (verb === "undelete") {
+    if (present?.state !== "DELETED") throw new Refused("not deleted");
+    present.state = "ACTIVE";
+    return {};
+  }
+  if (verb === "create-oidc" && present !== undefined) throw new Refused("ALREADY_EXISTS");
+  if (verb === "update-oidc" && present?.state !== "ACTIVE") throw new Refused("NOT_FOUND");
+  world.providers.set(id, {
+    state: "ACTIVE",
+    disabled: false,
+    issuer: flags.get("--issuer-uri") ?? "",
+    mapping: flags.get("--attribute-mapping") ?? "",
+    condition: flags.get("--attribute-condition") ?? "",
+  });
+  return {};
+}
+
+function pulumi(world: World, { words, flags }: Call, env: { PULUMI_BACKEND_URL?: string }) {
+  const [, verb, noun, ...rest] = words;
+  const backend = env.PULUMI_BACKEND_URL || world.backend;
+  if (verb === "version") return "v3.265.0";
+  if (verb === "login") {
+    need(world.bucket, `unable to open bucket ${noun}`);
+    world.backend = noun;
+    return "";
+  }
+  const url = need(backend, "PULUMI_ACCESS_TOKEN must be set for login", 255);
+  if (verb === "whoami") return { user: "root", url };
+  need(url === `gs://${PROJECT}-pulumi-state` ? world.bucket : undefined, "no such bucket", 255);
+  const file = parse(world.file) ?? {};
+  if (verb === "stack" && noun === "ls") return [...world.stacks].map((name) => ({ name }));
+  if (verb === "stack" && noun === "init") {
+    const [name = ""] = rest;
+    if (world.stacks.has(name)) throw new Refused(`stack '${name}' already exists`, 255);
+    if (world.key === undefined) throw new Refused("NOT_FOUND: the key", 255);
+    const grant = `roles/cloudkms.cryptoKeyEncrypterDecrypter user:${OPERATOR}`;
+    if (!world.policies.get("key")?.has(grant)) throw new Refused("PERMISSION_DENIED", 255);
+    world.stacks.add(name);
+    world.file = stringify({ secretsprovider: flags.get("--secrets-provider"), ...file });
+    return "";
+  }
+  const stack = flags.get("--stack") ?? "";
+  if (!world.stacks.has(stack)) throw new Refused(`no stack named '${stack}' found`, 255);
+  const [name = "", value] = rest;
+  world.file = stringify({ ...file, config: { ...file.config, [name]: value } });
+  return "";
+}
+
+function gh(world: World, { words, flags, fields }: Call): unknown {
+  if (words[0] === "auth") {
+    need(world.repository, "You are not logged into any GitHub hosts");
+    return "";
+  }
+  const repository = need(world.repository, "HTTP 404: Not Found");
+  if (words[0] === "variable") {
+    const environment = need(world.environments.get(flags.get("--env") ?? ""), "HTTP 404");
+    environment.variables.set(words[2] ?? "", flags.get("--body") ?? "");
+    return "";
+  }
+  const path = (words[1] ?? "").split("?")[0] ?? "";
+  if (path.startsWith("users/")) return { id: path.length, login: path };
+  if (path.startsWith("orgs/")) return { id: path.length, slug: path };
+  const [, , , kind, name = "", part] = path.split("/");
+  if (kind === undefined) return { id: repository.id, permissions: { admin: repository.admin } };
+  if (name === "") {
+    return { environments: [...world.environments].map(([name, one]) => describe(name, one)) };
+  }
+  if (!repository.admin && flags.has("--method")) throw new Refused("HTTP 403");
+  const present = world.environments.get(name);
+  if (part === undefined) {
+    world.environments.set(name, {
+      ...fromFields(fields),
+      policies: present?.policies ?? new Set(),
+      variables: present?.variables ?? new Map(),
+    });
+    return "";
+  }
+  const environment = need(present, "HTTP 404: Not Found");
+  if (part === "variables") {
+    return { variables: [...environment.variables].map(([name, value]) => ({ name, value })) };
+  }
+  if (flags.get("--method") === "POST") {
+    if (!environment.custom) throw new Refused("HTTP 404: Not Found");
+    const { type, name } = Object.fromEntries(fields.map((field) => field.split("=")));
+    environment.policies.add(`${type} ${name}`);
+    return "";
+  }
+  return {
+    branch_policies: [...environment.policies].map((policy) => {
+      const [type, name] = policy.split(" ");
+      return { type, name };
+    }),
+  };
+}
+
+function fromFields(fields: readonly string[]) {
+  const all = fields.map((field) => field.split("=") as [string, string]);
+  const values = new Map(all);
+  const list = (name: string) => all.filter(([key]) => key === name).map(([, value]) => value);
+  const ids = list("reviewers[][id]");
+  return {
+    waitTimer: Number(values.get("wait_timer") ?? 0),
+    preventSelfReview: values.get("prevent_self_review") === "true",
+    reviewers: list("reviewers[][type]").map((type, index) => ({ type, id: Number(ids[index]) })),
+    custom: values.get("deployment_branch_policy[custom_branch_policies]") === "true",
+  };
+}
+
+/** An environment as GitHub describes it. */
+function describe(name: string, environment: Environment) {
+  const { waitTimer, reviewers, preventSelfReview, custom } = environment;
+  return {
+    name,
+    protection_rules: [
+      ...(waitTimer > 0 ? [{ type: "wait_timer", wait_timer: waitTimer }] : []),
+      ...(reviewers.length > 0
+        ? [
+            {
+              type: "required_reviewers",
+              prevent_self_review: preventSelfReview,
+              reviewers: reviewers.map(({ type, id }) => ({ type, reviewer: { id } })),
+            },
+          ]
+        : []),
+    ],
+    deployment_branch_policy: custom
+      ? { protected_branches: false, custom_branch_policies: true }
+      : null,
+  };
+}
+
+function policyOf({ policies }: World, resource: string) {
+  const bindings = [...(policies.get(resource) ?? [])].map((binding) => {
+    const [role, member] = binding.split(" ");
+    return { role, members: [member] };
+  });
+  // A policy without bindings is an etag.
+  return { etag: "ACAB", ...(bindings.length > 0 && { bindings }) };
+}
+
+function bind(world: World, resource: string, flags: Call["flags"]) {
+  const member = flags.get("--member") ?? "";
+  const address = member.replace("serviceAccount:", "");
+  if (member.startsWith("serviceAccount:") && !world.accounts.has(address)) {
+    throw new Refused(`INVALID_ARGUMENT: Service account ${address} does not exist.`);
+  }
+  if (member.startsWith("principal:") && (world.pool !== "ACTIVE" || member.includes("$"))) {
+    throw new Refused("INVALID_ARGUMENT: Identity Pool does not exist");
+  }
+  const bindings = world.policies.get(resource) ?? new Set();
+  world.policies.set(resource, bindings.add(`${flags.get("--role")} ${member}`));
+  return policyOf(world, resource);
+}
+
+function need<Value>(value: Value | undefined, message: string, status = 1): Value {
+  if (value === undefined) throw new Refused(message, status);
+  return value;
+}
+
+function needApi({ apis }: World, name: string): void {
+  if (apis.has(`${name}.googleapis.com`)) return;
+  throw new Refused(`PERMISSION_DENIED: SERVICE_DISABLED: ${name}.googleapis.com`);
+}

@@ -1,0 +1,607 @@
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { runBootstrapCommand } from "../../../../infra/commands/bootstrap/command.ts";
+import { HELP } from "../../../../infra/commands/bootstrap/options.ts";
+import type { Ended } from "../../../../infra/commands/runProgram.ts";
+import { evaluateStack } from "../../../support/declaredStack.ts";
+import {
+  answer,
+  type Environment,
+  emptyWorld,
+  OPERATOR,
+  PROJECT,
+  REPOSITORY,
+  type World,
+} from "./cloud.ts";
+
+const DEV = ["dev", "--project", PROJECT, "--billing-account", "012345-6789AB-CDEF01"];
+const GITHUB = ["--github", REPOSITORY];
+const PROD = ["prod", ...DEV.slice(1), ...GITHUB, "--approvers", "grace,acme/operators"];
+
+interface Surroundings {
+  /** What is answered to the question; left out if nobody is there. */
+  readonly answer?: boolean;
+  readonly env?: Record<string, string>;
+  /** Answers in place of the world. */
+  readonly instead?: (line: string) => Ended | undefined;
+  readonly permissions?: (asked: string[]) => string[];
+}
+
+interface Run {
+  readonly status: number;
+  readonly out: string;
+  readonly err: string;
+  readonly questions: string[];
+  /** Commands that change something. */
+  readonly changes: string[];
+  readonly waits: number[];
+}
+
+const LOOKS = / (list|describe|get-iam-policy|status|version|whoami|ls|print-access-token)( |$)/;
+
+async function run(
+  world: World,
+  args: readonly string[],
+  { env = { HOME: "/home/ada" }, instead, permissions, ...more }: Surroundings = {},
+): Promise<Run> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const questions: string[] = [];
+  const changes: string[] = [];
+  const waits: number[] = [];
+  const status = await runBootstrapCommand(args, {
+    env,
+    print: (text) => out.push(text),
+    tell: (text) => err.push(text),
+    ask:
+      more.answer === undefined
+        ? undefined
+        : async (question) => {
+            questions.push(question);
+            return more.answer ?? false;
+          },
+    async run(program, args, variables) {
+      const line = [program, ...args].join(" ");
+      const looks = LOOKS.test(line) || (line.startsWith("gh api") && !line.includes("--method"));
+      if (!looks) changes.push(line);
+      return instead?.(line) ?? answer(world, program, args, { ...env, ...variables });
+    },
+    readFile(path) {
+      if (path.endsWith("application_default_credentials.json")) {
+        return world.credentials && JSON.stringify(world.credentials);
+      }
+      return path === "Pulumi.yaml" ? "name: phoenix" : world.file;
+    },
+    async wait(seconds) {
+      waits.push(seconds);
+    },
+    async fetch(_url, init) {
+      const { permissions: asked } = JSON.parse(String(init?.body));
+      return Response.json({ permissions: permissions?.(asked) ?? asked });
+    },
+  });
+  return { status, out: out.join("\n"), err: err.join("\n"), questions, changes, waits };
+}
+
+const grants = fc.array(
+  fc.tuple(
+    fc.constantFrom("project", "bucket", "key", `phoenix-dev@${PROJECT}.iam.gserviceaccount.com`),
+    fc.constantFrom(
+      "roles/storage.admin",
+      "roles/iam.serviceAccountUser",
+      "roles/cloudkms.cryptoKeyEncrypterDecrypter",
+    ),
+    fc.constantFrom(
+      `user:${OPERATOR}`,
+      `serviceAccount:phoenix-dev-deploy@${PROJECT}.iam.gserviceaccount.com`,
+      "user:eve@acme.example",
+    ),
+  ),
+);
+
+const provider = fc.record({
+  state: fc.constantFrom("ACTIVE", "DELETED"),
+  disabled: fc.boolean(),
+  issuer: fc.constantFrom("https://token.actions.githubusercontent.com", "https://evil.example"),
+  mapping: fc.constantFrom("google.subject=assertion.sub"),
+  condition: fc.constantFrom("true", "assertion.repository_id == '4711'"),
+});
+
+const environment: fc.Arbitrary<Environment> = fc.record({
+  waitTimer: fc.constantFrom(0, 30),
+  reviewers: fc.constantFrom([], [{ type: "User", id: 7 }]),
+  preventSelfReview: fc.boolean(),
+  custom: fc.boolean(),
+  policies: fc.constantFrom("branch main", "tag v*", "branch topic").map((one) => new Set([one])),
+  variables: fc.constantFrom("old", PROJECT).map((one) => new Map([["GOOGLE_PROJECT", one]])),
+});
+
+const maybe = <Value>(arbitrary: fc.Arbitrary<Value>) => fc.option(arbitrary, { nil: undefined });
+
+/** Whatever an earlier, broken-off or different setup can have left. */
+const worlds: fc.Arbitrary<World> = fc
+  .record({
+    quota: maybe(fc.constantFrom(PROJECT, "another-project")),
+    project: maybe(
+      fc.record({
+        number: fc.constant("123456789012"),
+        state: fc.constant("ACTIVE"),
+        billing: maybe(fc.constantFrom("012345-6789AB-CDEF01", "AAAAAA-AAAAAA-AAAAAA")),
+      }),
+    ),
+    apis: fc.subarray(["serviceusage", "storage", "cloudkms", "iam", "sts", "run"]),
+    bucket: maybe(
+      fc.record({ versioning: fc.boolean(), uniform: fc.boolean(), prevention: fc.boolean() }),
+    ),
+    keyRing: fc.boolean(),
+    key: fc.boolean(),
+    grants,
+    accounts: fc.subarray(["phoenix-dev", "phoenix-dev-deploy", "phoenix-dev-preview", "default"]),
+    pool: maybe(fc.constantFrom("ACTIVE", "DELETED")),
+    providers: fc.dictionary(
+      fc.constantFrom("phoenix-dev-preview", "phoenix-dev-deploy"),
+      provider,
+    ),
+    backend: maybe(fc.constantFrom(`gs://${PROJECT}-pulumi-state`, "https://api.pulumi.com")),
+    environments: fc.dictionary(fc.constantFrom("dev", "dev-preview", "other"), environment),
+  })
+  .map(({ quota, apis, key, grants, accounts, providers, environments, ...found }) => {
+    const exists = found.project !== undefined;
+    const has = (api: string) => exists && apis.includes(api);
+    const keyRing = found.keyRing && has("cloudkms");
+    const world: World = {
+      ...emptyWorld(),
+      ...found,
+      credentials: { type: "authorized_user", ...(quota && { quota_project_id: quota }) },
+      apis: new Set(exists ? apis.map((api) => `${api}.googleapis.com`) : []),
+      bucket: has("storage") ? found.bucket : undefined,
+      keyRing,
+      key: keyRing && key ? "ENABLED" : undefined,
+      accounts: new Map(
+        has("iam") ? accounts.map((id) => [`${id}@${PROJECT}.iam.gserviceaccount.com`, ""]) : [],
+      ),
+      pool: has("iam") ? found.pool : undefined,
+      providers: new Map(has("iam") && found.pool ? Object.entries(providers) : []),
+      environments: new Map(Object.entries(environments)),
+      policies: new Map(),
+    };
+    for (const [resource, role, member] of exists ? grants : []) {
+      const present = world.policies.get(resource) ?? new Set();
+      world.policies.set(resource, present.add(`${role} ${member}`));
+    }
+    return world;
+  });
+
+describe("whatever there is", () => {
+  test("one run sets up the stack and its delivery, and a second one changes nothing", async () => {
+    await fc.assert(
+      fc.asyncProperty(worlds, async (world) => {
+        const args = [...DEV, ...GITHUB, "--yes"];
+        const first = await run(world, args);
+        expect([first.status, first.err.split("\n").slice(1)]).toEqual([0, []]);
+        const second = await run(world, args);
+        expect(second).toMatchObject({ status: 0, changes: [] });
+        expect(second.out).toContain("There is nothing to do.");
+      }),
+    );
+  });
+
+  test("--dry-run changes nothing", async () => {
+    await fc.assert(
+      fc.asyncProperty(worlds, async (world) => {
+        const { status, changes } = await run(world, [...DEV, ...GITHUB, "--dry-run"]);
+        expect([status, changes]).toEqual([0, []]);
+      }),
+    );
+  });
+});
+
+describe("from an empty account", () => {
+  test("it shows what it will do, asks, says what it did, and ends with the next command", async () => {
+    const world = emptyWorld();
+    const { status, out, err, questions } = await run(world, DEV, { answer: true });
+    expect({ status, err, questions }).toEqual({
+      status: 0,
+      err: "Looking at what there is; this takes half a minute.",
+      questions: ["\nDo this? [y/N] "],
+    });
+    expect(out).toBe(`Stack dev in project acme-phoenix-dev, europe-west1, as ada@acme.example
+
+  make    project acme-phoenix-dev
+  make    billing account 012345-6789AB-CDEF01
+  make    APIs serviceusage, cloudresourcemanager, storage, cloudkms
+  make    quota project of your application default credentials
+  make    bucket gs://acme-phoenix-dev-pulumi-state for Pulumi's state, with versions
+  make    key ring pulumi in europe-west1
+  make    key pulumi/state that encrypts the stack's secrets
+  make    ada@acme.example may use the key
+  make    Pulumi's login to gs://acme-phoenix-dev-pulumi-state
+  make    stack dev
+  make    setting gcp:project acme-phoenix-dev
+  found   setting gcp:region europe-west1
+
+11 of 12 are to be made or changed.
+[1/11] made     project acme-phoenix-dev
+[2/11] made     billing account 012345-6789AB-CDEF01
+[3/11] made     APIs serviceusage, cloudresourcemanager, storage, cloudkms
+[4/11] made     quota project of your application default credentials
+[5/11] made     bucket gs://acme-phoenix-dev-pulumi-state for Pulumi's state, with versions
+[6/11] made     key ring pulumi in europe-west1
+[7/11] made     key pulumi/state that encrypts the stack's secrets
+[8/11] made     ada@acme.example may use the key
+[9/11] made     Pulumi's login to gs://acme-phoenix-dev-pulumi-state
+[10/11] made     stack dev
+[11/11] made     setting gcp:project acme-phoenix-dev
+
+Next:
+  npx pulumi preview --stack dev --policy-pack infra/policy`);
+    expect(world.bucket).toEqual({ versioning: true, uniform: true, prevention: true });
+    expect(world.file).toContain(
+      "secretsprovider: gcpkms://projects/acme-phoenix-dev/locations/europe-west1/keyRings/pulumi/cryptoKeys/state",
+    );
+  });
+
+  test("--region is where the state, the key and the stack go", async () => {
+    const world = emptyWorld();
+    const { changes } = await run(world, [...DEV, "--region", "us-central1", "--yes"]);
+    expect(changes.filter((line) => line.includes("--location us-central1"))).toHaveLength(4);
+    expect(world.file).toContain("gcp:region: us-central1");
+    expect(world.file).toContain("/locations/us-central1/");
+  });
+
+  test("--json prints one object with every item, its outcome and its commands", async () => {
+    const world = emptyWorld();
+    const planned = JSON.parse((await run(world, [...DEV, "--json", "--dry-run"])).out);
+    expect(planned.items[0]).toEqual({
+      what: "project acme-phoenix-dev",
+      outcome: "make",
+      commands: ["gcloud projects create acme-phoenix-dev"],
+    });
+    const done = JSON.parse((await run(world, [...DEV, "--json", "--yes"])).out);
+    expect(done).toMatchObject({ stack: "dev", project: PROJECT, operator: OPERATOR });
+    expect(done.items.map(({ outcome }: { outcome: string }) => outcome)).toEqual([
+      ...Array(11).fill("made"),
+      "found",
+    ]);
+    expect(done.next).toEqual(["npx pulumi preview --stack dev --policy-pack infra/policy"]);
+  });
+
+  test("whoever says no, or isn't there to say yes, changes nothing", async () => {
+    const no = await run(emptyWorld(), DEV, { answer: false });
+    expect(no).toMatchObject({ status: 1, changes: [] });
+    expect(no.err).toContain("Nothing was changed.");
+    const nobody = await run(emptyWorld(), DEV);
+    expect(nobody).toMatchObject({ status: 2, changes: [] });
+    expect(nobody.err).toContain("Add --yes to do it, or --dry-run not to.");
+  });
+});
+
+describe("what is missing is said before anything changes", () => {
+  const deployed = (change: (world: World) => void) => {
+    const world = emptyWorld();
+    world.project = { number: "123456789012", state: "ACTIVE", billing: "012345-6789AB-CDEF01" };
+    change(world);
+    return world;
+  };
+  const missing = (program: string) => (line: string) =>
+    line.startsWith(program) ? { status: 127, stdout: "", stderr: "" } : undefined;
+
+  const cases: [string, World, readonly string[], Surroundings, string][] = [
+    ["gcloud", emptyWorld(), DEV, { instead: missing("gcloud") }, "gcloud is not installed"],
+    ["npx", emptyWorld(), DEV, { instead: missing("npx") }, "npx pulumi does not run: no npx."],
+    ["gh", emptyWorld(), [...DEV, ...GITHUB], { instead: missing("gh") }, "gh is not installed"],
+    [
+      "gcloud's login",
+      { ...emptyWorld(), operator: undefined },
+      DEV,
+      {},
+      "gcloud has no account to act as. Run gcloud auth login.",
+    ],
+    [
+      "application default credentials",
+      { ...emptyWorld(), credentials: undefined },
+      DEV,
+      {},
+      "Run gcloud auth application-default login.",
+    ],
+    [
+      "gh's login",
+      { ...emptyWorld(), repository: undefined },
+      [...DEV, ...GITHUB],
+      {},
+      "gh is not logged in. Run gh auth login.",
+    ],
+    [
+      "a billing account",
+      emptyWorld(),
+      DEV.slice(0, 3),
+      {},
+      "No billing account pays for project acme-phoenix-dev. Add --billing-account ID",
+    ],
+    [
+      "a project that is not being deleted",
+      deployed((world) => {
+        world.project = { number: "1", state: "DELETE_REQUESTED", billing: "x" };
+      }),
+      DEV,
+      {},
+      "Project acme-phoenix-dev is DELETE_REQUESTED. Run gcloud projects undelete",
+    ],
+    [
+      "a role in the project",
+      deployed(() => {}),
+      [...DEV, "--yes"],
+      { permissions: (asked) => asked.filter((one) => !one.includes("kms")) },
+      "ada@acme.example lacks cloudkms.keyRings.create, cloudkms.cryptoKeys.create, cloudkms.cryptoKeys.setIamPolicy in project acme-phoenix-dev.",
+    ],
+    [
+      "a usable key",
+      deployed((world) => {
+        world.apis.add("cloudkms.googleapis.com");
+        world.keyRing = true;
+        world.key = "DESTROYED";
+      }),
+      DEV,
+      {},
+      "The primary version of key pulumi/state in europe-west1 is DESTROYED",
+    ],
+    [
+      "admin rights in the repository",
+      { ...emptyWorld(), repository: { id: 4711, admin: false } },
+      [...DEV, ...GITHUB],
+      {},
+      "gh may not change the settings of acme/phoenix.",
+    ],
+    [
+      "somebody who approves deployments to prod",
+      emptyWorld(),
+      PROD.slice(0, -2),
+      {},
+      "Nobody could approve a deployment to prod. Add --approvers",
+    ],
+    [
+      "the project that the stack's file names",
+      { ...emptyWorld(), file: "config:\n  gcp:region: europe-west1\n  gcp:project: acme-other\n" },
+      DEV,
+      {},
+      "Pulumi.dev.yaml is of project acme-other. Call with --project acme-other.",
+    ],
+    [
+      "the key that the stack's file names",
+      {
+        ...emptyWorld(),
+        file: "secretsprovider: passphrase\nconfig:\n  gcp:region: europe-west1\n",
+      },
+      DEV,
+      {},
+      "Pulumi.dev.yaml has another secretsprovider.",
+    ],
+    [
+      "the stack's file of a stack that exists",
+      deployed((world) => {
+        world.apis.add("storage.googleapis.com");
+        world.bucket = { versioning: true, uniform: true, prevention: true };
+        world.stacks.add("dev");
+      }),
+      DEV,
+      {},
+      "Stack dev exists, and Pulumi.dev.yaml does not say how it is encrypted.",
+    ],
+    [
+      "a region",
+      { ...emptyWorld(), file: "" },
+      DEV,
+      {},
+      "Pulumi.dev.yaml names no gcp:region. Add --region",
+    ],
+    [
+      "the way to the right backend",
+      emptyWorld(),
+      DEV,
+      { env: { PULUMI_BACKEND_URL: "gs://acme-phoenix-prod-pulumi-state" } },
+      "PULUMI_BACKEND_URL is set, and not to gs://acme-phoenix-dev-pulumi-state.",
+    ],
+  ];
+  test.each(cases)("%s", async (_what, world, args, surroundings, message) => {
+    const { status, err, changes } = await run(world, args, surroundings);
+    expect(status).toBeGreaterThan(0);
+    expect(err).toContain(message);
+    expect(changes).toEqual([]);
+  });
+
+  test("all that is missing on the machine is said at once", async () => {
+    const world = { ...emptyWorld(), operator: undefined, repository: undefined };
+    const { err } = await run(world, [...DEV, ...GITHUB]);
+    expect(err).toMatch(/gcloud auth login[\s\S]*gh auth login/);
+  });
+
+  test("a look-up that fails ends it, with what the command said", async () => {
+    const world = deployed(() => {});
+    const { status, err, changes } = await run(world, DEV, {
+      instead: (line) =>
+        line.startsWith("gcloud services list")
+          ? { status: 1, stdout: "", stderr: "ERROR: \u001b[31mReauthentication failed\n" }
+          : undefined,
+    });
+    expect([status, changes]).toEqual([1, []]);
+    expect(err).toContain(
+      "gcloud services list --enabled --project acme-phoenix-dev --format json\nfailed: ERROR: [31mReauthentication failed",
+    );
+  });
+});
+
+describe("a step that fails", () => {
+  test("at whichever step, nothing after it is done, and the same command goes on from there", async () => {
+    const args = [...PROD, "--yes"];
+    const { changes: all } = await run(emptyWorld(), args);
+    expect(all.length).toBeGreaterThan(40);
+    for (const [index, failing] of all.entries()) {
+      const world = emptyWorld();
+      const stopped = await run(world, args, {
+        instead: (line) =>
+          line === failing ? { status: 1, stdout: "", stderr: "ERROR: quota exceeded" } : undefined,
+      });
+      expect(stopped.status).toBe(1);
+      expect(stopped.changes).toEqual(all.slice(0, index + 1));
+      expect(stopped.err).toContain("failed: ERROR: quota exceeded");
+      expect(stopped.err).toContain("Run the same command again: it goes on from here.");
+      expect(stopped.out).not.toContain("Next:");
+      expect((await run(world, args)).status).toBe(0);
+      expect((await run(world, args)).changes).toEqual([]);
+    }
+  });
+
+  test("what Google does not know everywhere yet is tried again", async () => {
+    const answers = Array(3).fill("ERROR: API has not been used in project 1 before");
+    const { status, err, waits } = await run(emptyWorld(), [...DEV, "--yes"], {
+      instead: (line) =>
+        line.startsWith("gcloud kms keyrings create") && answers.length > 0
+          ? { status: 1, stdout: "", stderr: answers.pop() }
+          : undefined,
+    });
+    expect([status, waits]).toEqual([0, [5, 5, 5]]);
+    expect(err).toContain("Google does not know everything yet; trying for two minutes.");
+  });
+
+  test("it gives up after two minutes, and doesn't wait for what was there before", async () => {
+    const fails = (part: string) => (line: string) =>
+      line.includes(part) ? { status: 1, stdout: "", stderr: "NOT_FOUND: account" } : undefined;
+    const late = await run(emptyWorld(), [...DEV, "--yes"], { instead: fails("stack init") });
+    expect(late.status).toBe(1);
+    expect(late.waits.reduce((sum, seconds) => sum + seconds)).toBe(120);
+    const first = await run(emptyWorld(), [...DEV, "--yes"], { instead: fails("projects create") });
+    expect([first.status, first.waits]).toEqual([1, []]);
+  });
+
+  test("an account that Google's list lags behind with is no failure", async () => {
+    const world = emptyWorld();
+    await run(world, [...DEV, ...GITHUB, "--yes"]);
+    const again = await run(world, [...DEV, ...GITHUB, "--yes"], {
+      instead: (line) =>
+        line.startsWith("gcloud iam service-accounts list")
+          ? { status: 0, stdout: "[]", stderr: "" }
+          : undefined,
+    });
+    expect(again.status).toBe(0);
+  });
+});
+
+describe("delivery from GitHub", () => {
+  test("prod wants the approval of somebody else than who starts a deployment", async () => {
+    const world = emptyWorld();
+    const { status, out } = await run(world, [...PROD, "--yes"]);
+    expect(status).toBe(0);
+    expect(world.environments.get("prod")).toMatchObject({
+      preventSelfReview: true,
+      reviewers: [
+        { type: "User", id: "users/grace".length },
+        { type: "Team", id: "orgs/acme/teams/operators".length },
+      ],
+      custom: true,
+      policies: new Set(["branch main", "tag v*"]),
+    });
+    expect(out).toMatch(
+      /Next:\n {2}npx pulumi config set --stack prod phoenix:allowedUsers [\s\S]*\n {2}gh variable set DELIVERY --repo acme\/phoenix --body on [\s\S]*\n {2}npx pulumi preview --stack prod [^\n]*$/,
+    );
+  });
+
+  test("dev takes main only, and wants no approval", async () => {
+    const world = emptyWorld();
+    await run(world, [...DEV, ...GITHUB, "--yes"]);
+    expect(world.environments.get("dev")).toMatchObject({
+      reviewers: [],
+      custom: true,
+      policies: new Set(["branch main"]),
+    });
+    expect(world.providers.get("phoenix-dev-deploy")?.condition).toBe(
+      "assertion.repository_id == '4711' && assertion.environment == 'dev' && assertion.ref == 'refs/heads/main'",
+    );
+    expect(world.providers.get("phoenix-dev-preview")?.condition).toBe(
+      "assertion.repository_id == '4711' && assertion.event_name == 'pull_request' && assertion.environment == 'dev-preview'",
+    );
+  });
+
+  test("what somebody else set in an environment stays", async () => {
+    const world = emptyWorld();
+    world.environments.set("prod", {
+      waitTimer: 30,
+      reviewers: [{ type: "User", id: 7 }],
+      preventSelfReview: false,
+      custom: false,
+      policies: new Set(),
+      variables: new Map(),
+    });
+    await run(world, [...PROD.slice(0, -2), "--yes"]);
+    expect(world.environments.get("prod")).toMatchObject({
+      waitTimer: 30,
+      reviewers: [{ type: "User", id: 7 }],
+      preventSelfReview: true,
+    });
+  });
+
+  test("a deployment can use the program's own accounts and no other, and grant no role in the project", async () => {
+    const world = emptyWorld();
+    await run(world, [...DEV, ...GITHUB, "--yes"]);
+    const who = `serviceAccount:phoenix-dev-deploy@${PROJECT}.iam.gserviceaccount.com`;
+    const roles = (resource: string) =>
+      [...(world.policies.get(resource) ?? [])]
+        .filter((binding) => binding.endsWith(` ${who}`))
+        .map((binding) => binding.split(" ")[0]);
+    const powerful =
+      /owner|editor$|serviceAccount(User|Admin|TokenCreator)|projectIamAdmin|security/;
+    expect(roles("project").filter((role) => powerful.test(role ?? ""))).toEqual([
+      "roles/monitoring.editor",
+    ]);
+    const used = [...world.accounts.keys()].filter((address) =>
+      roles(address).includes("roles/iam.serviceAccountUser"),
+    );
+    expect(used).toEqual(
+      ["phoenix-dev", "phoenix-dev-rotator", "phoenix-dev-push"].map(
+        (id) => `${id}@${PROJECT}.iam.gserviceaccount.com`,
+      ),
+    );
+  });
+
+  test("the accounts that it makes for the program are those that the program declares, with their names", async () => {
+    const world = emptyWorld();
+    await run(world, [...PROD, "--yes"]);
+    const { resources } = await evaluateStack("prod", {
+      "gcp:project": PROJECT,
+      "phoenix:allowedUsers": "@acme.example",
+    });
+    const declared = resources
+      .filter(({ type }) => type === "gcp:serviceaccount/account:Account")
+      .map(({ inputs }) => [
+        `${inputs.accountId}@${PROJECT}.iam.gserviceaccount.com`,
+        inputs.displayName,
+      ]);
+    expect(declared.length).toBe(3);
+    expect([...world.accounts]).toEqual(expect.arrayContaining(declared));
+  });
+});
+
+describe("called in a wrong way", () => {
+  test("--help explains it", async () => {
+    expect(await run(emptyWorld(), ["--help"])).toMatchObject({ status: 0, out: HELP });
+  });
+
+  test.each([
+    [["--project", PROJECT], "Name one stack, such as dev"],
+    [["dev", "prod", "--project", PROJECT], "Name one stack"],
+    [["local", "--project", PROJECT], "Name a stack such as dev."],
+    [["Dev", "--project", PROJECT], "The stack's name is"],
+    [["dev-preview", "--project", PROJECT], "phoenix-dev-preview is an account of another stack's"],
+    [["dev"], "--project is missing."],
+    [["dev", "--project", "Acme"], "--project takes the ID of a project"],
+    [[...DEV, "--region", "europe"], "--region takes a region such as europe-west1."],
+    [["dev", "--project", PROJECT, "--billing-account", "1"], "--billing-account takes an ID"],
+    [[...DEV, "--github", "phoenix"], "--github takes a repository as OWNER/NAME."],
+    [[...DEV, "--approvers", "grace"], "--approvers is for --github."],
+    [[...PROD.slice(0, -1), "a b"], "--approvers takes logins and ORG/TEAM"],
+  ])("%j ends with 2 and says so", async (args, message) => {
+    const { status, err, changes } = await run(emptyWorld(), args);
+    expect([status, changes]).toEqual([2, []]);
+    expect(err).toContain(message);
+    expect(err).toMatch(/See npm run bootstrap -- --help\.$/);
+  });
+});

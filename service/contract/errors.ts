@@ -23,8 +23,8 @@ export type ErrorCode =
   | "SESSION_NOT_STARTED"
   | "SESSION_CHANGED_LATE"
   | "COOKIE_NEEDS_HTTPS"
-  /** Secret Manager: see secretManagerError.ts. */
-  | `SECRET_MANAGER_${string}`
+  /** Google's APIs: see service/google/googleApiError.ts. */
+  | `${"SECRET_MANAGER" | "CLOUD_STORAGE"}_${string}`
   /** `npm run rotate`, and stacks that commands read. */
   | "ROTATION_INCOMPLETE"
   | "STACK_UNREADABLE"

@@ -4,8 +4,8 @@ import { asObject, type JsonObject, parseObject } from "../pure/json.ts";
 import { printable } from "../pure/printable.ts";
 import { type AccessTokens, googleAccessTokens } from "./accessToken.ts";
 import { needsToken } from "./endpoint.ts";
+import { type ApiFailure, type GoogleApi, GoogleApiError } from "./googleApiError.ts";
 import { createHttpFetch, type Fetch, type FetchRequest, type FetchResponse } from "./httpFetch.ts";
-import { SecretManagerError, type SecretManagerFailure } from "./secretManagerError.ts";
 
 export interface Answer {
   readonly body: JsonObject;
@@ -13,15 +13,27 @@ export interface Answer {
   readonly serverTime: number | undefined;
 }
 
-/** Calls Secret Manager. Every failure is a SecretManagerError. */
+export type Query = Readonly<Record<string, string>>;
+
+export interface PostOptions {
+  readonly query?: Query;
+  /** Type of a body that is text. */
+  readonly contentType?: string;
+  /** Sending it twice does what sending it once does, so it may follow a broken connection. */
+  readonly idempotent?: boolean;
+}
+
+/** Calls one of Google's APIs. Every failure is a GoogleApiError. */
 export interface RestClient {
-  /** `path` is what follows `/v1/`. */
-  get(path: string, query?: Readonly<Record<string, string>>): Promise<Answer>;
-  post(path: string, body: object): Promise<Answer>;
+  /** `path` begins with the API's version: `v1/projects/P/secrets/S`. */
+  get(path: string, query?: Query): Promise<Answer>;
+  /** Sends an object as JSON, or text. */
+  post(path: string, body: object | string, options?: PostOptions): Promise<Answer>;
 }
 
 export interface RestClientDeps {
-  /** Base URL, as `parseEndpoint` returns it. */
+  readonly api: GoogleApi;
+  /** Base URL, as `service/google/endpoint.ts` returns it. */
   readonly endpoint: string;
   /** Seconds that a call may take, token and all. */
   readonly timeout: number;
@@ -32,18 +44,21 @@ export interface RestClientDeps {
   readonly abortAfter?: AbortAfter;
 }
 
-const FAILURES: Record<number, SecretManagerFailure> = {
+const FAILURES: Record<number, ApiFailure> = {
   401: "UNAUTHENTICATED",
   403: "FORBIDDEN",
   429: "EXHAUSTED",
 };
 
-/** Google's statuses that say something about the version, not about the call. */
-const STATUSES: Record<string, SecretManagerFailure> = {
+/** Google's statuses that say something about the resource, not about the call. */
+const STATUSES: Record<string, ApiFailure> = {
   NOT_FOUND: "NOT_FOUND",
   FAILED_PRECONDITION: "FAILED_PRECONDITION",
   ABORTED: "FAILED_PRECONDITION",
 };
+
+/** The same of APIs whose errors have a code and no status, such as Cloud Storage's. */
+const CODES: Record<number, ApiFailure> = { 404: "NOT_FOUND", 412: "FAILED_PRECONDITION" };
 
 /** How Node names a kept connection that the other side had closed, as when an instance thaws. */
 const BROKEN_CONNECTION = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
@@ -51,8 +66,9 @@ const BROKEN_CONNECTION = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
 /** How many times longer than its time limit a call takes only if this process was frozen. */
 const FROZEN_TIMES = 2;
 
-/** A client of Secret Manager's v1 REST API. Not gRPC: its stack would double a cold start. */
+/** A client of a REST API. Not gRPC: its stack would double a cold start. */
 export function createRestClient({
+  api,
   endpoint,
   timeout,
   clock = () => Date.now() / 1000,
@@ -66,34 +82,35 @@ export function createRestClient({
   async function read(url: URL): Promise<Answer> {
     const since = clock();
     try {
-      return await call("GET", url);
+      return await call({ method: "GET", url, idempotent: true });
     } catch (error) {
       if (clock() - since <= FROZEN_TIMES * timeout) throw error;
-      return call("GET", url);
+      return call({ method: "GET", url, idempotent: true });
     }
   }
 
-  async function call(method: string, url: URL, body?: object): Promise<Answer> {
+  async function call({ method, url, idempotent, body, contentType }: Call): Promise<Answer> {
     const signal = abortAfter(timeout * 1000);
     const headers: Record<string, string> = { accept: "application/json" };
-    if (body !== undefined) headers["content-type"] = "application/json";
+    if (contentType !== undefined) headers["content-type"] = contentType;
     if (authenticated) headers.authorization = `Bearer ${await token(signal)}`;
     const request: FetchRequest = {
       method,
       headers,
       signal,
       redirect: "manual",
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(body !== undefined && { body }),
     };
 
-    const response = await send(url, request);
+    const response = await send(url, request, idempotent);
     const text = await readText(response, signal);
-    if (!response.ok) throw refusal(response.status, parseObject(text));
+    if (!response.ok) throw refusal(api, response.status, parseObject(text));
     const answer = parseObject(text);
     if (answer === undefined) {
-      throw new SecretManagerError(
+      throw new GoogleApiError(
+        api,
         "INVALID_ANSWER",
-        "Secret Manager's answer is not a JSON object",
+        `The answer of ${api.name} is not a JSON object`,
       );
     }
     return { body: answer, serverTime: parseTime(response.headers.get("date")) };
@@ -104,19 +121,24 @@ export function createRestClient({
       return await unlessAborted(accessTokens(), signal);
     } catch (error) {
       if (signal.aborted) throw timedOut(error);
-      throw new SecretManagerError(
+      throw new GoogleApiError(
+        api,
         "NO_CREDENTIALS",
-        "There are no usable Google credentials to call Secret Manager with",
+        `There are no usable Google credentials to call ${api.name} with`,
         { cause: error },
       );
     }
   }
 
-  async function send(url: URL, request: FetchRequest): Promise<FetchResponse> {
+  async function send(
+    url: URL,
+    request: FetchRequest,
+    idempotent: boolean,
+  ): Promise<FetchResponse> {
     try {
       return await fetch(url, request);
     } catch (error) {
-      const again = request.method === "GET" && BROKEN_CONNECTION.has(connectionCode(error));
+      const again = idempotent && BROKEN_CONNECTION.has(connectionCode(error));
       if (!again || request.signal?.aborted) throw unanswered(error, request.signal);
     }
     try {
@@ -126,19 +148,20 @@ export function createRestClient({
     }
   }
 
-  function unanswered(error: unknown, signal: AbortSignal | null | undefined): SecretManagerError {
+  function unanswered(error: unknown, signal: AbortSignal | null | undefined): GoogleApiError {
     if (signal?.aborted) return timedOut(error);
     const code = connectionCode(error);
     const detail = code === "" ? "" : ` (${code})`;
-    return new SecretManagerError(
+    return new GoogleApiError(
+      api,
       "UNREACHABLE",
-      `Secret Manager at ${endpoint} can't be reached${detail}`,
+      `${api.name} at ${endpoint} can't be reached${detail}`,
       { cause: error },
     );
   }
 
-  function timedOut(error: unknown): SecretManagerError {
-    return new SecretManagerError("TIMEOUT", `Secret Manager did not answer within ${timeout} s`, {
+  function timedOut(error: unknown): GoogleApiError {
+    return new GoogleApiError(api, "TIMEOUT", `${api.name} did not answer within ${timeout} s`, {
       cause: error,
     });
   }
@@ -156,37 +179,62 @@ export function createRestClient({
       throw unanswered(error, signal);
     }
     if (size > MAX_ANSWER_BYTES) {
-      throw new SecretManagerError("INVALID_ANSWER", "Secret Manager's answer is far too long");
+      throw new GoogleApiError(api, "INVALID_ANSWER", `The answer of ${api.name} is far too long`);
     }
     return Buffer.concat(chunks).toString("utf8");
   }
 
   return {
-    get(path, query = {}) {
-      const url = new URL(`/v1/${path}`, endpoint);
-      for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-      return read(url);
+    get: (path, query = {}) => read(urlOf(path, query)),
+
+    post(path, body, { query = {}, contentType, idempotent = false } = {}) {
+      const text = typeof body === "string" ? body : JSON.stringify(body);
+      return call({
+        method: "POST",
+        url: urlOf(path, query),
+        idempotent,
+        body: text,
+        contentType: contentType ?? "application/json",
+      });
     },
-    post: (path, body) => call("POST", new URL(`/v1/${path}`, endpoint), body),
   };
+
+  function urlOf(path: string, query: Query): URL {
+    const url = new URL(`/${path}`, endpoint);
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    return url;
+  }
+}
+
+interface Call {
+  readonly method: string;
+  readonly url: URL;
+  readonly idempotent: boolean;
+  readonly body?: string;
+  readonly contentType?: string;
 }
 
 /** The error that an answer other than 2xx stands for. */
-function refusal(status: number, body: JsonObject | undefined): SecretManagerError {
+function refusal(api: GoogleApi, status: number, body: JsonObject | undefined): GoogleApiError {
   const error = asObject(body?.error);
   const said =
     typeof error?.message === "string"
       ? `: ${printable(error.message, 300).replace(/\.$/, "")}`
       : "";
-  const cause = `Secret Manager answered ${status}${said}`;
-  const known = typeof error?.status === "string" ? STATUSES[error.status] : undefined;
+  const cause = `${api.name} answered ${status}${said}`;
+  const known = knownFailure(status, error);
   // Only Google's own 404 says that something is absent: a proxy's says nothing.
   const failure =
     (status < 500 ? known : undefined) ?? FAILURES[status] ?? failureOf(status, error);
-  return new SecretManagerError(failure, cause);
+  return new GoogleApiError(api, failure, cause);
 }
 
-function failureOf(status: number, error: JsonObject | undefined): SecretManagerFailure {
+function knownFailure(status: number, error: JsonObject | undefined): ApiFailure | undefined {
+  if (typeof error?.status === "string") return STATUSES[error.status];
+  return error?.code === status ? CODES[status] : undefined;
+}
+
+function failureOf(status: number, error: JsonObject | undefined): ApiFailure {
   if (status >= 500) return "SERVER_ERROR";
   return status >= 400 && error !== undefined ? "REJECTED" : "INVALID_ANSWER";
 }

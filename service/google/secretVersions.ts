@@ -2,8 +2,9 @@ import type { KeyVersion, VersionState } from "../keys/keyRing.ts";
 import { LIST_PAGE_SIZE, LIST_PAGES } from "../keys/limits.ts";
 import { asObject, type JsonObject } from "../pure/json.ts";
 import { crc32c } from "./crc32c.ts";
+import { GoogleApiError } from "./googleApiError.ts";
 import type { RestClient } from "./restClient.ts";
-import { SecretManagerError } from "./secretManagerError.ts";
+import { SECRET_MANAGER_API } from "./secretManagerApi.ts";
 import { type SecretReference, secretResource } from "./secretReference.ts";
 
 /** A version as Secret Manager describes it. */
@@ -21,7 +22,7 @@ export interface VersionList {
   readonly serverTime: number | undefined;
 }
 
-/** Reads a secret's versions. Every failure is a SecretManagerError; every answer is checked. */
+/** Reads a secret's versions. Every failure is a GoogleApiError; every answer is checked. */
 export interface SecretVersions {
   list(): Promise<VersionList>;
   get(version: number): Promise<SecretVersion>;
@@ -35,7 +36,7 @@ const BASE64 = /^(?:[A-Za-z\d+/]{4})*(?:[A-Za-z\d+/]{2}==|[A-Za-z\d+/]{3}=)?$/;
 export const VERSION_NUMBER = /^[1-9]\d{0,8}$/;
 
 export function createSecretVersions(client: RestClient, secret: SecretReference): SecretVersions {
-  const resource = secretResource(secret);
+  const resource = `v1/${secretResource(secret)}`;
 
   return {
     async list() {
@@ -74,7 +75,7 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
 
 /**
  * A version as the API describes it.
- * @throws SecretManagerError if it is not one of that secret.
+ * @throws GoogleApiError if it is not one of that secret.
  */
 export function parseVersion(resource: JsonObject | undefined, secretName: string): SecretVersion {
   const name = versionNumber(resource?.name, secretName);
@@ -133,6 +134,10 @@ function timestamp(text: unknown): number | undefined {
   return Number.isNaN(time) ? undefined : time / 1000;
 }
 
-function invalid(what: string): SecretManagerError {
-  return new SecretManagerError("INVALID_ANSWER", `Secret Manager answered with ${what}`);
+function invalid(what: string): GoogleApiError {
+  return new GoogleApiError(
+    SECRET_MANAGER_API,
+    "INVALID_ANSWER",
+    `Secret Manager answered with ${what}`,
+  );
 }

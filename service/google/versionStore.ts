@@ -1,7 +1,8 @@
 import { LIST_PAGE_SIZE, LIST_PAGES, UNLISTED_VERSIONS } from "../keys/limits.ts";
 import { crc32c } from "./crc32c.ts";
+import { failedAs, GoogleApiError } from "./googleApiError.ts";
 import type { RestClient } from "./restClient.ts";
-import { failedAs, SecretManagerError } from "./secretManagerError.ts";
+import { SECRET_MANAGER_API } from "./secretManagerApi.ts";
 import { type SecretReference, secretResource } from "./secretReference.ts";
 import { createSecretVersions, parseVersion, type SecretVersion } from "./secretVersions.ts";
 
@@ -12,7 +13,7 @@ export interface ReadVersions {
   readonly now: number;
 }
 
-/** A secret's versions, to be changed. Every failure is a SecretManagerError. */
+/** A secret's versions, to be changed. Every failure is a GoogleApiError. */
 export interface VersionStore {
   read(): Promise<ReadVersions>;
   /** Adds a version and returns it, its checksum confirmed by the server. */
@@ -35,7 +36,7 @@ export interface VersionStoreDeps {
 
 export function createVersionStore({ client, secret, clock }: VersionStoreDeps): VersionStore {
   const source = createSecretVersions(client, secret);
-  const resource = secretResource(secret);
+  const resource = `v1/${secretResource(secret)}`;
 
   async function find(version: number): Promise<SecretVersion | undefined> {
     try {
@@ -85,7 +86,8 @@ export function createVersionStore({ client, secret, clock }: VersionStoreDeps):
       });
       const added = parseVersion(body, secret.name);
       if (body.clientSpecifiedPayloadChecksum !== true) {
-        throw new SecretManagerError(
+        throw new GoogleApiError(
+          SECRET_MANAGER_API,
           "INVALID_ANSWER",
           `Secret Manager added version ${added.version} and did not confirm its checksum`,
         );

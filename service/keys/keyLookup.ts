@@ -1,4 +1,4 @@
-import { failedAs } from "../google/secretManagerError.ts";
+import { failedAs } from "../google/googleApiError.ts";
 import type { SecretVersions } from "../google/secretVersions.ts";
 import { isWithin } from "./age.ts";
 import { type KeyLimits, NEXT_VERSIONS, REMEMBERED_LOOKUPS } from "./limits.ts";

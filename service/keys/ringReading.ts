@@ -1,4 +1,4 @@
-import { failedAs } from "../google/secretManagerError.ts";
+import { failedAs } from "../google/googleApiError.ts";
 import type { SecretVersion, SecretVersions } from "../google/secretVersions.ts";
 import { inParallel } from "./inParallel.ts";
 import { PARALLEL_CALLS, UNLISTED_VERSIONS } from "./limits.ts";

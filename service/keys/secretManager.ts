@@ -2,6 +2,7 @@ import { messageOf } from "../contract/errors.ts";
 import type { AccessTokens } from "../google/accessToken.ts";
 import type { Fetch } from "../google/httpFetch.ts";
 import { createRestClient } from "../google/restClient.ts";
+import { SECRET_MANAGER_API } from "../google/secretManagerApi.ts";
 import { type SecretReference, secretResource } from "../google/secretReference.ts";
 import { createSecretVersions, VERSION_NUMBER } from "../google/secretVersions.ts";
 import { type AbortAfter, unlessAborted } from "../process/abort.ts";
@@ -50,7 +51,14 @@ export function createSecretManagerKeys({
   ...rest
 }: SecretManagerKeysDeps): SessionKeys {
   const { refreshInterval, readTimeout } = limits;
-  const client = createRestClient({ endpoint, timeout: readTimeout, clock, abortAfter, ...rest });
+  const client = createRestClient({
+    api: SECRET_MANAGER_API,
+    endpoint,
+    timeout: readTimeout,
+    clock,
+    abortAfter,
+    ...rest,
+  });
   const source = createSecretVersions(client, secret);
   const memory = createRingMemory({
     onUnfit: (version, reason) =>

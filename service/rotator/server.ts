@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { createRestClient } from "../google/restClient.ts";
+import { SECRET_MANAGER_API } from "../google/secretManagerApi.ts";
 import { createVersionStore } from "../google/versionStore.ts";
 import { createLog } from "../process/log.ts";
 import { drainOnSigterm } from "../process/shutdown.ts";
@@ -15,7 +16,7 @@ const clock = () => Date.now() / 1000;
 start(() => {
   const { logLevel, port, secret, endpoint, policy } = parseRotatorConfig(process.env);
   const log = createLog({ level: logLevel });
-  const client = createRestClient({ endpoint, timeout: CALL_TIMEOUT });
+  const client = createRestClient({ api: SECRET_MANAGER_API, endpoint, timeout: CALL_TIMEOUT });
   const store = createVersionStore({ client, secret, clock });
   const server = createServer();
   const draining = drainOnSigterm(server, log);

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { createRestClient } from "../../service/google/restClient.ts";
+import { SECRET_MANAGER_API } from "../../service/google/secretManagerApi.ts";
 import { parseSecretReference } from "../../service/google/secretReference.ts";
 import { createVersionStore } from "../../service/google/versionStore.ts";
 import { planRotation } from "../../service/rotator/plan.ts";
@@ -166,7 +167,11 @@ export function keysHand(deps: HandDeps): Hand {
   const { secretManager } = deployment;
   const secret = parseSecretReference(deployment.secretKey);
   if (secret === undefined) throw new Error(`${deployment.secretKey} is no secret.`);
-  const client = createRestClient({ endpoint: secretManager.url, timeout: 5 });
+  const client = createRestClient({
+    api: SECRET_MANAGER_API,
+    endpoint: secretManager.url,
+    timeout: 5,
+  });
   const clock = () => Date.now() / 1000;
   const store = createVersionStore({ client, secret, clock });
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { type InjectOptions, inject } from "light-my-request";
 import { createRestClient } from "../../service/google/restClient.ts";
+import { SECRET_MANAGER_API } from "../../service/google/secretManagerApi.ts";
 import { createVersionStore } from "../../service/google/versionStore.ts";
 import { parsePushMessage } from "../../service/rotator/pushMessage.ts";
 import { createRequestHandler } from "../../service/rotator/requestHandler.ts";
@@ -30,6 +31,7 @@ function rotator() {
   standIn.store.add(SECRET.project, SECRET.name, { data: Buffer.alloc(48).toString("base64") });
   standIn.advance(DAY);
   const client = createRestClient({
+    api: SECRET_MANAGER_API,
     endpoint: ENDPOINT,
     timeout: 2,
     async fetch(input, init) {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Express } from "express";
 import { inject } from "light-my-request";
 import { createRestClient } from "../../service/google/restClient.ts";
+import { SECRET_MANAGER_API } from "../../service/google/secretManagerApi.ts";
 import { createVersionStore } from "../../service/google/versionStore.ts";
 import { RETIREMENT_MARGIN } from "../../service/keys/keyRing.ts";
 import { MAX_AGE_INTERVALS } from "../../service/keys/limits.ts";
@@ -303,6 +304,7 @@ export class RotationModel {
 
   async #rotate(occasion: Occasion): Promise<void> {
     const client = createRestClient({
+      api: SECRET_MANAGER_API,
       endpoint: ENDPOINT,
       timeout: 10,
       fetch: this.#bench.standIn.fetch,

@@ -3,6 +3,7 @@ import { MAX_LIFETIME, readSetting } from "../../../service/contract/serviceSett
 import { type Environment, optional } from "../../../service/contract/settings.ts";
 import type { AccessTokens } from "../../../service/google/accessToken.ts";
 import { createRestClient } from "../../../service/google/restClient.ts";
+import { SECRET_MANAGER_API } from "../../../service/google/secretManagerApi.ts";
 import { type SecretReference, secretResource } from "../../../service/google/secretReference.ts";
 import { createVersionStore } from "../../../service/google/versionStore.ts";
 import { parseKeyLimits } from "../../../service/keys/limits.ts";
@@ -67,7 +68,12 @@ async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<b
       ? await readStackKeys(target.stack, deps.runPulumi)
       : { secret: target.secret, settings: withSafeLifetime(deps.env) };
   const { activationDelay, refreshInterval, sessionLifetime } = readSettings(settings);
-  const client = createRestClient({ ...deps, endpoint, timeout: CALL_TIMEOUT });
+  const client = createRestClient({
+    api: SECRET_MANAGER_API,
+    ...deps,
+    endpoint,
+    timeout: CALL_TIMEOUT,
+  });
   const store = createVersionStore({ client, secret, clock });
 
   const occasion: Occasion = options.compromised ? "compromised" : "planned";

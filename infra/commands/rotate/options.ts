@@ -1,4 +1,4 @@
-import { parseEndpoint, SECRET_MANAGER } from "../../../service/google/endpoint.ts";
+import { parseSecretManager, SECRET_MANAGER } from "../../../service/google/endpoint.ts";
 import {
   parseSecretReference,
   type SecretReference,
@@ -60,7 +60,7 @@ export function parseRotateOptions(args: readonly string[]): RotateOptions | "he
   if ((stack === undefined) === (secret === undefined)) {
     throw new UsageError("Name the secret: either --stack STACK or --secret projects/P/secrets/S.");
   }
-  const endpoint = parseEndpoint(endpointText);
+  const endpoint = parseSecretManager(endpointText);
   if (endpoint === undefined) {
     throw new UsageError(
       "--endpoint takes only http on this machine, such as http://127.0.0.1:8085.",

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { crc32c } from "../../../service/google/crc32c.ts";
 import { createRestClient } from "../../../service/google/restClient.ts";
+import { SECRET_MANAGER_API } from "../../../service/google/secretManagerApi.ts";
 import { createVersionStore } from "../../../service/google/versionStore.ts";
 import { ENDPOINT, SECRET } from "../../support/keyBench.ts";
 import { createRotationBench, OUTAGES } from "../rotator/rotationBench.ts";
@@ -14,7 +15,12 @@ function answering(answer: (url: URL, method: string) => Response) {
     if (init?.body) sent.push(JSON.parse(String(init.body)));
     return answer(new URL(String(input)), init?.method ?? "GET");
   };
-  const client = createRestClient({ endpoint: ENDPOINT, timeout: 10, fetch });
+  const client = createRestClient({
+    api: SECRET_MANAGER_API,
+    endpoint: ENDPOINT,
+    timeout: 10,
+    fetch,
+  });
   return { sent, store: createVersionStore({ client, secret: SECRET, clock: () => 1000 }) };
 }
 
@@ -106,7 +112,12 @@ describe("reading", () => {
 
   test("fails if there is no such secret", async () => {
     const { fetch } = createRotationBench().standIn;
-    const client = createRestClient({ endpoint: ENDPOINT, timeout: 10, fetch });
+    const client = createRestClient({
+      api: SECRET_MANAGER_API,
+      endpoint: ENDPOINT,
+      timeout: 10,
+      fetch,
+    });
     const secret = { ...SECRET, name: "ANOTHER" };
     const store = createVersionStore({ client, secret, clock: () => 0 });
     await expect(store.read()).rejects.toMatchObject({ failure: "NOT_FOUND" });

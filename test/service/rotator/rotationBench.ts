@@ -1,5 +1,6 @@
+import type { GoogleApiError } from "../../../service/google/googleApiError.ts";
 import { createRestClient } from "../../../service/google/restClient.ts";
-import type { SecretManagerError } from "../../../service/google/secretManagerError.ts";
+import { SECRET_MANAGER_API } from "../../../service/google/secretManagerApi.ts";
 import { createVersionStore, type VersionStore } from "../../../service/google/versionStore.ts";
 import type { RotationPolicy } from "../../../service/rotator/plan.ts";
 import { CALL_TIMEOUT } from "../../../service/rotator/timeout.ts";
@@ -16,7 +17,7 @@ export const POLICY: RotationPolicy = {
 };
 
 /** What keeps a call from being answered, and what it is taken for. */
-export const OUTAGES: readonly (readonly [Fault, SecretManagerError["failure"]])[] = [
+export const OUTAGES: readonly (readonly [Fault, GoogleApiError["failure"]])[] = [
   ["unreachable", "UNREACHABLE"],
   ["unauthenticated", "UNAUTHENTICATED"],
   ["forbidden", "FORBIDDEN"],
@@ -41,6 +42,7 @@ export function createRotationBench(settings: Record<string, unknown> = {}): Rot
   const { standIn, time } = bench;
   const { project, name } = SECRET;
   const client = createRestClient({
+    api: SECRET_MANAGER_API,
     endpoint: ENDPOINT,
     timeout: CALL_TIMEOUT,
     fetch: standIn.fetch,

@@ -1,0 +1,144 @@
+import { asObject, type JsonObject } from "../pure/json.ts";
+import type { Seconds } from "../pure/seconds.ts";
+import { CLOUD_STORAGE_API } from "./cloudStorageApi.ts";
+import { failedAs, GoogleApiError } from "./googleApiError.ts";
+import type { RestClient } from "./restClient.ts";
+
+export interface StoredObject {
+  readonly name: string;
+  /** Unix time by the server's clock. */
+  readonly timeCreated: Seconds;
+  /** What was given with it; values that are no text are left out. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface ObjectQuery {
+  readonly prefix: string;
+  /** Names from this one on are left out. */
+  readonly endOffset?: string;
+  readonly maxResults?: number;
+  readonly pageToken?: string;
+}
+
+export interface ObjectPage {
+  /** In the order of names. */
+  readonly objects: readonly StoredObject[];
+  readonly nextPageToken: string | undefined;
+  /** The server's time, in Unix seconds; undefined if it did not say. */
+  readonly serverTime: Seconds | undefined;
+}
+
+export interface NewObject {
+  readonly name: string;
+  /** What lifecycle rules go by; Unix time. */
+  readonly customTime: Seconds;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/**
+ * A bucket of Cloud Storage to read and to add empty objects to. Every failure is a GoogleApiError;
+ * every answer is checked.
+ */
+export interface Bucket {
+  list(query: ObjectQuery): Promise<ObjectPage>;
+  /** The object; undefined if there is none of that name. */
+  get(name: string): Promise<StoredObject | undefined>;
+  /** Creates an empty object and returns it; undefined if there is one of that name already. */
+  create(object: NewObject): Promise<StoredObject | undefined>;
+}
+
+const FIELDS = "name,timeCreated,metadata";
+/** Occurs in no name and no metadata: both are JSON, where a line can't begin with it. */
+const BOUNDARY = "phoenix-object";
+
+/**
+ * The JSON API: https://cloud.google.com/storage/docs/json_api/v1/objects. Lists and reads of a
+ * single object are strongly consistent: https://cloud.google.com/storage/docs/consistency
+ */
+export function createBucket(client: RestClient, bucket: string): Bucket {
+  const path = `b/${bucket}/o`;
+
+  return {
+    async list({ prefix, endOffset, maxResults, pageToken }) {
+      const { body, serverTime } = await client.get(`storage/v1/${path}`, {
+        prefix,
+        fields: `items(${FIELDS}),nextPageToken`,
+        ...(endOffset !== undefined && { endOffset }),
+        ...(maxResults !== undefined && { maxResults: String(maxResults) }),
+        ...(pageToken !== undefined && { pageToken }),
+      });
+      const { items = [], nextPageToken } = body;
+      if (!Array.isArray(items)) throw invalid("a list without objects");
+      const objects = items.map((item) => parseObject(asObject(item)));
+      if (!objects.every(({ name }) => name.startsWith(prefix))) {
+        throw invalid("other objects than those asked for");
+      }
+      return {
+        objects,
+        nextPageToken:
+          typeof nextPageToken === "string" && nextPageToken ? nextPageToken : undefined,
+        serverTime,
+      };
+    },
+
+    async get(name) {
+      try {
+        const url = `storage/v1/${path}/${encodeURIComponent(name)}`;
+        const { body } = await client.get(url, { fields: FIELDS });
+        return named(name, parseObject(body));
+      } catch (error) {
+        if (failedAs(error, "NOT_FOUND")) return undefined;
+        throw error;
+      }
+    },
+
+    async create({ name, customTime, metadata }) {
+      const time = new Date(customTime * 1000).toISOString();
+      const resource = JSON.stringify({ name, customTime: time, ...(metadata && { metadata }) });
+      try {
+        const { body } = await client.post(`upload/storage/v1/${path}`, multipart(resource), {
+          query: { uploadType: "multipart", ifGenerationMatch: "0", fields: FIELDS },
+          contentType: `multipart/related; boundary=${BOUNDARY}`,
+          idempotent: true,
+        });
+        return named(name, parseObject(body));
+      } catch (error) {
+        if (failedAs(error, "FAILED_PRECONDITION")) return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+/** The resource and an empty content: the only kind of upload in one call that sets customTime. */
+function multipart(resource: string): string {
+  const part = (type: string, content: string) =>
+    `--${BOUNDARY}\r\nContent-Type: ${type}\r\n\r\n${content}\r\n`;
+  const parts = part("application/json; charset=UTF-8", resource) + part("text/plain", "");
+  return `${parts}--${BOUNDARY}--\r\n`;
+}
+
+function parseObject(item: JsonObject | undefined): StoredObject {
+  const { name, timeCreated, metadata } = item ?? {};
+  const time = typeof timeCreated === "string" ? Date.parse(timeCreated) : Number.NaN;
+  if (typeof name !== "string" || Number.isNaN(time)) {
+    throw invalid("an object without a name or a time of creation");
+  }
+  const texts = Object.entries(asObject(metadata) ?? {}).filter(
+    (entry): entry is [string, string] => typeof entry[1] === "string",
+  );
+  return { name, timeCreated: time / 1000, metadata: Object.fromEntries(texts) };
+}
+
+function named(name: string, object: StoredObject): StoredObject {
+  if (object.name !== name) throw invalid("another object than the one asked for");
+  return object;
+}
+
+function invalid(what: string): GoogleApiError {
+  return new GoogleApiError(
+    CLOUD_STORAGE_API,
+    "INVALID_ANSWER",
+    `Cloud Storage answered with ${what}`,
+  );
+}

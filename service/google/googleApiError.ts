@@ -1,0 +1,60 @@
+import { OperatorError } from "../contract/errors.ts";
+
+/** What kept one of Google's APIs from doing what it was asked. */
+export type ApiFailure =
+  /** No connection, or one that broke. */
+  | "UNREACHABLE"
+  /** No answer in time. */
+  | "TIMEOUT"
+  /** No credentials to call it with. */
+  | "NO_CREDENTIALS"
+  /** 401: credentials that it doesn't accept. */
+  | "UNAUTHENTICATED"
+  /** 403: a permission is missing, or the API is off. */
+  | "FORBIDDEN"
+  /** 404 in Google's shape: there is no such resource. */
+  | "NOT_FOUND"
+  /** The resource's state does not allow it. */
+  | "FAILED_PRECONDITION"
+  /** 429: over quota. */
+  | "EXHAUSTED"
+  /** 5xx. */
+  | "SERVER_ERROR"
+  /** Another refusal: of the request itself. */
+  | "REJECTED"
+  /** An answer that makes no sense. */
+  | "INVALID_ANSWER";
+
+/** One of Google's APIs, as errors speak of it. */
+export interface GoogleApi {
+  readonly name: string;
+  /** What its errors' codes begin with. */
+  readonly code: "SECRET_MANAGER" | "CLOUD_STORAGE";
+  readonly remedies: Readonly<Record<ApiFailure, string>>;
+}
+
+/** Remedies that are the same for all APIs. */
+export const COMMON_REMEDIES = {
+  UNREACHABLE: "Check the network, and that the address is right",
+  TIMEOUT: "Try again; if it lasts, see https://status.cloud.google.com",
+  NO_CREDENTIALS:
+    "Run gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS",
+  UNAUTHENTICATED: "Sign in again: gcloud auth application-default login",
+  SERVER_ERROR: "Try again; if it lasts, see https://status.cloud.google.com",
+  INVALID_ANSWER: "Check what answers at that address: a proxy, or a stand-in of another version",
+} as const satisfies Partial<Record<ApiFailure, string>>;
+
+/** A call that did not do what was asked, with cause and remedy. */
+export class GoogleApiError extends OperatorError {
+  readonly failure: ApiFailure;
+
+  constructor(api: GoogleApi, failure: ApiFailure, cause: string, options?: ErrorOptions) {
+    super(`${api.code}_${failure}`, `${cause}. ${api.remedies[failure]}.`, options);
+    this.failure = failure;
+  }
+}
+
+/** Whether the call failed in that way. */
+export function failedAs(error: unknown, failure: ApiFailure): boolean {
+  return error instanceof GoogleApiError && error.failure === failure;
+}

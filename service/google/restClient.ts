@@ -110,7 +110,7 @@ export function createRestClient({
       throw new GoogleApiError(
         api,
         "INVALID_ANSWER",
-        `The answer of ${api.name} is not a JSON object`,
+        `${api.name}'s answer is not a JSON object`,
       );
     }
     return { body: answer, serverTime: parseTime(response.headers.get("date")) };
@@ -179,7 +179,7 @@ export function createRestClient({
       throw unanswered(error, signal);
     }
     if (size > MAX_ANSWER_BYTES) {
-      throw new GoogleApiError(api, "INVALID_ANSWER", `The answer of ${api.name} is far too long`);
+      throw new GoogleApiError(api, "INVALID_ANSWER", `${api.name}'s answer is far too long`);
     }
     return Buffer.concat(chunks).toString("utf8");
   }

@@ -13,6 +13,12 @@ const CODES = {
 
 export type ApiStatus = keyof typeof CODES;
 
+/** The status of a refusal of the call itself. */
+export function statusOf(code: number): ApiStatus {
+  const statuses = Object.keys(CODES) as ApiStatus[];
+  return statuses.find((status) => CODES[status] === code) ?? "INTERNAL";
+}
+
 /** A refusal in Google's shape. */
 export class ApiError extends Error {
   readonly status: ApiStatus;

@@ -1,25 +1,9 @@
 import { asObject, parseObject } from "../../../service/pure/json.ts";
-import { ApiError } from "./apiError.ts";
-import { CALLS, type Call, createFaults, FAULTS, type Fault, type FaultRule } from "./faults.ts";
+import { createFaults, failing } from "../standIn/faults.ts";
+import { type ApiRequest, answer, fetchOf, type Reply, type StandIn } from "../standIn/reply.ts";
+import { ApiError, statusOf } from "./apiError.ts";
+import { CALLS, type Call, FAULTS, type Fault, type FaultRule } from "./faults.ts";
 import { createStore, type Snapshot, type Store } from "./store.ts";
-
-export interface ApiRequest {
-  readonly method: string;
-  readonly url: URL;
-  /** The body as text; empty if there is none. */
-  readonly body: string;
-}
-
-/** An answer, or what happens to the connection instead. */
-export type Reply =
-  | {
-      readonly kind: "answer";
-      readonly status: number;
-      readonly type: string;
-      readonly body: string;
-    }
-  | { readonly kind: "hang" }
-  | { readonly kind: "cut" };
 
 export interface StandInDeps {
   /** Unix time in seconds: what Secret Manager's own clock says. */
@@ -29,7 +13,7 @@ export interface StandInDeps {
 }
 
 /** Secret Manager without a server: its rules, faults and counters, and `fetch` for it. */
-export interface SecretManagerStandIn {
+export interface SecretManagerStandIn extends StandIn {
   /** For a test's own changes: no faults, not counted. */
   readonly store: Store;
   /** Calls so far, those that failed too. */
@@ -42,8 +26,6 @@ export interface SecretManagerStandIn {
   setLag(seconds: number): void;
   /** Lets this stand-in's clock run ahead by so many more seconds. */
   advance(seconds: number): void;
-  /** Its time now, in Unix seconds. */
-  now(): number;
   handle(request: ApiRequest): Reply;
   /** Answers without a network. */
   readonly fetch: typeof fetch;
@@ -58,7 +40,7 @@ export function createSecretManagerStandIn({
   let ahead = 0;
   const now = () => clock() + ahead;
   const store = createStore({ clock: now, lag: () => lag, snapshot, onChange });
-  const faults = createFaults();
+  const faults = createFaults<Call, Fault>();
   const calls = Object.fromEntries(CALLS.map((call) => [call, 0])) as Record<Call, number>;
 
   const standIn: SecretManagerStandIn = {
@@ -73,26 +55,14 @@ export function createSecretManagerStandIn({
       ahead += seconds;
     },
     now,
-    handle(request) {
-      return request.url.pathname.startsWith("/_control/")
-        ? control(standIn, request)
-        : api(request);
-    },
-    async fetch(input, init = {}) {
-      const { signal } = init;
-      signal?.throwIfAborted();
-      const url = new URL(input instanceof Request ? input.url : input);
-      const body = typeof init.body === "string" ? init.body : "";
-      const reply = standIn.handle({ method: init.method ?? "GET", url, body });
-      if (reply.kind === "hang") return never(signal);
-      if (reply.kind === "cut") {
-        throw new TypeError("fetch failed", { cause: { code: "UND_ERR_SOCKET" } });
-      }
-      const headers = { "content-type": reply.type, date: httpDate(now()) };
-      return new Response(reply.body, { status: reply.status, headers });
-    },
+    handle,
+    fetch: fetchOf({ now, handle }),
   };
   return standIn;
+
+  function handle(request: ApiRequest): Reply {
+    return request.url.pathname.startsWith("/_control/") ? control(standIn, request) : api(request);
+  }
 
   function api(request: ApiRequest): Reply {
     const route = routeOf(request);
@@ -100,7 +70,7 @@ export function createSecretManagerStandIn({
     calls[route.call] += 1;
     const fault = faults.next(route.call);
     if (fault !== undefined && fault !== "wrongChecksum" && fault !== "lostAnswer") {
-      return failing(fault);
+      return failing(fault, NONSENSE, refuse);
     }
     try {
       const body = route.run(store);
@@ -194,51 +164,13 @@ function control(standIn: SecretManagerStandIn, { method, url, body }: ApiReques
   return answer(400, new ApiError("INVALID_ARGUMENT", "No such control."));
 }
 
-function failing(fault: Exclude<Fault, "wrongChecksum" | "lostAnswer">): Reply {
-  switch (fault) {
-    case "unreachable":
-      return { kind: "cut" };
-    case "hang":
-      return { kind: "hang" };
-    case "garbage":
-      return { kind: "answer", status: 200, type: "text/html", body: "<html>\u0000Welcome" };
-    case "nonsense":
-      return answer(200, { versions: [{ name: 7, state: "MAYBE" }], payload: null });
-    case "proxy404":
-      return { kind: "answer", status: 404, type: "text/html", body: "<h1>Not here</h1>" };
-    case "unauthenticated":
-      return refusal("UNAUTHENTICATED", "Request had invalid authentication credentials.");
-    case "forbidden":
-      return refusal("PERMISSION_DENIED", "Permission denied on resource.");
-    case "exhausted":
-      return refusal("RESOURCE_EXHAUSTED", "Quota exceeded.");
-    case "internal":
-      return refusal("INTERNAL", "Internal error encountered.");
-    case "unavailable":
-      return refusal("UNAVAILABLE", "The service is currently unavailable.");
-  }
-}
+const NONSENSE = { versions: [{ name: 7, state: "MAYBE" }], payload: null };
 
-function refusal(status: ConstructorParameters<typeof ApiError>[0], message: string): Reply {
-  const error = new ApiError(status, message);
-  return answer(error.code, error);
-}
-
-function answer(status: number, body: object): Reply {
-  return { kind: "answer", status, type: "application/json", body: JSON.stringify(body) };
+function refuse(code: number, message: string): Reply {
+  return answer(code, new ApiError(statusOf(code), message));
 }
 
 function withWrongChecksum(body: object): object {
   const payload = asObject((body as Record<string, unknown>).payload);
   return payload === undefined ? body : { ...body, payload: { ...payload, dataCrc32c: "1" } };
-}
-
-export function httpDate(time: number): string {
-  return new Date(time * 1000).toUTCString();
-}
-
-function never(signal: AbortSignal | null | undefined): Promise<never> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
-  return promise;
 }

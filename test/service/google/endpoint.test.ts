@@ -1,5 +1,9 @@
 import { expect, test } from "@jest/globals";
-import { needsToken, parseSecretManagerEndpoint } from "../../../service/google/endpoint.ts";
+import {
+  needsToken,
+  parseCloudStorageEndpoint,
+  parseSecretManagerEndpoint,
+} from "../../../service/google/endpoint.ts";
 
 function parse(text: string) {
   return parseSecretManagerEndpoint({ SECRET_MANAGER_ENDPOINT: text });
@@ -35,4 +39,14 @@ test.each([
   "nonsense",
 ])("%s is refused", (text) => {
   expect(parse(text)).toMatchObject({ problems: [{ setting: "SECRET_MANAGER_ENDPOINT" }] });
+});
+
+test("Cloud Storage is called at its own address or on this machine, and nowhere else", () => {
+  const parseStorage = (text: string) =>
+    parseCloudStorageEndpoint({ CLOUD_STORAGE_ENDPOINT: text });
+  expect(parseCloudStorageEndpoint({})).toEqual({ value: "https://storage.googleapis.com" });
+  expect(parseStorage("http://127.0.0.1:8085/")).toEqual({ value: "http://127.0.0.1:8085" });
+  for (const text of ["https://secretmanager.googleapis.com", "https://storage.example.com"]) {
+    expect(parseStorage(text)).toMatchObject({ problems: [{ setting: "CLOUD_STORAGE_ENDPOINT" }] });
+  }
 });

@@ -1,0 +1,251 @@
+import { asObject, type JsonObject, parseObject } from "../../../service/pure/json.ts";
+import {
+  COMMON_FAULTS,
+  type CommonFault,
+  createFaults,
+  type FaultRuleOf,
+  failing,
+} from "../standIn/faults.ts";
+import { type ApiRequest, answer, fetchOf, type Reply, type StandIn } from "../standIn/reply.ts";
+import { createObjects, type Objects, type Snapshot, StorageError } from "./objects.ts";
+
+/** What a call can be for. */
+export const CALLS = ["createBucket", "getBucket", "list", "get", "create"] as const;
+export type Call = (typeof CALLS)[number];
+export type FaultRule = FaultRuleOf<Call, CommonFault>;
+
+export interface StorageStandInDeps {
+  /** Unix time in seconds: what Cloud Storage's own clock says. */
+  readonly clock?: () => number;
+  /** Lets so many seconds pass. */
+  readonly wait?: (seconds: number) => Promise<void>;
+  readonly snapshot?: Snapshot | undefined;
+  readonly onChange?: (snapshot: Snapshot) => void;
+}
+
+/** Cloud Storage without a server: its rules for empty objects, faults and counters. */
+export interface StorageStandIn extends StandIn {
+  /** For a test's own changes: no faults, not counted. */
+  readonly objects: Objects;
+  /** Calls so far, those that failed too. */
+  readonly calls: Readonly<Record<Call, number>>;
+  /** From now on, calls fail in that way. */
+  fail(rule: FaultRule): void;
+  /** Nothing fails any more. */
+  heal(): void;
+  /** An upload takes so many seconds from now on, whether or not its sender waits for it. */
+  setUploadTime(seconds: number): void;
+  /** Lets this stand-in's clock run ahead by so many more seconds. */
+  advance(seconds: number): void;
+  /** Answers without a network. */
+  readonly fetch: typeof fetch;
+}
+
+export function createStorageStandIn({
+  clock = () => Date.now() / 1000,
+  wait = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000)),
+  snapshot,
+  onChange = () => undefined,
+}: StorageStandInDeps = {}): StorageStandIn {
+  let uploadTime = 0;
+  let ahead = 0;
+  const now = () => clock() + ahead;
+  const objects = createObjects({ clock: now, snapshot, onChange });
+  const faults = createFaults<Call, CommonFault>();
+  const calls = Object.fromEntries(CALLS.map((call) => [call, 0])) as Record<Call, number>;
+
+  const standIn: StorageStandIn = {
+    objects,
+    calls,
+    fail: faults.add,
+    heal: faults.clear,
+    setUploadTime(seconds) {
+      uploadTime = seconds;
+    },
+    advance(seconds) {
+      ahead += seconds;
+    },
+    now,
+    handle,
+    fetch: fetchOf({ now, handle }),
+  };
+  return standIn;
+
+  function handle(request: ApiRequest): Reply | Promise<Reply> {
+    return request.url.pathname.startsWith("/_control/") ? control(standIn, request) : api(request);
+  }
+
+  function api(request: ApiRequest): Reply | Promise<Reply> {
+    const route = routeOf(request);
+    if (route === undefined) return refuse(404, "No such method.");
+    calls[route.call] += 1;
+    const fault = faults.next(route.call);
+    if (fault !== undefined && fault !== "lostAnswer") return failing(fault, NONSENSE, refuse);
+    if (route.call !== "create" || uploadTime === 0) return run(route, fault);
+    return wait(uploadTime).then(() => run(route, fault));
+  }
+
+  function run({ run: change, query }: Route, fault: "lostAnswer" | undefined): Reply {
+    try {
+      const body = selected(change(objects), query.get("fields"));
+      return fault === "lostAnswer" ? { kind: "cut" } : answer(200, body);
+    } catch (error) {
+      if (error instanceof StorageError) return answer(error.code, error);
+      throw error;
+    }
+  }
+}
+
+interface Route {
+  readonly call: Call;
+  readonly query: URLSearchParams;
+  readonly run: (objects: Objects) => object;
+}
+
+const PATH = /^(\/upload)?\/storage\/v1\/b(?:\/([^/]+)(\/o(?:\/([^/]+))?)?)?$/;
+
+function routeOf({ method, url, headers, body }: ApiRequest): Route | undefined {
+  const query = url.searchParams;
+  const [match, upload, bucket, folder, encoded] = PATH.exec(url.pathname) ?? [];
+  if (match === undefined) return undefined;
+  if (bucket === undefined) {
+    const name = parseObject(body)?.name;
+    if (method !== "POST") return undefined;
+    return { call: "createBucket", query, run: (objects) => objects.createBucket(String(name)) };
+  }
+  if (method === "GET" && folder === undefined) {
+    return { call: "getBucket", query, run: (objects) => describeBucket(objects, bucket) };
+  }
+  if (method === "GET" && encoded !== undefined) {
+    const name = decodeURIComponent(encoded);
+    return { call: "get", query, run: (objects) => objects.get(bucket, name) };
+  }
+  if (method === "GET") {
+    const list = {
+      prefix: query.get("prefix") ?? "",
+      startOffset: query.get("startOffset") ?? "",
+      endOffset: query.get("endOffset") ?? "",
+      maxResults: Number(query.get("maxResults") ?? 0),
+      pageToken: query.get("pageToken") ?? "",
+    };
+    return { call: "list", query, run: (objects) => objects.list(bucket, list) };
+  }
+  if (method !== "POST" || upload === undefined || query.get("uploadType") !== "multipart") {
+    return undefined;
+  }
+  return {
+    call: "create",
+    query,
+    run(objects) {
+      const { resource, contentType } = parseMultipart(headers["content-type"] ?? "", body);
+      const name = resource.name ?? query.get("name") ?? "";
+      const { customTime, metadata } = resource;
+      return objects.create(
+        bucket,
+        {
+          name: String(name),
+          contentType: String(resource.contentType ?? contentType),
+          ...(typeof customTime === "string" && { customTime: parseTime(customTime) }),
+          ...(metadata !== undefined && { metadata: metadata as Record<string, string> }),
+        },
+        query.get("ifGenerationMatch") === "0",
+      );
+    },
+  };
+}
+
+function describeBucket(objects: Objects, name: string): object {
+  if (objects.hasBucket(name)) return { kind: "storage#bucket", name, id: name };
+  throw new StorageError(404, "notFound", "The specified bucket does not exist.");
+}
+
+/** The resource and the type of the content, which is empty: nothing else is stored here. */
+function parseMultipart(
+  type: string,
+  body: string,
+): { readonly resource: JsonObject; readonly contentType: string } {
+  const [, quoted, plain] =
+    /^multipart\/related;.*boundary=(?:"([^"]+)"|([^;\s]+))/.exec(type) ?? [];
+  const boundary = quoted ?? plain;
+  const parts = boundary === undefined ? [] : `\r\n${body}`.split(`\r\n--${boundary}`);
+  const [, first = "", second = "", end = ""] = parts;
+  const resource = asObject(parseObject(contentOf(first)));
+  const content = contentOf(second);
+  if (resource === undefined || !end.startsWith("--") || content !== "") {
+    throw new StorageError(400, "parseError", "The upload is not an empty object with a resource.");
+  }
+  return { resource, contentType: /content-type: *(\S+)/i.exec(second)?.[1] ?? "" };
+}
+
+function contentOf(part: string): string {
+  return part.slice(part.indexOf("\r\n\r\n") + 4);
+}
+
+function parseTime(text: string): string {
+  if (!Number.isNaN(Date.parse(text))) return text;
+  throw new StorageError(400, "invalid", `Invalid value for customTime: ${text}`);
+}
+
+/** What `fields` asks for, of the top level and of `items`: all of it if it is left out. */
+function selected(body: object, fields: string | null): object {
+  if (fields === null) return body;
+  // `items(a,b)` is a short form of `items/a,items/b`.
+  const names = fields
+    .replace(
+      /items\(([^)]*)\)/,
+      (_, inside: string) => `items/${inside.replaceAll(",", ",items/")}`,
+    )
+    .split(",");
+  const itemNames = names.flatMap((name) => (name.startsWith("items/") ? [name.slice(6)] : []));
+  const { items, ...picked } = pick(body as JsonObject, [...names, "items"]);
+  if (!Array.isArray(items)) return picked;
+  return { ...picked, items: items.map((item) => pick(item, itemNames)) };
+}
+
+function pick(object: JsonObject, names: readonly string[]): JsonObject {
+  return Object.fromEntries(Object.entries(object).filter(([name]) => names.includes(name)));
+}
+
+/** What other processes change: `POST /_control/{fail,heal,upload,advance}`, `GET /_control/calls`. */
+function control(standIn: StorageStandIn, { method, url, body }: ApiRequest): Reply {
+  const input = parseObject(body) ?? {};
+  const { seconds } = input;
+  switch (`${method} ${url.pathname.slice("/_control/".length)}`) {
+    case "GET calls":
+      return answer(200, standIn.calls);
+    case "POST heal":
+      standIn.heal();
+      return answer(200, {});
+    case "POST upload":
+    case "POST advance":
+      if (typeof seconds !== "number") break;
+      if (url.pathname.endsWith("upload")) standIn.setUploadTime(seconds);
+      else standIn.advance(seconds);
+      return answer(200, { now: standIn.now() });
+    case "POST fail": {
+      const fault = COMMON_FAULTS.find((known) => known === input.fault);
+      if (fault === undefined) break;
+      const on: readonly unknown[] | undefined = Array.isArray(input.on) ? input.on : undefined;
+      standIn.fail({
+        fault,
+        ...(on && { on: CALLS.filter((call) => on.includes(call)) }),
+        ...(typeof input.times === "number" && { times: input.times }),
+      });
+      return answer(200, {});
+    }
+  }
+  return refuse(400, "No such control.");
+}
+
+const NONSENSE = { items: [{ name: 7, timeCreated: "yesterday" }], name: null };
+
+const REASONS: Readonly<Record<number, string>> = {
+  401: "authError",
+  403: "forbidden",
+  404: "notFound",
+  429: "rateLimitExceeded",
+};
+
+function refuse(code: number, message: string): Reply {
+  return answer(code, new StorageError(code, REASONS[code] ?? "backendError", message));
+}

@@ -107,11 +107,7 @@ export function createRestClient({
     if (!response.ok) throw refusal(api, response.status, parseObject(text));
     const answer = parseObject(text);
     if (answer === undefined) {
-      throw new GoogleApiError(
-        api,
-        "INVALID_ANSWER",
-        `${api.name}'s answer is not a JSON object`,
-      );
+      throw new GoogleApiError(api, "INVALID_ANSWER", `${api.name}'s answer is not a JSON object`);
     }
     return { body: answer, serverTime: parseTime(response.headers.get("date")) };
   }

@@ -172,7 +172,14 @@ describe("Checks", () => {
     const names = commands
       .filter((command) => command !== "npm ci")
       .map((command) => command.replace(/^npm (run )?/, ""));
-    expect(names).toEqual(["lint", "test", "test:browser", "test:chaos", "bundle"]);
+    expect(names).toEqual([
+      "lint",
+      "test",
+      "test:browser",
+      "test:chaos",
+      "test:contract",
+      "bundle",
+    ]);
     for (const name of names) expect(scripts).toHaveProperty([name]);
   });
 

@@ -1,3 +1,4 @@
+import { parseArgs } from "node:util";
 import { OperatorError } from "../../service/contract/errors.ts";
 
 /** The command was called in a way that it can't be; the message has a line for each mistake. */
@@ -24,7 +25,8 @@ export interface CommandLine<Given extends Options> {
 }
 
 /**
- * Takes a command line apart. `-h` or `--help` anywhere in it asks for help, whatever else is wrong.
+ * Parses a command line with `util.parseArgs`. `-h` or `--help` anywhere in it asks for help,
+ * whatever else is wrong.
  *
  * @param args - the command line without the program
  * @param options - all but help, by their names without dashes
@@ -36,85 +38,66 @@ export function parseCommandLine<const Given extends Options>(
   options: Given,
   allow: { readonly positionals?: boolean } = {},
 ): CommandLine<Given> | "help" {
-  if (asksForHelp(args)) return "help";
-  const values = new Map<string, string | boolean | undefined>(
-    Object.entries(options).map(([name, kind]) => [
-      name,
-      kind === "text" ? undefined : kind === "switch",
-    ]),
-  );
-  const positionals: string[] = [];
-  const mistakes: string[] = [];
-  let unknown = false;
-  const rest = [...args];
-  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
-    if (arg === "--") {
-      positionals.push(...rest.splice(0));
-    } else if (!isOption(arg)) {
-      positionals.push(arg);
-    } else {
-      const { written, name, kind, inline } = readOption(arg, options);
-      if (kind === undefined) {
-        unknown = true;
-        mistakes.push(`Unknown option ${written}.`);
-      } else if (kind === "text") {
-        const next = rest[0];
-        const value = inline ?? (next === undefined || isOption(next) ? undefined : rest.shift());
-        if (value === undefined) mistakes.push(`${written} needs a value.`);
-        else values.set(name, value);
-      } else if (inline === undefined) {
-        values.set(name, !written.startsWith("--no-"));
-      } else {
-        mistakes.push(`${written} takes no value.`);
-      }
-    }
-  }
+  const end = args.indexOf("--");
+  const before = end === -1 ? args : args.slice(0, end);
+  if (before.includes("-h") || before.includes("--help")) return "help";
+  const kinds = new Map<string, OptionKind>([["help", "flag"], ...Object.entries(options)]);
+  // Not strict: parseArgs would throw at the first mistake, and repeat values, which may be secret.
+  const { tokens, positionals } = parseArgs({
+    args: [...args],
+    options: Object.fromEntries(
+      [...kinds].map(([name, kind]) => [name, { type: kind === "text" ? "string" : "boolean" }]),
+    ),
+    strict: false,
+    tokens: true,
+    allowNegative: true,
+  });
+  // Of `-xSECRET`, which parseArgs takes for many options, only the first.
+  const given = tokens
+    .filter((token) => token.kind === "option")
+    .filter(({ index }, at, all) => all[at - 1]?.index !== index);
+  const mistakes = new Set(given.flatMap((option) => mistakeIn(option, kinds) ?? []));
   // What follows an unknown option may be its value, and a secret.
-  if (!allow.positionals && !unknown) {
-    mistakes.push(...positionals.map((text) => `Unexpected argument ${text}.`));
+  if (!allow.positionals && given.every(({ name }) => kinds.has(name))) {
+    for (const text of positionals) mistakes.add(`Unexpected argument ${text}.`);
   }
-  if (mistakes.length > 0) throw new UsageError(mistakes.join("\n"));
-  return { values: Object.fromEntries(values) as CommandLine<Given>["values"], positionals };
+  if (mistakes.size > 0) throw new UsageError([...mistakes].join("\n"));
+  const defaults = Object.entries(options).map(([name, kind]) => [
+    name,
+    kind === "text" ? undefined : kind === "switch",
+  ]);
+  const values = given.map(({ name, rawName, value }) => [
+    name,
+    value ?? !rawName.startsWith("--no-"),
+  ]);
+  return { values: Object.fromEntries([...defaults, ...values]), positionals };
 }
 
-function asksForHelp(args: readonly string[]): boolean {
-  const end = args.indexOf("--");
-  const options = end === -1 ? args : args.slice(0, end);
-  return options.includes("-h") || options.includes("--help");
+/** An option as `util.parseArgs` found it. */
+interface OptionToken {
+  readonly name: string;
+  /** As it was written, without its value. */
+  readonly rawName: string;
+  readonly value?: string | undefined;
+  /** Whether the value followed a `=`. */
+  readonly inlineValue?: boolean | undefined;
+}
+
+function mistakeIn(
+  { name, rawName, value, inlineValue }: OptionToken,
+  kinds: ReadonlyMap<string, OptionKind>,
+): string | undefined {
+  const [written = ""] = rawName.split("=");
+  const negated = written.startsWith("--no-");
+  // parseArgs negates every option, but only if it has no value.
+  const kind = kinds.get(negated ? written.slice("--no-".length) : name);
+  if (kind === undefined || (negated && kind !== "switch")) return `Unknown option ${written}.`;
+  if (kind !== "text") return value === undefined ? undefined : `${written} takes no value.`;
+  const missing = value === undefined || (!inlineValue && isOption(value));
+  return missing ? `${written} needs a value.` : undefined;
 }
 
 /** A negative number is a value, about which its command has more to say. */
 function isOption(text: string): boolean {
   return /^-[^\d]/.test(text);
-}
-
-interface GivenOption {
-  /** The option as it was given, without a value. */
-  readonly written: string;
-  readonly name: string;
-  /** Undefined if there is no such option. */
-  readonly kind: OptionKind | undefined;
-  /** What follows a `=`. */
-  readonly inline: string | undefined;
-}
-
-function readOption(text: string, options: Options): GivenOption {
-  // Of a letter's option only the letter: a value may follow it at once.
-  if (!text.startsWith("--")) {
-    return { written: text.slice(0, 2), name: "", kind: undefined, inline: undefined };
-  }
-  const at = text.indexOf("=");
-  const written = at === -1 ? text : text.slice(0, at);
-  const inline = at === -1 ? undefined : text.slice(at + 1);
-  const name = written.slice(2);
-  const kind = kindOf(options, name);
-  if (kind !== undefined) return { written, name, kind, inline };
-  const positive = written.replace(/^--no-/, "");
-  const negated = kindOf(options, positive) === "switch" ? "switch" : undefined;
-  return { written, name: positive, kind: negated, inline };
-}
-
-function kindOf(options: Options, name: string): OptionKind | undefined {
-  if (name === "help") return "flag";
-  return Object.hasOwn(options, name) ? options[name] : undefined;
 }

@@ -52,6 +52,7 @@ describe("a mistake is told with its reason", () => {
     [["--prot", "80"], "Unknown option --prot."],
     [["--prot=hunter2"], "Unknown option --prot."],
     [["-x"], "Unknown option -x."],
+    [["-xhunter2"], "Unknown option -x."],
     [["--no-json"], "Unknown option --no-json."],
     [["--no-port"], "Unknown option --no-port."],
     [["--constructor"], "Unknown option --constructor."],
@@ -59,8 +60,8 @@ describe("a mistake is told with its reason", () => {
     [["now"], "Unexpected argument now."],
     [["--", "--json"], "Unexpected argument --json."],
     [
-      ["--port", "--prot", "--json=1"],
-      "--port needs a value.\nUnknown option --prot.\n--json takes no value.",
+      ["--json=1", "--prot", "--port"],
+      "--json takes no value.\nUnknown option --prot.\n--port needs a value.",
     ],
   ])("%j: %s", (args, message) => {
     expect(() => parse(...args)).toThrow(UsageError);

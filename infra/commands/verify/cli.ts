@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { styleText } from "node:util";
 import { runVerifyCommand } from "./command.ts";
-import { createProgress } from "./progress.ts";
-import { readHidden } from "./sessionInput.ts";
+import { createProgress, readHidden } from "./terminal.ts";
 
 async function askHidden(question: string): Promise<string> {
   process.stderr.write(question);

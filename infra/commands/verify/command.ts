@@ -1,23 +1,62 @@
+import { application } from "../../../service/application.ts";
 import { OperatorError } from "../../../service/contract/errors.ts";
+import { printable } from "../../../service/pure/printable.ts";
 import { sessionCookie } from "../../../service/session/cookie.ts";
-import { UsageError } from "../commandLine.ts";
-import { judge, type Result } from "./checks/all.ts";
-import type { Snapshot } from "./observations.ts";
-import { HELP, parseVerifyOptions, type VerifyOptions } from "./options.ts";
-import { clean, Secrets } from "./output.ts";
-import { describeRun, isPassed, type Paint, runToJson } from "./report.ts";
-import { InterruptedError, parseSession } from "./sessionInput.ts";
-import { Client } from "./site/client.ts";
-import { readSnapshot, takeSnapshot, writeSnapshot } from "./snapshot.ts";
-import { openSite } from "./visit/open.ts";
-import { type Visited, visitSite } from "./visit/visit.ts";
+import { parseCommandLine, UsageError } from "../commandLine.ts";
+import { applicationChecks } from "./application.ts";
+import {
+  COMPARISONS,
+  COOKIE_VALUE,
+  readSnapshot,
+  revisit,
+  type Snapshot,
+  takeSnapshot,
+  writeSnapshot,
+} from "./before.ts";
+import { deployed, type HeldCookie, Session, type Verdict, type Visit } from "./check.ts";
+import { FIRST, LAST, runCheck } from "./checks.ts";
+import { type Answer, Client, isCredential, Secrets } from "./client.ts";
+import { describeRun, isPassed, type Paint, type Result, runToJson } from "./report.ts";
+import { credentialOf, isLoopback, type SignIn, signIn } from "./signIn.ts";
+import { SiteError } from "./siteError.ts";
 
-/** The command's surroundings. */
-export interface CommandDeps {
+const DEFAULT_REQUESTS = 200;
+const DEFAULT_TIMEOUT = 10;
+
+const HELP = `Checks a running site: that sessions hold on every instance, and what protects them.
+
+  npm run verify -- URL
+
+At a site on this machine (npm start) it signs in by itself. Elsewhere it uses a session of yours:
+sign in with a browser, open its developer tools, and copy the value of the cookie __Host-session.
+The command asks for it and shows nothing of it, or takes it from the environment variable
+PHOENIX_SESSION. Without one, it does the checks that need no session. You stay signed in, and what
+you keep there stays as it is.
+
+Options
+  --page PATH      A page that needs sign-in (default ${application.home}).
+  --api PATH       A path below /api/ that needs sign-in (default ${application.api}).
+  --requests N     The most requests of one kind (default ${DEFAULT_REQUESTS}). More of them run more at a time.
+  --instances N    How many instances have to answer; left out, it tries for 3.
+  --timeout N      Seconds that a request may take (default ${DEFAULT_TIMEOUT}).
+  --save FILE      Before a deployment: write down what was found.
+  --before FILE    After the deployment: check that the session from before still works on every
+                   instance, and say what has changed.
+  --json           Print one JSON object in place of text (npm run --silent verify -- URL --json).
+  -h, --help       This text.
+
+The file of --save holds the session's cookie, because only a session from before can show that it
+survives: whoever has the file is signed in. It is written for you alone to read (mode 0600), and
+one that others can read is refused. Delete it when you are done.
+
+Ends with 0 if nothing failed, 1 if something did, 2 if it was called in a wrong way.
+`;
+
+export interface VerifyDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Prints what was asked for. */
+  /** Prints results. */
   readonly print: (text: string) => void;
-  /** Prints what goes on, beside it. */
+  /** Prints to standard error. */
   readonly tell: (text: string) => void;
   /** Shows what is being done in place of what was shown last; without a text, nothing. */
   readonly progress: (text?: string) => void;
@@ -30,83 +69,223 @@ export interface CommandDeps {
   readonly random: (bytes: number) => Uint8Array;
 }
 
+/** The user pressed Ctrl-C. */
+export class InterruptedError extends Error {
+  readonly code = "INTERRUPTED";
+}
+
 /**
  * Runs `npm run verify` and returns its exit status: 0 nothing failed, 1 something did, 2 called in
  * a wrong way.
  */
 export async function runVerifyCommand(
   args: readonly string[],
-  deps: CommandDeps,
+  deps: VerifyDeps,
 ): Promise<0 | 1 | 2> {
   const secrets = new Secrets();
-  const asked: { json?: boolean } = {};
+  let json = false;
   try {
-    const options = parseVerifyOptions(args);
+    const options = parseOptions(args);
     if (options === "help") {
       deps.print(HELP);
       return 0;
     }
-    asked.json = options.json;
-    return (await runVerification(options, deps, secrets)) ? 0 : 1;
+    json = options.json;
+    return (await verify(options, deps, secrets)) ? 0 : 1;
   } catch (error) {
     deps.progress();
     if (error instanceof InterruptedError) return 1;
     if (!(error instanceof OperatorError)) throw error;
-    const message = secrets.hide(error.message).split("\n").map(clean).join("\n");
-    if (asked.json) {
+    const lines = secrets.hide(error.message).split("\n");
+    const message = lines.map((line) => printable(line, MAX_SHOWN)).join("\n");
+    if (json) {
       deps.print(JSON.stringify({ ok: false, error: { code: error.code, message } }, null, 2));
     } else {
       deps.tell(message);
     }
     if (!(error instanceof UsageError)) return 1;
-    if (!asked.json) deps.tell("See npm run verify -- --help.");
+    if (!json) deps.tell("See npm run verify -- --help.");
     return 2;
   }
 }
 
-async function runVerification(
-  options: VerifyOptions,
-  deps: CommandDeps,
-  secrets: Secrets,
-): Promise<boolean> {
+type Options = Exclude<ReturnType<typeof parseOptions>, "help">;
+
+/** @throws UsageError with every mistake there is, and nothing that was given as a value */
+function parseOptions(args: readonly string[]) {
+  const commandLine = parseCommandLine(
+    args,
+    {
+      page: "text",
+      api: "text",
+      requests: "text",
+      instances: "text",
+      timeout: "text",
+      save: "text",
+      before: "text",
+      json: "flag",
+    },
+    { positionals: true },
+  );
+  if (commandLine === "help") return "help";
+  const { values, positionals } = commandLine;
+  const mistakes: string[] = [];
+
+  function wholeNumber(name: "requests" | "instances" | "timeout", max: number) {
+    const text = values[name];
+    if (text === undefined) return undefined;
+    if (/^[1-9]\d{0,5}$/.test(text) && Number(text) <= max) return Number(text);
+    mistakes.push(`--${name} takes a whole number from 1 to ${max}.`);
+    return undefined;
+  }
+  function path(name: "page" | "api", pattern: RegExp, fallback: string): string {
+    const text = values[name] ?? fallback;
+    if (pattern.test(text)) return text;
+    mistakes.push(`--${name} takes a path, such as ${fallback}.`);
+    return fallback;
+  }
+  for (const name of ["save", "before"] as const) {
+    if (values[name] === "") mistakes.push(`--${name} takes the name of a file.`);
+  }
+  const [site = "", ...more] = positionals;
+  const options = {
+    site: URL.parse(site),
+    page: path("page", /^\/[\w./-]*$/, application.home),
+    api: path("api", /^\/api\/[\w./-]*$/, application.api),
+    requests: wholeNumber("requests", 10_000) ?? DEFAULT_REQUESTS,
+    instances: wholeNumber("instances", 1_000),
+    timeout: wholeNumber("timeout", 600) ?? DEFAULT_TIMEOUT,
+    json: values.json,
+    save: values.save,
+    before: values.before,
+  };
+  const { site: url } = options;
+  if (more.length > 0) {
+    mistakes.push(
+      "Name one site and nothing else. A session is never an argument: set PHOENIX_SESSION, or " +
+        "wait to be asked.",
+    );
+  } else if (site === "") mistakes.push("Name the site, such as http://localhost:8080.");
+  // `localhost:8080` is a URL, too: of the scheme localhost.
+  else if (url === null || url.host === "") {
+    mistakes.push("The site is not a URL. Write it as https://phoenix.example.com.");
+  } else if (!/^https?:$/.test(url.protocol)) {
+    mistakes.push(
+      "The site is asked over http or https only. Write it as https://phoenix.example.com.",
+    );
+  } else if (url.username || url.password || url.search || url.hash) {
+    mistakes.push("The URL has more than a host and a path. Leave out user, query and fragment.");
+  }
+  if (url === null || mistakes.length > 0) throw new UsageError(mistakes.join("\n"));
+  return { ...options, site: new URL(url.origin) };
+}
+
+/** Longest line that is shown of what a site says. */
+const MAX_SHOWN = 400;
+
+/** True if nothing failed. */
+async function verify(options: Options, deps: VerifyDeps, secrets: Secrets): Promise<boolean> {
   const { clock, progress, print, paint } = deps;
   const began = clock();
   const snapshot = options.before === undefined ? undefined : await readSnapshot(options.before);
   if (snapshot !== undefined) secrets.add(snapshot.cookie.value);
-  const client = new Client({ fetch: deps.fetch, clock, timeout: options.timeout * 1000 });
-  const visited = await visit(options, snapshot, client, deps, secrets);
+  const timeout = options.timeout * 1000;
+  const client = new Client({ fetch: deps.fetch, clock, timeout, secrets });
+  const visit = await begin(options, snapshot, client, deps, secrets);
+
+  const results: Result[] = [];
+  const add = (check: { readonly id: string; readonly title: string }, verdict: Verdict) => {
+    const show = (text: string) => printable(secrets.hide(text), MAX_SHOWN);
+    const findings = verdict.findings.map(({ cause, remedy }) => ({
+      cause: show(cause),
+      remedy: show(remedy),
+    }));
+    const { outcome, seen } = verdict;
+    results.push({ id: check.id, title: check.title, outcome, seen: show(seen), findings });
+  };
+  for (const check of [...FIRST, ...applicationChecks, ...LAST]) {
+    progress(`checking ${check.title}`);
+    add(check, await runCheck(check, visit));
+  }
+  if (snapshot !== undefined) {
+    progress("trying the session from before");
+    const before = await revisit(snapshot, visit);
+    for (const comparison of COMPARISONS) add(comparison, comparison.run(before));
+  }
   progress();
-  const { seen } = visited;
-  const results = judge(seen).map((result) => presentable(result, secrets));
-  if (options.json) print(JSON.stringify(runToJson(seen, results), null, 2));
-  else print(describeRun(seen, results, (clock() - began) / 1000, paint));
-  return (await save(options, visited, deps)) && isPassed(results);
+  if (options.json) print(JSON.stringify(runToJson(visit, results), null, 2));
+  else print(describeRun(visit, results, (clock() - began) / 1000, paint));
+  return (await save(options, visit, deps)) && isPassed(results);
 }
 
-async function visit(
-  options: VerifyOptions,
+/** Looks around without a session, then gets one. */
+async function begin(
+  options: Options,
   snapshot: Snapshot | undefined,
   client: Client,
-  { env, progress, random, askHidden }: CommandDeps,
+  { env, progress, random, askHidden }: VerifyDeps,
   secrets: Secrets,
-): Promise<Visited> {
+): Promise<Visit> {
   progress(`looking for the service at ${options.site.host}`);
-  const opened = await openSite(client, options.site);
-  const { url, https } = opened.site;
-  requireSameSite(snapshot, url);
+  const { url, live } = await openSite(client, options.site);
+  const https = url.protocol === "https:";
+  if (snapshot !== undefined && snapshot.site !== url.origin) {
+    throw new UsageError(
+      `What --before names was saved of ${snapshot.site}, not of ${url.origin}. Its session is ` +
+        "sent to no other site.",
+    );
+  }
   const given = env.PHOENIX_SESSION ? parseSession(env.PHOENIX_SESSION, https) : undefined;
-  const ask =
-    askHidden &&
-    (async () => {
-      progress();
-      const text = await askHidden(question(https));
-      return text.trim() === "" ? undefined : parseSession(text, https);
-    });
-  return visitSite(
-    opened,
-    { ...options, snapshot, given },
-    { client, secrets, random, progress: (text) => progress(clean(text)), ask },
-  );
+  const { page, api, requests, instances } = options;
+  const at = (path: string, accept = "text/html") =>
+    client.ask(new URL(path, url), { headers: { accept } });
+  const home = await at("/");
+  const stranger = { page: await at(page), api: await at(api, "application/json") };
+  progress("signing in");
+  const way = await signIn(client, url, given === undefined);
+  const dependent = new Map<string, Answer>([
+    [`GET ${api} (401)`, stranger.api],
+    [`GET ${page} (to sign-in)`, stranger.page],
+    ["GET /login", way.login],
+  ]);
+  if (way.signIn.outcome === "signed_in") {
+    dependent.set("GET /login/callback", way.signIn.callback);
+  }
+  const loopback = isLoopback(url);
+  const visit = {
+    ...{ client, url, https, loopback, page, api, requests, instances, random, progress },
+    ...{ live, home, stranger, ...way, dependent },
+  };
+  const held = await obtainSession();
+  if (!(held instanceof Session)) return { ...visit, session: undefined, noSession: held };
+  secrets.add(held.cookie.value);
+  return { ...visit, session: held, noSession: "" };
+
+  /** What the user gave, else one made here, else the one from before, else what they paste. */
+  async function obtainSession(): Promise<Session | string> {
+    if (given !== undefined) return offered("pasted", given);
+    if (way.signIn.outcome === "signed_in") return madeBy(way.signIn);
+    if (way.signIn.outcome === "refused") return "there is no session: nobody can sign in";
+    if (snapshot !== undefined) return offered("saved", snapshot.cookie);
+    progress();
+    const text = (await askHidden?.(question(https)))?.trim();
+    return text
+      ? offered("pasted", parseSession(text, https))
+      : "it needs a session, and none was given";
+  }
+
+  function madeBy({ callback }: Extract<SignIn, { outcome: "signed_in" }>): Session | string {
+    const cookie = credentialOf(callback);
+    return cookie === undefined
+      ? "the sign-in set no cookie"
+      : new Session("made", cookie, visit, callback);
+  }
+
+  /** Whoever is in between could read a session that goes over http. */
+  function offered(source: "pasted" | "saved", cookie: HeldCookie): Session | string {
+    if (!https && !loopback) return "a session is not sent over http";
+    return new Session(source, cookie, visit);
+  }
 }
 
 function question(https: boolean): string {
@@ -114,45 +293,92 @@ function question(https: boolean): string {
   return `Paste the value of the cookie ${name} (nothing is shown), or press Enter to do without: `;
 }
 
-/** A session goes to nobody but the site that it is from. */
-function requireSameSite(snapshot: Snapshot | undefined, { origin }: URL): void {
-  if (snapshot === undefined || snapshot.site === origin) return;
+/**
+ * The session that somebody gave: a cookie's value, or `name=value` as developer tools copy it.
+ * @throws UsageError, without a word of what was given
+ */
+function parseSession(text: string, https: boolean): HeldCookie {
+  const [, named = "", rest = ""] = /^([\w-]+)=(.*)$/s.exec(text.trim()) ?? [];
+  const cookie = isCredential(named)
+    ? { name: named, value: rest.trim() }
+    : { name: sessionCookie(https).name, value: text.trim() };
+  if (COOKIE_VALUE.test(cookie.value)) return cookie;
   throw new UsageError(
-    `What --before names was saved of ${snapshot.site}, not of ${origin}. Its session is ` +
-      "sent to no other site.",
+    "What was given as the session is no cookie's value. Copy the value of the cookie alone, all of it.",
   );
 }
 
-/** What came from outside is in it: nothing that turns a terminal's head, and nothing secret. */
-function presentable(result: Result, secrets: Secrets): Result {
-  const show = (text: string) => clean(secrets.hide(text));
-  const findings = result.findings.map(({ cause, remedy }) => ({
-    cause: show(cause),
-    remedy: show(remedy),
-  }));
-  return { ...result, seen: show(result.seen), findings };
+/**
+ * Finds out whether this service is at an address. An http address that leads to https at the same
+ * host stands for that one.
+ * @throws SiteError if it can't be reached, or is something else
+ */
+async function openSite(
+  client: Client,
+  url: URL,
+): Promise<{ readonly url: URL; readonly live: Answer }> {
+  const live = await client.ask(new URL("/health/live", url));
+  const { instance, location } = live;
+  if (instance === undefined && location !== undefined) {
+    const upgraded = url.protocol === "http:" && location.protocol === "https:";
+    if (upgraded && location.hostname === url.hostname) {
+      return openSite(client, new URL(location.origin));
+    }
+    throw new SiteError(
+      "NOT_THIS_SERVICE",
+      `${url.host} sends everyone to ${location.host}: if that is the site, give its address.`,
+    );
+  }
+  if (instance === undefined && live.json.status !== "live") {
+    throw strangeAnswer(url, live.status);
+  }
+  return { url, live };
+}
+
+/** What to say about an address at which something else than the service answers. */
+function strangeAnswer({ host }: URL, status: number): SiteError {
+  if (status >= 500) {
+    return new SiteError(
+      "NO_INSTANCE",
+      `${host} answers ${status} and no instance of the service is behind it: its log says why ` +
+        "none starts, most often a SECRET_KEY that is missing or shorter than 32 characters.",
+    );
+  }
+  if (status === 403) {
+    return new SiteError(
+      "NOT_PUBLIC",
+      `${host} answers 403 before the service is asked: it is not open to the public. To let ` +
+        `everyone in: ${deployed("publicAccess", "invokerIamDisabled")}; where a policy of the ` +
+        "organization forbids that, with allUsers in its place.",
+    );
+  }
+  return new SiteError(
+    "NOT_THIS_SERVICE",
+    `What answers at ${host} is not this service, since GET /health/live gave ${status} and no ` +
+      "instance's name: check the URL.",
+  );
 }
 
 /** False if it was asked for and could not be done. */
 async function save(
-  { save: file, json }: VerifyOptions,
-  { seen, cookie }: Visited,
-  { tell }: CommandDeps,
+  { save: file, json }: Options,
+  visit: Visit,
+  { tell }: VerifyDeps,
 ): Promise<boolean> {
   if (file === undefined) return true;
-  if (cookie === undefined) {
+  if (visit.session === undefined) {
     tell(
       "Nothing was saved: without a session there is nothing that could survive a deployment. " +
         "Give a session in PHOENIX_SESSION.",
     );
     return false;
   }
-  await writeSnapshot(file, takeSnapshot(seen, cookie));
+  await writeSnapshot(file, takeSnapshot(visit, visit.session));
   if (!json) {
+    const shown = printable(file, MAX_SHOWN);
     tell(
-      `Saved. ${clean(file)} holds a session: keep it to yourself, and delete it after the ` +
-        "deployment.\n" +
-        `Then: npm run verify -- ${seen.site.url.origin} --before ${clean(file)}`,
+      `Saved. ${shown} holds a session: keep it to yourself, and delete it after the deployment.\n` +
+        `Then: npm run verify -- ${visit.url.origin} --before ${shown}`,
     );
   }
   return true;

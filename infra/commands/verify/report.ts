@@ -1,7 +1,10 @@
-import type { Result } from "./checks/all.ts";
-import { count, duration } from "./checks/check.ts";
-import { tallies } from "./checks/sessions.ts";
-import { isSkipped, type Observations } from "./observations.ts";
+import { count, duration, tallies, type Verdict, type Visit } from "./check.ts";
+
+/** A check and what it found. */
+export interface Result extends Verdict {
+  readonly id: string;
+  readonly title: string;
+}
 
 /** Colours text for a terminal; returns it as it is elsewhere. */
 export type Paint = (style: "green" | "red" | "yellow" | "bold", text: string) => string;
@@ -11,25 +14,25 @@ const WIDTH = 96;
 
 /** What was seen, in a table, then what to do about what failed. `seconds` is how long it took. */
 export function describeRun(
-  seen: Observations,
+  visit: Visit,
   results: readonly Result[],
   seconds: number,
   paint: Paint,
 ): string {
   const failures = results.filter(({ outcome }) => outcome === "failed");
   return [
-    `${paint("bold", seen.site.url.origin)}  ${describeSource(seen)}`,
+    `${paint("bold", visit.url.origin)}  ${describeSource(visit)}`,
     "",
     table(results, paint),
     "",
-    `${summary(results, paint)} ${effort(seen, seconds)}`,
+    `${summary(results, paint)} ${effort(visit, seconds)}`,
     ...failures.map((result) => `\n${describeFailure(result, paint)}`),
     "",
   ].join("\n");
 }
 
-function describeSource({ session }: Observations): string {
-  if (isSkipped(session)) return "without a session";
+function describeSource({ session }: Visit): string {
+  if (session === undefined) return "without a session";
   return {
     made: "with a session made for this",
     pasted: "with the session that you gave",
@@ -63,7 +66,7 @@ function summary(results: readonly Result[], paint: Paint): string {
   return paint(failures > 0 ? "red" : "green", text);
 }
 
-function effort({ requests }: Observations, seconds: number): string {
+function effort({ client: { requests } }: Visit, seconds: number): string {
   const time = seconds < 10 ? `${seconds.toFixed(1)} s` : duration(seconds);
   return `${count(requests, "request")} in ${time}.`;
 }
@@ -88,16 +91,14 @@ function wrap(text: string, indent: number): string {
 }
 
 /** The same for programs. */
-export function runToJson(seen: Observations, results: readonly Result[]): object {
-  const { session } = seen;
+export function runToJson(visit: Visit, results: readonly Result[]): object {
+  const { url, session, client } = visit;
   return {
-    site: seen.site.url.origin,
+    site: url.origin,
     ok: isPassed(results),
-    session: isSkipped(session) ? "none" : session.source,
-    requests: seen.requests,
-    instances: isSkipped(session)
-      ? []
-      : tallies(session.visits.filter(({ needsSession }) => needsSession)),
+    session: session?.source ?? "none",
+    requests: client.requests,
+    instances: tallies(session?.uses ?? []),
     checks: results.map(({ id, outcome, seen, findings }) => ({ id, outcome, seen, findings })),
   };
 }

@@ -1,8 +1,11 @@
 import { createServer } from "node:net";
 import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { createProgress } from "../../../../infra/commands/verify/progress.ts";
-import { readHidden, type TerminalInput } from "../../../../infra/commands/verify/sessionInput.ts";
+import {
+  createProgress,
+  readHidden,
+  type TerminalInput,
+} from "../../../../infra/commands/verify/terminal.ts";
 import { startProvider } from "../../../service/login/application.ts";
 import { type RunningServer, serve } from "../../../support/httpServer.ts";
 import { signIn } from "../../../support/signIn.ts";
@@ -24,6 +27,8 @@ test.each([
   [["http://localhost", "http://localhost"], "one site"],
   [["http://ada:hunter2@localhost"], "Leave out user"],
   [["http://localhost/?session=hunter2"], "Leave out user, query"],
+  [["http://localhost", "--page", "notes"], "--page takes a path, such as /reel-maker."],
+  [["http://localhost", "--api", "/api/../x?y"], "--api takes a path, such as /api/reel."],
   [["http://localhost", "--requests", "0"], "--requests takes a whole number from 1"],
   [["http://localhost", "--instances", "1.5"], "--instances takes"],
   [["http://localhost", "--timeout", "soon"], "--timeout takes"],
@@ -145,7 +150,7 @@ test("prints a table, what was skipped with its reason, and a count", async () =
   expect(out).toMatch(/^ {2}sessions +ok +\d+ requests that need one, none refused$/m);
   expect(out).toMatch(/^ {2}HSTS +skipped +the site is at an http address$/m);
   expect(out).toMatch(/^\d+ ok, 0 failed, 3 skipped\. \d+ requests in \d+\.\d s\.$/m);
-  expect(progress.join("\n")).toMatch(/loading clips: \d+ requests, 1 instance has answered/);
+  expect(progress.join("\n")).toMatch(/asking the API: \d+ requests, 1 instance has answered/);
   expect(progress.at(-1)).toBe("");
 });
 
@@ -299,7 +304,7 @@ test.each([
   const { text } = await runJson([running.url, ...FEW], {
     env: { PHOENIX_SESSION: visitor.cookies.get("session") },
   });
-  expect(text("csrf")).toContain("needs the right token; the reel is as it was");
+  expect(text("reel")).toContain("can be saved; yours is as it was");
   const kept = await visitor.fetch("/api/reel");
   expect(await kept.json()).toMatchObject({ clips: reel });
 });
@@ -342,10 +347,30 @@ test("asks for a session where it can't sign in, and does without if there is no
     expect(none.failed).toEqual([]);
     expect(none.status).toBe(0);
     expect(none.skipped).toEqual(
-      expect.arrayContaining(["sessions", "instances", "clips", "csrf", "logout", "lifetime"]),
+      expect.arrayContaining([
+        "page",
+        "api",
+        "sessions",
+        "instances",
+        "clips",
+        "reel",
+        "csrf",
+        "logout",
+        "lifetime",
+      ]),
     );
     expect(none.json.checks.find(({ id }) => id === "sign-in-cookie")?.outcome).toBe("ok");
   }
+});
+
+test("asks for the page and the path below /api/ that it is given", async () => {
+  await using running = await site(instance({ oidc: provider.oidc }));
+  const { failed, text } = await runJson([
+    ...[running.url, "--page", "/no-such-page", "--api", "/api/clips", ...FEW],
+  ]);
+  expect(failed).toEqual(["page", "page-redirect"]);
+  expect(text("page")).toContain("GET /no-such-page: 404");
+  expect(text("api")).toContain("/api/clips answers");
 });
 
 test("says that a session which opens nowhere was not a good one", async () => {

@@ -1,9 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { expect } from "@jest/globals";
-import {
-  type CommandDeps,
-  runVerifyCommand,
-} from "../../../../../infra/commands/verify/command.ts";
+import { runVerifyCommand, type VerifyDeps } from "../../../../../infra/commands/verify/command.ts";
 
 /** What the command did, as whoever ran it sees it. */
 export interface Run {
@@ -45,7 +42,7 @@ const INCOMPLETE = /(?<!`npx )pulumi (?:config|up)|pulumi (?:config set|up)(?! -
  * Runs the command, and makes sure that it shows no cookie, token or code that it got to know, and
  * no command that says nothing of its stack.
  */
-export async function run(args: readonly string[], deps: Partial<CommandDeps> = {}): Promise<Run> {
+export async function run(args: readonly string[], deps: Partial<VerifyDeps> = {}): Promise<Run> {
   const secrets = new Set<string>();
   const lines = { out: [] as string[], err: [] as string[], progress: [] as string[] };
   const request = deps.fetch ?? fetch;
@@ -78,7 +75,7 @@ export async function run(args: readonly string[], deps: Partial<CommandDeps> = 
   return result;
 }
 
-export async function runJson(args: readonly string[], deps?: Partial<CommandDeps>) {
+export async function runJson(args: readonly string[], deps?: Partial<VerifyDeps>) {
   const result = await run([...args, "--json"], deps);
   const json = JSON.parse(result.out) as Report;
   const ids = (outcome: string) =>

@@ -1,0 +1,406 @@
+import { randomBytes } from "node:crypto";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { OperatorError } from "../../../service/contract/errors.ts";
+import { VERSION_NUMBER } from "../../../service/google/secretVersions.ts";
+import { asObject, parseObject } from "../../../service/pure/json.ts";
+import { sessionCookie } from "../../../service/session/cookie.ts";
+import { UsageError } from "../commandLine.ts";
+import {
+  count,
+  deployed,
+  duration,
+  failed,
+  type HeldCookie,
+  instancesOf,
+  ok,
+  refusalsByInstance,
+  Session,
+  skipped,
+  tallies,
+  type Verdict,
+  type Visit,
+  type Why,
+} from "./check.ts";
+import { lifetimeSeen } from "./checks.ts";
+import { isCredential } from "./client.ts";
+import { credentialOf } from "./signIn.ts";
+import { tokenForm } from "./token.ts";
+
+/** What a run before a deployment writes down for one after it. */
+export interface Snapshot {
+  /** The site's origin. */
+  readonly site: string;
+  /** Unix time in seconds. */
+  readonly savedAt: number;
+  readonly cookie: HeldCookie;
+  /** Seconds; undefined if no sign-in was seen. */
+  readonly lifetime: number | undefined;
+  readonly instances: readonly string[];
+  /** Security headers of the start page, by name in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Says what the file is, and in which shape. */
+const FORMAT = "phoenix-verify-1";
+/** Only its owner may read it: the session's cookie is in it. */
+const MODE = 0o600;
+const OTHERS = 0o077;
+const MAX_BYTES = 64 * 1024;
+
+export function takeSnapshot(visit: Visit, { cookie, uses }: Session): Snapshot {
+  return {
+    site: visit.url.origin,
+    savedAt: Math.floor(visit.client.now()),
+    cookie: { name: cookie.name, value: cookie.value },
+    lifetime: lifetimeSeen(visit),
+    instances: instancesOf(uses),
+    headers: securityHeaders(visit.home.headers),
+  };
+}
+
+function securityHeaders(headers: Headers): Record<string, string> {
+  const names =
+    /^(content-security-policy|cross-origin-(opener|resource)-policy|referrer-policy|strict-transport-security|x-content-type-options|x-frame-options)$/;
+  return Object.fromEntries([...headers].filter(([name]) => names.test(name)));
+}
+
+/**
+ * Writes a snapshot, for its owner alone to read. A file that was there is replaced, whoever could
+ * read that one.
+ * @throws OperatorError if it can't be written
+ */
+export async function writeSnapshot(file: string, snapshot: Snapshot): Promise<void> {
+  const part = `${file}.${randomBytes(4).toString("hex")}`;
+  try {
+    const handle = await open(part, "wx", MODE);
+    try {
+      await handle.writeFile(`${JSON.stringify({ format: FORMAT, ...snapshot }, null, 2)}\n`);
+    } finally {
+      await handle.close();
+    }
+    await rename(part, file);
+  } catch (error) {
+    await rm(part, { force: true });
+    throw new OperatorError(
+      "NOT_SAVED",
+      `${file} can't be written (${codeOf(error)}). Name another file with --save.`,
+    );
+  }
+}
+
+/**
+ * Reads a snapshot back.
+ * @throws UsageError if it can't be read, others can read it too, or it is none
+ */
+export async function readSnapshot(file: string): Promise<Snapshot> {
+  const snapshot = parseSnapshot(await readPrivate(file));
+  if (snapshot !== undefined) return snapshot;
+  throw new UsageError(`${file} was not written by --save. Make one before the next deployment.`);
+}
+
+async function readPrivate(file: string): Promise<string> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(file, "r");
+    const { mode, size } = await handle.stat();
+    // Windows keeps such rights elsewhere, and shows them to nobody here.
+    if (process.platform !== "win32" && (mode & OTHERS) !== 0) {
+      throw new UsageError(
+        `Others can read ${file}, and a session's cookie is in it. Run chmod 600 on it; if it was ` +
+          "so for long, sign that session out.",
+      );
+    }
+    return size > MAX_BYTES ? "" : await handle.readFile("utf8");
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(
+      `${file} can't be read (${codeOf(error)}). Name another file with --before.`,
+    );
+  } finally {
+    await handle?.close();
+  }
+}
+
+function parseSnapshot(text: string): Snapshot | undefined {
+  const json = parseObject(text);
+  if (json?.format !== FORMAT) return undefined;
+  const { site, savedAt, lifetime, instances } = json;
+  const { name, value } = asObject(json.cookie) ?? {};
+  const headers = Object.entries(asObject(json.headers) ?? {});
+  if (typeof site !== "string" || typeof savedAt !== "number") return undefined;
+  if (typeof name !== "string" || !isCredential(name)) return undefined;
+  if (typeof value !== "string" || !COOKIE_VALUE.test(value)) return undefined;
+  return {
+    site,
+    savedAt,
+    cookie: { name, value },
+    lifetime: typeof lifetime === "number" ? lifetime : undefined,
+    instances: Array.isArray(instances) ? instances.map(String) : [],
+    headers: Object.fromEntries(headers.map(([header, value]) => [header, String(value)])),
+  };
+}
+
+/** What RFC 6265, 4.1.1 allows in a cookie's value, and no more than browsers keep. */
+export const COOKIE_VALUE = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{1,4096}$/;
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? "for a reason that it does not tell";
+}
+
+/** A check that compares with what a run before the deployment wrote down. */
+export interface Comparison {
+  readonly id: string;
+  readonly title: string;
+  readonly run: (before: Before) => Verdict;
+}
+
+interface Before {
+  readonly snapshot: Snapshot;
+  readonly visit: Visit;
+  /** The session from before, used again. */
+  readonly session: Session;
+}
+
+/** Uses the session from before until every instance that is known has been asked. */
+export async function revisit(snapshot: Snapshot, visit: Visit): Promise<Before> {
+  const session = new Session("saved", snapshot.cookie, visit);
+  const known = instancesOf(visit.session?.uses ?? []);
+  await session.load(
+    visit.requests,
+    async () => (await session.tryToAsk(visit.api)) !== undefined,
+    (turns) => turns > 0 && known.every((name) => instancesOf(session.uses).includes(name)),
+  );
+  return { snapshot, visit, session };
+}
+
+/** Whoever was signed in before the deployment still is, on every instance. */
+const earlierSession: Comparison = {
+  id: "earlier-session",
+  title: "session from before",
+  run(before) {
+    const { snapshot, visit, session } = before;
+    const { uses } = session;
+    const age = visit.client.now() - snapshot.savedAt;
+    if (snapshot.lifetime !== undefined && age >= snapshot.lifetime) {
+      return skipped(`it was saved ${duration(age)} ago and has ended by itself`);
+    }
+    if (session.lost) {
+      return failed(`refused; by instance: ${refusalsByInstance(uses)}`, ...whyEnded(before));
+    }
+    const faulty = uses.filter(({ status }) => status === 0 || status >= 500);
+    if (faulty.length > 0) {
+      return failed(
+        `${faulty.length} of ${count(uses.length, "request")} failed`,
+        "Whether the session still works can't be told: the service could not answer.",
+        "Look for errors of the last minutes in the service's log, and verify again.",
+      );
+    }
+    const asked = instancesOf(uses);
+    const missed = instancesOf(visit.session?.uses ?? []).filter((name) => !asked.includes(name));
+    return missed.length > 0
+      ? skipped(`${missed.join(", ")} never got it; raise --requests`)
+      : ok(`made ${duration(Math.max(0, age))} ago, works on ${count(asked.length, "instance")}`);
+  },
+};
+
+/** The cookie still has its name: under another one, every session is lost. */
+const cookieName: Comparison = {
+  id: "cookie-name",
+  title: "cookie since then",
+  run({ snapshot: { cookie }, visit }) {
+    const now = cookieNameNow(visit);
+    if (now === undefined) return skipped("no answer shows the cookie's name");
+    return cookie.name === now
+      ? ok(`${now}, as before`)
+      : failed(`${cookie.name} before, ${now} now`, ...renamed(cookie.name, now));
+  },
+};
+
+/** Seconds by which an Expires can differ from one answer to the next. */
+const TOLERANCE = 5;
+
+/** Sessions don't end sooner than before. */
+const lifetimeKept: Comparison = {
+  id: "lifetime-kept",
+  title: "lifetime since then",
+  run({ snapshot: { lifetime }, visit }) {
+    const now = lifetimeSeen(visit);
+    if (now === undefined || lifetime === undefined) {
+      return skipped("only two sign-ins made by this command show it");
+    }
+    if (Math.abs(now - lifetime) <= TOLERANCE) return ok("the same");
+    const change = `${duration(lifetime)} before, ${duration(now)} now`;
+    return now > lifetime
+      ? ok(change)
+      : failed(
+          change,
+          "PERMANENT_SESSION_LIFETIME is shorter than before, and holds for sessions that exist as well.",
+          `If that was not meant, set it back: ${deployed("sessionLifetime", lifetime)}.`,
+        );
+  },
+};
+
+/** No security header is gone. */
+const headersKept: Comparison = {
+  id: "headers-kept",
+  title: "headers since then",
+  run({ snapshot: { headers }, visit }) {
+    const now = visit.home.headers;
+    const names = Object.keys(headers);
+    const gone = names.filter((name) => !now.has(name));
+    const changed = names.filter((name) => now.get(name) !== headers[name]);
+    if (gone.length > 0) {
+      return failed(
+        `${gone.join(", ")} ${gone.length === 1 ? "is" : "are"} gone`,
+        "The deployment took away what it sent before.",
+        "Compare securityHeaders in service/app.ts with what was deployed before.",
+      );
+    }
+    return ok(changed.length === 0 ? "the same" : `changed: ${changed.join(", ")}`);
+  },
+};
+
+/** Something was deployed: otherwise the session from before has shown nothing. */
+const instancesReplaced: Comparison = {
+  id: "instances-replaced",
+  title: "instances since then",
+  run({ snapshot, visit, session }) {
+    const now = instancesOf([...session.uses, ...(visit.session?.uses ?? [])]);
+    const stayed = snapshot.instances.filter((name) => now.includes(name));
+    if (now.length === 0) return skipped("no answer named its instance");
+    if (stayed.length === 0) return ok(`${now.length} now, all of them new`);
+    return stayed.length === now.length
+      ? skipped("the same instances answer as before: nothing was deployed in between")
+      : failed(
+          `${stayed.join(", ")} still ${stayed.length === 1 ? "answers" : "answer"}`,
+          "Instances from before the deployment are still there: it is under way, or its traffic is split.",
+          "Wait until all traffic goes to the new revision, and verify again.",
+        );
+  },
+};
+
+export const COMPARISONS: readonly Comparison[] = [
+  earlierSession,
+  cookieName,
+  lifetimeKept,
+  headersKept,
+  instancesReplaced,
+];
+
+/** The name of the session's cookie, as the site sets it; undefined if nothing was set. */
+function cookieNameNow({ signIn, session, login }: Visit): string | undefined {
+  const set =
+    (signIn.outcome === "signed_in" && credentialOf(signIn.callback)) ||
+    session?.setCookies.find(({ name }) => isCredential(name));
+  if (set) return set.name;
+  // All cookies have a prefix, or none has.
+  const [transaction] = login.setCookies;
+  return transaction && sessionCookie(transaction.name.startsWith("__")).name;
+}
+
+const SIGN_IN_AGAIN = "Everyone signs in once more.";
+const SET_BACK = `${SIGN_IN_AGAIN} If that was not meant, set it back:`;
+
+function renamed(before: string, now: string): Why {
+  return [
+    `SESSION_COOKIE_SECURE changed the cookie's name from ${before} to ${now}, so nobody's ` +
+      "cookie is looked at any more.",
+    `${SET_BACK} ${deployed("sessionCookieSecure", before === sessionCookie(true).name)}.`,
+  ];
+}
+
+/** Why a session from before a deployment is refused after it, as far as it shows from outside. */
+function whyEnded({ snapshot, visit, session }: Before): Why {
+  const nameNow = cookieNameNow(visit);
+  if (nameNow !== undefined && nameNow !== snapshot.cookie.name) {
+    return renamed(snapshot.cookie.name, nameNow);
+  }
+  const lifetime = lifetimeSeen(visit);
+  if (lifetime !== undefined && visit.client.now() - snapshot.savedAt >= lifetime) {
+    return [
+      `PERMANENT_SESSION_LIFETIME was shortened to ${lifetime} s, and the session is older.`,
+      `${SET_BACK} ${deployed("sessionLifetime", snapshot.lifetime ?? "SECONDS")}.`,
+    ];
+  }
+  const before = tokenForm(snapshot.cookie.value);
+  // A session that was made before the deployment says nothing about now.
+  const fresh = visit.session?.source === "saved" ? undefined : visit.session?.cookie;
+  const now = fresh && tokenForm(fresh.value);
+  if (before.form === "file") {
+    return [
+      "The session was in a file of an instance (SESSION_TYPE=filesystem), and went with it.",
+      "Leave SESSION_TYPE unset: sealed cookies outlive instances and deployments.",
+    ];
+  }
+  if (now?.form === "file") {
+    return [
+      "The deployment set SESSION_TYPE=filesystem, which looks at no sealed cookie.",
+      "Leave SESSION_TYPE unset, or set it to None.",
+    ];
+  }
+  const accepting = tallies(session.uses).filter(({ refused }) => refused === 0);
+  if (accepting.length > 0) {
+    return [
+      `The instances don't agree: only ${accepting.map(({ instance }) => instance).join(", ")} can ` +
+        "open the session. Two revisions with different keys answer, or an instance does not know " +
+        "the key yet.",
+      "Wait for the deployment to end and verify again. If it stays so, let every instance read " +
+        "the same secret (SECRET_KEY=sm://PROJECT/SECRET).",
+    ];
+  }
+  if (now?.form === "sealed" && before.form === "sealed") return compareKeys(before.kid, now.kid);
+  return [
+    "SECRET_KEY changed between the deployments, or the environment's name (ENVIRONMENT), which is " +
+      "sealed into sessions.",
+    `${SIGN_IN_AGAIN} Keep SECRET_KEY in Secret Manager and don't make it anew, and deploy to the ` +
+      "same stack. A new session in PHOENIX_SESSION lets this command say which it was.",
+  ];
+}
+
+/** Keys are named by their secret's version, or by a fingerprint of a value that was set. */
+function compareKeys(before: string, now: string): Why {
+  const versions = [before, now].filter((kid) => VERSION_NUMBER.test(kid)).length;
+  if (before === now) {
+    return versions === 2
+      ? [
+          `Key ${now} seals as before, and does not open what it sealed: the environment's name ` +
+            "changed (ENVIRONMENT, the stack), or SECRET_KEY names another secret with a version " +
+            `${now}.`,
+          `${SIGN_IN_AGAIN} If that was not meant, deploy to the same stack, with the same secret, again.`,
+        ]
+      : [
+          "The environment's name changed (ENVIRONMENT): the key is the same, and sessions of one " +
+            "environment don't open in another.",
+          `${SIGN_IN_AGAIN} If that was not meant, set ENVIRONMENT back.`,
+        ];
+  }
+  if (versions === 0) {
+    return [
+      "SECRET_KEY changed between the deployments.",
+      "Keep SECRET_KEY in Secret Manager and don't make it anew with each deployment. To change it " +
+        "without loss, name the earlier value in SECRET_KEY_FALLBACKS until its sessions have ended.",
+    ];
+  }
+  if (versions === 1) {
+    return [
+      "SECRET_KEY changed between the deployments, from a value to a secret of Secret Manager or " +
+        "the other way round.",
+      `${SIGN_IN_AGAIN} To spare them that, add the earlier value as a version of the secret before ` +
+        "the new one.",
+    ];
+  }
+  return Number(now) > Number(before)
+    ? [
+        `Version ${before} of SECRET_KEY, which sealed the session, is disabled or destroyed; ` +
+          `version ${now} seals now.`,
+        "If the key had leaked, that is what was meant: everyone signs in once more. If not, enable " +
+          `the version again: \`gcloud secrets versions enable ${before} --secret SECRET --project ` +
+          "PROJECT`. Rotate with `npm run rotate -- --stack STACK`, which keeps keys until no " +
+          "session needs them.",
+      ]
+    : [
+        `SECRET_KEY was made anew between the deployments: version ${now} seals after version ` +
+          `${before} did.`,
+        `${SIGN_IN_AGAIN} Keep the secret: rotating adds a version to it, and loses no session.`,
+      ];
+}

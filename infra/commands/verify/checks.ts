@@ -1,0 +1,852 @@
+import { MAX_LIFETIME } from "../../../service/contract/serviceSettings.ts";
+import { MAX_COOKIE_BYTES, sessionCookie } from "../../../service/session/cookie.ts";
+import {
+  type Check,
+  count,
+  deployed,
+  duration,
+  type Fault,
+  failed,
+  faultless,
+  instancesOf,
+  ok,
+  refusalsByInstance,
+  type Session,
+  skipped,
+  tallies,
+  type Verdict,
+  type Visit,
+  type Why,
+  withoutAnswer,
+} from "./check.ts";
+import { type Answer, isCredential, isRemoval, Jar, keptFor, type SetCookie } from "./client.ts";
+import { credentialOf, signIn } from "./signIn.ts";
+import { forgeToken, tamperWith, tokenForm } from "./token.ts";
+
+const LOOK_IN_LOG = "Look for the request in the service's log.";
+
+/** The probes answer as they should while requests are answered. */
+const health: Check = {
+  id: "health",
+  title: "health",
+  async run({ client, url, live }) {
+    const ready = await client.ask(new URL("/health/ready", url));
+    const { reason } = ready.json;
+    return faultless(
+      [
+        (live.status !== 200 || live.json.status !== "live") && [
+          `GET /health/live: ${live.status}`,
+          "The liveness probe fails, and Cloud Run replaces instances that fail it.",
+          "Look in the service's log for why.",
+        ],
+        (ready.status !== 200 || ready.json.status !== "ready") && [
+          `GET /health/ready: ${ready.status}${typeof reason === "string" ? ` (${reason})` : ""}`,
+          "An instance can't serve requests: most often SECRET_KEY can't be read, or is shorter " +
+            "than 32 characters.",
+          "Let SECRET_KEY name a secret with an enabled version of at least 32 characters that " +
+            "the service may read; its log says what is missing.",
+        ],
+      ],
+      "live and ready",
+    );
+  },
+};
+
+/** There is a way in, and it leads in where this command can take it. */
+const wayIn: Check = {
+  id: "sign-in",
+  title: "sign-in",
+  run({ signIn }) {
+    if (signIn.outcome === "signed_in") return ok("at the local provider");
+    if (signIn.outcome === "elsewhere") return ok(`leads to ${signIn.provider}`);
+    const { step, answer } = signIn;
+    if (step === "login") {
+      return failed(`GET /login: ${answer.brief}`, ...whyNoSignIn(answer));
+    }
+    if (step === "provider") {
+      return failed(
+        `the provider: ${answer.brief}`,
+        "The provider refuses what the service asks of it: most often the client or its redirect " +
+          "URI is not the one that is registered.",
+        "Compare OIDC_CLIENT_ID and the site's /login/callback with what is registered there.",
+      );
+    }
+    return answer.status === 303
+      ? failed(
+          `GET /login/callback: ${answer.brief}, without a session's cookie`,
+          "The session is unavailable: the sign-in came back and no cookie was set.",
+          "Look in the service's log for why the cookie could not be written (SECRET_KEY, " +
+            "SESSION_COOKIE_SECURE).",
+        )
+      : failed(
+          `GET /login/callback: ${answer.brief}`,
+          "The service does not take what the provider answers.",
+          "Look for sign_in_failed in the service's log: it gives the reason (clock, client " +
+            "secret, allowed users).",
+        );
+  },
+};
+
+function whyNoSignIn({ status, code, headers }: Answer): Why {
+  if (code === "https_required") return SECURE_OVER_HTTP;
+  if (code === "keys_unavailable") return KEYS_UNAVAILABLE;
+  if (status === 503 && !headers.has("retry-after")) {
+    return [
+      "Sign-in is not set up: the service knows no provider.",
+      "Register the site with an OpenID Connect provider. Then `npx pulumi config set --stack " +
+        "STACK oidcIssuer ISSUER`, `npx pulumi config set --stack STACK " +
+        "oidcClientId ID`, `npx pulumi config set --stack STACK --secret " +
+        "oidcClientSecret` and `npx pulumi up --stack STACK`.",
+    ];
+  }
+  if (status === 503) {
+    return [
+      "The sign-in provider does not answer the service.",
+      "Look whether OIDC_ISSUER is right and whether the service can reach it; then try again.",
+    ];
+  }
+  return [
+    "The way to the sign-in provider is closed.",
+    "Look for sign_in_failed in the service's log: it gives the reason.",
+  ];
+}
+
+const SECURE_OVER_HTTP: Why = [
+  "Cookies can't be set: SESSION_COOKIE_SECURE is true and the site is opened over http, where " +
+    "browsers don't keep such a cookie.",
+  "Open the site over https, which Cloud Run enforces. On a laptop without https, leave " +
+    "SESSION_COOKIE_SECURE unset.",
+];
+
+const FAILED: Why = [
+  "Requests failed in the service or on the way to it.",
+  "Look for errors of the last minutes in the service's log.",
+];
+
+const KEYS_UNAVAILABLE: Why = [
+  "The keys that seal sessions can't be read, or not at once.",
+  "Look in the log for why: Secret Manager does not answer, the service may not read the secret " +
+    "(roles/secretmanager.secretAccessor and viewer), or no version of SECRET_KEY is enabled.",
+];
+
+/** The page opens for somebody who is signed in. */
+const page: Check = {
+  id: "page",
+  title: "page",
+  session: "held",
+  async run({ page, session }) {
+    const answer = await session.ask(page, { headers: { accept: "text/html" } });
+    if (session.lost) return skipped(LOST);
+    if (answer.status !== 200 || answer.mediaType !== "text/html") {
+      return failed(
+        `GET ${page}: ${answer.status} ${answer.mediaType}`,
+        "The page does not open, though the session is there.",
+        LOOK_IN_LOG,
+      );
+    }
+    return answer.csrfToken === undefined
+      ? failed(
+          "the page has no CSRF token",
+          "The session holds no csrf_token, or the page isn't made by signedInPage, so nothing " +
+            "can be saved and nobody can sign out.",
+          "Sign in again: each sign-in puts one into the session.",
+        )
+      : ok(`${page} opens`);
+  },
+};
+
+/** However soon enough instances have answered: each is asked several times. */
+const LEAST_REQUESTS = 60;
+/** Instances that are tried for, if nobody said how many. */
+const WANTED_INSTANCES = 3;
+
+/** The API answers whoever is signed in, asked many times at a time until enough instances have. */
+const api: Check = {
+  id: "api",
+  title: "API",
+  session: "held",
+  async run({ api, session, requests, instances = WANTED_INSTANCES, progress }) {
+    const statuses = new Set<string>();
+    await session.load(
+      requests,
+      async (turn) => {
+        const answer = await session.tryToAsk(api);
+        if (answer !== undefined) statuses.add(answer.brief);
+        const met = instancesOf(session.uses).length;
+        progress(
+          `asking the API: ${turn + 1} requests, ${count(met, "instance")} ` +
+            `${met === 1 ? "has" : "have"} answered`,
+        );
+        return answer !== undefined;
+      },
+      (turns) => turns >= LEAST_REQUESTS && instancesOf(session.uses).length >= instances,
+    );
+    if (session.lost) return skipped(LOST);
+    const odd = [...statuses].filter((status) => !/^(200|5\d\d)\b/.test(status));
+    return odd.length === 0
+      ? ok(`${api} answers`)
+      : failed(`GET ${api}: ${odd.join(", ")}`, "The API does not answer.", LOOK_IN_LOG);
+  },
+};
+
+/** A lost session leaves nothing to look at for the checks that use it. */
+const LOST = "the session was lost on the way: see sessions";
+
+/** No instance says "session expired" to somebody who is signed in. */
+const sessions: Check = {
+  id: "sessions",
+  title: "sessions",
+  session: "held",
+  run(visit) {
+    const { session } = visit;
+    const { uses } = session;
+    if (!session.lost) return ok(`${count(uses.length, "request")} that need one, none refused`);
+    const refused = uses.filter((use) => use.refused);
+    const codes = [...new Set(refused.flatMap(({ code }) => code ?? []))].join(", ");
+    return failed(
+      `${refused.length} of ${count(uses.length, "request")} refused${codes && ` (${codes})`}; ` +
+        `by instance: ${refusalsByInstance(uses)}`,
+      ...whyLost(visit.session),
+    );
+  },
+};
+
+function whyLost(session: Session): Why {
+  const met = tallies(session.uses);
+  const accepting = met.filter(({ requests, refused }) => refused < requests);
+  if (tokenForm(session.cookie.value).form === "file") {
+    return [
+      "Each instance keeps sessions in files of its own (SESSION_TYPE=filesystem), so a session " +
+        "is over as soon as another instance answers.",
+      "Leave SESSION_TYPE unset, or set it to None: sessions then travel in sealed cookies, which " +
+        "every instance can open.",
+    ];
+  }
+  if (accepting.length === 0) return OPENS_NOWHERE[session.source];
+  if (accepting.every(({ refused }) => refused === 0)) {
+    const names = accepting.map(({ instance }) => instance).join(", ");
+    return [
+      `The instances don't share one SECRET_KEY: only ${names} can open what was sealed. Either ` +
+        "each makes a key of its own, or two revisions with different keys answer.",
+      "Keep SECRET_KEY in Secret Manager and let every instance read the same secret " +
+        "(SECRET_KEY=sm://PROJECT/SECRET). If a deployment is under way, wait for it to end and " +
+        "verify again.",
+    ];
+  }
+  return [
+    "The same instances accepted the session and refused it: it ended while it was used, or its " +
+      "key was disabled.",
+    `Look at PERMANENT_SESSION_LIFETIME, and ${SESSION_IN_LOG}`,
+  ];
+}
+
+const SESSION_IN_LOG =
+  "look at what became of the session in the log: each line says it in one word (expired, " +
+  "tampered, unknown_key, retired_key).";
+
+const OPENS_NOWHERE: Record<Session["source"], Why> = {
+  pasted: [
+    "The session that you gave opens nowhere: it has expired, belongs to another environment, or " +
+      "was cut off when it was copied.",
+    "Sign in again with a browser and copy the whole value of the cookie.",
+  ],
+  saved: [
+    "The session from before opens nowhere any more.",
+    "See session from before. Give a new session in PHOENIX_SESSION to check the rest.",
+  ],
+  made: [
+    "No instance opens the cookie that the sign-in has just set.",
+    `To see why, ${SESSION_IN_LOG}`,
+  ],
+};
+
+/** Several instances were met: what one instance answers says nothing about the others. */
+const instances: Check = {
+  id: "instances",
+  title: "instances",
+  session: "held",
+  run({ session, instances: wanted }) {
+    const met = tallies(session.uses.filter(({ instance }) => instance !== undefined));
+    if (met.length === 0) {
+      return failed(
+        "no answer named its instance",
+        "The header X-Instance is missing, so nobody can tell which instance answers.",
+        "Let the header pass through whatever stands before the service.",
+      );
+    }
+    const names = met.map(({ instance, requests }) => `${instance} (${requests})`).join(", ");
+    const seen = `${met.length} answered: ${names}`;
+    if (wanted === undefined) {
+      return met.length > 1
+        ? ok(seen)
+        : skipped(
+            `only ${met[0]?.instance} answered, so nothing was seen of sessions between ` +
+              "instances; try --requests 2000",
+          );
+    }
+    return met.length >= wanted
+      ? ok(seen)
+      : failed(
+          seen,
+          `${count(wanted, "instance")} should have answered: there are fewer, or the load was ` +
+            "too small to need them.",
+          "Raise --requests, which makes more of them at a time, or have so many run all the " +
+            `time: ${deployed("minInstances", wanted)}.`,
+        );
+  },
+};
+
+/** No request that carried the session met a fault of the service, or got no answer. */
+const serverErrors: Check = {
+  id: "server-errors",
+  title: "server errors",
+  session: "held",
+  run({ session }) {
+    const faults = session.uses.filter(({ status }) => status === 0 || status >= 500);
+    if (faults.length === 0) return ok("none");
+    const kinds = Map.groupBy(faults, ({ status, code }) =>
+      [status || "no answer", code].filter(Boolean).join(" "),
+    );
+    return failed(
+      [...kinds].map(([kind, own]) => `${own.length} x ${kind}`).join(", "),
+      ...(faults.some(({ code }) => code === "keys_unavailable") ? KEYS_UNAVAILABLE : FAILED),
+    );
+  },
+};
+
+/**
+ * Signing out ends what the browser holds. The session is this check's own: nobody is signed out of
+ * theirs.
+ */
+const logout: Check = {
+  id: "logout",
+  title: "sign-out",
+  session: "intact",
+  async run({ client, url, page, api, session, dependent }) {
+    if (session.source !== "made") {
+      return skipped("it would end your session; only one that this command made is ended");
+    }
+    const again = await signIn(client, url, true);
+    if (again.signIn.outcome !== "signed_in") return skipped("a second sign-in was refused");
+    const jar = new Jar();
+    const ask = async (path: string, body?: URLSearchParams) => {
+      const request = { cookie: jar.header, ...(body !== undefined && { method: "POST", body }) };
+      const answer = await client.ask(new URL(path, url), request);
+      jar.keep(answer, client.now());
+      return answer;
+    };
+    jar.keep(again.signIn.callback, client.now());
+    const { csrfToken } = await ask(page);
+    if (csrfToken === undefined) return skipped(`${page} did not open, so there is no form`);
+    const answer = await ask("/logout", new URLSearchParams({ _csrf: csrfToken }));
+    dependent.set("POST /logout", answer);
+    const after = await ask(api);
+    const cleared = answer.setCookies.some(
+      (cookie) => isCredential(cookie.name) && isRemoval(cookie, client.now()),
+    );
+    return faultless(
+      [
+        (answer.status !== 303 || !cleared) && [
+          `POST /logout: ${answer.status}, cookie ${cleared ? "cleared" : "not cleared"}`,
+          "Signing out does not make the browser forget the session.",
+          "Look for POST /logout in the service's log.",
+        ],
+        after.status !== 401 && [
+          `GET ${api} afterwards: ${after.status}`,
+          "After signing out, the browser is still let in.",
+          "Let the sign-out clear the session's cookie under the name that it was set with.",
+        ],
+      ],
+      "clears the cookie, then 401",
+    );
+  },
+};
+
+/** Another site can't do anything in a user's name, and the user can. */
+const csrf: Check = {
+  id: "csrf",
+  title: "CSRF",
+  session: "intact",
+  async run({ page, api, session }) {
+    const { csrfToken } = await session.ask(page, { headers: { accept: "text/html" } });
+    if (csrfToken === undefined) return skipped(`${page} has no CSRF token`);
+    const post = (path: string, headers = {}) => session.ask(path, { method: "POST", headers });
+    const without = await post(api);
+    // As long as a real one.
+    const wrong = await post(api, { "x-csrf-token": "A".repeat(43) });
+    // A path that nothing answers, so that nothing is changed.
+    const right = await post("/api/verify", { "x-csrf-token": csrfToken });
+    const open = ([what, { status }]: [string, Answer]): Fault | false =>
+      status !== 403 && [
+        `POST ${api} ${what}: ${status}`,
+        "Requests that other sites can make are not refused.",
+        "Put csrfProtection before every route that changes something.",
+      ];
+    return faultless(
+      [
+        open(["without a token", without]),
+        open(["with a wrong token", wrong]),
+        right.status !== 404 && [
+          `POST /api/verify with the right token: ${right.brief}, not 404`,
+          "Users can't change anything: the page's token is refused.",
+          LOOK_IN_LOG,
+        ],
+      ],
+      "needs the right token",
+    );
+  },
+};
+
+/** Programs without a session are told so in a way that they can act on. */
+const unauthorized: Check = {
+  id: "unauthorized",
+  title: "401 answers",
+  run({ api, stranger: { api: answer } }) {
+    const { status, mediaType, code } = answer;
+    const seen = `GET ${api} without a session: ${status} ${mediaType || "without a type"}`;
+    if (status !== 401) {
+      return failed(
+        seen,
+        "The API does not ask for a session.",
+        "Put requireSignIn before every route of the API.",
+      );
+    }
+    if (mediaType === "application/problem+json" && answer.json.status === 401 && code) {
+      return ok(`problem document, code ${code}`);
+    }
+    return failed(
+      `${seen}${code ? "" : ", no code"}`,
+      "Programs can't tell from the answer what is wrong: it is no problem document (RFC 9457) " +
+        "with status and code.",
+      "Answer with sendProblem, or let the answer pass unchanged through whatever stands before " +
+        "the service.",
+    );
+  },
+};
+
+/** People without a session are sent to sign in, and back. */
+const pageRedirect: Check = {
+  id: "page-redirect",
+  title: "way to sign in",
+  run({ page, url, stranger }) {
+    const { status, location } = stranger.page;
+    const right =
+      location?.origin === url.origin &&
+      location.pathname === "/login" &&
+      location.searchParams.get("returnTo") === page;
+    return right
+      ? ok(`from ${page} and back to it`)
+      : failed(
+          `GET ${page} without a session: ${status}` +
+            (location ? `, to ${location.origin}${location.pathname}` : ""),
+          "Pages don't send people without a session to sign in and back.",
+          "Put requireSignIn before every page that needs a session.",
+        );
+  },
+};
+
+/** A cookie that nobody gave out opens nothing, breaks nothing and clears nothing. */
+const forgeries: Check = {
+  id: "forgeries",
+  title: "forged cookies",
+  async run({ client, url, https, api, session, random }) {
+    const { name, value } = session?.cookie ?? { name: sessionCookie(https).name, value: "" };
+    const form = tokenForm(value);
+    const cookies = {
+      "a cookie of nonsense": "not-a-session",
+      // The key that it names is one that should exist.
+      "a forged cookie": forgeToken(form.form === "sealed" ? form.kid : "1", random),
+      "a tampered cookie": tamperWith(value),
+    };
+    const faults: Fault[] = [];
+    for (const [what, forged] of Object.entries(cookies)) {
+      if (forged === undefined) continue;
+      const answer = await client.ask(new URL(api, url), { cookie: `${name}=${forged}` });
+      const { status, setCookies } = answer;
+      if (status >= 500) {
+        faults.push([
+          `${what}: ${status}`,
+          "A cookie that does not open is taken for a fault of the service.",
+          "Take it for no session. Look for the error in the service's log.",
+        ]);
+      } else if (status !== 401) {
+        faults.push([
+          `${what}: ${status}`,
+          "A cookie that nobody gave out is let in, or not refused as one.",
+          "Close the site until sessions are checked by their seal again.",
+        ]);
+      } else if (setCookies.some((cookie) => isCredential(cookie.name))) {
+        faults.push([
+          `${what}: 401 and a cookie`,
+          "A cookie that does not open is cleared, which can come in late and end the session " +
+            "that somebody has just signed in for.",
+          "Leave the cookie where it is: the next sign-in replaces it.",
+        ]);
+      }
+    }
+    return faultless(faults, "each 401 and no cookie touched");
+  },
+};
+
+/** The session's cookies are out of reach of scripts, other sites, and listeners. */
+const sessionCookies: Check = {
+  id: "session-cookie",
+  title: "session cookie",
+  session: "held",
+  run: ({ session, https }) => judgeCookies(session.setCookies, https, ["/"]),
+};
+
+/** The same of the cookie that keeps a sign-in on its way; it needs no session to be seen. */
+const signInCookie: Check = {
+  id: "sign-in-cookie",
+  title: "sign-in cookie",
+  run({ login, https }) {
+    if (login.status >= 400) return skipped("the sign-in did not begin");
+    return judgeCookies(login.setCookies, https, ["/", "/login"]);
+  },
+};
+
+function judgeCookies(
+  cookies: readonly SetCookie[],
+  https: boolean,
+  paths: readonly string[],
+): Verdict {
+  const [first] = cookies;
+  if (first === undefined) return skipped("no answer set it");
+  const { name, attributes } = first;
+  const shown = [
+    attributes.has("httponly") && "HttpOnly",
+    `SameSite=${attributes.get("samesite")}`,
+    `Path=${attributes.get("path")}`,
+    attributes.has("secure") && "Secure",
+  ];
+  return faultless(
+    cookies.flatMap((cookie) => cookieFaults(cookie, https, paths)),
+    `${name}: ${shown.filter(Boolean).join(", ")}`,
+  );
+}
+
+function cookieFaults(
+  { name, attributes }: SetCookie,
+  https: boolean,
+  paths: readonly string[],
+): (Fault | false)[] {
+  const secure = attributes.has("secure");
+  const path = attributes.get("path") ?? "";
+  // Browsers take __Host- only with the path /.
+  const prefix = path === "/" ? "__Host-" : "__Secure-";
+  return [
+    !attributes.has("httponly") && [
+      `${name} has no HttpOnly`,
+      "Scripts in the page can read the cookie, and so can whoever gets one into it.",
+      "Set the cookie with httpOnly: true.",
+    ],
+    !/^(lax|strict)$/i.test(attributes.get("samesite") ?? "") && [
+      `${name} has no SameSite=Lax`,
+      "Browsers send the cookie with requests that other sites make.",
+      'Set the cookie with sameSite: "lax".',
+    ],
+    (!paths.includes(path) || attributes.has("domain")) && [
+      `${name} is not for ${paths.join(" or ")} and this host alone`,
+      "With another Path or with a Domain, pages lack it or other hosts get it.",
+      `Set the cookie with path: "${paths.at(-1)}" and without a domain.`,
+    ],
+    https &&
+      !(secure && name.startsWith(prefix)) && [
+        secure ? `${name} has no prefix ${prefix}` : `${name} has no Secure`,
+        "SESSION_COOKIE_SECURE is not true, so the cookie also goes over http.",
+        `Set SESSION_COOKIE_SECURE=true: ${deployed("sessionCookieSecure", true)}.`,
+      ],
+    !https &&
+      (secure || name.startsWith("__")) && [
+        `${name} has Secure, and the site is http`,
+        ...SECURE_OVER_HTTP,
+      ],
+  ];
+}
+
+/** Browsers keep the cookies: they drop what is too large without a word. */
+const cookieSize: Check = {
+  id: "cookie-size",
+  title: "cookie size",
+  session: "held",
+  run({ session }) {
+    const bytes = Math.max(0, ...session.setCookies.map((cookie) => cookie.bytes));
+    if (bytes === 0) return skipped("no answer set it");
+    const seen = `${bytes} of ${MAX_COOKIE_BYTES} bytes`;
+    return bytes <= MAX_COOKIE_BYTES
+      ? ok(seen)
+      : failed(
+          seen,
+          `Browsers drop a cookie of more than ${MAX_COOKIE_BYTES} bytes (name, value and ` +
+            "attributes) without a word, so nobody stays signed in.",
+          "Keep less in the session: of large things, an identifier.",
+        );
+  },
+};
+
+const SHORTEST_LIFETIME = 3_600;
+const SEVEN_DAYS = 604_800;
+
+/** Seconds from sign-in until the session ends; undefined if no sign-in was seen, or nothing says. */
+export function lifetimeSeen({ signIn, client }: Pick<Visit, "signIn" | "client">) {
+  const cookie = signIn.outcome === "signed_in" ? credentialOf(signIn.callback) : undefined;
+  return cookie && keptFor(cookie, client.now());
+}
+
+/** A session lasts long enough to work with, and not for ever. */
+const lifetime: Check = {
+  id: "lifetime",
+  title: "session lifetime",
+  run(visit) {
+    if (visit.signIn.outcome !== "signed_in") {
+      return skipped("only a new sign-in shows it, and none was made here");
+    }
+    const seconds = lifetimeSeen(visit);
+    if (seconds === undefined) {
+      return failed(
+        "the cookie has neither Max-Age nor Expires",
+        "The session ends when the browser is closed.",
+        "Set the cookie with PERMANENT_SESSION_LIFETIME as its Max-Age.",
+      );
+    }
+    if (seconds < SHORTEST_LIFETIME) {
+      return failed(
+        `${seconds} s`,
+        "Sessions expire too quickly: PERMANENT_SESSION_LIFETIME is short.",
+        `Raise it, such as to seven days: ${deployed("sessionLifetime", SEVEN_DAYS)}.`,
+      );
+    }
+    return seconds <= MAX_LIFETIME
+      ? ok(duration(seconds))
+      : failed(
+          duration(seconds),
+          "Sessions last longer than browsers keep any cookie (400 days).",
+          `Lower PERMANENT_SESSION_LIFETIME: ${deployed("sessionLifetime", MAX_LIFETIME)}.`,
+        );
+  },
+};
+
+/** No cache keeps what depends on somebody's session. */
+const caching: Check = {
+  id: "caching",
+  title: "caching",
+  run({ dependent }) {
+    const kept = [...dependent].filter(([, answer]) => !answer.isNotStored).map(([what]) => what);
+    return kept.length === 0
+      ? ok(`no-store on ${count(dependent.size, "kind")} of answers`)
+      : failed(
+          `no no-store on ${kept.join(", ")}`,
+          "A cache may keep what one user sees and show it to another, or after signing out.",
+          "Set Cache-Control: no-store on every answer that depends on the session, and let what " +
+            "stands before the service keep it.",
+        );
+  },
+};
+
+/** Where what is missing here is written. */
+const IN_APP = "securityHeaders in service/app.ts";
+
+/** Answers with which browsers and programs begin, by what was asked. */
+function firstAnswers({ home, page, api, login, stranger, dependent }: Visit): [string, Answer][] {
+  const opened = dependent.get(`GET ${page}`);
+  return [
+    ["/", home],
+    ...(opened?.status === 200 ? [[page, opened] as [string, Answer]] : []),
+    [api, stranger.api],
+    ["/login", login],
+  ];
+}
+
+/** Pages run nothing but the site's own scripts, and stand in nobody's frame. */
+const contentSecurityPolicy: Check = {
+  id: "content-security-policy",
+  title: "content security",
+  run(visit) {
+    const faults = firstAnswers(visit)
+      .filter(([, { mediaType }]) => mediaType === "text/html")
+      .flatMap(([path, { headers }]) => policyFaults(path, headers.get("content-security-policy")));
+    return faultless(faults, "own scripts and styles only, no frames");
+  },
+};
+
+function policyFaults(path: string, header: string | null): (Fault | false)[] {
+  if (header === null) {
+    return [
+      [
+        `${path} has no Content-Security-Policy`,
+        "Whatever gets into a page can run scripts in it.",
+        `Let every answer carry the policy: ${IN_APP}.`,
+      ],
+    ];
+  }
+  // Content Security Policy Level 3, 2.2.1: the first directive of a name counts.
+  const directives = header.toLowerCase().split(";").toReversed();
+  const policy = new Map(
+    directives.map((part): [string, string[]] => {
+      const [name = "", ...sources] = part.trim().split(/\s+/);
+      return [name, sources];
+    }),
+  );
+  const open = (kind: string): Fault | false => {
+    const sources = policy.get(kind) ?? policy.get("default-src") ?? ["*"];
+    const allowed = sources.filter((source) =>
+      /^('unsafe-(inline|eval)'|\*|https?:|data:)$/.test(source),
+    );
+    return (
+      allowed.length > 0 && [
+        `${path}: ${kind} allows ${allowed.join(" ")}`,
+        "What somebody gets into a page can run there, or change what it looks like.",
+        `Allow 'self' alone: ${IN_APP}.`,
+      ]
+    );
+  };
+  const ancestors = policy.get("frame-ancestors")?.join(" ") ?? "";
+  return [
+    open("script-src"),
+    open("style-src"),
+    !/^'(none|self)'$/.test(ancestors) && [
+      `${path}: no frame-ancestors 'none'`,
+      "Other sites can put the page into a frame and catch clicks.",
+      `Set frame-ancestors to 'none': ${IN_APP}.`,
+    ],
+  ];
+}
+
+const SAFE_REFERRERS =
+  /^(no-referrer|same-origin|strict-origin|strict-origin-when-cross-origin|origin-when-cross-origin)$/;
+
+/** The headers that every answer has to have, on pages and the API alike. */
+const plainHeaders: Check = {
+  id: "headers",
+  title: "other headers",
+  run(visit) {
+    const faults = firstAnswers(visit).flatMap(([path, { headers }]): (Fault | false)[] => {
+      // Of several policies, browsers take the last one that they know.
+      const referrers = (headers.get("referrer-policy") ?? "").split(",").at(-1)?.trim() ?? "";
+      return [
+        headers.get("x-content-type-options")?.toLowerCase() !== "nosniff" && [
+          `${path} has no nosniff`,
+          "Browsers may take an answer for something that it isn't, such as a script.",
+          `Send X-Content-Type-Options: nosniff: ${IN_APP}.`,
+        ],
+        !SAFE_REFERRERS.test(referrers) && [
+          `${path} has no safe Referrer-Policy`,
+          "Other sites may learn addresses with what stands in them.",
+          `Send Referrer-Policy: same-origin: ${IN_APP}.`,
+        ],
+        headers.has("x-powered-by") && [
+          `${path} tells X-Powered-By`,
+          "Everyone is told what the service is made with.",
+          'Keep it out: app.disable("x-powered-by").',
+        ],
+      ];
+    });
+    return faultless(faults, "nosniff, referrer policy, no X-Powered-By");
+  },
+};
+
+/** Half a year, below which it is of little use (https://hstspreload.org asks for a whole one). */
+const MIN_HSTS = 15_552_000;
+
+/** Browsers don't even try http. */
+const strictTransport: Check = {
+  id: "strict-transport",
+  title: "HSTS",
+  run({ https, home }) {
+    if (!https) return skipped("the site is at an http address");
+    const header = home.headers.get("strict-transport-security") ?? "";
+    const seconds = Number(/(?:^|;)\s*max-age="?(\d+)"?/i.exec(header)?.[1] ?? 0);
+    return seconds >= MIN_HSTS
+      ? ok(duration(seconds))
+      : failed(
+          seconds === 0 ? "no Strict-Transport-Security" : `only ${duration(seconds)}`,
+          "A browser that is told http asks over http first, where somebody in between can answer.",
+          "Send it for half a year or more; the service does if SESSION_COOKIE_SECURE=true " +
+            `(${IN_APP}).`,
+        );
+  },
+};
+
+/** Nobody uses the site over http. */
+const httpsOnly: Check = {
+  id: "https",
+  title: "https",
+  async run({ client, url, https, loopback }) {
+    if (!https && loopback) return skipped("the site is on this machine, over http");
+    if (!https) {
+      return failed(
+        "the site is open over http",
+        "Whoever is in between can read sessions and become their users.",
+        "Use the https address of the site: Cloud Run gives it one. Let http lead there.",
+      );
+    }
+    if (url.port !== "") return skipped("no http port goes with a port of its own");
+    const answer = await withoutAnswer(() => client.ask(new URL(`http://${url.host}/`)));
+    if (answer === undefined) return ok("http is closed");
+    const { status, location } = answer;
+    return location?.protocol === "https:" && location.hostname === url.hostname
+      ? ok("http leads to https")
+      : failed(
+          `http answers ${status}`,
+          "The site also answers over http, and does not lead to https.",
+          "Let what stands before the service redirect http to https, or close it.",
+        );
+  },
+};
+
+/** Seconds that clocks may differ without harm. */
+const MAX_SKEW = 30;
+
+/** The server's clock is right: lifetimes of sessions and signed URLs are counted by it. */
+const clock: Check = {
+  id: "clock",
+  title: "clock",
+  run({ client: { skew } }) {
+    if (skew === undefined) return skipped("no answer had a Date header");
+    const seconds = Math.round(Math.abs(skew.seconds));
+    if (seconds <= 1) return ok("as here");
+    const seen = `${seconds} s ${skew.seconds > 0 ? "ahead of" : "behind"} this machine`;
+    return seconds <= MAX_SKEW
+      ? ok(seen)
+      : failed(
+          `${seen}${skew.instance === undefined ? "" : ` (${skew.instance})`}`,
+          "The server's clock and this machine's differ. Where the server's is wrong, sessions " +
+            "and sign-ins end early or late.",
+          "Find out which one is wrong, and let it follow a time server.",
+        );
+  },
+};
+
+/** Checks of the platform that come before the application's, in the order in which they run. */
+export const FIRST: readonly Check[] = [health, wayIn, page, api];
+
+/** Those that come after: some judge all that was seen. */
+export const LAST: readonly Check[] = [
+  csrf,
+  logout,
+  sessions,
+  instances,
+  serverErrors,
+  unauthorized,
+  pageRedirect,
+  forgeries,
+  sessionCookies,
+  signInCookie,
+  cookieSize,
+  lifetime,
+  caching,
+  contentSecurityPolicy,
+  plainHeaders,
+  strictTransport,
+  httpsOnly,
+  clock,
+];
+
+/** Runs one check, or says why it can't be run. */
+export async function runCheck({ session: needed, run }: Check, visit: Visit): Promise<Verdict> {
+  const { session } = visit;
+  if (needed !== undefined && session === undefined) return skipped(visit.noSession);
+  if (needed === "intact" && session?.lost) return skipped(LOST);
+  return await run(visit as Visit & { readonly session: Session });
+}

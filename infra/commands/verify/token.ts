@@ -1,0 +1,49 @@
+import { parseObject } from "../../../service/pure/json.ts";
+
+/**
+ * What a session cookie's value is, from outside: a sealed token and the key that it names, the
+ * name of a file on an instance's disk, or something else.
+ */
+export type TokenForm =
+  | { readonly form: "sealed"; readonly kid: string }
+  | { readonly form: "file" }
+  | { readonly form: "other" };
+
+const SEALED = /^(v\d+)\.([\w-]{1,16})\.([\w-]{8,})$/;
+
+/** cookie-session's base64 of `{"sealed":"v1.KID.BODY"}`, or express-session's `s:ID.SIGNATURE`. */
+export function tokenForm(value: string): TokenForm {
+  const [, , kid] = SEALED.exec(sealedIn(value)) ?? [];
+  if (kid !== undefined) return { form: "sealed", kid };
+  return { form: /^s(%3A|:)/i.test(value) ? "file" : "other" };
+}
+
+/**
+ * The same value with one character of what is sealed changed; undefined if the value has no form
+ * that is known.
+ */
+export function tamperWith(value: string): string | undefined {
+  const [, head, kid, body = ""] = SEALED.exec(sealedIn(value)) ?? [];
+  if (kid !== undefined) return format(`${head}.${kid}.${changeMiddle(body)}`);
+  return tokenForm(value).form === "file" ? changeMiddle(value) : undefined;
+}
+
+/** A token that nobody sealed, which names a key that may well exist. */
+export function forgeToken(kid: string, random: (bytes: number) => Uint8Array): string {
+  return format(`v1.${kid}.${Buffer.from(random(300)).toString("base64url")}`);
+}
+
+function sealedIn(value: string): string {
+  const token = parseObject(Buffer.from(value, "base64").toString("utf8"))?.sealed;
+  return typeof token === "string" ? token : "";
+}
+
+function format(sealed: string): string {
+  return Buffer.from(JSON.stringify({ sealed })).toString("base64");
+}
+
+function changeMiddle(text: string): string {
+  const middle = Math.floor(text.length / 2);
+  const other = text[middle] === "A" ? "B" : "A";
+  return text.slice(0, middle) + other + text.slice(middle + 1);
+}

@@ -25,6 +25,8 @@ export type ErrorCode =
   | "COOKIE_NEEDS_HTTPS"
   /** Google's APIs: see service/google/googleApiError.ts. */
   | `${"SECRET_MANAGER" | "CLOUD_STORAGE"}_${string}`
+  /** The mark of a session that ended is not where other instances look for it. */
+  | "MARK_NOT_WRITTEN"
   /** `npm run rotate`, and stacks that commands read. */
   | "ROTATION_INCOMPLETE"
   | "STACK_UNREADABLE"

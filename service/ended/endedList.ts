@@ -1,5 +1,5 @@
 import type { Seconds } from "../pure/seconds.ts";
-import { type Mark, personMarks, type SessionIdentity, sessionHash, type Who } from "./marks.ts";
+import { type Mark, type Person, personMarks, sessionHash, type Who } from "./marks.ts";
 import { createRecentEntries } from "./recentEntries.ts";
 
 /** Seconds by which every list reaches back behind the watermark. */
@@ -23,8 +23,9 @@ const MAX_CHECKED = 50_000;
 /** Marks of people from which on those that no session needs are forgotten. */
 const MIN_PRUNED = 1000;
 
-/** A session as its credential describes it. */
-export interface JudgedSession extends SessionIdentity {
+/** A session: fields of its credential. */
+export interface JudgedSession extends Person {
+  readonly sid: string;
   /** Unix time of its beginning, by the clock of the instance that began it. */
   readonly iat: Seconds;
 }
@@ -52,7 +53,7 @@ export interface EndedList {
   /** The result of reading a session's own mark, begun at that time by this instance's clock. */
   settle(sid: string, result: "live" | "ended", readAt: Seconds): void;
   /** The earliest `iat` of a session that begins now and isn't ended by a mark of its person. */
-  earliestStart(person: Omit<SessionIdentity, "sid">, now: Seconds): Seconds;
+  earliestStart(person: Omit<Person, "sid">, now: Seconds): Seconds;
   /** When the mark was made, if it is known. */
   markedAt(who: Who): Seconds | undefined;
 }
@@ -104,7 +105,7 @@ export function createEndedList({
   }
 
   /** The latest mark of that person or of everybody; minus infinity if there is none. */
-  function latestMark(person: Omit<SessionIdentity, "sid">): Seconds {
+  function latestMark(person: Omit<Person, "sid">): Seconds {
     const times = personMarks(person).map((who) => endedAt(who) ?? Number.NEGATIVE_INFINITY);
     return Math.max(everybody, ...times);
   }

@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { comparableAddress } from "../contract/emailAddress.ts";
 import type { Seconds } from "../pure/seconds.ts";
 
 /**
@@ -26,15 +27,13 @@ export interface Mark extends MarkName {
   readonly before: Seconds;
 }
 
-/** What a session is known by. */
-export interface SessionIdentity {
-  readonly sid: string;
-  readonly issuer: string;
-  readonly subject: string;
-  /** Undefined if the provider gave none. */
-  readonly address: string | undefined;
-  /** The provider's own session (the claim `sid`); undefined if it named none. */
-  readonly providerSession: string | undefined;
+/** Whose session it is: fields of its credential. */
+export interface Person {
+  readonly iss: string;
+  readonly user_id: string;
+  readonly user_email?: string | undefined;
+  /** The provider's own session, if it named one. */
+  readonly provider_sid?: string | undefined;
 }
 
 export const EVERYBODY: Who = { kind: "all" };
@@ -54,27 +53,22 @@ export function userMark(issuer: string, subject: string): Who {
   return { kind: "u", hash: sha256(`u\n${issuer}\n${subject}`) };
 }
 
-/** All sessions of an e-mail address, whatever its case. */
+/** All sessions of an e-mail address, however it is written. */
 export function addressMark(address: string): Who {
-  return { kind: "e", hash: sha256(`e\n${address.toLowerCase()}`) };
+  return { kind: "e", hash: sha256(`e\n${comparableAddress(address) ?? address}`) };
 }
 
 /** All sessions that began in one session at the provider. */
-export function providerSessionMark(issuer: string, providerSession: string): Who {
-  return { kind: "p", hash: sha256(`p\n${issuer}\n${providerSession}`) };
+export function providerSessionMark(issuer: string, sid: string): Who {
+  return { kind: "p", hash: sha256(`p\n${issuer}\n${sid}`) };
 }
 
 /** Marks of people that a session can end by, but for everybody's. */
-export function personMarks({
-  issuer,
-  subject,
-  address,
-  providerSession,
-}: Omit<SessionIdentity, "sid">): Who[] {
+export function personMarks({ iss, user_id, user_email, provider_sid }: Person): Who[] {
   return [
-    userMark(issuer, subject),
-    ...(address === undefined ? [] : [addressMark(address)]),
-    ...(providerSession === undefined ? [] : [providerSessionMark(issuer, providerSession)]),
+    userMark(iss, user_id),
+    ...(user_email === undefined ? [] : [addressMark(user_email)]),
+    ...(provider_sid === undefined ? [] : [providerSessionMark(iss, provider_sid)]),
   ];
 }
 

@@ -21,10 +21,10 @@ const NOW = 1_790_000_000;
 function session(changes: Partial<JudgedSession> = {}): JudgedSession {
   return {
     sid: "a",
-    issuer: ISSUER,
-    subject: "1",
-    address: "ada@example.com",
-    providerSession: "p1",
+    iss: ISSUER,
+    user_id: "1",
+    user_email: "ada@example.com",
+    provider_sid: "p1",
     iat: NOW,
     ...changes,
   };
@@ -52,11 +52,11 @@ describe("a session's own mark", () => {
 
 describe("a mark of a person", () => {
   test.each([
-    ["the user", userMark(ISSUER, "1"), { subject: "2" }],
-    ["another issuer's user", userMark(ISSUER, "1"), { issuer: "https://other.example" }],
-    ["the address", addressMark("ada@example.com"), { address: "bob@example.com" }],
-    ["no address", addressMark("ada@example.com"), { address: undefined }],
-    ["the provider's session", providerSessionMark(ISSUER, "p1"), { providerSession: "p2" }],
+    ["the user", userMark(ISSUER, "1"), { user_id: "2" }],
+    ["another issuer's user", userMark(ISSUER, "1"), { iss: "https://other.example" }],
+    ["the address", addressMark("ada@example.com"), { user_email: "bob@example.com" }],
+    ["no address", addressMark("ada@example.com"), { user_email: undefined }],
+    ["the provider's session", providerSessionMark(ISSUER, "p1"), { provider_sid: "p2" }],
   ])("ends sessions of %s and nobody else's", (_what, who, other) => {
     const list = create();
     list.learn([mark(who, NOW)]);

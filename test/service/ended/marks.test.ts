@@ -79,13 +79,13 @@ test("an address is the same whatever its case", () => {
 });
 
 test("a person without an address and a provider's session is known by issuer and subject", () => {
-  const issuer = "https://accounts.example";
-  const person = { issuer, subject: "1", address: undefined, providerSession: undefined };
-  expect(personMarks(person)).toEqual([userMark(issuer, "1")]);
-  expect(personMarks({ ...person, address: "a@b.c", providerSession: "x" })).toEqual([
-    userMark(issuer, "1"),
+  const iss = "https://accounts.example";
+  const person = { iss, user_id: "1" };
+  expect(personMarks(person)).toEqual([userMark(iss, "1")]);
+  expect(personMarks({ ...person, user_email: "a@b.c", provider_sid: "x" })).toEqual([
+    userMark(iss, "1"),
     addressMark("a@b.c"),
-    providerSessionMark(issuer, "x"),
+    providerSessionMark(iss, "x"),
   ]);
 });
 

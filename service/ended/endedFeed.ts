@@ -1,0 +1,94 @@
+import type { Bucket, ObjectPage, StoredObject } from "../google/bucket.ts";
+import { CLOUD_STORAGE_API } from "../google/cloudStorageApi.ts";
+import { GoogleApiError } from "../google/googleApiError.ts";
+import type { Seconds } from "../pure/seconds.ts";
+import type { CompletePoll, EndedList } from "./endedList.ts";
+import { type Folder, firstNameBefore, type Mark, parseMarkObject } from "./marks.ts";
+import { BEFORE } from "./markWriter.ts";
+
+/** Objects in one page: the most that there can be, some 200 kB. */
+const PAGE_SIZE = 1000;
+
+/**
+ * Pages of the feed that one poll reads: a second's worth. An instance that was frozen for days
+ * may have missed more; then the horizon moves up, as at a start.
+ */
+const MAX_PAGES = 10;
+
+/** Pages of people's marks that are read: an answer that always names a next page ends here. */
+const MAX_PEOPLE_PAGES = 1000;
+
+/** Marks of people that are older than a session can be, and a day for clocks, end nothing. */
+const DAY: Seconds = 86_400;
+
+export interface EndedFeedDeps {
+  readonly bucket: Bucket;
+  readonly list: EndedList;
+  /** Seconds for which a session lasts at most. */
+  readonly lifetime: Seconds;
+  /** Unix time in seconds. */
+  readonly clock: () => Seconds;
+}
+
+/**
+ * One poll of the bucket: what came since the last complete one, into the list. The first one takes
+ * a page of the feed, and so does one that finds more than it may read; the marks of people, which
+ * no horizon replaces, are then read apart. Rejects with a GoogleApiError.
+ *
+ * Marks of people are read after the feed. So a mark that came by the feed's first page, whose time
+ * the watermark becomes, is in one or the other.
+ */
+export async function pollEnded({
+  bucket,
+  list,
+  lifetime,
+  clock,
+}: EndedFeedDeps): Promise<CompletePoll> {
+  const since = list.since();
+  const first = await page("feed");
+  const { serverTime } = first;
+  if (serverTime === undefined) {
+    const cause = "Cloud Storage's answer does not say the time";
+    throw new GoogleApiError(CLOUD_STORAGE_API, "INVALID_ANSWER", cause);
+  }
+  const { end, oldest } = await learnPages("feed", first, since === undefined ? 1 : MAX_PAGES);
+  if (end) return { serverTime };
+  const people = await learnPages("people", await page("people"), MAX_PEOPLE_PAGES);
+  if (people.end) return { serverTime, gapBelow: oldest };
+  const cause = "Cloud Storage's list of people's marks has no end";
+  throw new GoogleApiError(CLOUD_STORAGE_API, "INVALID_ANSWER", cause);
+
+  function page(folder: Folder, pageToken?: string): Promise<ObjectPage> {
+    const from = since ?? (folder === "people" ? clock() - lifetime - DAY : undefined);
+    return bucket.list({
+      prefix: `${folder}/`,
+      maxResults: PAGE_SIZE,
+      ...(from !== undefined && { endOffset: firstNameBefore(folder, from) }),
+      ...(pageToken !== undefined && { pageToken }),
+    });
+  }
+
+  /** Whether that was all, and the time of the oldest name. */
+  async function learnPages(folder: Folder, begin: ObjectPage, limit: number) {
+    let current = begin;
+    let oldest = Number.POSITIVE_INFINITY;
+    for (let read = 1; ; read += 1) {
+      const marks = current.objects.flatMap(markOf);
+      // Names are in the order of time, the newest first.
+      list.learn(marks.toReversed());
+      oldest = marks.at(-1)?.time ?? oldest;
+      if (current.nextPageToken === undefined) return { end: true, oldest };
+      if (read === limit) return { end: false, oldest };
+      current = await page(folder, current.nextPageToken);
+    }
+  }
+}
+
+/** An object's mark; none if its name is no mark's. */
+function markOf({ name, timeCreated, metadata }: StoredObject): Mark[] {
+  const parsed = parseMarkObject(name);
+  if (parsed === undefined) return [];
+  // Whatever it says, it ends nothing that begins after it was written.
+  const before = Math.min(Number(metadata[BEFORE] ?? timeCreated), timeCreated);
+  return [{ ...parsed, before: Number.isNaN(before) ? timeCreated : before }];
+}

@@ -1,0 +1,242 @@
+import { messageOf } from "../contract/errors.ts";
+import type { Bucket } from "../google/bucket.ts";
+import { type AbortAfter, unlessAborted } from "../process/abort.ts";
+import type { EventLog } from "../process/eventLog.ts";
+import { createRefresher } from "../process/refresher.ts";
+import { isWithin } from "../pure/refreshSchedule.ts";
+import type { Seconds } from "../pure/seconds.ts";
+import { pollEnded } from "./endedFeed.ts";
+import { createEndedList, type EndedListOptions, type JudgedSession } from "./endedList.ts";
+import { type Person, sessionHash, sessionObject, userMark, type Who } from "./marks.ts";
+import { createMarkWriter } from "./markWriter.ts";
+
+/** Whether a session goes on; or that it can't be told now, and when to ask again, in seconds. */
+export type Standing = "live" | "ended" | { readonly retryAfter: Seconds };
+
+export interface EndableSession extends JudgedSession {
+  readonly exp: Seconds;
+}
+
+/** The sessions that have ended before their time. Only what ends sessions rejects. */
+export interface EndedSessions {
+  /** Starts reading, for an instance that has just started. */
+  start(): void;
+  /** Called once for each request with a credential. A promise only if it has to wait. */
+  check(session: JudgedSession): Standing | Promise<Standing>;
+  /**
+   * Ends one session. This instance refuses it from now on, also if it rejects.
+   * @throws OperatorError if other instances may go on accepting it.
+   */
+  endSession(session: EndableSession): Promise<void>;
+  /**
+   * Ends all sessions of those people.
+   * @param before Unix time up to which they have begun; now, if it is left out.
+   * @throws OperatorError if it can't be told that they have ended.
+   */
+  endPeople(who: Who, before?: Seconds): Promise<void>;
+  /** `iat` of a session that begins now: not before now, and after whatever ended the person's. */
+  startTime(person: Person): Promise<Seconds>;
+  /** When all sessions of the user ended last, if this instance knows of it. */
+  endedAt(person: Person): Seconds | undefined;
+}
+
+/** What happens to sessions when no poll has been complete for `MAX_OUTAGE`. */
+export type OnOutage = "continue" | "refuse";
+
+export interface EndedSessionsDeps {
+  /** Where the marks of all instances are; undefined if there is only this one. */
+  readonly bucket: { readonly toRead: Bucket; readonly toWrite: Bucket } | undefined;
+  readonly onOutage: OnOutage;
+  /** Seconds for which a session lasts at most. */
+  readonly lifetime: Seconds;
+  readonly log: EventLog;
+  /** Unix time in seconds. */
+  readonly clock: () => Seconds;
+  readonly random?: () => number;
+  readonly abortAfter?: AbortAfter;
+  readonly limits?: Omit<EndedListOptions, "lifetime">;
+}
+
+/** Ten seconds: an end is known everywhere within 20 s, at $1.30 to 2.60 a month and busy instance. */
+const POLICY = { interval: 10, jitter: 0.2, maxAge: 20, waitLimit: 2 };
+
+/** Seconds without a complete poll after which `OnOutage` decides. */
+const MAX_OUTAGE: Seconds = 900;
+
+/** Seconds after a failed read of one session's mark in which no other is begun. */
+const READ_BACKOFF: Seconds = 5;
+
+/**
+ * Which sessions have ended, followed in a bucket by the requests that need to know. An outage of
+ * the bucket signs nobody out.
+ */
+export function createEndedSessions({
+  bucket,
+  onOutage,
+  lifetime,
+  log,
+  clock,
+  random,
+  abortAfter = AbortSignal.timeout,
+  limits = {},
+}: EndedSessionsDeps): EndedSessions {
+  const list = createEndedList({ lifetime, ...limits });
+  if (bucket === undefined) return createOwnEndedSessions(list, clock);
+  const { toRead, toWrite } = bucket;
+  const writer = createMarkWriter({ bucket: toWrite, clock });
+  const poll = () => pollEnded({ bucket: toRead, list, lifetime, clock });
+  let failing = false;
+  const refresher = createRefresher({
+    policy: POLICY,
+    clock,
+    random,
+    abortAfter,
+    read: poll,
+    onSuccess(result) {
+      list.complete(result);
+      if (failing)
+        log.info({ event: "ended_list_followed" }, "The list of the ended is read again");
+      failing = false;
+    },
+    onFailure(error) {
+      failing = true;
+      const asOf = refresher.asOf();
+      const age = asOf === undefined ? undefined : Math.round(clock() - asOf);
+      log.error(
+        { event: "ended_list_stale", cause: messageOf(error), list_age: age },
+        age === undefined
+          ? "The list of the ended could not be read yet: sessions that have ended go on"
+          : `The list of the ended can't be read: going on with that of ${age} s ago`,
+      );
+    },
+  });
+  /** Since when reads of single marks fail, and when the last one did. */
+  let readsFail: { readonly since: Seconds; readonly last: Seconds } | undefined;
+  const reads = new Map<string, Promise<Standing>>();
+  let pollNow: Promise<void> | undefined;
+  let pollNext: Promise<void> | undefined;
+
+  function judge(session: JudgedSession): Standing | Promise<Standing> {
+    const verdict = list.judge(session);
+    if (verdict === "ended") return "ended";
+    if (verdict === "unknown") return readMark(session.sid);
+    return standingSince(refresher.asOf());
+  }
+
+  /** What to say of a session that can't be judged better than by what was known at that time. */
+  function standingSince(asOf: Seconds | undefined): Standing {
+    if (onOutage === "continue") return "live";
+    const known = asOf !== undefined && isWithin(clock() - asOf, MAX_OUTAGE);
+    return known ? "live" : { retryAfter: POLICY.interval };
+  }
+
+  function readMark(sid: string): Standing | Promise<Standing> {
+    const now = clock();
+    if (readsFail !== undefined && isWithin(now - readsFail.last, READ_BACKOFF)) {
+      return standingSince(readsFail.since);
+    }
+    const hash = sessionHash(sid);
+    let reading = reads.get(hash);
+    if (reading === undefined) {
+      reading = read(sid, now).finally(() => reads.delete(hash));
+      reads.set(hash, reading);
+    }
+    return reading;
+  }
+
+  async function read(sid: string, now: Seconds): Promise<Standing> {
+    try {
+      const found = await toRead.get(sessionObject(sid));
+      const result = found === undefined ? "live" : "ended";
+      list.settle(sid, result, now);
+      readsFail = undefined;
+      return result === "ended" ? result : standingSince(refresher.asOf());
+    } catch (error) {
+      readsFail = { since: readsFail?.since ?? now, last: clock() };
+      const cause = messageOf(error);
+      log.error(
+        { event: "ended_mark_unreadable", cause },
+        "Whether an old session has ended can't be read: it goes on",
+      );
+      return standingSince(readsFail.since);
+    }
+  }
+
+  /** A poll that begins after this call, shared by all who ask before it begins. */
+  function freshPoll(): Promise<void> {
+    if (pollNow === undefined) {
+      pollNow = poll()
+        .then(list.complete)
+        .finally(() => {
+          pollNow = undefined;
+        });
+      return pollNow;
+    }
+    pollNext ??= pollNow
+      .catch(() => undefined)
+      .then(() => {
+        pollNext = undefined;
+        return freshPoll();
+      });
+    return pollNext;
+  }
+
+  return {
+    start: () => void refresher.refresh(),
+
+    check(session) {
+      const waiting = refresher.refresh();
+      return waiting === undefined ? judge(session) : waiting.then(() => judge(session));
+    },
+
+    async endSession(session) {
+      learnSession(list, session.sid, clock());
+      await writer.endSession(session);
+    },
+
+    async endPeople(who, before) {
+      learnPeople(list, who, await writer.endPeople(who, before));
+    },
+
+    async startTime(person) {
+      const limit = abortAfter(POLICY.waitLimit * 1000);
+      await unlessAborted(freshPoll(), limit).catch((error: unknown) => {
+        log.warn(
+          { event: "ended_list_not_polled", cause: messageOf(error) },
+          "A session begins without the latest marks: one of the last seconds may end it at once",
+        );
+      });
+      return list.earliestStart(person, clock());
+    },
+
+    endedAt: ({ iss, user_id }) => list.markedAt(userMark(iss, user_id)),
+  };
+}
+
+type List = ReturnType<typeof createEndedList>;
+
+/** Of an instance that has no other beside it: what ended here. */
+function createOwnEndedSessions(list: List, clock: () => Seconds): EndedSessions {
+  return {
+    start: () => undefined,
+    check(session) {
+      return list.judge(session) === "ended" ? "ended" : "live";
+    },
+    async endSession({ sid }) {
+      learnSession(list, sid, clock());
+    },
+    async endPeople(who, before = clock()) {
+      learnPeople(list, who, Math.min(before, clock()));
+    },
+    startTime: async (person) => list.earliestStart(person, clock()),
+    endedAt: ({ iss, user_id }) => list.markedAt(userMark(iss, user_id)),
+  };
+}
+
+function learnSession(list: List, sid: string, now: Seconds): void {
+  list.learn([{ who: { kind: "s", hash: sessionHash(sid) }, time: now, before: now }]);
+}
+
+function learnPeople(list: List, who: Who, before: Seconds): void {
+  list.learn([{ who, time: before, before }]);
+}

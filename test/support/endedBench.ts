@@ -1,0 +1,88 @@
+import type { EndedListOptions } from "../../service/ended/endedList.ts";
+import { createEndedSessions, type EndedSessions } from "../../service/ended/endedSessions.ts";
+import { type Bucket, createBucket } from "../../service/google/bucket.ts";
+import { CLOUD_STORAGE_API } from "../../service/google/cloudStorageApi.ts";
+import { createRestClient } from "../../service/google/restClient.ts";
+import { createStorageStandIn, type StorageStandIn } from "../local/storage/standIn.ts";
+import { createVirtualTime, type VirtualTime } from "./virtualTime.ts";
+
+export const LIFETIME = 604_800;
+export const ISSUER = "https://accounts.example";
+const BUCKET = "ended";
+
+export interface EndedLogLine {
+  readonly level: "info" | "warn" | "error";
+  readonly event?: string;
+  readonly message: string;
+}
+
+/** Cloud Storage's stand-in with one bucket, in virtual time. */
+export interface EndedBench {
+  readonly time: VirtualTime;
+  readonly standIn: StorageStandIn;
+  /** A new instance's list of the ended, with a log of its own. */
+  instance(options?: EndedInstanceOptions): EndedInstance;
+  /** The bucket as somebody sees it who waits that long for an answer. */
+  bucket(timeout: number, fetch?: typeof globalThis.fetch): Bucket;
+}
+
+export interface EndedInstanceOptions {
+  /** Seconds by which this instance's clock is ahead. */
+  readonly clockOffset?: number;
+  readonly onOutage?: "continue" | "refuse";
+  /** Seconds that an upload may take. */
+  readonly writeTimeout?: number;
+  readonly random?: () => number;
+  readonly limits?: Omit<EndedListOptions, "lifetime">;
+  readonly fetch?: typeof globalThis.fetch;
+}
+
+export interface EndedInstance extends EndedSessions {
+  readonly lines: EndedLogLine[];
+}
+
+export function createEndedBench(): EndedBench {
+  const time = createVirtualTime();
+  const wait = (seconds: number) =>
+    new Promise<void>((resolve) => {
+      time.abortAfter(seconds * 1000).addEventListener("abort", () => resolve());
+    });
+  const standIn = createStorageStandIn({ clock: time.now, wait });
+  standIn.objects.createBucket(BUCKET);
+
+  function bucket(timeout: number, fetch = standIn.fetch): Bucket {
+    const client = createRestClient({
+      api: CLOUD_STORAGE_API,
+      endpoint: "http://127.0.0.1:1",
+      timeout,
+      clock: time.now,
+      fetch,
+      abortAfter: time.abortAfter,
+    });
+    return createBucket(client, BUCKET);
+  }
+
+  return {
+    time,
+    standIn,
+    bucket,
+    instance({ clockOffset = 0, onOutage = "continue", writeTimeout = 5, ...rest } = {}) {
+      const { fetch, random = () => 0.5, limits = {} } = rest;
+      const lines: EndedLogLine[] = [];
+      const logAs = (level: EndedLogLine["level"]) => (fields: object, message: string) =>
+        void lines.push({ ...fields, level, message });
+      const ended = createEndedSessions({
+        bucket: { toRead: bucket(2, fetch), toWrite: bucket(writeTimeout, fetch) },
+        onOutage,
+        lifetime: LIFETIME,
+        // As the service's own clock: whole seconds.
+        clock: () => Math.floor(time.now() + clockOffset),
+        random,
+        abortAfter: time.abortAfter,
+        limits,
+        log: { info: logAs("info"), warn: logAs("warn"), error: logAs("error") },
+      });
+      return { ...ended, lines };
+    },
+  };
+}

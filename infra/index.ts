@@ -1,10 +1,11 @@
 import { buildArchive } from "./bundle/archive.ts";
 import { showMistake } from "./errors/mistake.ts";
 import { handleErrors } from "./errors/onError.ts";
+import { firstVersionHook } from "./keys/firstVersion.ts";
 import { declareStack } from "./program.ts";
 
 handleErrors();
 
 /** What `npx pulumi up` runs; each export is a stack output. */
 export const { url, signInRedirectUri, secretKey, keyPolicy, release, service, revision } =
-  await declareStack(buildArchive).catch(showMistake);
+  await declareStack(buildArchive, firstVersionHook).catch(showMistake);

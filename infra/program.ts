@@ -1,8 +1,9 @@
-import { log, type Output } from "@pulumi/pulumi";
+import { log, type Output, type ResourceHook } from "@pulumi/pulumi";
 import { type Api, Apis } from "./apis.ts";
 import { type DeployedArchive, type Release, ServiceBundle } from "./bundle/serviceBundle.ts";
 import { rotatorEnvironment, webEnvironment } from "./config/environment.ts";
 import { readConfig, type StackConfig } from "./config/stackConfig.ts";
+import type { FirstVersionOptions } from "./keys/firstVersion.ts";
 import { SessionKey } from "./keys/sessionKey.ts";
 import { Monitoring } from "./monitoring/monitoring.ts";
 import { KeyRotator } from "./rotation/keyRotator.ts";
@@ -42,9 +43,14 @@ export interface KeyPolicy {
  * Declares the whole stack.
  *
  * @param buildArchive Called if the bundle is deployed, not if an image is.
+ * @param hookFor Makes the hook that adds the first version of SECRET_KEY; undefined where nothing
+ * is deployed.
  * @throws ConfigError before anything is declared.
  */
-export async function declareStack(buildArchive: () => DeployedArchive): Promise<StackOutputs> {
+export async function declareStack(
+  buildArchive: () => DeployedArchive,
+  hookFor?: (options: FirstVersionOptions) => ResourceHook,
+): Promise<StackOutputs> {
   const { config, oidcClientSecret } = readConfig();
   for (const note of config.notes) await log.info(note);
   const { product, environment, project, region, labels, names, rotationPeriod } = config;
@@ -92,6 +98,7 @@ export async function declareStack(buildArchive: () => DeployedArchive): Promise
     publicAccess: config.publicAccess,
     traffic: config.traffic,
     deletionProtection: config.deletionProtection,
+    before: hookFor?.({ secretKey: sessionKey.reference, stack: environment }),
   });
   if (events !== undefined) {
     new KeyRotator("rotator", {
@@ -128,7 +135,8 @@ export async function declareStack(buildArchive: () => DeployedArchive): Promise
     },
     release: config.image ?? `sha256:${archive?.sha256}`,
     service: web.service.name,
-    revision: web.service.latestReadyRevision,
+    // Google names it in full: projects/P/locations/L/services/S/revisions/R.
+    revision: web.service.latestReadyRevision.apply((name) => name.split("/").at(-1) ?? name),
   };
 }
 

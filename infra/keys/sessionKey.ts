@@ -1,14 +1,11 @@
-import { randomBytes } from "node:crypto";
 import type { Topic } from "@pulumi/gcp/pubsub/topic.js";
 import { Secret } from "@pulumi/gcp/secretmanager/secret.js";
 import { SecretIamMember } from "@pulumi/gcp/secretmanager/secretIamMember.js";
-import { SecretVersion } from "@pulumi/gcp/secretmanager/secretVersion.js";
 import {
   ComponentResource,
   type ComponentResourceOptions,
   type Input,
   type Resource,
-  secret,
 } from "@pulumi/pulumi";
 import type { RotationSchedule } from "../rotation/rotationSchedule.ts";
 
@@ -33,12 +30,11 @@ export interface SessionKeyArgs {
 }
 
 /**
- * SECRET_KEY: a secret whose versions are the key ring. The program makes the first version and
- * never touches one again; rotating, disabling and destroying are done on the running system.
+ * SECRET_KEY: a secret whose versions are the key ring. None of them is a resource, so that Pulumi
+ * knows no key: firstVersion.ts adds the first, and the others are made on the running system.
  */
 export class SessionKey extends ComponentResource {
   readonly secret: Secret;
-  readonly firstVersion: SecretVersion;
   /** Notation by which the service reads it: `sm://PROJECT/SECRET`. */
   readonly reference: string;
 
@@ -69,22 +65,6 @@ export class SessionKey extends ComponentResource {
         // Pulumi would drop the time, or send one of the past, and Google refuses both.
         ignoreChanges: rotation && !rotation.schedule.isNew ? ["rotation.nextRotationTime"] : [],
         dependsOn: [args.secretManagerApi, ...(rotation ? [rotation.publisherGrant] : [])],
-      },
-    );
-    this.firstVersion = new SecretVersion(
-      `${name}-first-version`,
-      {
-        secret: this.secret.id,
-        // Random on every run and written once only, because the number beside it stays.
-        secretDataWo: secret(randomBytes(32).toString("base64url")),
-        secretDataWoVersion: 1,
-        // Sessions that it sealed outlive this resource.
-        deletionPolicy: "ABANDON",
-      },
-      {
-        parent: this,
-        // A version that was disabled because it leaked stays disabled.
-        ignoreChanges: ["enabled"],
       },
     );
     this.reference = `sm://${args.project}/${args.secretId}`;

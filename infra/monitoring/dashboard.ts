@@ -31,8 +31,7 @@ export function dashboardJson(args: DashboardArgs): string {
     mosaicLayout: {
       columns: COLUMNS,
       tiles: charts.map((chart, index) => ({
-        xPos: (index % perRow) * CHART.width,
-        yPos: Math.floor(index / perRow) * CHART.height,
+        ...position((index % perRow) * CHART.width, Math.floor(index / perRow) * CHART.height),
         ...CHART,
         widget: {
           title: chart.title,
@@ -49,6 +48,11 @@ export function dashboardJson(args: DashboardArgs): string {
       })),
     },
   });
+}
+
+/** Google's JSON leaves zeros out, and the provider would take that for a change on every `up`. */
+function position(xPos: number, yPos: number): { xPos?: number; yPos?: number } {
+  return { ...(xPos > 0 && { xPos }), ...(yPos > 0 && { yPos }) };
 }
 
 function chartsOf({ serviceName, metrics, deadLetters }: DashboardArgs): Chart[] {

@@ -148,7 +148,7 @@ export const RULES: readonly PolicyRule[] = [
     violations: of(SERVICE, (inputs, stack) => {
       if (stack !== "prod" || !isWebService(inputs)) return [];
       const names = environment(inputs).map(({ name }) => name);
-      const warm = at(inputs, "template", "scaling", "minInstanceCount");
+      const warm = at(inputs, "scaling", "minInstanceCount");
       return [
         ...(inputs.deletionProtection === true ? [] : ["can be deleted in prod"]),
         ...(typeof warm === "number" && warm >= 1 ? [] : ["has no warm instance in prod"]),

@@ -173,7 +173,7 @@ export class KeyRotator extends ComponentResource {
           ],
         },
       },
-      { parent: this, dependsOn: [apis.of("run"), sessionKey.firstVersion, grant] },
+      { parent: this, dependsOn: [apis.of("run"), sessionKey.secret, grant] },
     );
   }
 }

@@ -6,6 +6,7 @@ import {
   type ComponentResourceOptions,
   type Output,
   type Resource,
+  type ResourceHook,
 } from "@pulumi/pulumi";
 import type { ProgramEnvironment } from "../../service/contract/environment.ts";
 import type { Apis } from "../apis.ts";
@@ -37,6 +38,8 @@ export interface WebServiceArgs {
   /** Empty: all traffic goes to the newest revision. */
   readonly traffic: readonly TrafficShare[];
   readonly deletionProtection: boolean;
+  /** Runs before the service is created or updated: its first instance needs a key. */
+  readonly before: ResourceHook | undefined;
 }
 
 /** The web service, its account and what that account may read. */
@@ -74,8 +77,7 @@ export class WebService extends ComponentResource {
       );
     const needed: Resource[] = [
       apis.of("run"),
-      // The first instance reads the keys before it is ready.
-      sessionKey.firstVersion,
+      sessionKey.secret,
       sessionKey.grant("secretAccessor", { name, member: account.member }),
       sessionKey.grant("viewer", { name, member: account.member }),
       ...(clientSecret ? [clientSecret.version, clientSecret.grant] : []),
@@ -90,16 +92,18 @@ export class WebService extends ComponentResource {
         ingress: "INGRESS_TRAFFIC_ALL",
         invokerIamDisabled: args.publicAccess === "invokerIamDisabled",
         deletionProtection: args.deletionProtection,
+        scaling: {
+          minInstanceCount: capacity.minInstances,
+          maxInstanceCount: capacity.maxInstances,
+        },
         template: {
           labels: { ...labels },
           serviceAccount: account.email,
           maxInstanceRequestConcurrency: capacity.concurrency,
           // Clips are sent from here, and a phone may take its time.
           timeout: "300s",
-          scaling: {
-            minInstanceCount: capacity.minInstances,
-            maxInstanceCount: capacity.maxInstances,
-          },
+          // Every revision in the split would keep its own. Google keeps what is left out here.
+          scaling: { minInstanceCount: 0, maxInstanceCount: capacity.maxInstances },
           containers: [
             serviceContainer({
               release: args.release,
@@ -118,7 +122,12 @@ export class WebService extends ComponentResource {
             ? args.traffic.map(trafficTarget)
             : [trafficTarget({ percent: 100 })],
       },
-      { parent: this, protect: args.deletionProtection, dependsOn: needed },
+      {
+        parent: this,
+        protect: args.deletionProtection,
+        dependsOn: needed,
+        ...(args.before && { hooks: { beforeCreate: [args.before], beforeUpdate: [args.before] } }),
+      },
     );
     if (args.publicAccess === "allUsers") {
       new ServiceIamMember(

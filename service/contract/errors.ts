@@ -29,6 +29,7 @@ export type ErrorCode =
   | "MARK_NOT_WRITTEN"
   /** `npm run rotate`, and stacks that commands read. */
   | "ROTATION_INCOMPLETE"
+  | "NO_ENABLED_VERSION"
   | "STACK_UNREADABLE"
   | "STACK_WITHOUT_KEY"
   /** `npm run bootstrap`. */

@@ -52,7 +52,7 @@ describe("a rule is broken by", () => {
   const PUSH = "gcp:pubsub/subscription:Subscription rotator";
   const ROTATOR = "gcp:cloudrunv2/service:Service rotator";
   const VIEWER = "gcp:secretmanager/secretIamMember:SecretIamMember web-viewer";
-  const VERSION = "gcp:secretmanager/secretVersion:SecretVersion session-key-first-version";
+  const VERSION = "gcp:secretmanager/secretVersion:SecretVersion oidc-client-secret";
 
   test.each<Breach>([
     {
@@ -77,7 +77,7 @@ describe("a rule is broken by", () => {
       breach: "a version that goes with its resource",
       id: VERSION,
       inputs: () => ({ deletionPolicy: "DELETE" }),
-      expected: "versions-are-left-alone: session-key-first-version is destroyed with its resource",
+      expected: "versions-are-left-alone: oidc-client-secret is destroyed with its resource",
     },
     {
       breach: "a basic role",
@@ -142,7 +142,7 @@ describe("a rule is broken by", () => {
     {
       breach: "no warm instance in prod",
       id: WEB,
-      inputs: (inputs) => template(inputs, { scaling: { minInstanceCount: 0 } }),
+      inputs: () => ({ scaling: { minInstanceCount: 0 } }),
       expected: "prod-is-guarded: web has no warm instance in prod",
     },
     {
@@ -158,7 +158,7 @@ describe("a rule is broken by", () => {
       expected: "subscriptions-last: rotator expires when it is not used",
     },
   ])("$breach", async ({ id, inputs, expected }) => {
-    const resource = (await declared("prod")).get(id);
+    const resource = (await declared("prod", SIGN_IN)).get(id);
     const broken = { ...resource, inputs: { ...resource.inputs, ...inputs(resource.inputs) } };
     expect(violations("prod", [broken])).toEqual([expected]);
   });

@@ -17,8 +17,6 @@ export const ALERTS = { "phoenix:alertEmails": "oncall@acme.example, ada@acme.ex
 export const WEB = "gcp:cloudrunv2/service:Service web";
 export const ROTATOR = "gcp:cloudrunv2/service:Service rotator";
 export const SECRET = "gcp:secretmanager/secret:Secret session-key";
-export const FIRST_VERSION =
-  "gcp:secretmanager/secretVersion:SecretVersion session-key-first-version";
 
 /** One declared stack, with resources by `TYPE NAME`. */
 export interface Selected extends DeclaredStack {

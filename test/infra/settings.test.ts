@@ -111,15 +111,18 @@ const EFFECTS: readonly Effect[] = [
     setting: "minInstances",
     value: "2",
     changes: [WEB],
-    read: ({ get }) => input(get(WEB), "template.scaling.minInstanceCount"),
+    read: ({ get }) => input(get(WEB), "scaling.minInstanceCount"),
     expected: 2,
   },
   {
     setting: "maxInstances",
     value: "30",
     changes: [WEB],
-    read: ({ get }) => input(get(WEB), "template.scaling.maxInstanceCount"),
-    expected: 30,
+    read: ({ get }) => [
+      input(get(WEB), "scaling.maxInstanceCount"),
+      input(get(WEB), "template.scaling.maxInstanceCount"),
+    ],
+    expected: [30, 30],
   },
   {
     setting: "concurrency",
@@ -196,7 +199,7 @@ function fingerprints({ resources }: Selected): Map<string, string> {
       .map((resource) => [
         idOf(resource),
         JSON.stringify([resource.inputs, resource.options]).replace(
-          /"secretDataWo":"[^"]+"|"nextRotationTime":"[^"]+"/g,
+          /"nextRotationTime":"[^"]+"/g,
           "",
         ),
       ]),

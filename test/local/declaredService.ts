@@ -15,21 +15,22 @@ export interface DeclaredService {
   readonly maxInstances: number;
 }
 
-/** A version of a secret that the program makes. */
-export interface DeclaredSecretVersion {
+/** A secret that the program makes. */
+export interface DeclaredSecret {
   readonly project: string;
   readonly secret: string;
   /** How long a destroyed version can be brought back, such as `604800s`; undefined: not at all. */
   readonly versionDestroyTtl: unknown;
-  readonly payload: string;
+  /** Value of the version that the program makes; undefined if it makes none. */
+  readonly payload: string | undefined;
 }
 
 /** The part of a service's inputs that is read here; the names are the provider's. */
 interface ServiceInputs {
   readonly template: {
     readonly containers: readonly Container[];
-    readonly scaling: { readonly minInstanceCount: number; readonly maxInstanceCount: number };
   };
+  readonly scaling: { readonly minInstanceCount: number; readonly maxInstanceCount: number };
 }
 
 interface Container {
@@ -65,7 +66,7 @@ interface DeclaredProbe {
 export async function findService(stack: DeclaredStack, name: string): Promise<DeclaredService> {
   const resource = stack.resources.find((one) => one.type === SERVICE && one.name === name);
   if (resource === undefined) throw new Error(`The program declares no service ${name}.`);
-  const { template } = resource.inputs as unknown as ServiceInputs;
+  const { template, scaling } = resource.inputs as unknown as ServiceInputs;
   const [container] = template.containers;
   if (container === undefined) throw new Error(`The service ${name} has no container.`);
   const startupProbe = readProbe(container.startupProbe);
@@ -77,26 +78,25 @@ export async function findService(stack: DeclaredStack, name: string): Promise<D
     startupProbe,
     livenessProbe: readProbe(container.livenessProbe),
     cpuIdle: container.resources?.cpuIdle ?? true,
-    minInstances: template.scaling.minInstanceCount,
-    maxInstances: template.scaling.maxInstanceCount,
+    minInstances: scaling.minInstanceCount,
+    maxInstances: scaling.maxInstanceCount,
   };
 }
 
-/** What the program stores in secrets: the first SECRET_KEY, the provider's client secret. */
-export function findSecretVersions({ resources }: DeclaredStack): DeclaredSecretVersion[] {
+/** The program's secrets: SECRET_KEY, and the provider's client secret with its value. */
+export function findSecrets({ resources }: DeclaredStack): DeclaredSecret[] {
   return resources
-    .filter(({ type }) => type === SECRET_VERSION)
-    .map(({ inputs }) => {
-      // A mocked resource's ID is made of its name.
-      const secret = resources.find(
-        (one) => one.type === SECRET && `${one.name}-id` === inputs.secret,
+    .filter(({ type }) => type === SECRET)
+    .map(({ inputs: { project, secretId, versionDestroyTtl } }) => {
+      const id = `projects/${project}/secrets/${secretId}`;
+      const version = resources.find(
+        ({ type, inputs }) => type === SECRET_VERSION && inputs.secret === id,
       );
-      if (secret === undefined) throw new Error(`There is no secret ${String(inputs.secret)}.`);
       return {
-        project: String(secret.inputs.project),
-        secret: String(secret.inputs.secretId),
-        versionDestroyTtl: secret.inputs.versionDestroyTtl,
-        payload: String(inputs.secretData ?? inputs.secretDataWo),
+        project: String(project),
+        secret: String(secretId),
+        versionDestroyTtl,
+        payload: version && String(version.inputs.secretData),
       };
     });
 }
@@ -119,13 +119,13 @@ async function findArchive(stack: DeclaredStack, container: Container): Promise<
 }
 
 function readEnvironment(stack: DeclaredStack, container: Container): Record<string, string> {
-  const versions = findSecretVersions(stack);
+  const secrets = findSecrets(stack);
   const entries = container.envs.map(({ name, value, valueSource }) => {
     const secret = valueSource?.secretKeyRef.secret;
     if (secret === undefined) return [name, value ?? ""] as const;
-    const version = versions.find((one) => one.secret === secret);
-    if (version === undefined) throw new Error(`${name} refers to ${secret}, which has no value.`);
-    return [name, version.payload] as const;
+    const payload = secrets.find((one) => one.secret === secret)?.payload;
+    if (payload === undefined) throw new Error(`${name} refers to ${secret}, which has no value.`);
+    return [name, payload] as const;
   });
   return Object.fromEntries(entries);
 }

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { type Archive, buildArchive } from "../../infra/bundle/archive.ts";
+import { ensureFirstVersion } from "../../infra/keys/firstVersion.ts";
 import { evaluateStack } from "../support/declaredStack.ts";
 import {
-  type DeclaredSecretVersion,
+  type DeclaredSecret,
   type DeclaredService,
-  findSecretVersions,
+  findSecrets,
   findService,
 } from "./declaredService.ts";
 import { Fleet, type FleetEvents } from "./fleet.ts";
@@ -124,10 +125,13 @@ export class LocalDeployment {
         { buildArchive: () => options.archive ?? buildArchive() },
       );
       const service = await findService(stack, "web");
-      for (const version of findSecretVersions(stack)) {
-        if (secretName(version) === secretNameOf(service))
-          storeFirstVersion(secretManager, version);
-      }
+      const secret = findSecrets(stack).find((one) => secretName(one) === secretNameOf(service));
+      if (secret !== undefined) createSecret(secretManager, secret);
+      await ensureFirstVersion({
+        secretKey: service.env.SECRET_KEY ?? "",
+        stack: "local",
+        env: { SECRET_MANAGER_ENDPOINT: secretManager.url },
+      });
       const folder = new RunFolder();
       opened.push(() => folder.remove());
       const directory = folder.unpack(service.archive);
@@ -220,19 +224,15 @@ async function onPort<Started>(
   }
 }
 
-/** As the deployment does: a secret that has a version, from an earlier run, keeps it. */
-function storeFirstVersion(
+/** A secret of an earlier run stays as it is. */
+function createSecret(
   { standIn: { store } }: RunningSecretManager,
-  { project, secret, versionDestroyTtl, payload }: DeclaredSecretVersion,
+  { project, secret, versionDestroyTtl }: DeclaredSecret,
 ): void {
   try {
     store.createSecret(project, secret, { replication: { automatic: {} }, versionDestroyTtl });
   } catch (error) {
     if ((error as { status?: unknown }).status !== "ALREADY_EXISTS") throw error;
-  }
-  const { versions } = store.list(project, secret, { filter: "", pageSize: 1, pageToken: "" });
-  if (versions === undefined) {
-    store.add(project, secret, { data: Buffer.from(payload).toString("base64") });
   }
 }
 

@@ -105,8 +105,8 @@ async function evaluate(
   await runtime.setMocks(
     {
       newResource: ({ type, name, inputs, id }) => ({
-        id: id || `${name}-id`,
-        state: { ...computed(type, inputs), ...inputs },
+        id: id || idAt(type, inputs) || `${name}-id`,
+        state: withoutZeros({ ...computed(type, inputs), ...inputs }) as Record<string, unknown>,
       }),
       call: ({ token, inputs }) => {
         if (options.call === undefined) throw new Error(`${token} found nothing.`);
@@ -225,13 +225,57 @@ function computed(type: string, inputs: Record<string, unknown>): Record<string,
     case "gcp:cloudrunv2/service:Service": {
       const url = `https://${name}-${PROJECT_NUMBER}.${inputs.location}.run.app`;
       const uri = `https://${name}-abcdefghij-ew.a.run.app`;
-      return { uri, urls: [url, uri], latestReadyRevision: `${name}-00001-abc` };
+      const service = idAt(type, inputs);
+      return {
+        uri,
+        urls: [url, uri],
+        latestReadyRevision: `${service}/revisions/${name}-00001-abc`,
+      };
     }
     case "gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig":
       return { uptimeCheckId: `${inputs.displayName}-check` };
     default:
       return {};
   }
+}
+
+/** A resource's name in full, as Google and the provider have it; undefined where that is not so. */
+function idAt(type: string, inputs: Record<string, unknown>): string | undefined {
+  const { project, location, name, secretId, accountId } = inputs;
+  switch (type) {
+    case "gcp:cloudrunv2/service:Service":
+      return `projects/${project}/locations/${location}/services/${name}`;
+    case "gcp:secretmanager/secret:Secret":
+      return `projects/${project}/secrets/${secretId}`;
+    case "gcp:secretmanager/secretVersion:SecretVersion":
+      return `${inputs.secret}/versions/1`;
+    case "gcp:pubsub/topic:Topic":
+      return `projects/${project}/topics/${name}`;
+    case "gcp:pubsub/subscription:Subscription":
+      return `projects/${project}/subscriptions/${name}`;
+    case "gcp:serviceaccount/account:Account":
+      return `projects/${project}/serviceAccounts/${accountId}@${project}.iam.gserviceaccount.com`;
+    default:
+      return undefined;
+  }
+}
+
+/** Google's JSON leaves out 0, false, "" and empty lists, and so does what it answers here. */
+export function withoutZeros(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutZeros);
+  if (typeof value !== "object" || value === null) return value;
+  if (Object.getPrototypeOf(value) !== Object.prototype) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, each]) => !isZero(each))
+      .map(([key, each]) => [key, withoutZeros(each)]),
+  );
+}
+
+function isZero(value: unknown): boolean {
+  return (
+    value === 0 || value === false || value === "" || (Array.isArray(value) && value.length === 0)
+  );
 }
 
 /** Values of Outputs, however deep. */

@@ -373,6 +373,14 @@ const REFUSALS: Refusal[] = [
     changes: { "gcp:region": "europe-west1" },
     remedy: /pulumi stack rename --stack a-name-that-is-too-long NAME/,
   },
+  ...["dev-push", "dev-rotator", "deploy", "preview"].map((stack) => ({
+    setting: "The stack's name",
+    because: `${stack} would take an account of another's`,
+    stack,
+    changes: { "gcp:region": "europe-west1" },
+    cause: `is "${stack}", and phoenix-${stack} is an account of another stack's, or of the workflows', in the same project`,
+    remedy: new RegExp(`pulumi stack rename --stack ${stack} NAME`),
+  })),
   {
     setting: "The stack",
     because: "local is never deployed",

@@ -1,28 +1,14 @@
 import { expect, test } from "@jest/globals";
 import { planSchedule } from "../../../infra/rotation/rotationSchedule.ts";
-import { chooseSigner } from "../../../service/keys/keyRing.ts";
-import { declared, FIRST_VERSION, input, SECRET, SIGN_IN } from "../select.ts";
+import { declared, input, SECRET, SIGN_IN } from "../select.ts";
 
 const NOW = new Date("2026-01-01T12:00:00.123Z");
 const DAY = 24 * 3600;
 
-test("the first version is random, secret, and written once", async () => {
-  const [one, other] = [await declared("dev"), await declared("dev", {}, {})];
-  const version = one.get(FIRST_VERSION);
-  expect(version.secretInputs).toEqual(["secretDataWo"]);
-  expect(version.options.additionalSecretOutputs).toContain("secretDataWo");
-  expect(version.inputs.secretDataWoVersion).toBe(1);
-  const payload = String(version.inputs.secretDataWo);
-  expect(Buffer.from(payload, "base64url")).toHaveLength(32);
-  expect(payload.length).toBeGreaterThanOrEqual(32);
-  expect(other.get(FIRST_VERSION).inputs.secretDataWo).not.toBe(payload);
-});
-
-test("a version that was disabled stays disabled, and none is ever destroyed by a deployment", async () => {
-  const { inputs, options } = (await declared("prod")).get(FIRST_VERSION);
-  expect(inputs).not.toHaveProperty("enabled");
-  expect(options.ignoreChanges).toEqual(["enabled"]);
-  expect(inputs.deletionPolicy).toBe("ABANDON");
+test("no version of the secret is a resource, so that Pulumi knows no key", async () => {
+  const { ofType } = await declared("prod", SIGN_IN);
+  const versions = ofType("gcp:secretmanager/secretVersion:SecretVersion");
+  expect(versions.map(({ name }) => name)).toEqual(["oidc-client-secret"]);
 });
 
 test("in prod the secret can't be deleted, neither by Pulumi nor by the provider", async () => {
@@ -57,7 +43,7 @@ test("a schedule has a period, a first time that Google takes, and a topic", asy
   expect(rotation.rotationPeriod).toBe("2592000s");
   expect(rotation.nextRotationTime).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
   expect(Date.parse(rotation.nextRotationTime) - Date.now()).toBeGreaterThan(5 * 60 * 1000);
-  expect(topics).toEqual([{ name: "secret-events-id" }]);
+  expect(topics).toEqual([{ name: "projects/acme-phoenix/topics/phoenix-prod-secret-events" }]);
 });
 
 test("the time that Secret Manager moves on is left alone", async () => {
@@ -130,15 +116,4 @@ test("no setting replaces the secret: its name and replication never change", as
   const original = await fixed({});
   expect(await fixed(all)).toEqual(original);
   expect(await fixed({ ...all, "phoenix:rotationPeriod": "" })).toEqual(original);
-});
-
-test("a version that an update adds, because the first was destroyed, is one more rotation", () => {
-  const policy = { activationDelay: 1800 };
-  const ring = [
-    { version: 2, createTime: 10_000 },
-    { version: 3, createTime: 90_000 },
-  ];
-  expect(chooseSigner(ring, policy, 90_000)?.version).toBe(2);
-  expect(chooseSigner(ring, policy, 91_800)?.version).toBe(3);
-  expect(chooseSigner(ring.slice(1), policy, 90_000)?.version).toBe(3);
 });

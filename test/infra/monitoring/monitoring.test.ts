@@ -160,12 +160,10 @@ test("the dashboard is JSON whose tiles lie beside each other", async () => {
     String(get("gcp:monitoring/dashboard:Dashboard dashboard").inputs.dashboardJson),
   );
   expect(displayName).toBe("phoenix-prod");
-  const places = mosaicLayout.tiles.map((tile: { xPos: number; yPos: number }) =>
-    [tile.xPos, tile.yPos].join(),
-  );
+  const places = mosaicLayout.tiles.map(({ xPos = 0, yPos = 0 }) => `${xPos},${yPos}`);
   expect(new Set(places).size).toBe(places.length);
-  for (const tile of mosaicLayout.tiles) {
-    expect(tile.xPos + tile.width).toBeLessThanOrEqual(mosaicLayout.columns);
+  for (const { xPos = 0, width } of mosaicLayout.tiles) {
+    expect(xPos + width).toBeLessThanOrEqual(mosaicLayout.columns);
   }
 });
 

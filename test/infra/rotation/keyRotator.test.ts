@@ -1,15 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { PROGRAM_ENVIRONMENT } from "../../../service/contract/environment.ts";
 import { ALL_SETTINGS } from "../../../service/contract/serviceSettings.ts";
-import {
-  declared,
-  environmentOf,
-  FIRST_VERSION,
-  input,
-  ROTATOR,
-  variable,
-  WEB,
-} from "../select.ts";
+import { declared, environmentOf, input, ROTATOR, SECRET, variable, WEB } from "../select.ts";
 
 const PUSH = "gcp:pubsub/subscription:Subscription rotator";
 const DEAD_LETTERS = "gcp:pubsub/subscription:Subscription rotator-dead-letters";
@@ -63,7 +55,7 @@ test("it rotates one at a time, costs nothing at rest, and can be taken away aga
 test("only a rotation that is due is pushed, with a token for the rotator", async () => {
   const { get } = await declared("prod");
   expect(get(PUSH).inputs).toMatchObject({
-    topic: "secret-events-id",
+    topic: "projects/acme-phoenix/topics/phoenix-prod-secret-events",
     filter: 'attributes.eventType="SECRET_ROTATE"',
     pushConfig: {
       // Internal ingress takes a push only at the address that Cloud Run made up.
@@ -80,7 +72,10 @@ test("a push that fails is repeated for hours, then kept for a month", async () 
   const { get, before } = await declared("prod");
   expect(get(PUSH).inputs).toMatchObject({
     retryPolicy: { minimumBackoff: "10s", maximumBackoff: "600s" },
-    deadLetterPolicy: { deadLetterTopic: "rotator-dead-letters-id", maxDeliveryAttempts: 20 },
+    deadLetterPolicy: {
+      deadLetterTopic: "projects/acme-phoenix/topics/phoenix-prod-rotation-dead-letters",
+      maxDeliveryAttempts: 20,
+    },
   });
   expect(get(DEAD_LETTERS).inputs).toMatchObject({
     topic: "phoenix-prod-rotation-dead-letters",
@@ -112,7 +107,7 @@ test("the first push finds the rotator running, and the caller allowed to call i
     expect.arrayContaining([
       "gcp:secretmanager/secretIamMember:SecretIamMember rotator-secretVersionManager",
       "gcp:projects/service:Service run",
-      FIRST_VERSION,
+      SECRET,
     ]),
   );
 });

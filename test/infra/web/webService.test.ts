@@ -1,15 +1,7 @@
 import { expect, jest, test } from "@jest/globals";
 import { PROGRAM_ENVIRONMENT } from "../../../service/contract/environment.ts";
 import { ALL_SETTINGS } from "../../../service/contract/serviceSettings.ts";
-import {
-  declared,
-  environmentOf,
-  FIRST_VERSION,
-  input,
-  SIGN_IN,
-  variable,
-  WEB,
-} from "../select.ts";
+import { declared, environmentOf, input, SECRET, SIGN_IN, variable, WEB } from "../select.ts";
 
 test("dev and prod say that cookies are sent over https only, and local says the opposite", async () => {
   const secure = async (stack: "dev" | "prod" | "local") =>
@@ -137,15 +129,17 @@ test("size follows the configuration", async () => {
     "phoenix:maxInstances": "7",
     "phoenix:concurrency": "33",
   });
+  expect(get(WEB).inputs.scaling).toEqual({ minInstanceCount: 2, maxInstanceCount: 7 });
   expect(input(get(WEB), "template")).toMatchObject({
-    scaling: { minInstanceCount: 2, maxInstanceCount: 7 },
+    // A revision that keeps no traffic keeps no instance.
+    scaling: { minInstanceCount: 0, maxInstanceCount: 7 },
     maxInstanceRequestConcurrency: 33,
   });
 });
 
 test("prod has a warm instance", async () => {
   const { get } = await declared("prod");
-  expect(input(get(WEB), "template.scaling.minInstanceCount")).toBe(1);
+  expect(input(get(WEB), "scaling.minInstanceCount")).toBe(1);
 });
 
 test("the service waits for its API, its grants and the first key", async () => {
@@ -158,7 +152,7 @@ test("the service waits for its API, its grants and the first key", async () => 
       "gcp:projects/service:Service secretmanager",
       "gcp:secretmanager/secretIamMember:SecretIamMember web-secretAccessor",
       "gcp:secretmanager/secretIamMember:SecretIamMember web-viewer",
-      FIRST_VERSION,
+      SECRET,
     ]),
   );
 });
@@ -228,7 +222,7 @@ test("components contain what is theirs", async () => {
       .map(({ type, name, options }) => [`${type} ${name}`, options.parent.split("$").at(-1)]),
   );
   expect(parents[WEB]).toBe("infra:web:WebService::web");
-  expect(parents[FIRST_VERSION]).toBe("infra:keys:SessionKey::session-key");
+  expect(parents[SECRET]).toBe("infra:keys:SessionKey::session-key");
   expect(Object.values(parents).filter((parent) => parent?.startsWith("pulumi:"))).toEqual([]);
 });
 

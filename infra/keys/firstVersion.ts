@@ -1,0 +1,135 @@
+import { randomBytes } from "node:crypto";
+import { ResourceHook } from "@pulumi/pulumi";
+import { ConfigError, OperatorError } from "../../service/contract/errors.ts";
+import type { Environment } from "../../service/contract/settings.ts";
+import { type AccessTokens, googleAccessTokens } from "../../service/google/accessToken.ts";
+import { parseSecretManagerEndpoint } from "../../service/google/endpoint.ts";
+import { createRestClient } from "../../service/google/restClient.ts";
+import {
+  failedAs,
+  SecretManagerError,
+  type SecretManagerFailure,
+} from "../../service/google/secretManagerError.ts";
+import { parseSecretReference } from "../../service/google/secretReference.ts";
+import { createSecretVersions } from "../../service/google/secretVersions.ts";
+import { createVersionStore } from "../../service/google/versionStore.ts";
+import { planRotation } from "../../service/rotator/plan.ts";
+import { RotationError, rotate } from "../../service/rotator/rotate.ts";
+import { CALL_TIMEOUT } from "../../service/rotator/timeout.ts";
+
+/** Retries and the seconds before each: three minutes, as for other operations of a first `up`. */
+const RETRIES = { attempts: 18, interval: 10 };
+
+/** What passes by itself; FORBIDDEN, because Google propagates new APIs and grants with a delay. */
+const TRANSIENT: readonly SecretManagerFailure[] = [
+  "UNREACHABLE",
+  "TIMEOUT",
+  "EXHAUSTED",
+  "SERVER_ERROR",
+  "FORBIDDEN",
+];
+
+export interface FirstVersionOptions {
+  /** `sm://PROJECT/SECRET`. */
+  readonly secretKey: string;
+  /** Name of the stack, for commands. */
+  readonly stack: string;
+  /** Default: this process's. SECRET_MANAGER_ENDPOINT and GOOGLE_OAUTH_ACCESS_TOKEN are read. */
+  readonly env?: Environment;
+  /** Resolves after that many seconds. */
+  readonly wait?: (seconds: number) => Promise<void>;
+}
+
+/**
+ * Runs before the web service is created or updated, and never in a preview: it adds the first
+ * version of SECRET_KEY if there never was one, so that Pulumi knows of no key. A hook on the
+ * secret would not run again after a failure between the two.
+ */
+export function firstVersionHook(options: FirstVersionOptions): ResourceHook {
+  return new ResourceHook("first-version-of-SECRET_KEY", async () => {
+    await ensureFirstVersion(options);
+  });
+}
+
+/**
+ * Adds a version to a secret that never had one, as a rotation adds it. A secret that had any keeps
+ * them as they are: a destroyed version is never made up for.
+ *
+ * @returns Whether a version was added.
+ * @throws OperatorError if no version is enabled, or Secret Manager can't be asked.
+ */
+export async function ensureFirstVersion({
+  secretKey,
+  stack,
+  env = process.env,
+  wait = sleep,
+}: FirstVersionOptions): Promise<boolean> {
+  const secret = parseSecretReference(secretKey);
+  if (secret === undefined) throw new Error(`${secretKey} names no secret.`);
+  const endpoint = parseSecretManagerEndpoint(env);
+  if ("problems" in endpoint) throw new ConfigError(endpoint.problems);
+  const client = createRestClient({
+    endpoint: endpoint.value,
+    timeout: CALL_TIMEOUT,
+    accessTokens: tokensOf(env),
+  });
+  const versions = createSecretVersions(client, secret);
+  const store = createVersionStore({ client, secret, clock: () => Date.now() / 1000 });
+
+  async function attempt(): Promise<boolean> {
+    if (await hadAny()) {
+      if (await hasEnabled()) return false;
+      throw noneEnabled(secretKey, stack);
+    }
+    // Of the policy only the versions' ages matter, and there is none.
+    const policy = { minimumAge: 0, activationDelay: 0, sessionLifetime: 0 };
+    await rotate(planRotation([], policy, 0, "planned"), { store, random: randomBytes });
+    return true;
+  }
+
+  /** Numbers begin at 1 and stay, and reading by number is strongly consistent. */
+  async function hadAny(): Promise<boolean> {
+    try {
+      await versions.get(1);
+      return true;
+    } catch (error) {
+      if (failedAs(error, "NOT_FOUND")) return false;
+      throw error;
+    }
+  }
+
+  async function hasEnabled(): Promise<boolean> {
+    const { versions: all } = await store.read();
+    return all.some(({ state }) => state === "ENABLED");
+  }
+
+  for (let retries = 0; ; retries += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const cause = error instanceof RotationError ? error.cause : error;
+      const transient = cause instanceof SecretManagerError && TRANSIENT.includes(cause.failure);
+      if (!transient || retries === RETRIES.attempts) throw cause;
+      await wait(RETRIES.interval);
+    }
+  }
+}
+
+function noneEnabled(secretKey: string, stack: string): OperatorError {
+  const { project, name } = parseSecretReference(secretKey) ?? {};
+  return new OperatorError(
+    "NO_ENABLED_VERSION",
+    `No version of ${name} is enabled, so the service could not start. Add one with \`npm run ` +
+      `rotate -- --stack ${stack}\`, or, unless it has leaked, enable one that is disabled: ` +
+      `\`gcloud secrets versions enable N --secret ${name} --project ${project}\`.`,
+  );
+}
+
+/** Credentials as the provider finds them: a token that is given, or the application default. */
+function tokensOf({ GOOGLE_OAUTH_ACCESS_TOKEN: token }: Environment): AccessTokens {
+  return token ? async () => token : googleAccessTokens();
+}
+
+function sleep(seconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+}

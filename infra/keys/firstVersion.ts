@@ -4,12 +4,9 @@ import { ConfigError, OperatorError } from "../../service/contract/errors.ts";
 import type { Environment } from "../../service/contract/settings.ts";
 import { type AccessTokens, googleAccessTokens } from "../../service/google/accessToken.ts";
 import { parseSecretManagerEndpoint } from "../../service/google/endpoint.ts";
+import { type ApiFailure, failedAs, GoogleApiError } from "../../service/google/googleApiError.ts";
 import { createRestClient } from "../../service/google/restClient.ts";
-import {
-  failedAs,
-  SecretManagerError,
-  type SecretManagerFailure,
-} from "../../service/google/secretManagerError.ts";
+import { SECRET_MANAGER_API } from "../../service/google/secretManagerApi.ts";
 import { parseSecretReference } from "../../service/google/secretReference.ts";
 import { createSecretVersions } from "../../service/google/secretVersions.ts";
 import { createVersionStore } from "../../service/google/versionStore.ts";
@@ -21,7 +18,7 @@ import { CALL_TIMEOUT } from "../../service/rotator/timeout.ts";
 const RETRIES = { attempts: 18, interval: 10 };
 
 /** What passes by itself; FORBIDDEN, because Google propagates new APIs and grants with a delay. */
-const TRANSIENT: readonly SecretManagerFailure[] = [
+const TRANSIENT: readonly ApiFailure[] = [
   "UNREACHABLE",
   "TIMEOUT",
   "EXHAUSTED",
@@ -69,6 +66,7 @@ export async function ensureFirstVersion({
   const endpoint = parseSecretManagerEndpoint(env);
   if ("problems" in endpoint) throw new ConfigError(endpoint.problems);
   const client = createRestClient({
+    api: SECRET_MANAGER_API,
     endpoint: endpoint.value,
     timeout: CALL_TIMEOUT,
     accessTokens: tokensOf(env),
@@ -108,7 +106,7 @@ export async function ensureFirstVersion({
       return await attempt();
     } catch (error) {
       const cause = error instanceof RotationError ? error.cause : error;
-      const transient = cause instanceof SecretManagerError && TRANSIENT.includes(cause.failure);
+      const transient = cause instanceof GoogleApiError && TRANSIENT.includes(cause.failure);
       if (!transient || retries === RETRIES.attempts) throw cause;
       await wait(RETRIES.interval);
     }

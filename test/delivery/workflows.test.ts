@@ -178,6 +178,7 @@ describe("Checks", () => {
       "test:browser",
       "test:chaos",
       "test:contract",
+      "test:gcloud",
       "bundle",
     ]);
     for (const name of names) expect(scripts).toHaveProperty([name]);

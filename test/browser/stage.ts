@@ -1,14 +1,21 @@
-import type { Browser, BrowserContextOptions } from "playwright-core";
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { type DeploymentOptions, LocalDeployment } from "../local/deployment.ts";
 import { launchChromium } from "./chromium.ts";
-import { Visit } from "./visit.ts";
+import type { Hosts, Visit } from "./visit.ts";
 
 /** The stack on this machine and a browser: what a file of tests plays on. */
-export interface Stage extends AsyncDisposable {
+export interface Stage<Kind extends Visit> extends AsyncDisposable {
   readonly deployment: LocalDeployment;
   /** Somebody with a browser of their own: no cookie, no storage, no history. */
-  visit(options?: BrowserContextOptions): Promise<Visit>;
+  visit(options?: BrowserContextOptions): Promise<Kind>;
 }
+
+/** What visitors can do: the class of their visits. */
+export type VisitClass<Kind extends Visit> = new (
+  context: BrowserContext,
+  page: Page,
+  hosts: Hosts,
+) => Kind;
 
 /** A wide window, so that library and reel stand side by side. */
 const WINDOW: BrowserContextOptions = { viewport: { width: 1280, height: 800 } };
@@ -24,13 +31,16 @@ export const QUICK_KEYS = {
 };
 
 /** @throws ChromiumMissingError, and what LocalDeployment throws */
-export async function openStage(options: DeploymentOptions = {}): Promise<Stage> {
+export async function openStage<Kind extends Visit>(
+  visitClass: VisitClass<Kind>,
+  options: DeploymentOptions,
+): Promise<Stage<Kind>> {
   const browser = await launchChromium();
   try {
     const deployment = await LocalDeployment.start(options);
     return {
       deployment,
-      visit: (wish) => beginVisit(browser, deployment, wish),
+      visit: (wish) => beginVisit(browser, deployment, visitClass, wish),
       async [Symbol.asyncDispose]() {
         await Promise.all([browser.close(), deployment.close()]);
       },
@@ -41,11 +51,15 @@ export async function openStage(options: DeploymentOptions = {}): Promise<Stage>
   }
 }
 
-async function beginVisit(
+async function beginVisit<Kind extends Visit>(
   browser: Browser,
   { url, identityProvider }: LocalDeployment,
+  visitClass: VisitClass<Kind>,
   wish: BrowserContextOptions = {},
-): Promise<Visit> {
+): Promise<Kind> {
   const context = await browser.newContext({ ...WINDOW, baseURL: url, ...wish });
-  return Visit.watched(context, { site: url, provider: identityProvider.issuer });
+  const hosts = { site: url, provider: identityProvider.issuer };
+  const visit = new visitClass(context, await context.newPage(), hosts);
+  await visit.watch();
+  return visit;
 }

@@ -1,23 +1,26 @@
 import { afterAll, afterEach, beforeAll, expect } from "@jest/globals";
 import type { BrowserContextOptions } from "playwright-core";
 import type { DeploymentOptions, LocalDeployment } from "../local/deployment.ts";
-import { openStage, type Stage } from "./stage.ts";
+import { openStage, type Stage, type VisitClass } from "./stage.ts";
 import type { Visit } from "./visit.ts";
 
 /** The stage of a file's tests, once they run. */
-export interface TestStage {
+export interface TestStage<Kind extends Visit> {
   readonly deployment: LocalDeployment;
   readonly url: string;
   /** A visit that ends with the test. It must give no reason to complain. */
-  visit(options?: BrowserContextOptions): Promise<Visit>;
+  visit(options?: BrowserContextOptions): Promise<Kind>;
 }
 
 /** Milliseconds for a browser and a fleet to start on a machine that has other things to do. */
 const START = 60_000;
 
 /** Opens a stage for a file of tests and looks after every visit that they make. */
-export function useStage(options?: DeploymentOptions): TestStage {
-  let stage: Stage | undefined;
+export function useStage<Kind extends Visit>(
+  visitClass: VisitClass<Kind>,
+  options: DeploymentOptions = {},
+): TestStage<Kind> {
+  let stage: Stage<Kind> | undefined;
   const visits: Visit[] = [];
   const opened = () => {
     if (stage === undefined) throw new Error("The stage opens before the first test.");
@@ -25,7 +28,7 @@ export function useStage(options?: DeploymentOptions): TestStage {
   };
 
   beforeAll(async () => {
-    stage = await openStage(options);
+    stage = await openStage(visitClass, options);
   }, START);
   afterAll(async () => {
     await stage?.[Symbol.asyncDispose]();

@@ -1,7 +1,8 @@
-import type { BrowserContext, Locator, Page } from "playwright-core";
+import type { BrowserContext, Page } from "playwright-core";
+import { application } from "../../service/application.ts";
+import { signInLink } from "../../service/login/returnTo.ts";
 import { ada, type LocalUser } from "../local/identity/users.ts";
 import { signIn } from "../support/signIn.ts";
-import { until } from "./until.ts";
 
 /** Milliseconds that anything on the page may take before a test fails. */
 const PATIENCE = 10_000;
@@ -26,89 +27,42 @@ export class Visit implements AsyncDisposable {
   readonly #site: string;
   readonly #hosts: ReadonlySet<string>;
 
-  private constructor(context: BrowserContext, page: Page, { site, provider }: Hosts) {
+  constructor(context: BrowserContext, page: Page, { site, provider }: Hosts) {
     this.context = context;
     this.page = page;
     this.#site = site;
     this.#hosts = new Set([site, provider].map((url) => new URL(url).host));
   }
 
-  static async watched(context: BrowserContext, hosts: Hosts): Promise<Visit> {
-    context.setDefaultTimeout(PATIENCE);
-    const visit = new Visit(context, await context.newPage(), hosts);
-    await visit.#watch();
-    return visit;
-  }
-
-  /** Signs in at the provider's page and waits for the reel maker's clips. */
+  /** Signs in at the provider's page and waits for the application's. */
   async signIn({ name }: LocalUser = ada): Promise<void> {
-    await this.page.goto("/login?returnTo=/reel-maker");
+    await this.page.goto(signInLink(application.home));
     await this.page.getByRole("button", { name }).click();
-    await this.page.waitForURL("**/reel-maker");
+    await this.page.waitForURL(`**${application.home}`);
     await this.untilLoaded();
   }
 
-  /** Opens the reel maker with a session of its own, which was begun without a browser: quicker. */
+  /** Opens the application with a session of its own, which was begun without a browser: quicker. */
   async begin(user: LocalUser = ada): Promise<void> {
     const { cookies } = await signIn(this.#site, user);
     await this.context.addCookies(
       Array.from(cookies, ([name, value]) => ({ name, value, url: this.#site })),
     );
-    await this.page.goto("/reel-maker");
+    await this.page.goto(application.home);
     await this.untilLoaded();
   }
 
-  /** Opens the reel maker in a new tab, which shares cookies and storage with the first. */
+  /** Opens the application in a new tab, which shares cookies and storage with the first. */
   async openTab(): Promise<Page> {
     const page = await this.context.newPage();
-    await page.goto("/reel-maker");
+    await page.goto(application.home);
     await this.untilLoaded(page);
     return page;
   }
 
-  /** Waits until every clip has its URL. */
+  /** Waits until the application's page is there. */
   async untilLoaded(page: Page = this.page): Promise<void> {
-    await page.locator("#served", { hasText: "served by" }).waitFor();
-    await until(async () => (await page.locator(".card.waiting").count()) === 0);
-  }
-
-  /** The card of a clip in the library. */
-  card(title: string, page: Page = this.page): Locator {
-    return page.locator("#cards").getByRole("button", { name: title, exact: true });
-  }
-
-  /** Chooses clips with the mouse and waits until they are saved. */
-  async choose(...titles: string[]): Promise<void> {
-    for (const title of titles) await this.card(title).click();
-    await this.untilSaved();
-  }
-
-  async untilSaved(page: Page = this.page): Promise<void> {
-    await page.locator('#saving[data-state="saved"]').waitFor();
-  }
-
-  /** Titles of the reel's clips, in order. */
-  reel(page: Page = this.page): Promise<string[]> {
-    return page.locator("#rows .title").allTextContents();
-  }
-
-  /** Starts the reel and waits until it really moves. */
-  async play(): Promise<void> {
-    await this.page.getByRole("button", { name: "Play reel" }).click();
-    await this.untilPlayed();
-  }
-
-  /** Seconds of the clip that is on. */
-  position(): Promise<number> {
-    const video = this.page.locator("#screen video.on");
-    return video.evaluate((on: { readonly currentTime: number }) => on.currentTime);
-  }
-
-  /** Waits until the clip that is on has advanced by so many seconds. */
-  async untilPlayed(seconds = 0.2): Promise<void> {
-    await this.page.locator("#screen video.on").waitFor();
-    const start = await this.position();
-    await until(async () => (await this.position()) >= start + seconds);
+    await page.locator("#sign-out").waitFor();
   }
 
   /** What failed requests write on the console is no complaint where a test makes them fail. */
@@ -121,8 +75,10 @@ export class Visit implements AsyncDisposable {
     return this.context.close();
   }
 
-  async #watch(): Promise<void> {
+  /** Begins to watch; comes before anything is asked for. */
+  async watch(): Promise<void> {
     const { complaints, context } = this;
+    context.setDefaultTimeout(PATIENCE);
     context.on("console", (message) => {
       if (["error", "warning"].includes(message.type())) complaints.push(message.text());
     });

@@ -1,11 +1,10 @@
 import { expect, test } from "@jest/globals";
-import { changeToken } from "./sessionCookie.ts";
-import { QUICK_KEYS } from "./stage.ts";
-import { until } from "./until.ts";
-import { useStage } from "./useStage.ts";
-import type { Visit } from "./visit.ts";
+import { changeToken } from "../sessionCookie.ts";
+import { QUICK_KEYS } from "../stage.ts";
+import { until } from "../until.ts";
+import { type ReelVisit, useReelStage } from "./reelVisit.ts";
 
-const stage = useStage({ env: QUICK_KEYS });
+const stage = useReelStage({ env: QUICK_KEYS });
 
 /** The parts of SECRET_KEY's name that its versions are found by. */
 function secretOf({ secretKey }: { readonly secretKey: string }): [string, string] {
@@ -28,7 +27,7 @@ async function rotate(): Promise<number> {
 }
 
 /** Disables every version before this one and waits until no instance accepts the visitor's key. */
-async function disableBefore(newest: number, { context }: Visit): Promise<void> {
+async function disableBefore(newest: number, { context }: ReelVisit): Promise<void> {
   const { store } = stage.deployment.secretManager.standIn;
   for (let version = 1; version < newest; version++) {
     store.disable(...secretOf(stage.deployment), String(version));

@@ -1,10 +1,10 @@
 import { expect, test } from "@jest/globals";
 import type { Locator, Page } from "playwright-core";
-import { hasFocus, tabTo } from "./focus.ts";
-import { until } from "./until.ts";
-import { useStage } from "./useStage.ts";
+import { hasFocus, tabTo } from "../focus.ts";
+import { until } from "../until.ts";
+import { useReelStage } from "./reelVisit.ts";
 
-const stage = useStage();
+const stage = useReelStage();
 
 async function drag(page: Page, from: Locator, to: Locator): Promise<void> {
   const [start, end] = [await from.boundingBox(), await to.boundingBox()];

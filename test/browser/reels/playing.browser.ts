@@ -1,12 +1,11 @@
 import { expect, test } from "@jest/globals";
-import { until } from "./until.ts";
-import { useStage } from "./useStage.ts";
-import type { Visit } from "./visit.ts";
+import { until } from "../until.ts";
+import { type ReelVisit, useReelStage } from "./reelVisit.ts";
 
-const stage = useStage();
+const stage = useReelStage();
 
 /** Moves the clip that is on to shortly before its end. */
-function skipToEnd({ page }: Visit): Promise<unknown> {
+function skipToEnd({ page }: ReelVisit): Promise<unknown> {
   const video = page.locator("#screen video.on");
   return video.evaluate((on: { currentTime: number; duration: number }) => {
     on.currentTime = on.duration - 0.3;

@@ -1,0 +1,131 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { signIn } from "../support/signIn.ts";
+import { changedFiles, copyRepository, EDITS, replaceSample } from "./repository.ts";
+
+/**
+ * `npm run test:adoption`: does in a copy of the repository what README.md says about putting one's
+ * own application in the sample's place, and runs every command there. Ends with 1 at the first
+ * that fails.
+ */
+
+/** Milliseconds that `npm start` may take to print its address. */
+const START_TIMEOUT = 60_000;
+
+const folder = mkdtempSync(join(tmpdir(), "phoenix-adoption-"));
+const copy = join(folder, "repository");
+let site: ChildProcess | undefined;
+try {
+  copyRepository(copy);
+  replaceSample(copy);
+  const changed = changedFiles(copy);
+  say(`changed besides: ${changed.join(", ")}`);
+  const expected = EDITS.map(({ file }) => file).toSorted();
+  if (changed.length > 2 || changed.toSorted().join() !== expected.join()) {
+    throw new Error(`Only ${expected.join(" and ")} may change.`);
+  }
+  await run("lint");
+  await run("test");
+  await run("bundle");
+  const started = await start();
+  site = started.process;
+  await use(started.url);
+  await run("verify", started.url);
+} finally {
+  site?.kill("SIGINT");
+  if (site !== undefined && site.exitCode === null) {
+    await new Promise((resolve) => site?.once("exit", resolve));
+  }
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Runs one of the package's scripts in the copy; what it prints is shown if it fails. */
+async function run(script: string, ...args: string[]): Promise<void> {
+  const began = performance.now();
+  const child = npm(script, ...args);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  }
+  const code = await new Promise((resolve) => child.once("close", resolve));
+  say(`npm run ${script}: ${code === 0 ? "ok" : "failed"}, ${seconds(began)}`);
+  if (code === 0) return;
+  process.stdout.write(output);
+  throw new Error(`npm run ${script} ended with ${code} in the copy.`);
+}
+
+/** Starts the application; resolves with its address. */
+async function start(): Promise<{ readonly url: string; readonly process: ChildProcess }> {
+  const began = performance.now();
+  const child = npm("start", "--port", "0", "--no-watch");
+  let output = "";
+  const url = await new Promise<string>((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new Error(`npm start is not ready:\n${output}`)),
+      START_TIMEOUT,
+    );
+    const end = (act: () => void) => {
+      clearTimeout(timer);
+      act();
+    };
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        output += text;
+        const [, address] = /Phoenix is at (\S+)/.exec(output) ?? [];
+        if (address !== undefined) end(() => resolve(address));
+      });
+    }
+    child.once("close", () => end(() => reject(new Error(`npm start ended:\n${output}`))));
+  });
+  say(`npm start: ${url}, ${seconds(began)}`);
+  return { url, process: child };
+}
+
+/** Signs in, saves a note in both ways, and reads it wherever it is shown. */
+async function use(url: string): Promise<void> {
+  const visitor = await signIn(url);
+  const landing = await visitor.follow("/");
+  const home = await landing.response.text();
+  expectThat("/ leads to /notes", landing.url.pathname === "/notes");
+  expectThat("/notes has a form", home.includes('<textarea id="note"'));
+  const token = await visitor.csrfToken();
+  const saved = await visitor.fetch("/api/note", {
+    method: "PUT",
+    headers: { "content-type": "application/json", "x-csrf-token": token },
+    body: JSON.stringify({ note: "milk" }),
+  });
+  expectThat("PUT /api/note answers 200", saved.status === 200);
+  const page = await (await visitor.fetch("/notes")).text();
+  expectThat("the page shows what was put", page.includes(">milk</textarea>"));
+  const body = new URLSearchParams({ note: "eggs & more", _csrf: token });
+  const sent = await visitor.fetch("/notes", { method: "POST", body });
+  expectThat("the form leads back to the page", sent.headers.get("location") === "/notes");
+  const read = (await (await visitor.fetch("/api/note")).json()) as { note: string };
+  expectThat("GET /api/note answers what the form sent", read.note === "eggs & more");
+  const stranger = await fetch(`${url}/api/note`);
+  expectThat("a stranger is refused", stranger.status === 401);
+}
+
+function expectThat(what: string, holds: boolean): void {
+  if (!holds) throw new Error(`It is not so that ${what}.`);
+}
+
+function npm(script: string, ...args: string[]): ChildProcess {
+  return spawn("npm", ["run", script, "--", ...args], {
+    cwd: copy,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, NO_COLOR: "1" },
+  });
+}
+
+function say(what: string): void {
+  process.stdout.write(`adoption: ${what}\n`);
+}
+
+function seconds(began: number): string {
+  return `${((performance.now() - began) / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,58 @@
+import type { Locator, Page } from "playwright-core";
+import type { DeploymentOptions } from "../../local/deployment.ts";
+import { until } from "../until.ts";
+import { type TestStage, useStage } from "../useStage.ts";
+import { Visit } from "../visit.ts";
+
+/** A stage whose visitors make reels. */
+export function useReelStage(options?: DeploymentOptions): TestStage<ReelVisit> {
+  return useStage(ReelVisit, options);
+}
+
+/** A visit to the reel maker. */
+export class ReelVisit extends Visit {
+  /** Waits until every clip has its URL. */
+  override async untilLoaded(page: Page = this.page): Promise<void> {
+    await page.locator("#served", { hasText: "served by" }).waitFor();
+    await until(async () => (await page.locator(".card.waiting").count()) === 0);
+  }
+
+  /** The card of a clip in the library. */
+  card(title: string, page: Page = this.page): Locator {
+    return page.locator("#cards").getByRole("button", { name: title, exact: true });
+  }
+
+  /** Chooses clips with the mouse and waits until they are saved. */
+  async choose(...titles: string[]): Promise<void> {
+    for (const title of titles) await this.card(title).click();
+    await this.untilSaved();
+  }
+
+  async untilSaved(page: Page = this.page): Promise<void> {
+    await page.locator('#saving[data-state="saved"]').waitFor();
+  }
+
+  /** Titles of the reel's clips, in order. */
+  reel(page: Page = this.page): Promise<string[]> {
+    return page.locator("#rows .title").allTextContents();
+  }
+
+  /** Starts the reel and waits until it really moves. */
+  async play(): Promise<void> {
+    await this.page.getByRole("button", { name: "Play reel" }).click();
+    await this.untilPlayed();
+  }
+
+  /** Seconds of the clip that is on. */
+  position(): Promise<number> {
+    const video = this.page.locator("#screen video.on");
+    return video.evaluate((on: { readonly currentTime: number }) => on.currentTime);
+  }
+
+  /** Waits until the clip that is on has advanced by so many seconds. */
+  async untilPlayed(seconds = 0.2): Promise<void> {
+    await this.page.locator("#screen video.on").waitFor();
+    const start = await this.position();
+    await until(async () => (await this.position()) >= start + seconds);
+  }
+}

@@ -1,0 +1,111 @@
+import { expect, test } from "@jest/globals";
+import { grace } from "../../local/identity/users.ts";
+import { hasFocus } from "../focus.ts";
+import { changeToken } from "../sessionCookie.ts";
+import { until } from "../until.ts";
+import { type ReelVisit, useReelStage } from "./reelVisit.ts";
+
+const stage = useReelStage();
+
+/** Lets the visitor's session be over: their cookie opens no longer. */
+function endSession({ context }: ReelVisit): Promise<void> {
+  return changeToken(context, (token) => `${token.slice(0, -8)}AAAAAAAA`);
+}
+
+async function signInAgain({ page }: ReelVisit): Promise<void> {
+  await page.getByRole("link", { name: "Sign in again" }).click();
+  await page.getByRole("button", { name: /Ada/ }).click();
+  await page.waitForURL("**/reel-maker");
+}
+
+test("signing out leaves no reel behind, neither saved nor as a draft", async () => {
+  const visit = await stage.visit();
+  await visit.begin();
+  const { page } = visit;
+  await visit.choose("Embers");
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("link", { name: "Sign in" }).waitFor();
+  expect(await page.evaluate("localStorage.length + sessionStorage.length")).toBe(0);
+});
+
+test("when the session is over a choice is kept, and there again after signing in", async () => {
+  const visit = await stage.visit();
+  await visit.begin();
+  const { page } = visit;
+  await visit.choose("Embers", "Aurora");
+  await endSession(visit);
+  await visit.card("Silk").click();
+  await page.getByText("Your session has ended").waitFor();
+  await page.getByText("Kept on this device", { exact: true }).waitFor();
+  await visit.card("Coral").click();
+  expect(await visit.reel()).toEqual(["Embers", "Aurora", "Silk", "Coral"]);
+  await signInAgain(visit);
+  await visit.untilLoaded();
+  await visit.untilSaved();
+  expect(await visit.reel()).toEqual(["Embers", "Aurora", "Silk", "Coral"]);
+  await page.reload();
+  await visit.untilLoaded();
+  expect(await visit.reel()).toEqual(["Embers", "Aurora", "Silk", "Coral"]);
+  visit.forgive(/status of 401/);
+});
+
+test("when the session ends while a reel plays, the way back is in sight", async () => {
+  const visit = await stage.visit();
+  await visit.begin();
+  const { page } = visit;
+  await visit.choose("Embers", "Aurora");
+  await page.route("**/media/aurora.mp4*", (route) => route.fulfill({ status: 403, body: "" }));
+  await endSession(visit);
+  await page.getByRole("button", { name: "Play reel" }).click();
+  await page.getByText("Your session has ended").waitFor();
+  await until(async () => !(await page.locator("#theatre").isVisible()));
+  expect(await hasFocus(page.getByRole("link", { name: "Sign in again" }))).toBe(true);
+
+  await page.getByRole("button", { name: "Remove Embers" }).click();
+  await page.getByRole("button", { name: "Play reel" }).click();
+  await until(async () => !(await page.locator("#theatre").isVisible()));
+  expect(await hasFocus(page.getByRole("link", { name: "Sign in again" }))).toBe(true);
+  visit.forgive(/status of (401|403)/);
+});
+
+test("one who signs in after another sees nothing of the other's reel", async () => {
+  const visit = await stage.visit();
+  await visit.begin();
+  await visit.choose("Embers");
+  await endSession(visit);
+  await visit.card("Silk").click();
+  await visit.page.getByText("Your session has ended").waitFor();
+  await visit.context.clearCookies();
+  await visit.begin(grace);
+  await visit.page.getByText("Nothing here yet.").waitFor();
+  expect(await visit.reel()).toEqual([]);
+  visit.forgive(/status of 401/);
+});
+
+test("a reel that is saved in one tab is shown in the other", async () => {
+  const visit = await stage.visit();
+  await visit.begin();
+  const other = await visit.openTab();
+  await visit.choose("Embers", "Tides");
+  await until(async () => (await visit.reel(other)).length === 2);
+  await other.getByRole("button", { name: "Remove Embers" }).click();
+  await until(async () => (await visit.reel()).length === 1);
+  expect(await visit.reel()).toEqual(["Tides"]);
+});
+
+test("signing in again in one tab gives the other its session back", async () => {
+  const visit = await stage.visit();
+  await visit.begin();
+  const other = await visit.openTab();
+  await visit.choose("Embers");
+  await endSession(visit);
+  await visit.card("Silk", other).click();
+  await other.getByText("Your session has ended").waitFor();
+  await visit.page.goto("/reel-maker");
+  await visit.page.getByRole("button", { name: /Ada/ }).click();
+  await visit.page.waitForURL("**/reel-maker");
+  await visit.untilLoaded(other);
+  await until(async () => (await visit.reel(other)).join() === "Embers,Silk");
+  expect(await other.locator("#notice").isVisible()).toBe(false);
+  visit.forgive(/status of 401/);
+});

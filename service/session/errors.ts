@@ -29,7 +29,7 @@ export class InsecureTransportError extends SessionNotKeptError {
 
 /** The session holds something that JSON can't carry. */
 export class SessionNotSerializableError extends SessionNotKeptError {
-  /** `field` as code would reach it, such as `reel[3].added`. */
+  /** `field` as code would reach it, such as `basket[3].added`. */
   constructor(field: string, options?: ErrorOptions) {
     super(
       "SESSION_NOT_SERIALIZABLE",

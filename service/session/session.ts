@@ -9,7 +9,7 @@ import { currentSession } from "./currentSession.ts";
  * @example
  * declare module "../session/session.ts" {
  *   interface SessionData {
- *     reel?: string[];
+ *     note?: string;
  *   }
  * }
  */

@@ -51,7 +51,7 @@ await run(USAGE, async (args) => {
     const { store } = secretManager.standIn;
     store.createSecret("bench", "SECRET_KEY", {});
     store.add("bench", "SECRET_KEY", { data: Buffer.from(SECRET).toString("base64") });
-    const { directory, bytesWithoutClips } = work.unpackService();
+    const { directory, programBytes } = work.unpackService();
     const phoenix = (env: Record<string, string>): ServerCommand => ({
       command: ["node", ...NODE_FLAGS, "index.js"],
       cwd: directory,
@@ -96,13 +96,13 @@ await run(USAGE, async (args) => {
         `Node ${process.version}, ${options.numbers.runs} starts of each, ${cores.description}\n`,
         tableOf(rows),
         NOTES,
-        `The archive without its clips is ${formatNumber(bytesWithoutClips / 1000)} kB.\n`,
+        `The programs of the archive are ${formatNumber(programBytes / 1000)} kB.\n`,
       ].join("\n"),
-      goals: goalsOf(rows, bytesWithoutClips),
+      goals: goalsOf(rows, programBytes),
       figures: {
         placement: cores.description,
         starts: rows.map(({ title, times }) => ({ title, median: median(times), times })),
-        bytesWithoutClips,
+        programBytes,
       },
       options,
     };
@@ -161,7 +161,7 @@ function tableOf(rows: readonly Row[]): string {
   );
 }
 
-function goalsOf(rows: readonly Row[], bytesWithoutClips: number): Goal[] {
+function goalsOf(rows: readonly Row[], programBytes: number): Goal[] {
   const times = (title: string) => rows.find((row) => row.title === title)?.times ?? [];
   return [
     {
@@ -179,8 +179,8 @@ function goalsOf(rows: readonly Row[], bytesWithoutClips: number): Goal[] {
       digits: 2,
     },
     {
-      title: "archive without clips",
-      figure: bytesWithoutClips / MEGABYTE,
+      title: "programs of the archive",
+      figure: programBytes / MEGABYTE,
       atMost: 1,
       unit: "MB",
       digits: 2,

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import type { ServerCommand } from "./childServer.ts";
-import { createPhoenixCookies, SECRET } from "./visitor.ts";
+import { createPhoenixCookies, PATH, SECRET } from "./visitor.ts";
 import type { WorkFolder } from "./workFolder.ts";
 
 /** One of the servers that are compared: a row of the table. */
@@ -33,7 +33,7 @@ export const FLASK = "flask";
 export const APPLICATION = "application";
 export const WITHOUT_SESSIONS = "without-sessions";
 
-/** As many as an instance serves at a time by default, about: each plays clip after clip. */
+/** As many as an instance serves at a time by default, about: each has a page open that asks again and again. */
 const VISITORS = 64;
 /** So many that the service has forgotten each when it comes again. */
 const STRANGERS = 2000;
@@ -105,7 +105,7 @@ function flask(): Contestant | Absentee {
       // gunicorn listens on PORT of the environment.
       command: ["gunicorn", ...options, "app:app"],
       cwd: join(import.meta.dirname, "servers"),
-      env: { SECRET_KEY: SECRET, PYTHONDONTWRITEBYTECODE: "1" },
+      env: { SECRET_KEY: SECRET, API_PATH: PATH, PYTHONDONTWRITEBYTECODE: "1" },
     },
     cookies: "sign-in",
     visitors: VISITORS,

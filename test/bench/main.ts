@@ -43,8 +43,8 @@ and longer where other programs take the cores.
 
 const MIB = 1024 * 1024;
 
-const NOTES = `All do the same: read the session, look for its ID token, answer with the URLs of a clip in JSON.
-A visitor sends one cookie again and again, as a page does that plays clips; there are 64 of them,
+const NOTES = `All do the same: read the session, look for its ID token, answer in JSON.
+A visitor sends one cookie again and again, as a page does; there are 64 of them,
 and 2,000 where each cookie is unknown.
 
 Each server is started anew for every third of the rounds, because two processes of one program can
@@ -54,8 +54,8 @@ else ran there, and it was measured again. "CPU us" is the server's own, for a r
 the median of the rounds' ratios of requests for the same CPU time, which is what a core to itself
 would show, whatever else runs here. Memory is the most that was resident.
 
-The whole application also logs each request, sets security headers, checks for CSRF and seals two
-URLs; without sessions, it does all that for a session that is always there.
+The whole application also logs each request, sets security headers, and checks for CSRF;
+without sessions, it does all that for a session that is always there.
 `;
 
 await run(USAGE, async (args) => {

@@ -195,7 +195,7 @@ async function signIn(url: string, visitor: number): Promise<string> {
 async function expectStatus(url: string, cookie: string | undefined, status: number) {
   const response = await fetch(url, { headers: cookie === undefined ? {} : { cookie } });
   const body = await response.text();
-  if (response.status !== status || body.includes('"url"') !== (status === 200)) {
+  if (response.status !== status || body.includes('"code"') !== (status === 401)) {
     throw new Error(`${url} answered ${response.status}, not ${status}: ${body.slice(0, 300)}`);
   }
 }

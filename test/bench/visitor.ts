@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { application } from "../../service/application.ts";
 import { createStaticKeys } from "../../service/keys/static.ts";
 import { sessionCookie } from "../../service/session/cookie.ts";
 import { keepCookie } from "../../service/session/cookieFormat.ts";
@@ -8,8 +9,8 @@ import type { Credential } from "../../service/session/session.ts";
 /** The secret that every server of the benchmark gets. */
 export const SECRET = "bench bench bench bench bench bench bench bench";
 
-/** The path that every request asks for. */
-export const PATH = "/api/clips/aurora/url";
+/** The path that every request asks for, and every server answers. */
+export const PATH = application.api;
 
 /**
  * The session of a visitor, the same for each number: what the service keeps after a sign-in, with

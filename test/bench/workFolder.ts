@@ -49,13 +49,12 @@ export class WorkFolder implements Disposable {
     const { path, files } = buildArchive();
     const directory = this.folder("service");
     tar.extract({ sync: true, file: path, cwd: directory });
-    const clips = files.filter((file) => file.path.startsWith("reels/clips/"));
-    const without = join(this.path, "without-clips.tar.gz");
+    const programs = join(this.path, "programs.tar.gz");
     tar.create(
-      { sync: true, cwd: directory, file: without, gzip: { level: 9 }, portable: true },
-      files.filter((file) => !clips.includes(file)).map((file) => file.path),
+      { sync: true, cwd: directory, file: programs, gzip: { level: 9 }, portable: true },
+      files.map((file) => file.path).filter((name) => name.endsWith(".js")),
     );
-    return { directory, bytesWithoutClips: statSync(without).size };
+    return { directory, programBytes: statSync(programs).size };
   }
 
   folder(name: string): string {
@@ -71,6 +70,6 @@ export class WorkFolder implements Disposable {
 
 export interface ServiceFolder {
   readonly directory: string;
-  /** Size of the archive if the clips were not in it. */
-  readonly bytesWithoutClips: number;
+  /** Size of the archive if nothing but programs were in it. */
+  readonly programBytes: number;
 }

@@ -21,7 +21,7 @@ export function buildBundles(): Bundles {
   mkdirSync(stage);
   tar.extract({ sync: true, file: archive.path, cwd: stage });
   const mark = "/* the other bundle */";
-  appendFileSync(join(stage, "public", "style.css"), `\n${mark}\n`);
+  appendFileSync(join(stage, "http", "public", "style.css"), `\n${mark}\n`);
   const other = join(work, "other.tar.gz");
   tar.create({ sync: true, cwd: stage, file: other, gzip: true, portable: true }, ["."]);
   return {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 /** One request of a visitor's. */
 export interface Asked {
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "PUT";
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;

@@ -1,16 +1,17 @@
-import { readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { Agent } from "node:http";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { application } from "../../service/application.ts";
 import { createChance, seedFrom } from "../hostile/chance.ts";
 import { LocalDeployment } from "../local/deployment.ts";
 import { type Bundles, buildBundles } from "./bundles.ts";
 import { type Asked, ask } from "./client.ts";
-import { capacityHand, cpuHand, keysHand } from "./hands.ts";
+import { capacityInjector, cpuInjector, keyInjector } from "./injectors.ts";
+import { KnownFaults } from "./knownFaults.ts";
 import { Tally } from "./tally.ts";
-import { ChaosVisitor, type VisitorDeps } from "./visitor.ts";
-import { Weather } from "./weather.ts";
+import { type ActivityFactory, ChaosVisitor, NO_ACTIVITY, type VisitorDeps } from "./visitor.ts";
 
 /** CHAOS_SEED repeats a run's choices; what meets what is up to the machine. */
 const SEED = seedFrom(process.env.CHAOS_SEED);
@@ -31,10 +32,8 @@ const QUICK_KEYS = {
   KEY_READ_TIMEOUT: "2",
 };
 
-const CLIPS = join(import.meta.dirname, "..", "..", "service", "reels", "clips");
-
 const lines: string[] = [];
-const weather = new Weather();
+const knownFaults = new KnownFaults();
 let bundles: Bundles;
 let deployment: LocalDeployment;
 
@@ -47,7 +46,7 @@ beforeAll(async () => {
     events: {
       onLine: (_instance, line) => lines.push(line),
       // On a machine that is short of time, an instance may miss its probe: then it is killed.
-      onUnhealthy: () => weather.kill(),
+      onUnhealthy: () => knownFaults.kill(),
     },
   });
 }, 60_000);
@@ -57,20 +56,23 @@ afterAll(async () => {
   bundles?.remove();
 }, 30_000);
 
-function readVideos(): Map<string, Buffer> {
-  const list = JSON.parse(readFileSync(join(CLIPS, "clips.json"), "utf8")) as { id: string }[];
-  return new Map(list.map(({ id }) => [id, readFileSync(join(CLIPS, `${id}.mp4`))]));
+/** What visitors do with the plugged application: `activity.ts` in a folder named as its own is. */
+async function readActivity(): Promise<ActivityFactory> {
+  const file = join(import.meta.dirname, application.folder, "activity.ts");
+  if (!existsSync(file)) return NO_ACTIVITY;
+  const { createActivity } = (await import(file)) as { createActivity: ActivityFactory };
+  return createActivity;
 }
 
 test("through kills, scaling, deployments, rotations, frosts and outages nothing is lost", async () => {
-  const tally = new Tally(weather);
+  const tally = new Tally(knownFaults);
   const chance = createChance(SEED);
   const deps: VisitorDeps = {
     site: deployment.url,
     chance,
     tally,
-    weather,
-    videos: readVideos(),
+    knownFaults,
+    activity: await readActivity(),
   };
   const arrive = (count: number) =>
     Promise.all(Array.from({ length: count }, () => ChaosVisitor.arrive(deps)));
@@ -80,18 +82,20 @@ test("through kills, scaling, deployments, rotations, frosts and outages nothing
   const start = performance.now();
   const going = () => performance.now() - start < CHAOS;
   let working = true;
-  const hands = [capacityHand, cpuHand, keysHand].map((hand, index) =>
-    hand({ deployment, bundles, chance: createChance(SEED + 1 + index), weather, tally })(going),
+  const injecting = [capacityInjector, cpuInjector, keyInjector].map((injector, index) =>
+    injector({ deployment, bundles, chance: createChance(SEED + 1 + index), knownFaults, tally })(
+      going,
+    ),
   );
   const stays = visitors.map((visitor) => visitor.stay(() => working));
-  await Promise.all(hands);
+  await Promise.all(injecting);
   working = false;
   await Promise.all(stays);
 
   // What an outage left behind is over by then; everything else has to be well at once.
-  await delay(weather.keysWereOut(performance.now(), performance.now()) ? 4_000 : 0);
+  await delay(knownFaults.keysWereOut(performance.now(), performance.now()) ? 4_000 : 0);
   for (const visitor of [...sleepers, ...visitors]) {
-    for (const { port } of deployment.fleet.instances()) await visitor.checkReel(port);
+    for (const { port } of deployment.fleet.instances()) await visitor.check(port);
     visitor.leave();
   }
 
@@ -100,7 +104,7 @@ test("through kills, scaling, deployments, rotations, frosts and outages nothing
     `chaos: seed ${SEED}; ${tally.summary()}; at the end sessions of keys ${[...keys].sort()}\n`,
   );
   expect({ seed: SEED, lost: tally.lost }).toEqual({ seed: SEED, lost: [] });
-  expect(Object.keys(weather.faults).sort()).toEqual([
+  expect(Object.keys(knownFaults.counts).sort()).toEqual([
     "Secret Manager out",
     "crashed",
     "frozen",
@@ -124,41 +128,43 @@ function keyOf(cookie: string): string {
 }
 
 test("an instance that is sent SIGTERM answers all that it accepted, then ends without waiting", async () => {
-  const tally = new Tally(weather);
-  const videos = readVideos();
+  const tally = new Tally(knownFaults);
   const visitor = await ChaosVisitor.arrive({
     site: deployment.url,
     chance: createChance(SEED),
     tally,
-    weather,
-    videos,
+    knownFaults,
+    activity: NO_ACTIVITY,
   });
   const { port, pid = 0 } = await deployment.fleet.add();
   const agent = new Agent({ keepAlive: true });
   const cookie = `session=${visitor.session}`;
-  const save: Asked = {
+  // Nothing is at this address, which is only said when the whole body has come.
+  const slow: Asked = {
     method: "POST",
-    path: "/api/reel",
+    path: "/api/nothing",
     headers: { cookie, "content-type": "application/json", "x-csrf-token": visitor.csrf },
-    body: JSON.stringify({ clips: [...videos.keys()].slice(0, 9) }),
+    body: JSON.stringify({ text: "x".repeat(100) }),
     pace: 100,
   };
   // Connections that are idle, as a front end keeps them, and requests that take a second.
   await Promise.all(
-    Array.from({ length: 10 }, () => ask(port, agent, { path: "/api/clips", headers: { cookie } })),
+    Array.from({ length: 10 }, () =>
+      ask(port, agent, { path: application.api, headers: { cookie } }),
+    ),
   );
-  const sent = Array.from({ length: 30 }, () => ask(port, agent, save));
+  const sent = Array.from({ length: 30 }, () => ask(port, agent, slow));
   await delay(400);
   process.kill(pid, "SIGTERM");
   const sentAt = performance.now();
   const outcomes = await Promise.all(sent);
   for (const outcome of outcomes) {
-    expect(outcome).toMatchObject({ kind: "answer", status: 200 });
+    expect(outcome).toMatchObject({ kind: "answer", status: 404 });
     const { body } = outcome as { body: Buffer };
-    expect(JSON.parse(body.toString())).toMatchObject({ clips: { length: 9 } });
+    expect(JSON.parse(body.toString())).toMatchObject({ code: "not_found" });
   }
   const answeredAt = performance.now();
-  expect(await ask(port, agent, { path: "/api/clips" })).toMatchObject({ kind: "cut" });
+  expect(await ask(port, agent, { path: application.api })).toMatchObject({ kind: "cut" });
   while (deployment.fleet.instances().some((instance) => instance.pid === pid)) await delay(20);
   const [took, lingered] = [answeredAt - sentAt, performance.now() - answeredAt];
   process.stdout.write(

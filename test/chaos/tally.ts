@@ -1,5 +1,5 @@
 import type { Asked, Outcome } from "./client.ts";
-import type { Weather } from "./weather.ts";
+import type { KnownFaults } from "./knownFaults.ts";
 
 /** What comes of a request, in the end. */
 export type Verdict =
@@ -20,7 +20,8 @@ export class Tally {
   requests = 0;
   answered = 0;
   sessions = 0;
-  reels = 0;
+  /** Changes of what the application keeps in sessions. */
+  saves = 0;
   /** Requests that visitors took their time with, and those that they left in the middle of. */
   slow = 0;
   left = 0;
@@ -34,11 +35,11 @@ export class Tally {
   signInsAgain = 0;
   readonly instances = new Set<string>();
   readonly lost: string[] = [];
-  readonly #weather: Weather;
+  readonly #knownFaults: KnownFaults;
   readonly #start = performance.now();
 
-  constructor(weather: Weather) {
-    this.#weather = weather;
+  constructor(knownFaults: KnownFaults) {
+    this.#knownFaults = knownFaults;
   }
 
   /** Something that must not be. */
@@ -54,7 +55,7 @@ export class Tally {
     const { method = "GET", path } = asked;
     const what = `${method} ${path.replace(/\?.*/, "")}`;
     const now = performance.now();
-    const killed = this.#weather.wasKill(sentAt, now);
+    const killed = this.#knownFaults.wasKill(sentAt, now);
     if (outcome.kind === "left") {
       this.left += 1;
       return "left";
@@ -65,11 +66,11 @@ export class Tally {
       return "again";
     }
     const { status, headers } = outcome;
-    if (status === 502 && method === "POST" && killed) {
+    if (status === 502 && method !== "GET" && killed) {
       this.undecided += 1;
       return "again";
     }
-    if (status === 503 && this.#weather.keysWereOut(sentAt, now)) {
+    if (status === 503 && this.#knownFaults.keysWereOut(sentAt, now)) {
       if (!/^\d+$/.test(headers["retry-after"] ?? "")) this.lose(`${what}: 503, no Retry-After`);
       if (headers["set-cookie"] !== undefined) this.lose(`${what}: 503 and a cookie`);
       this.unavailable += 1;
@@ -92,12 +93,12 @@ export class Tally {
 
   /** One line. */
   summary(): string {
-    const faults = Object.entries(this.#weather.faults)
+    const faults = Object.entries(this.#knownFaults.counts)
       .map(([fault, times]) => `${times} ${fault}`)
       .join(", ");
     return [
       `${this.requests} requests, ${this.answered} answered by ${this.instances.size} instances`,
-      `${this.sessions} sessions, ${this.reels} reels`,
+      `${this.sessions} sessions, ${this.saves} saves`,
       `faults: ${faults}`,
       `${this.slow} slow, ${this.left} left in the middle`,
       `${this.unavailable} put off with 503 while keys were out`,

@@ -24,7 +24,7 @@ export interface SessionEvents<Message> {
   readonly onMessage?: (message: Message) => void;
 }
 
-/** Milliseconds that signing out waits for requests of any tab that change the session. */
+/** Milliseconds after which signing out is tried once more, as a form that the browser sends. */
 const SIGN_OUT_TIMEOUT = 3000;
 
 /**
@@ -67,39 +67,24 @@ export function watchSession<Message>(events: SessionEvents<Message> = {}): Page
   };
 }
 
-/**
- * Makes sure that saving and signing out never overlap in any tab of this browser: the answer to a
- * save carries a session, which would bring back the one that just ended.
- */
-export async function exclusively<Result>(
-  task: () => Promise<Result>,
-  signal?: AbortSignal,
-): Promise<Result> {
-  // Only where the page came over https or from this machine.
-  if (navigator.locks === undefined) return task();
-  return navigator.locks.request("session", signal ? { signal } : {}, task);
-}
-
 /** Signs out when the visitor asks for it; without an answer, the form is sent as any other. */
 function guardSignOut(csrfToken: () => string, forget: () => void, onSignedOut: () => void): void {
   const form = document.querySelector<HTMLFormElement>("#sign-out");
   form?.addEventListener("submit", async (event) => {
     event.preventDefault();
     forget();
-    const request = () =>
-      fetch(form.action, {
+    try {
+      const { type } = await fetch(form.action, {
         method: "POST",
         headers: { "X-CSRF-Token": csrfToken() },
         redirect: "manual",
+        signal: AbortSignal.timeout(SIGN_OUT_TIMEOUT),
       });
-    try {
-      const { type } = await exclusively(request, AbortSignal.timeout(SIGN_OUT_TIMEOUT));
       if (type !== "opaqueredirect") throw new Error("not signed out");
     } catch {
       form.submit();
       return;
     }
-    forget();
     onSignedOut();
     leave();
   });

@@ -1,4 +1,4 @@
-import { exclusively, watchSession } from "../../http/page/session.ts";
+import { watchSession } from "../../http/page/session.ts";
 import { createApi, RefusedError } from "./api.ts";
 import { createDrafts } from "./draft.ts";
 import { byId, element, icon } from "./element.ts";
@@ -14,6 +14,7 @@ const STALE = 30_000;
 
 let studio: Studio | undefined;
 let sessionOver = false;
+let signedOut = false;
 /** A reel that another tab saved before this one was ready for it. */
 let early: Order | undefined;
 
@@ -32,7 +33,8 @@ const api = createApi({
 const drafts = createDrafts(storage(), session.user);
 const saver = createSaver({
   async save(clips) {
-    await exclusively(() => api.saveReel(clips));
+    await api.saveReel(clips);
+    if (signedOut) return;
     drafts.write({ clips, base: clips });
     session.tell(clips);
   },
@@ -124,6 +126,7 @@ function showSaving(state: SavingState, error?: unknown): void {
 
 /** After this, nothing of the reel is left in this browser. */
 function forget(): void {
+  signedOut = true;
   void saver.stop();
   drafts.clear();
 }

@@ -3,18 +3,8 @@ import { visitorSession } from "../visitor.ts";
 
 /** What the servers have in common, so that nothing but the handling of sessions differs. */
 
-/** About what a sealed clip's URL is long. */
-const TOKEN = "t".repeat(180);
-
 /** The answer to a visitor who is signed in. */
-export function clipUrl(clip: string | undefined): object {
-  return {
-    url: `/media/${clip}.mp4?token=${TOKEN}`,
-    poster_url: `/media/${clip}.jpg?token=${TOKEN}`,
-    expires_at: Math.floor(Date.now() / 1000) + 300,
-    instance: "bench",
-  };
-}
+export const ANSWER = { data: null, instance: "bench" };
 
 export const REFUSAL = { code: "sign_in_required" };
 

@@ -1,7 +1,7 @@
 import express from "express";
 import { getIronSession } from "iron-session";
-import { SECRET } from "../visitor.ts";
-import { clipUrl, isSignedIn, listen, REFUSAL, sessionOf } from "./answer.ts";
+import { PATH, SECRET } from "../visitor.ts";
+import { ANSWER, isSignedIn, listen, REFUSAL, sessionOf } from "./answer.ts";
 
 /** iron-session on Express: encrypted with AES-256-CBC, authenticated with HMAC-SHA256. */
 const options = { password: SECRET, cookieName: "session", cookieOptions: { secure: false } };
@@ -12,9 +12,9 @@ app.get("/sign-in", async (req, res) => {
   await session.save();
   res.json({});
 });
-app.get("/api/clips/:clip/url", async (req, res) => {
+app.get(PATH, async (req, res) => {
   const session = await getIronSession(req, res, options);
-  if (isSignedIn(session)) res.json(clipUrl(req.params.clip));
+  if (isSignedIn(session)) res.json(ANSWER);
   else res.status(401).json(REFUSAL);
 });
 listen(app);

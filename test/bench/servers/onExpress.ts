@@ -1,9 +1,10 @@
 import express, { type Express, type Request, type RequestHandler } from "express";
-import { clipUrl, isSignedIn, listen, REFUSAL, sessionOf } from "./answer.ts";
+import { PATH } from "../visitor.ts";
+import { ANSWER, isSignedIn, listen, REFUSAL, sessionOf } from "./answer.ts";
 
 /** Serves with a session middleware that puts the session at `req.session`. */
 export function serveOnExpress(sessions: RequestHandler): void {
-  serveClips((app) => {
+  serveAnswer((app) => {
     app.use(sessions);
     app.get("/sign-in", (req, res) => {
       Object.assign(req.session ?? {}, sessionOf(req.query));
@@ -12,12 +13,12 @@ export function serveOnExpress(sessions: RequestHandler): void {
   });
 }
 
-/** Serves one clip's URL to whoever has a session. */
-export function serveClips(addSessions: (app: Express) => void): void {
+/** Answers whoever has a session. */
+export function serveAnswer(addSessions: (app: Express) => void): void {
   const app = express();
   addSessions(app);
-  app.get("/api/clips/:clip/url", (req: Request, res) => {
-    if (isSignedIn(req.session)) res.json(clipUrl(String(req.params.clip)));
+  app.get(PATH, (req: Request, res) => {
+    if (isSignedIn(req.session)) res.json(ANSWER);
     else res.status(401).json(REFUSAL);
   });
   listen(app);

@@ -3,7 +3,7 @@ import { createLog } from "../../../service/process/log.ts";
 import { createSealer } from "../../../service/session/sealer.ts";
 import { createSessions } from "../../../service/session/sessions.ts";
 import { SECRET } from "../visitor.ts";
-import { serveClips } from "./onExpress.ts";
+import { serveAnswer } from "./onExpress.ts";
 
 /** The service's own sessions, and nothing else of it. */
 const clock = () => Math.floor(Date.now() / 1000);
@@ -18,6 +18,6 @@ const addSessions = createSessions({
   clock,
   log: createLog({ level: "info" }),
 });
-serveClips((app) =>
+serveAnswer((app) =>
   addSessions(app, (error, _req, res) => void res.status(500).end(String(error))),
 );

@@ -1,7 +1,7 @@
 import secureSession from "@fastify/secure-session";
 import fastify from "fastify";
-import { SECRET } from "../visitor.ts";
-import { clipUrl, endOnSigterm, isSignedIn, REFUSAL, sessionOf } from "./answer.ts";
+import { PATH, SECRET } from "../visitor.ts";
+import { ANSWER, endOnSigterm, isSignedIn, REFUSAL, sessionOf } from "./answer.ts";
 
 /** Fastify with @fastify/secure-session: encrypted and authenticated by libsodium. */
 const app = fastify();
@@ -14,8 +14,8 @@ app.get<{ Querystring: { visitor?: string } }>("/sign-in", async (req) => {
   for (const [name, value] of Object.entries(sessionOf(req.query))) session.set(name, value);
   return {};
 });
-app.get<{ Params: { clip: string } }>("/api/clips/:clip/url", async (req, reply) => {
-  if (isSignedIn({ ...req.session.data() })) return clipUrl(req.params.clip);
+app.get(PATH, async (req, reply) => {
+  if (isSignedIn({ ...req.session.data() })) return ANSWER;
   return reply.code(401).send(REFUSAL);
 });
 await app.listen({ port: Number(process.env.PORT), host: "127.0.0.1" });

@@ -50,7 +50,7 @@ export function application({
 function addPages(app: Express): void {
   app.post("/plant", (req, res) => {
     startSession(req, signedIn("mallory", req.body));
-    req.session.reel = ["planted"];
+    req.session.note = "planted";
     res.sendStatus(204);
   });
   app.use(csrfProtection());

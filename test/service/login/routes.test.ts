@@ -229,12 +229,12 @@ test("sign-in leaves nothing of the session before it", async () => {
   const browser = new Browser(site.url);
   await browser.fetch("/plant", { method: "POST" });
   const planted = await sessionOf(browser);
-  expect(planted).toMatchObject({ user_id: "mallory", reel: ["planted"] });
+  expect(planted).toMatchObject({ user_id: "mallory", note: "planted" });
   expect(browser.cookies.size).toBe(2);
   await browser.fetch(await answerOfProvider(browser, ada));
   const session = await sessionOf(browser);
   expect(session).toMatchObject({ user_id: ada.sub });
-  expect(session).not.toHaveProperty("reel");
+  expect(session).not.toHaveProperty("note");
   expect(session.csrf_token).not.toBe(planted.csrf_token);
   expect(browser.cookies.size).toBe(1);
 });

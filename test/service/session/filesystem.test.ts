@@ -36,7 +36,7 @@ async function start(name: string, options: SessionAppOptions = {}) {
   const { app } = sessionApp({ sessionType: "filesystem", instance, ...options }, (routes) => {
     routes.get("/sign-in", (req, res) => {
       startSession(req, signedIn("ada"));
-      req.session.reel = ["tides"];
+      req.session.note = "milk";
       res.json({});
     });
     routes.get("/read", (req, res) => {
@@ -71,7 +71,7 @@ test("a session is kept in a file of the instance that made it, and is lost on a
   await ask(browser, "/sign-in");
   expect(await read(one.url, browser.cookies)).toMatchObject({
     ...ADA,
-    reel: ["tides"],
+    note: "milk",
     outcome: { session: "ok" },
   });
   expect(await read(other.url, browser.cookies)).toEqual({ outcome: { session: "expired" } });

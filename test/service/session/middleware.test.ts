@@ -29,7 +29,7 @@ async function start(options: SessionAppOptions = {}) {
       res.json({ ...shown(req), outcome: res.locals.session });
     });
     routes.get("/choose", (req, res) => {
-      req.session.reel = ["tides"];
+      req.session.note = "milk";
       res.json({});
     });
     routes.get("/sign-out", (req, res) => {
@@ -37,7 +37,7 @@ async function start(options: SessionAppOptions = {}) {
       res.json({});
     });
     routes.get("/large", (req, res) => {
-      req.session.reel = ["x".repeat(Number(req.query.size))];
+      req.session.note = "x".repeat(Number(req.query.size));
       res.type("html").send("<p>saved</p>");
     });
     routes.get("/bigint", (req, res) => {
@@ -283,7 +283,7 @@ test("a session that does not fit into a cookie names the total, the limit and t
     const { status, text, setCookie } = await service.get(`/large?size=${size}`, cookie);
     expect(status).toBe(500);
     expect(text).toMatch(/would be \d{4,} bytes, and may have 2048/);
-    expect(text).toContain("reel");
+    expect(text).toContain("note");
     expect(text).not.toContain("saved");
     expect(setCookie).toEqual([]);
   }

@@ -1,12 +1,12 @@
 /** What is known to be wrong, and when: what excuses an answer that is not a whole one. */
-export class Weather {
+export class KnownFaults {
   /** How often each fault was done. */
-  readonly faults: Record<string, number> = {};
+  readonly counts: Record<string, number> = {};
   readonly #kills: number[] = [];
   readonly #outages: { readonly from: number; until: number }[] = [];
 
   count(fault: string): void {
-    this.faults[fault] = (this.faults[fault] ?? 0) + 1;
+    this.counts[fault] = (this.counts[fault] ?? 0) + 1;
   }
 
   /** An instance is about to end in the middle of what it does. */

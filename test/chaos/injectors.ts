@@ -11,21 +11,21 @@ import type { LocalDeployment } from "../local/deployment.ts";
 import type { InstanceView } from "../local/fleet.ts";
 import type { Call, Fault } from "../local/secretManager/faults.ts";
 import type { Bundles } from "./bundles.ts";
+import type { KnownFaults } from "./knownFaults.ts";
 import type { Tally } from "./tally.ts";
-import type { Weather } from "./weather.ts";
 
-export interface HandDeps {
+export interface InjectorDeps {
   readonly deployment: LocalDeployment;
   readonly bundles: Bundles;
   readonly chance: Chance;
-  readonly weather: Weather;
+  readonly knownFaults: KnownFaults;
   readonly tally: Tally;
 }
 
 /** Does its faults in random orders, each once at least, until told to stop. */
-export type Hand = (going: () => boolean) => Promise<void>;
+export type Injector = (going: () => boolean) => Promise<void>;
 
-type Deed = () => Promise<unknown>;
+type Action = () => Promise<unknown>;
 
 /** None of so few instances that answer is taken away before another one is there... */
 const LEAST = 2;
@@ -35,14 +35,18 @@ const MOST = 4;
 /** Milliseconds after which a process that was asked to end has to be gone. */
 const ENDS_WITHIN = 12_000;
 
-function hand({ chance, tally }: HandDeps, deeds: Record<string, Deed>, pause: number): Hand {
+function injector(
+  { chance, tally }: InjectorDeps,
+  actions: Record<string, Action>,
+  pause: number,
+): Injector {
   return async function work(going) {
-    let round = chance.shuffle(Object.keys(deeds));
-    for (let done = 0; going() || done < Object.keys(deeds).length; done += 1) {
-      if (round.length === 0) round = chance.shuffle(Object.keys(deeds));
+    let round = chance.shuffle(Object.keys(actions));
+    for (let done = 0; going() || done < Object.keys(actions).length; done += 1) {
+      if (round.length === 0) round = chance.shuffle(Object.keys(actions));
       const name = round.pop() ?? "";
       try {
-        await deeds[name]?.();
+        await actions[name]?.();
       } catch (error) {
         tally.lose(`the fault "${name}": ${String(error)}`);
       }
@@ -52,8 +56,8 @@ function hand({ chance, tally }: HandDeps, deeds: Record<string, Deed>, pause: n
 }
 
 /** Kills, crashes, ends, adds and replaces instances. */
-export function capacityHand(deps: HandDeps): Hand {
-  const { deployment, bundles, chance, weather, tally } = deps;
+export function capacityInjector(deps: InjectorDeps): Injector {
+  const { deployment, bundles, chance, knownFaults, tally } = deps;
   const { fleet } = deployment;
   let rolled = false;
 
@@ -62,7 +66,7 @@ export function capacityHand(deps: HandDeps): Hand {
   }
 
   async function add(): Promise<void> {
-    weather.count("scaled up");
+    knownFaults.count("scaled up");
     await fleet.add();
   }
 
@@ -70,7 +74,7 @@ export function capacityHand(deps: HandDeps): Hand {
   async function toOne(fault: string, deed: (victim: InstanceView) => unknown): Promise<void> {
     if (ready().length <= LEAST) await add();
     const victim = chance.pick(ready());
-    weather.count(fault);
+    knownFaults.count(fault);
     await deed(victim);
   }
 
@@ -80,24 +84,24 @@ export function capacityHand(deps: HandDeps): Hand {
 
   async function roll(): Promise<void> {
     const archive = rolled ? bundles.archive.path : bundles.other;
-    weather.count(rolled ? "rolled back" : "rolled to a new bundle");
+    knownFaults.count(rolled ? "rolled back" : "rolled to a new bundle");
     await deployment.roll({ archive });
     rolled = !rolled;
     const style = await (await fetch(`${deployment.url}/static/style.css`)).text();
     if (style.includes(bundles.mark) !== rolled) tally.lose("the bundle is not the one deployed");
   }
 
-  return hand(
+  return injector(
     deps,
     {
       kill: () =>
         toOne("killed", ({ id }) => {
-          weather.kill();
+          knownFaults.kill();
           return fleet.kill(id);
         }),
       crash: () =>
         toOne("crashed", ({ id }) => {
-          weather.kill();
+          knownFaults.kill();
           return fleet.crash(id);
         }),
       drain,
@@ -127,8 +131,8 @@ async function gone(fleet: LocalDeployment["fleet"], pid: number): Promise<void>
 }
 
 /** Takes CPUs away for a while. */
-export function cpuHand(deps: HandDeps): Hand {
-  const { deployment, chance, weather } = deps;
+export function cpuInjector(deps: InjectorDeps): Injector {
+  const { deployment, chance, knownFaults } = deps;
   const { fleet } = deployment;
 
   async function freeze(): Promise<void> {
@@ -137,13 +141,13 @@ export function cpuHand(deps: HandDeps): Hand {
     const { id } = chance.pick(ready);
     const frozenAt = performance.now();
     fleet.freeze(id);
-    weather.count("frozen");
+    knownFaults.count("frozen");
     await delay(300 + chance.below(3_000));
-    weather.thaw(frozenAt);
+    knownFaults.thaw(frozenAt);
     if (fleet.instances().some((instance) => instance.id === id)) fleet.thaw(id);
   }
 
-  return hand(deps, { freeze }, 700);
+  return injector(deps, { freeze }, 700);
 }
 
 const OUTAGES: readonly Fault[] = [
@@ -162,8 +166,8 @@ const OUTAGES: readonly Fault[] = [
 const READINGS: readonly Call[] = ["list", "get", "access"];
 
 /** Rotates keys, and keeps them from being read. */
-export function keysHand(deps: HandDeps): Hand {
-  const { deployment, chance, weather } = deps;
+export function keyInjector(deps: InjectorDeps): Injector {
+  const { deployment, chance, knownFaults } = deps;
   const { secretManager } = deployment;
   const secret = parseSecretReference(deployment.secretKey);
   if (secret === undefined) throw new Error(`${deployment.secretKey} is no secret.`);
@@ -177,7 +181,7 @@ export function keysHand(deps: HandDeps): Hand {
 
   /** As `npm run rotate` does it. */
   async function rotation(): Promise<void> {
-    weather.count("rotated");
+    knownFaults.count("rotated");
     const { versions, now } = await store.read();
     const policy = { activationDelay: 3, sessionLifetime: 604_800, minimumAge: 0 };
     await rotate(planRotation(versions, policy, now, "planned"), { store, random: randomBytes });
@@ -186,8 +190,8 @@ export function keysHand(deps: HandDeps): Hand {
   async function outage(atLeast = 1_000): Promise<void> {
     const fault = chance.pick(OUTAGES);
     const some = chance.shuffle(READINGS).slice(0, 1 + chance.below(2));
-    weather.count("Secret Manager out");
-    const end = weather.outage();
+    knownFaults.count("Secret Manager out");
+    const end = knownFaults.outage();
     secretManager.standIn.fail({ fault, ...(chance.below(3) === 0 && { on: some }) });
     await delay(atLeast + chance.below(3_000));
     secretManager.standIn.heal();
@@ -202,12 +206,12 @@ export function keysHand(deps: HandDeps): Hand {
   }
 
   async function lag(): Promise<void> {
-    weather.count("lists behind");
+    knownFaults.count("lists behind");
     secretManager.standIn.setLag(5 + chance.below(3_600));
     await rotation();
     await delay(2_000 + chance.below(3_000));
     secretManager.standIn.setLag(0);
   }
 
-  return hand(deps, { rotation, outage: () => outage(), rotationBeforeOutage, lag }, 500);
+  return injector(deps, { rotation, outage: () => outage(), rotationBeforeOutage, lag }, 500);
 }

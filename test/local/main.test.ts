@@ -29,8 +29,12 @@ async function start(...args: readonly string[]): Promise<Command> {
   return run([MAIN, ...args]);
 }
 
-async function run(args: readonly string[], env: object = {}): Promise<Command> {
-  const child = spawn(process.execPath, args, {
+async function run(
+  args: readonly string[],
+  env: object = {},
+  program = process.execPath,
+): Promise<Command> {
+  const child = spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...env },
   });
@@ -156,6 +160,18 @@ test("it prints one address, serves it from several instances, and Ctrl-C ends a
   // What it showed of the requests has nothing that would let anybody in.
   expect(command.stdout()).toContain("/login/callback");
   expect(command.stdout()).not.toMatch(/code=|state=|token=|ada@example/);
+}, 30_000);
+
+test("ending npm ends the run", async () => {
+  await using command = await run(["start", "--", "--port", "0", "--no-watch"], {}, "npm");
+  const { url = "", pid } = command;
+  expect((await fetch(url)).status).toBe(200);
+  const started = descendantsOf(pid);
+  expect(started.length).toBeGreaterThan(3);
+  command.kill("SIGTERM");
+  await command.exited;
+  while (started.some(isRunning)) await delay(5);
+  await expect(fetch(url)).rejects.toThrow();
 }, 30_000);
 
 test("--session-type filesystem shows the fault: other instances do not know who signed in", async () => {

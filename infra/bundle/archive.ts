@@ -48,8 +48,11 @@ export const PROGRAMS = { index: "service/server.ts", rotator: "service/rotator/
 /** Source of a page's script; it is compiled to the file `page.js` in the `public` folder beside. */
 const PAGE = /(?<=^|\/)page\/main\.ts$/;
 
-/** Sources, documents and the Dockerfile; nothing else in `service/` stays out of the archive. */
-const NOT_COPIED = /\.ts$|\.md$|^Dockerfile$/;
+/**
+ * Sources, documents, the Dockerfile, and credentials of a job of GitHub's; nothing else in
+ * `service/` stays out of the archive.
+ */
+const NOT_COPIED = /\.ts$|\.md$|^Dockerfile$|(^|\/)gha-creds-[^/]*\.json$/;
 
 /**
  * Compiles `service/` and packs it with all other files that are in it, each at its path. The same

@@ -30,6 +30,7 @@ interface Job {
   readonly secrets?: unknown;
   readonly permissions?: Readonly<Record<string, string>>;
   readonly environment?: { readonly name: string };
+  readonly env?: Readonly<Record<string, string>>;
   readonly concurrency?: { readonly group: string; readonly "cancel-in-progress": boolean };
   readonly steps?: readonly Step[];
 }
@@ -72,10 +73,11 @@ const steps = jobs.flatMap(({ name, job }) =>
 );
 
 /** What a job authenticates with, or undefined. */
-function identity({ steps = [] }: Job): string | undefined {
-  const auth = steps.find(({ uses }) => uses?.startsWith("google-github-actions/auth@"));
-  return auth && `${auth.with?.service_account} by ${auth.with?.workload_identity_provider}`;
+function identity({ steps = [] }: Job): Step["with"] {
+  return steps.find(({ uses }) => uses?.startsWith("google-github-actions/auth@"))?.with;
 }
+
+const withIdentity = jobs.filter(({ job }) => identity(job) !== undefined);
 
 describe("Permissions", () => {
   test("a workflow grants nothing, and each job exactly what it needs", () => {
@@ -113,14 +115,16 @@ describe("Permissions", () => {
   });
 
   test("packages and Pulumi are there before there are credentials, and no package runs a script", () => {
-    for (const { job } of jobs.filter(({ job }) => identity(job) !== undefined)) {
+    for (const { job } of withIdentity) {
       const order = (job.steps ?? []).map(({ uses, run }) => uses?.split("@")[0] ?? run);
       expect(order.slice(0, 4)).toEqual([
         "actions/checkout",
         "npm ci --ignore-scripts && node infra/node/linkNode.cjs",
-        "npx pulumi version",
+        ".github/pulumi/install",
         "google-github-actions/auth",
       ]);
+      // npm's `pulumi` downloads nothing, because it is there; this keeps Pulumi from it.
+      expect(job.env).toMatchObject({ PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true" });
     }
   });
 });
@@ -264,18 +268,26 @@ describe("Preview", () => {
     ]);
   });
 
-  test("it has another identity than what deploys, of the stack's own environment", () => {
-    expect(identity(preview)).toContain("phoenix-preview@");
-    expect(identity(preview)).toMatch(/providers\/preview$/);
-    expect(identity(job("up", "up"))).toContain("phoenix-deploy@");
-    expect(identity(job("up", "up"))).toMatch(/providers\/deploy$/);
-    expect(identity(job("rotate", "rotate"))).toBe(identity(job("up", "up")));
+  test("it runs in an environment of its own, whose variables give it another identity", () => {
     expect(preview.environment?.name).toBe("${{ matrix.stack }}-preview");
+    expect(withIdentity.map(({ name }) => name)).toEqual([
+      "preview/preview",
+      "rotate/rotate",
+      "up/up",
+    ]);
+    for (const { job } of withIdentity) {
+      expect(identity(job)).toEqual({
+        project_id: "${{ vars.GOOGLE_PROJECT }}",
+        workload_identity_provider: "${{ vars.GOOGLE_IDENTITY_PROVIDER }}",
+        service_account: "${{ vars.GOOGLE_SERVICE_ACCOUNT }}",
+      });
+      expect(job.env).toMatchObject({ PULUMI_BACKEND_URL: "${{ vars.PULUMI_BACKEND_URL }}" });
+    }
   });
 
   test("once it has its identity, it runs no Pulumi command but preview", () => {
     const scripts = (preview.steps ?? []).map(({ run = "" }) => run).join("\n");
-    expect(scripts.match(/npx pulumi \w+/g)).toEqual(["npx pulumi version", "npx pulumi preview"]);
+    expect(scripts.match(/npx pulumi \w+/g)).toEqual(["npx pulumi preview"]);
   });
 });
 

@@ -201,8 +201,10 @@ describe("building", () => {
     expect(other.sha256).not.toBe(one.sha256);
   });
 
-  test("leaves hidden files out, so that no .env gets in", () => {
+  test("leaves hidden files and a job's credentials out", () => {
     const root = smallCheckout({
+      "service/gha-creds-0123456789abcdef.json": "hidden",
+      "service/notes/gha-creds-0123456789abcdef.json": "hidden",
       "service/notes/.env": "SECRET_KEY=hidden",
       "service/.notes/secret.txt": "hidden",
       "service/notes/public/.DS_Store": "",

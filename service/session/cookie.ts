@@ -41,7 +41,7 @@ export function dataCookie(secure: boolean, sid: string): CookieName {
 /** Names of all data cookies in a Cookie header, of whichever session. */
 export function dataCookieNames(header: string | undefined, secure: boolean): string[] {
   const prefix = dataCookiePrefix(secure);
-  if (header === undefined || !header.includes(`${prefix}-`)) return [];
+  if (header === undefined) return [];
   const name = new RegExp(`^${prefix}-[\\w-]{${TAG_LENGTH}}$`);
   const names = header.split(";").map((pair) => pair.split("=", 1)[0]?.trim() ?? "");
   return [...new Set(names.filter((candidate) => name.test(candidate)))];

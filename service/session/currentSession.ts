@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import type { Request, Response } from "express";
+import { OperatorError } from "../contract/errors.ts";
 import type { EventLog } from "../process/eventLog.ts";
 import type { Seconds } from "../pure/seconds.ts";
 import { NoSessionError, SessionChangedLateError } from "./errors.ts";
 import { plainJson } from "./plainJson.ts";
-import type { Credential, Identity, Session, SignedIn } from "./session.ts";
+import type { Credential, Session, SignedIn } from "./session.ts";
 
 const SID_BYTES = 16;
 const CSRF_TOKEN_BYTES = 32;
@@ -62,9 +63,9 @@ export class CurrentSession {
   get session(): Session {
     if (this.#session === undefined) {
       const data = this.credential === undefined ? {} : this.#store.open(this);
-      this.#session = sessionOf(this.credential, data);
+      this.#session = new VisibleSession(this.credential, data);
       this.#before = JSON.stringify(this.#session);
-      this.#req.res?.once("close", () => this.#reportLateData());
+      this.#req.res?.on("close", reportLateData);
     }
     return this.#session;
   }
@@ -94,13 +95,13 @@ export class CurrentSession {
     if (data !== undefined) this.#before = data;
   }
 
-  /** Logs what a handler did too late: the answer is under way and stands. */
-  reportLate(what: string): void {
-    const { trace } = this.#req.res?.locals ?? {};
-    const { code, message: cause } = new SessionChangedLateError(what);
-    const { method, path } = this.#req;
-    const message = `${method} ${path}: the session was not kept`;
-    this.#store.log.error({ event: "session_not_kept", code, cause, ...trace }, message);
+  /** Logs what can't be answered any more. */
+  report(event: string, error: unknown): void {
+    const { method, path, res } = this.#req;
+    const cause =
+      error instanceof OperatorError ? { code: error.code, cause: error.message } : { err: error };
+    const line = { event, ...cause, ...res?.locals.trace };
+    this.#store.log.error(line, `${method} ${path}: the session was not kept`);
   }
 
   #changeCredential(
@@ -108,12 +109,12 @@ export class CurrentSession {
     credential: Credential | undefined,
   ): void {
     if (this.phase !== "open" || this.#req.res?.headersSent === true) {
-      this.reportLate(`The session was ${change}`);
+      this.report("session_not_kept", new SessionChangedLateError(`The session was ${change}`));
       return;
     }
     this.#change = change;
     this.credential = credential;
-    this.#session = sessionOf(credential, {});
+    this.#session = new VisibleSession(credential, {});
     this.#before = "{}";
   }
 
@@ -123,43 +124,55 @@ export class CurrentSession {
     return json === this.#before ? undefined : json;
   }
 
-  #reportLateData(): void {
+  reportLateData(): void {
     if (this.phase !== "kept") return;
     try {
       if (this.#changedData() === undefined) return;
     } catch {
       // What isn't JSON has changed as well.
     }
-    this.reportLate("The session's data changed");
+    this.report("session_not_kept", new SessionChangedLateError("The session's data changed"));
   }
 }
 
-type IdentityFields = { readonly [Field in keyof Identity]: Identity[Field] | undefined };
-
-const NOBODY = identity({
-  user_id: undefined,
-  user_email: undefined,
-  csrf_token: undefined,
-  id_token: undefined,
-});
-
 /**
- * Without a prototype: a field named `__proto__`, merged from a request's body, then is a field like
- * any other and can't put another identity in the place of this one.
+ * `req.session`. One class for all, because an object that is the prototype of another one gets a
+ * hidden class of its own, which outlives the request until the next full collection.
  */
-function identity({ user_id, user_email, csrf_token, id_token }: IdentityFields): object {
-  return Object.freeze({ __proto__: null, user_id, user_email, csrf_token, id_token });
+class VisibleSession implements Session {
+  readonly #credential: Credential | undefined;
+
+  constructor(credential: Credential | undefined, data: Readonly<Record<string, unknown>>) {
+    this.#credential = credential;
+    // Fails silently for a field by the name of one of the identity's.
+    for (const name of Object.keys(data)) Reflect.set(this, name, data[name]);
+  }
+
+  get user_id() {
+    return this.#credential?.user_id;
+  }
+  get user_email() {
+    return this.#credential?.user_email;
+  }
+  get csrf_token() {
+    return this.#credential?.csrf_token;
+  }
+  get id_token() {
+    return this.#credential?.id_token;
+  }
 }
 
-function sessionOf(credential: Credential | undefined, data: object): Session {
-  const session = Object.create(credential === undefined ? NOBODY : identity(credential));
-  return Object.assign(session, data);
-}
+// Without this a field named `__proto__`, merged from a request's body, would replace the identity.
+Object.setPrototypeOf(VisibleSession.prototype, null);
 
 const CURRENT = Symbol("session");
 
 interface WithSession {
   [CURRENT]?: CurrentSession;
+}
+
+function reportLateData(this: Response): void {
+  findSession(this.req)?.reportLateData();
 }
 
 /** The request's session; `undefined` where no session was looked for. */

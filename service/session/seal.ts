@@ -47,7 +47,7 @@ export function seal(
   purpose: Purpose,
   nonce: Uint8Array,
 ): string {
-  const cipher = createCipheriv(CIPHER, sealingKey(key, purpose), nonce, OPTIONS);
+  const cipher = createCipheriv(CIPHER, sealingKey(key, purpose.name), nonce, OPTIONS);
   cipher.setAAD(additionalData(key.kid, purpose));
   const sealed = Buffer.concat([
     nonce,
@@ -61,8 +61,8 @@ export function seal(
 /** Takes a token apart; undefined if it isn't written the one way in which `seal` writes it. */
 export function parseToken(token: string): ParsedToken | undefined {
   if (token.length > MAX_TOKEN_LENGTH) return undefined;
-  const [version, kid, body, ...rest] = token.split(".");
-  if (version !== VERSION || kid === undefined || body === undefined || rest.length > 0) {
+  const [version, kid, body, rest] = token.split(".", 4);
+  if (version !== VERSION || kid === undefined || body === undefined || rest !== undefined) {
     return undefined;
   }
   const bytes = Buffer.from(body, "base64url");
@@ -81,7 +81,7 @@ export function parseToken(token: string): ParsedToken | undefined {
 
 /** The sealed bytes, or undefined if this key did not seal them for this purpose. */
 export function unseal(token: ParsedToken, key: SessionKey, purpose: Purpose): Buffer | undefined {
-  const decipher = createDecipheriv(CIPHER, sealingKey(key, purpose), token.nonce, OPTIONS);
+  const decipher = createDecipheriv(CIPHER, sealingKey(key, purpose.name), token.nonce, OPTIONS);
   decipher.setAAD(additionalData(token.kid, purpose));
   decipher.setAuthTag(token.tag);
   // Everything: GCM encrypts byte by byte, and leaves nothing for the end but to check the tag.
@@ -100,7 +100,7 @@ const sealingKeys = new WeakMap<KeyObject, Map<string, KeyObject>>();
  * One key for each name, because random nonces allow 2^32 tokens under one key (NIST SP 800-38D,
  * 8.3) and clip URLs are many more than sessions. Derived once for each secret that is held.
  */
-function sealingKey({ secret }: SessionKey, { name }: Purpose): KeyObject {
+function sealingKey({ secret }: SessionKey, name: string): KeyObject {
   const keys = sealingKeys.get(secret) ?? new Map<string, KeyObject>();
   sealingKeys.set(secret, keys);
   let key = keys.get(name);

@@ -43,6 +43,8 @@ export interface EndedSessions {
   check(credential: Credential): boolean | Promise<boolean>;
 }
 
+const NOTHING: readonly string[] = [];
+
 /** Cookies of other sessions' data that one answer clears; the next one clears more. */
 const MAX_CLEARED = 10;
 
@@ -92,10 +94,14 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
     { sid }: Credential,
   ): ReadyToken | Refusal | undefined | Promise<ReadyToken | Refusal> {
     const { cookie: header } = req.headers;
-    if (header === undefined || !header.includes(`${prefix}-`)) return undefined;
+    if (!hasDataCookies(header)) return undefined;
     const value = cookieValue(header, dataCookie(secure, sid).name);
     const token = value === undefined || value.length > MAX_COOKIE_BYTES ? value : tokenIn(value);
     return token === undefined ? undefined : sealer.prepare(token);
+  }
+
+  function hasDataCookies(header: string | undefined): boolean {
+    return header?.includes(`${prefix}-`) === true;
   }
 
   const store: SessionStore = {
@@ -124,16 +130,17 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
     req: Request,
     credential: Credential | undefined,
     changes: SessionChanges,
-  ): string[] {
-    const lines: string[] = [];
+  ): readonly string[] {
     const { cookie: header } = req.headers;
+    const unchanged = changes.credential === "kept" && changes.data === undefined;
+    if (unchanged && (credential === undefined || !hasDataCookies(header))) return NOTHING;
+    const lines: string[] = [];
     if (changes.credential === "started" && credential !== undefined) {
       lines.push(credentialLine(req, credential));
     }
     if (changes.credential === "ended" && cookieValue(header, cookie.name) !== undefined) {
       lines.push(clearCookie(cookie));
     }
-    if (credential === undefined && changes.credential === "kept") return lines;
     const own = credential && dataCookie(secure, credential.sid).name;
     if (credential !== undefined && changes.data !== undefined) {
       lines.push(dataLine(credential, changes.data));

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import type { KeyLookup, SessionKeys } from "../keys/sessionKeys.ts";
+import type { KeyLookup, SessionKey, SessionKeys } from "../keys/sessionKeys.ts";
 import type { Seconds } from "../pure/seconds.ts";
 import { decodeContent, encodeContent, type Sealed } from "./content.ts";
 import { KeysUnavailableError } from "./errors.ts";
-import { NONCE_BYTES, type Purpose, parseToken, seal, unseal } from "./seal.ts";
+import { NONCE_BYTES, type ParsedToken, type Purpose, parseToken, seal, unseal } from "./seal.ts";
 
 /** Why a token did not open. */
 export type Refusal =
@@ -71,18 +71,21 @@ export function createSealer({
       if (lookup.status !== "found") return refuse(kid, lookup);
       return {
         outcome: "ready",
-        open(name, boundTo) {
-          const plaintext = unseal(parsed, lookup.key, { name, environment, boundTo });
-          if (plaintext === undefined) return { outcome: "tampered", kid };
-          const sealed = decodeContent(plaintext);
-          if (sealed === undefined) return { outcome: "malformed" };
-          const now = clock();
-          const age = Math.max(0, now - sealed.iat);
-          if (now >= sealed.exp) return { outcome: "expired", kid, age };
-          return { outcome: "ok", kid, age, sealed };
-        },
+        open: (name, boundTo) => openWith(lookup.key, parsed, { name, environment, boundTo }),
       };
     });
+  }
+
+  function openWith(key: SessionKey, parsed: ParsedToken, purpose: Purpose): Opened {
+    const { kid } = parsed;
+    const plaintext = unseal(parsed, key, purpose);
+    if (plaintext === undefined) return { outcome: "tampered", kid };
+    const sealed = decodeContent(plaintext);
+    if (sealed === undefined) return { outcome: "malformed" };
+    const now = clock();
+    const age = Math.max(0, now - sealed.iat);
+    if (now >= sealed.exp) return { outcome: "expired", kid, age };
+    return { outcome: "ok", kid, age, sealed };
   }
 
   return {

@@ -1,6 +1,5 @@
 import type { ErrorRequestHandler, Express, Request, Response } from "express";
-import { messageOf } from "../contract/errors.ts";
-import { currentSession, findSession } from "./currentSession.ts";
+import { type CurrentSession, currentSession, findSession } from "./currentSession.ts";
 
 /** Answers a request whose session can't be kept. Never throws, and answers at once. */
 export type OnSessionError = ErrorRequestHandler;
@@ -18,7 +17,13 @@ export function defineSession(app: Express): void {
   });
 }
 
-export type ResponseMethods = Pick<Response, "writeHead" | "write" | "end" | "flushHeaders">;
+/** The methods with which every answer begins. */
+export interface ResponseMethods {
+  writeHead(status: number, reason?: unknown, headers?: unknown): Response;
+  write(chunk: unknown, encoding?: unknown, callback?: unknown): boolean;
+  end(chunk?: unknown, encoding?: unknown, callback?: unknown): Response;
+  flushHeaders(): void;
+}
 
 type Callback = () => void;
 
@@ -55,19 +60,20 @@ export function keepBeforeHeaders(
       return true;
     } catch (error) {
       current.phase = "refused";
-      answerError(error, req, res);
+      answerError(current, error, res);
       return false;
     }
   }
 
   const answering = new WeakSet<Response>();
 
-  function answerError(error: unknown, req: Request, res: Response): void {
+  function answerError(current: CurrentSession, error: unknown, res: Response): void {
     answering.add(res);
     try {
-      onError(error, req, res, () => {});
+      onError(error, res.req, res, () => {});
     } catch (fault) {
-      res.destroy(new Error(`The error could not be answered: ${messageOf(fault)}`));
+      current.report("error_page_failed", fault);
+      res.destroy();
     }
     answering.delete(res);
   }
@@ -77,32 +83,28 @@ export function keepBeforeHeaders(
       if (!keep(this)) return this;
       const given = typeof reason === "string" ? headers : (reason ?? headers);
       if (typeof given !== "object" || given === null || !this.hasHeader("Set-Cookie")) {
-        return Reflect.apply(methods.writeHead, this, [status, reason, headers]);
+        return methods.writeHead.call(this, status, reason, headers);
       }
       addHeaders(this, given);
-      return Reflect.apply(
-        methods.writeHead,
-        this,
-        typeof reason === "string" ? [status, reason] : [status],
-      );
+      return methods.writeHead.call(this, status, typeof reason === "string" ? reason : undefined);
     },
 
     write(this: Response, chunk: unknown, encoding?: unknown, callback?: unknown) {
-      if (keep(this)) return Reflect.apply(methods.write, this, [chunk, encoding, callback]);
+      if (keep(this)) return methods.write.call(this, chunk, encoding, callback);
       const done = callbackAmong([encoding, callback]);
       if (done !== undefined) process.nextTick(done);
       return true;
     },
 
     end(this: Response, chunk?: unknown, encoding?: unknown, callback?: unknown) {
-      if (keep(this)) return Reflect.apply(methods.end, this, [chunk, encoding, callback]);
+      if (keep(this)) return methods.end.call(this, chunk, encoding, callback);
       const done = callbackAmong([chunk, encoding, callback]);
       if (done !== undefined) process.nextTick(done);
       return this;
     },
 
     flushHeaders(this: Response) {
-      if (keep(this)) Reflect.apply(methods.flushHeaders, this, []);
+      if (keep(this)) methods.flushHeaders.call(this);
     },
   });
 }
@@ -114,6 +116,7 @@ function addHeaders(res: Response, given: object): void {
     : Object.entries(given);
   for (const [name, value] of pairs) {
     if (/^set-cookie$/i.test(name)) res.appendHeader(name, value);
-    else res.setHeader(name, value);
+    // With a cookie in it, no cache may have the answer.
+    else if (!/^cache-control$/i.test(name)) res.setHeader(name, value);
   }
 }

@@ -4,19 +4,23 @@ import { ANSWER, isSignedIn, listen, REFUSAL, sessionOf } from "./answer.ts";
 
 /** Serves with a session middleware that puts the session at `req.session`. */
 export function serveOnExpress(sessions: RequestHandler): void {
-  serveAnswer((app) => {
-    app.use(sessions);
-    app.get("/sign-in", (req, res) => {
-      Object.assign(req.session ?? {}, sessionOf(req.query));
-      res.json({});
-    });
-  });
+  serveAnswer(
+    (app) => app.use(sessions),
+    (req) => Object.assign(req.session ?? {}, sessionOf(req.query)),
+  );
 }
 
 /** Answers whoever has a session. */
-export function serveAnswer(addSessions: (app: Express) => void): void {
+export function serveAnswer(
+  addSessions: (app: Express) => void,
+  signIn: (req: Request) => void,
+): void {
   const app = express();
   addSessions(app);
+  app.get("/sign-in", (req, res) => {
+    signIn(req);
+    res.json({});
+  });
   app.get(PATH, (req: Request, res) => {
     if (isSignedIn(req.session)) res.json(ANSWER);
     else res.status(401).json(REFUSAL);

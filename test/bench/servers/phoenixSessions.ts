@@ -1,8 +1,9 @@
 import { createStaticKeys } from "../../../service/keys/static.ts";
 import { createLog } from "../../../service/process/log.ts";
 import { createSealer } from "../../../service/session/sealer.ts";
+import { startSession } from "../../../service/session/session.ts";
 import { createSessions } from "../../../service/session/sessions.ts";
-import { SECRET } from "../visitor.ts";
+import { SECRET, visitorSession } from "../visitor.ts";
 import { serveAnswer } from "./onExpress.ts";
 
 /** The service's own sessions, and nothing else of it. */
@@ -18,6 +19,7 @@ const addSessions = createSessions({
   clock,
   log: createLog({ level: "info" }),
 });
-serveAnswer((app) =>
-  addSessions(app, (error, _req, res) => void res.status(500).end(String(error))),
+serveAnswer(
+  (app) => addSessions(app, (error, _req, res) => void res.status(500).end(String(error))),
+  (req) => startSession(req, visitorSession(Number(req.query.visitor))),
 );

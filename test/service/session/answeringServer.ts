@@ -1,0 +1,173 @@
+import { readFile } from "node:fs";
+import { createServer } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import express, { type Express, type Request, type Response } from "express";
+import { errorHandler } from "../../../service/http/errorPages.ts";
+import { createStaticKeys } from "../../../service/keys/static.ts";
+import { createLog } from "../../../service/process/log.ts";
+import { createSealer } from "../../../service/session/sealer.ts";
+import { startSession } from "../../../service/session/session.ts";
+import { createSessions } from "../../../service/session/sessions.ts";
+
+type Style = (res: Response, change: () => void) => unknown;
+
+/** Every way to answer "done" to a request whose session has been changed. */
+const STYLES: Record<string, (res: Response) => unknown> = {
+  send: (res) => res.send("done"),
+  json: (res) => res.json({ done: true }),
+  html: (res) => res.status(201).type("html").send("<p>done</p>"),
+  sendStatus: (res) => res.sendStatus(202),
+  redirect: (res) => res.redirect("/elsewhere"),
+  end: (res) => res.end("done"),
+  "end with a callback": (res) => res.end("done", () => {}),
+  "write and end": (res) => {
+    res.write("do", () => {});
+    res.end("ne");
+  },
+  "writeHead and end": (res) =>
+    res.writeHead(200, { "Content-Type": "video/mp4", "Set-Cookie": "a=b" }).end("done"),
+  "writeHead with a list": (res) => {
+    res.writeHead(200, "Fine", ["ETag", '"1"', "Set-Cookie", "a=b"]);
+    res.end("done");
+  },
+  flushHeaders: (res) => {
+    res.flushHeaders();
+    res.end("done");
+  },
+  pipe: (res) => Readable.from(["do", "ne"]).pipe(res),
+  pipeline: (res) => pipeline(Readable.from(["do", "ne"]), res),
+  sendFile: (res) => res.sendFile(import.meta.filename),
+  download: (res) => res.download(import.meta.filename),
+};
+
+/** Ways that change the session later than the handler returns. */
+const LATER_STYLES: Record<string, Style> = {
+  "a callback": (res, change) =>
+    readFile(import.meta.filename, () => {
+      change();
+      res.send("done");
+    }),
+  "a stream in a callback": (res, change) =>
+    readFile(import.meta.filename, () => {
+      change();
+      Readable.from(["do", "ne"]).pipe(res);
+    }),
+  "a timer": (res, change) =>
+    setTimeout(() => {
+      change();
+      res.json({ done: true });
+    }, 1),
+  "after an await": async (res, change) => {
+    await delay(1);
+    change();
+    res.send("done");
+  },
+};
+
+/** Ways to change the session when the headers are gone; the answer is "done" all the same. */
+const LATE_STYLES: Record<string, Style> = {
+  "after flushHeaders": (res, change) => {
+    res.flushHeaders();
+    change();
+    res.end("done");
+  },
+  "after a write": (res, change) => {
+    res.write("do");
+    setImmediate(() => {
+      change();
+      res.end("ne");
+    });
+  },
+  "after the answer": (res, change) => {
+    res.send("done");
+    change();
+  },
+  "after the answer of a callback": (res, change) =>
+    readFile(import.meta.filename, () => {
+      res.send("done");
+      change();
+    }),
+};
+
+const cycle: Record<string, unknown> = {};
+cycle.again = cycle;
+
+/** Everything for which a session can't be kept. */
+const CHANGES: Record<string, (req: Request) => void> = {
+  "too large": (req) => keep(req, "x".repeat(6_000)),
+  "a BigInt": (req) => keep(req, 1n),
+  "a cycle": (req) => keep(req, cycle),
+  "a Map": (req) => keep(req, [new Map()]),
+  "a date": (req) => keep(req, { deep: { at: new Date() } }),
+  "not a number": (req) => keep(req, Number.NaN),
+  "a function": (req) => keep(req, () => {}),
+  "a getter that throws": (req) =>
+    keep(req, Object.defineProperty({}, "x", { enumerable: true, get: fail })),
+  "nothing wrong with it": (req) => keep(req, "short"),
+  "a sign-in": (req) => startSession(req, VISITOR),
+  "a sign-in that is too large": (req) =>
+    startSession(req, { ...VISITOR, user_email: `${"notes".repeat(1_000)}@example.com` }),
+};
+
+const VISITOR = {
+  user_id: "ada",
+  id_token: "a.b.c",
+  iss: "https://accounts.example",
+  of_domain: true,
+};
+
+function keep(req: Request, notes: unknown): void {
+  Object.assign(req.session, { notes });
+}
+
+function fail(): never {
+  throw new Error("thrown by a getter");
+}
+
+function createApp(cookieSecure: boolean): Express {
+  const app = express();
+  app.set("etag", false);
+  const log = createLog({ level: "info" });
+  const keys = createStaticKeys("a secret of more than thirty-two characters");
+  const clock = () => Math.floor(Date.now() / 1000);
+  const sealer = createSealer({ keys, environment: "test", clock });
+  const settings = { sessionType: "cookie", sessionLifetime: 600, instance: "test" } as const;
+  const onError = errorHandler({ log });
+  createSessions({ ...settings, cookieSecure, keys, sealer, clock, log })(app, onError);
+  app.get("/sign-in", (req, res) => {
+    startSession(req, VISITOR);
+    res.send("done");
+  });
+  app.get("/slow", async (_req, res) => {
+    await delay(50);
+    res.send("done");
+  });
+  app.get("/answer", (req, res) => {
+    const { style = "", change = "", request } = req.query as Record<string, string>;
+    res.locals.trace = { request };
+    const apply = () => CHANGES[change]?.(req);
+    const later = { ...LATER_STYLES, ...LATE_STYLES }[style];
+    if (later !== undefined) return later(res, apply);
+    apply();
+    return STYLES[style]?.(res);
+  });
+  app.use(onError);
+  return app;
+}
+
+const servers = [false, true].map((secure) =>
+  createServer(createApp(secure)).listen(0, "127.0.0.1"),
+);
+let listening = 0;
+for (const server of servers) {
+  server.once("listening", () => {
+    listening += 1;
+    if (listening < servers.length) return;
+    const ports = servers.map((one) => (one.address() as { port: number }).port);
+    const styles = Object.keys({ ...STYLES, ...LATER_STYLES });
+    const [late, changes] = [LATE_STYLES, CHANGES].map((of) => Object.keys(of));
+    process.stdout.write(`${JSON.stringify({ ports, styles, late, changes })}\n`);
+  });
+}

@@ -3,9 +3,13 @@ import { showMistake } from "./errors/mistake.ts";
 import { handleErrors } from "./errors/onError.ts";
 import { firstVersionHook } from "./keys/firstVersion.ts";
 import { declareStack } from "./program.ts";
+import { grantPropagationHook } from "./web/grantPropagation.ts";
 
 handleErrors();
 
 /** What `npx pulumi up` runs; each export is a stack output. */
 export const { url, signInRedirectUri, secretKey, keyPolicy, release, service, revision } =
-  await declareStack(buildArchive, firstVersionHook).catch(showMistake);
+  await declareStack(buildArchive, {
+    firstVersion: firstVersionHook,
+    grantPropagation: grantPropagationHook,
+  }).catch(showMistake);

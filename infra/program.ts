@@ -4,6 +4,7 @@ import { type DeployedArchive, type Release, ServiceBundle } from "./bundle/serv
 import { rotatorEnvironment, webEnvironment } from "./config/environment.ts";
 import { readConfig, type StackConfig } from "./config/stackConfig.ts";
 import type { FirstVersionOptions } from "./keys/firstVersion.ts";
+import { checkReplication } from "./keys/replication.ts";
 import { SessionKey } from "./keys/sessionKey.ts";
 import { Monitoring } from "./monitoring/monitoring.ts";
 import { KeyRotator } from "./rotation/keyRotator.ts";
@@ -39,26 +40,35 @@ export interface KeyPolicy {
   readonly sessionLifetime: number;
 }
 
+/** What a deployment does beside the resources. */
+export interface StackHooks {
+  /** Before the web service: adds the first version of SECRET_KEY. */
+  firstVersion(options: FirstVersionOptions): ResourceHook;
+  /** After a grant that a revision can't wait for. */
+  grantPropagation(): ResourceHook;
+}
+
 /**
  * Declares the whole stack.
  *
  * @param buildArchive Called if the bundle is deployed, not if an image is.
- * @param hookFor Makes the hook that adds the first version of SECRET_KEY; undefined where nothing
- * is deployed.
+ * @param hooks Undefined where nothing is deployed.
  * @throws ConfigError before anything is declared.
  */
 export async function declareStack(
   buildArchive: () => DeployedArchive,
-  hookFor?: (options: FirstVersionOptions) => ResourceHook,
+  hooks?: StackHooks,
 ): Promise<StackOutputs> {
   const { config, oidcClientSecret } = readConfig();
   for (const note of config.notes) await log.info(note);
   const { product, environment, project, region, labels, names, rotationPeriod } = config;
   const { values } = config.service;
+  const current = await readSecret(project, names.secretKey);
+  const setting = `${product}:secretLocations`;
+  const locations = config.secretLocations;
+  checkReplication({ setting, stack: environment, locations }, current);
   const schedule =
-    rotationPeriod === undefined
-      ? undefined
-      : planSchedule(rotationPeriod, await readSecret(project, names.secretKey), new Date());
+    rotationPeriod === undefined ? undefined : planSchedule(rotationPeriod, current, new Date());
 
   const apis = new Apis("apis", { project, names: apisOf(config) });
   const archive = config.image === undefined ? buildArchive() : undefined;
@@ -81,6 +91,7 @@ export async function declareStack(
     secretId: names.secretKey,
     labels,
     deletionProtection: config.deletionProtection,
+    locations,
     rotation: schedule && events && { ...events, schedule },
     secretManagerApi: apis.of("secretmanager"),
   });
@@ -93,12 +104,18 @@ export async function declareStack(
     release,
     environment: webEnvironment(config, sessionKey.reference),
     sessionKey,
-    clientSecret: oidcClientSecret && { secretId: names.clientSecret, value: oidcClientSecret },
+    clientSecret: oidcClientSecret && {
+      secretId: names.clientSecret,
+      value: oidcClientSecret,
+      locations,
+      afterGrant: hooks?.grantPropagation(),
+    },
     capacity: config,
     publicAccess: config.publicAccess,
     traffic: config.traffic,
+    redeploy: config.redeploy,
     deletionProtection: config.deletionProtection,
-    before: hookFor?.({ secretKey: sessionKey.reference, stack: environment }),
+    before: hooks?.firstVersion({ secretKey: sessionKey.reference, stack: environment }),
   });
   if (events !== undefined) {
     new KeyRotator("rotator", {

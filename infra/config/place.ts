@@ -12,6 +12,8 @@ export interface PlaceConfig extends StackId {
   readonly labels: Readonly<Record<string, string>>;
   /** Whether what would be missed refuses to be deleted. */
   readonly deletionProtection: boolean;
+  /** Regions of the secrets' replicas; empty: Google chooses them. */
+  readonly secretLocations: readonly string[];
 }
 
 /** The stack that `npm start` evaluates and runs on one machine; it is never deployed. */
@@ -33,6 +35,7 @@ export function parsePlace(settings: Settings, id: StackId): PlaceConfig {
     region: parseRegion(settings),
     labels: { ...parseLabels(settings), app: product, environment },
     deletionProtection: settings.boolean("deletionProtection"),
+    secretLocations: parseSecretLocations(settings),
   };
 }
 
@@ -97,9 +100,24 @@ function parseProject(settings: Settings, { product, environment }: StackId): st
   return project;
 }
 
+const REGION = /^[a-z]+-[a-z]+\d{1,2}$/;
+
+function parseSecretLocations(settings: Settings): string[] {
+  const setting = "secretLocations";
+  const locations = settings.list(setting);
+  for (const location of locations.filter((each) => !REGION.test(each))) {
+    settings.report(
+      setting,
+      `has the entry ${shown(location)}, which is not a region`,
+      settings.setLike(setting, "REGIONS", "europe-west1,europe-west4"),
+    );
+  }
+  return [...new Set(locations)].toSorted();
+}
+
 function parseRegion(settings: Settings): string {
   const region = settings.text("gcp:region");
-  if (!/^[a-z]+-[a-z]+\d{1,2}$/.test(region)) {
+  if (!REGION.test(region)) {
     settings.report(
       "gcp:region",
       region === "" ? "is not set" : `is ${shown(region)}, not a region`,

@@ -16,6 +16,8 @@ export interface ReleaseConfig {
   readonly image: string | undefined;
   /** Empty: all traffic goes to the newest revision. */
   readonly traffic: readonly TrafficShare[];
+  /** Another one makes a new revision; empty where none was ever asked for. */
+  readonly redeploy: string;
 }
 
 export function parseRelease(settings: Settings, place: PlaceConfig): ReleaseConfig {
@@ -23,6 +25,7 @@ export function parseRelease(settings: Settings, place: PlaceConfig): ReleaseCon
     baseImage: parseBaseImage(settings),
     image: parseImage(settings),
     traffic: parseTraffic(settings, place),
+    redeploy: parseRedeploy(settings),
   };
 }
 
@@ -49,6 +52,18 @@ function parseImage(settings: Settings): string | undefined {
     );
   }
   return image === "" ? undefined : image;
+}
+
+function parseRedeploy(settings: Settings): string {
+  const redeploy = settings.text("redeploy");
+  if (!/^[\w.-]{0,63}$/.test(redeploy)) {
+    settings.report(
+      "redeploy",
+      `is ${shown(redeploy)}, not a word of up to 63 letters, digits, dots, hyphens and underscores`,
+      settings.setTo("redeploy", "1"),
+    );
+  }
+  return redeploy;
 }
 
 function parseTraffic(settings: Settings, place: PlaceConfig): TrafficShare[] {

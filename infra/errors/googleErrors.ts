@@ -1,14 +1,21 @@
-/** What passes by itself in what Google answers, and what mends the rest. Messages in, text out. */
+/** Transient errors of Google's APIs, and remedies for permanent ones. Messages in, text out. */
 
 /**
- * An API, a grant or an account that was made a moment ago is not known everywhere yet:
+ * What a first `up` in a new project meets and what passes by itself, mostly because Google
+ * propagates new APIs, grants and accounts with a delay:
  * https://cloud.google.com/iam/docs/access-change-propagation
  */
-const NOT_YET = [
+const TRANSIENT = [
   /SERVICE_DISABLED|API has not been used in project/,
   // Secret Manager publishes as soon as it is told the topic.
   /permission[^\n]*publish|pubsub\.topics\.publish|gcp-sa-secretmanager/i,
   /service account [^\n]* does not exist/i,
+  // Said of an account that was made a moment ago, too.
+  /iam\.serviceaccounts\.actAs' denied [^\n]*\(or it may not exist\)/i,
+  /Cloud Run Service Agent does not have permission to get access tokens|serverless-robot-prod/,
+  /concurrent policy changes/i,
+  /RATE_LIMIT_EXCEEDED|Quota exceeded for quota metric [^\n]*per minute/i,
+  /Error (500|502|503|504)\b/,
 ];
 
 /** The two that enable the others. */
@@ -18,9 +25,9 @@ const FIRST_APIS =
 const HALF_MADE = /\brevision\b/i;
 
 /** Whether an error is one that passes by itself. */
-export function isNotYet(message: string): boolean {
+export function isTransient(message: string): boolean {
   if (HALF_MADE.test(message) || FIRST_APIS.test(message)) return false;
-  return NOT_YET.some((pattern) => pattern.test(message));
+  return TRANSIENT.some((pattern) => pattern.test(message));
 }
 
 /** What an error was met in, for commands. */
@@ -36,14 +43,61 @@ interface Remedy {
   readonly remedy: (stack: string, project: string) => string;
 }
 
+const LOGIN =
+  "Log in with an account that may deploy: `gcloud auth application-default login`. In a workflow, " +
+  "see that it has the identity that infra/README.md describes";
+
+/** The first pattern that matches decides, so what is more special comes first. */
 const REMEDIES: readonly Remedy[] = [
   {
-    pattern: /requireInvokerIam|allowedPolicyMemberDomains|permitted customer/,
+    pattern: /could not find default credentials|invalid_grant|invalid_rapt|reauth/i,
+    remedy: (stack) => `${LOGIN}. Then run \`npx pulumi up --stack ${stack}\` again.`,
+  },
+  {
+    pattern: /requires a quota project|quota project/i,
+    remedy: (stack, project) =>
+      "Your own credentials need a project that their calls are counted for. Run `gcloud auth " +
+      `application-default set-quota-project ${project}\`, then \`npx pulumi up --stack ${stack}\` again.`,
+  },
+  {
+    pattern: /invoker_iam_disabled|requireInvokerIam/,
     remedy: (stack) =>
-      "A policy of the organization forbids this way of letting everyone call the service: " +
-      "run.managed.requireInvokerIam forbids invokerIamDisabled, and iam.allowedPolicyMemberDomains " +
-      `forbids allUsers. Run \`npx pulumi config set --stack ${stack} publicAccess WHO\` with ` +
-      "the other of the two, or with private.",
+      "A policy of the organization, run.managed.requireInvokerIam, forbids invokerIamDisabled. Run " +
+      `\`npx pulumi config set --stack ${stack} publicAccess allUsers\` to let everyone in by a grant, ` +
+      "or with `private` to let in principals with roles/run.invoker only.",
+  },
+  {
+    pattern: /iam\.managed\.allowedPolicyMembers|allowedPolicyMemberDomains|permitted customer/,
+    remedy: (stack) =>
+      "A policy of the organization, iam.allowedPolicyMemberDomains or iam.managed.allowedPolicyMembers, " +
+      `forbids allUsers. Run \`npx pulumi config set --stack ${stack} publicAccess invokerIamDisabled\` ` +
+      "to let everyone in without a grant, or with `private` to let in principals with " +
+      "roles/run.invoker only.",
+  },
+  {
+    pattern: /run\.allowedIngress/,
+    remedy: (stack, project) =>
+      "A policy of the organization, run.allowedIngress, forbids a service that the internet reaches " +
+      `directly. Ask for an exemption of ${project}, then run \`npx pulumi up --stack ${stack}\` again.`,
+  },
+  {
+    pattern: /resourceLocations.*(global|secret)|(global|secret).*resourceLocations/is,
+    remedy: (stack) =>
+      "A policy of the organization, gcp.resourceLocations, forbids secrets that Google replicates " +
+      `where it wants. Run \`npx pulumi config set --stack ${stack} secretLocations REGIONS\` with ` +
+      "regions that it allows, such as europe-west1,europe-west4.",
+  },
+  {
+    pattern: /gcp\.resourceLocations/,
+    remedy: (stack) =>
+      "A policy of the organization, gcp.resourceLocations, forbids this region. Run `npx pulumi " +
+      `config set --stack ${stack} gcp:region REGION\` with one that it allows.`,
+  },
+  {
+    pattern: /constraints\/[\w.]+|Operation denied by org policy|organization policy/i,
+    remedy: (stack, project) =>
+      "A policy of the organization forbids this; the message above names it. Ask for an exemption of " +
+      `${project}, then run \`npx pulumi up --stack ${stack}\` again.`,
   },
   {
     pattern: FIRST_APIS,
@@ -55,14 +109,49 @@ const REMEDIES: readonly Remedy[] = [
   {
     pattern: /billing/i,
     remedy: (stack, project) =>
-      `The project has no billing account. Run \`gcloud billing projects link ${project} ` +
+      `The project has no billing account, or a closed one. Run \`gcloud billing projects link ${project} ` +
       `--billing-account ACCOUNT\`, then \`npx pulumi up --stack ${stack}\` again.`,
   },
   {
-    pattern: /gcp\.resourceLocations/,
+    pattern: /Permission denied on secret/i,
     remedy: (stack) =>
-      "A policy of the organization, gcp.resourceLocations, forbids this region. Run `npx pulumi " +
-      `config set --stack ${stack} gcp:region REGION\` with one that it allows.`,
+      "The service's account may not read the client secret yet: Google propagates grants with a " +
+      "delay. Cloud Run does not try a failed revision again; make a new one in a few minutes: " +
+      `\`npx pulumi up --stack ${stack} --config redeploy=1\` (another word each time).`,
+  },
+  {
+    pattern: /\brevision\b.*(not ready|failed to become ready|startup probe|failed to start)/is,
+    remedy: (stack, project) =>
+      "The new revision did not start, and the one before serves on. Its log says why: `gcloud " +
+      `logging read 'resource.type="cloud_run_revision" AND severity>=ERROR' --limit 20 --project ` +
+      `${project}\`. With the cause mended outside the configuration, have another revision made: ` +
+      `\`npx pulumi up --stack ${stack} --config redeploy=1\` (another word each time).`,
+  },
+  {
+    pattern: /Quota violated|AllocPerProjectRegion|quota exceeded for total allowable/i,
+    remedy: (stack) =>
+      "New projects have small quotas of CPUs and memory. Run `npx pulumi config set --stack " +
+      `${stack} maxInstances NUMBER\` with fewer, or ask for more at ` +
+      "https://console.cloud.google.com/iam-admin/quotas.",
+  },
+  {
+    pattern: /Error 409\b|alreadyExists|already exists/i,
+    remedy: (stack) =>
+      "It was made before, by an update that broke off or by hand, and Pulumi does not know it. " +
+      `Take it over with \`npx pulumi import TYPE NAME ID --stack ${stack}\`, or delete it if nothing ` +
+      `needs it, then run \`npx pulumi up --stack ${stack}\` again.`,
+  },
+  {
+    pattern: /USER_PROJECT_DENIED|project[^\n]*(not found|has been deleted)/i,
+    remedy: (stack) =>
+      `There is no such project, or it is not yours. Run \`npx pulumi config set --stack ${stack} ` +
+      "gcp:project ID` with an ID that `gcloud projects list` shows.",
+  },
+  {
+    pattern: /Error 403\b|PERMISSION_DENIED|forbidden/i,
+    remedy: (stack, project) =>
+      `The account that deploys lacks a permission in ${project}; the message above names it. ${LOGIN}. ` +
+      `Then run \`npx pulumi up --stack ${stack}\` again.`,
   },
 ];
 

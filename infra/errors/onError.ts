@@ -7,7 +7,7 @@ import {
   type ResourceTransformation,
   runtime,
 } from "@pulumi/pulumi";
-import { isNotYet, remedyFor } from "./googleErrors.ts";
+import { isTransient, remedyFor } from "./googleErrors.ts";
 
 /** How often something is tried again, and the seconds before each time: three minutes in all. */
 const RETRIES = { attempts: 18, interval: 10 };
@@ -22,9 +22,8 @@ export interface OnErrorTools {
 }
 
 /**
- * Has all resources that are declared from now on wait until Google knows everywhere what they
- * depend on, or the first `up` in an empty project would fail by chance and the second succeed. Of
- * what does not pass it says what to do.
+ * Retries transient errors of all resources that are declared from now on: without, the first `up`
+ * in an empty project fails by chance and the second succeeds. For permanent errors it logs remedies.
  */
 export function handleErrors(): void {
   const stack = getStack();
@@ -44,7 +43,7 @@ export async function onError(
   // The newest error comes first.
   const [message = ""] = errors;
   const again =
-    failedOperation !== "delete" && errors.length <= RETRIES.attempts && isNotYet(message);
+    failedOperation !== "delete" && errors.length <= RETRIES.attempts && isTransient(message);
   if (again) {
     await wait(RETRIES.interval);
   } else {

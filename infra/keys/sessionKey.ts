@@ -8,6 +8,7 @@ import {
   type Resource,
 } from "@pulumi/pulumi";
 import type { RotationSchedule } from "../rotation/rotationSchedule.ts";
+import { replicationOf } from "./replication.ts";
 
 /** How long a destroyed version can still be brought back: a week. */
 const DESTROY_DELAY = "604800s";
@@ -26,6 +27,8 @@ export interface SessionKeyArgs {
   readonly labels: Readonly<Record<string, string>>;
   readonly deletionProtection: boolean;
   readonly rotation: Rotation | undefined;
+  /** Regions that it is kept in; empty: Google chooses. */
+  readonly locations: readonly string[];
   readonly secretManagerApi: Resource;
 }
 
@@ -47,7 +50,7 @@ export class SessionKey extends ComponentResource {
         project: args.project,
         secretId: args.secretId,
         labels: { ...args.labels },
-        replication: { auto: {} },
+        replication: replicationOf(args.locations),
         versionDestroyTtl: DESTROY_DELAY,
         deletionProtection: args.deletionProtection,
         ...(rotation && {

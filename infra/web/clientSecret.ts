@@ -7,7 +7,9 @@ import {
   type Input,
   type Output,
   type Resource,
+  type ResourceHook,
 } from "@pulumi/pulumi";
+import { replicationOf } from "../keys/replication.ts";
 import type { SecretValue } from "./serviceContainer.ts";
 
 export interface ClientSecretArgs {
@@ -18,6 +20,10 @@ export interface ClientSecretArgs {
   readonly value: Output<string>;
   /** Who may read it: `serviceAccount:EMAIL`. */
   readonly reader: Input<string>;
+  /** Regions that it is kept in; empty: Google chooses. */
+  readonly locations: readonly string[];
+  /** Runs after the grant is made: a revision that is too early fails for good. */
+  readonly afterGrant: ResourceHook | undefined;
   readonly secretManagerApi: Resource;
 }
 
@@ -35,7 +41,7 @@ export class ClientSecret extends ComponentResource {
         project: args.project,
         secretId: args.secretId,
         labels: { ...args.labels },
-        replication: { auto: {} },
+        replication: replicationOf(args.locations),
         // Whoever has the value can set it again.
         deletionProtection: false,
       },
@@ -59,7 +65,7 @@ export class ClientSecret extends ComponentResource {
         role: "roles/secretmanager.secretAccessor",
         member: args.reader,
       },
-      { parent: this },
+      { parent: this, ...(args.afterGrant && { hooks: { afterCreate: [args.afterGrant] } }) },
     );
     this.reference = { secret: secret.secretId, version: this.version.version };
     this.registerOutputs();

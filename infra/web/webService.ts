@@ -16,7 +16,7 @@ import type { CapacityConfig } from "../config/capacity.ts";
 import type { TrafficShare } from "../config/release.ts";
 import type { SessionKey } from "../keys/sessionKey.ts";
 import { accountTitle } from "../names.ts";
-import { ClientSecret } from "./clientSecret.ts";
+import { ClientSecret, type ClientSecretArgs } from "./clientSecret.ts";
 import { serviceContainer } from "./serviceContainer.ts";
 
 export interface WebServiceArgs {
@@ -32,11 +32,15 @@ export interface WebServiceArgs {
   /** The secret that SECRET_KEY names. */
   readonly sessionKey: SessionKey;
   /** Undefined where nobody can sign in yet. */
-  readonly clientSecret: { readonly secretId: string; readonly value: Output<string> } | undefined;
+  readonly clientSecret:
+    | Pick<ClientSecretArgs, "secretId" | "value" | "locations" | "afterGrant">
+    | undefined;
   readonly capacity: CapacityConfig;
   readonly publicAccess: PublicAccess;
   /** Empty: all traffic goes to the newest revision. */
   readonly traffic: readonly TrafficShare[];
+  /** Another word makes a new revision though nothing else differs; empty: no word. */
+  readonly redeploy: string;
   readonly deletionProtection: boolean;
   /** Runs before the service is created or updated: its first instance needs a key. */
   readonly before: ResourceHook | undefined;
@@ -98,6 +102,7 @@ export class WebService extends ComponentResource {
         },
         template: {
           labels: { ...labels },
+          ...(args.redeploy !== "" && { annotations: { redeploy: args.redeploy } }),
           serviceAccount: account.email,
           maxInstanceRequestConcurrency: capacity.concurrency,
           // Clips are sent from here, and a phone may take its time.

@@ -101,6 +101,22 @@ const EFFECTS: readonly Effect[] = [
     expected: "604800s",
   },
   {
+    setting: "secretLocations",
+    value: "europe-west4, europe-west1",
+    changes: [SECRET, "gcp:secretmanager/secret:Secret oidc-client-secret"],
+    read: ({ get }) => get(SECRET).inputs.replication,
+    expected: {
+      userManaged: { replicas: [{ location: "europe-west1" }, { location: "europe-west4" }] },
+    },
+  },
+  {
+    setting: "redeploy",
+    value: "2",
+    changes: [WEB],
+    read: ({ get }) => input(get(WEB), "template.annotations"),
+    expected: { redeploy: "2" },
+  },
+  {
     setting: "publicAccess",
     value: "allUsers",
     changes: [WEB, PUBLIC],
@@ -235,7 +251,7 @@ describe("a setting changes what it says, and nothing else", () => {
   });
 });
 
-test("no setting gives what keeps sessions or secrets another name, place or replication", async () => {
+test("no setting but secretLocations gives what keeps sessions or secrets another name, place or replication", async () => {
   const fixed = ({ get }: Selected) =>
     [SECRET, "gcp:secretmanager/secret:Secret oidc-client-secret"].map((id) => {
       const { project, secretId, replication } = get(id).inputs;
@@ -243,7 +259,10 @@ test("no setting gives what keeps sessions or secrets another name, place or rep
     });
   const original = fixed(await declared("prod", BASE));
   const all = Object.fromEntries(
-    EFFECTS.map(({ setting, value }) => [`phoenix:${setting}`, value]),
+    EFFECTS.filter(({ setting }) => setting !== "secretLocations").map(({ setting, value }) => [
+      `phoenix:${setting}`,
+      value,
+    ]),
   );
   const config = { ...BASE, ...all, "gcp:region": "us-central1" };
   expect(fixed(await declared("prod", config))).toEqual(original);

@@ -345,6 +345,19 @@ const REFUSALS: Refusal[] = [
     remedy: /phoenix:alertEmails ADDRESSES`, such as oncall@example\.com/,
   },
   {
+    setting: "phoenix:secretLocations",
+    because: "an entry is no region",
+    changes: { "phoenix:secretLocations": "europe-west1,eu" },
+    cause: 'has the entry "eu", which is not a region',
+    remedy: /phoenix:secretLocations REGIONS`, such as europe-west1,europe-west4/,
+  },
+  {
+    setting: "phoenix:redeploy",
+    because: "Cloud Run takes no such annotation",
+    changes: { "phoenix:redeploy": "once more" },
+    remedy: /phoenix:redeploy 1`/,
+  },
+  {
     setting: "phoenix:maxInstance",
     because: "there is no such setting",
     changes: { "phoenix:maxInstance": "3" },
@@ -378,7 +391,7 @@ const REFUSALS: Refusal[] = [
     because: `${stack} would take an account of another's`,
     stack,
     changes: { "gcp:region": "europe-west1" },
-    cause: `is "${stack}", and phoenix-${stack} is an account of another stack's, or of the workflows', in the same project`,
+    cause: `is "${stack}", and phoenix-${stack} is an account of another stack's in the same project`,
     remedy: new RegExp(`pulumi stack rename --stack ${stack} NAME`),
   })),
   {

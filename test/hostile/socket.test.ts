@@ -160,7 +160,7 @@ test("a Cookie header is read up to Node's limit and refused beyond it", async (
     const { statuses } = await send(get("/api/note", `Cookie: x${padding}; ${GOOD}`));
     expect([filler, statuses.length]).toEqual([filler, 1]);
     expect([200, 401]).toContain(statuses[0]);
-    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(performance.now() - start).toBeLessThan(10_000);
     const tooLong = `Cookie: x${padding}${padding}; ${GOOD}`;
     expect((await send(get("/api/note", tooLong))).statuses).toEqual([431]);
   }

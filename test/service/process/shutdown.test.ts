@@ -77,6 +77,9 @@ async function logged({ lines }: ServiceProcess, event: string): Promise<void> {
   }
 }
 
+/** Milliseconds; a busy machine takes seconds for a process, and waiting in vain would take longer. */
+const AT_ONCE = DRAIN_MILLISECONDS - 1_000;
+
 test("SIGTERM: what is under way is answered, nothing new is taken, and the process ends at once", async () => {
   await using service = await startWithSlowProvider();
   const agent = new Agent({ keepAlive: true });
@@ -94,7 +97,7 @@ test("SIGTERM: what is under way is answered, nothing new is taken, and the proc
   expect(statusCode).toBe(503);
   expect(headers.connection).toBe("close");
   expect(await service.exited).toEqual({ code: 0, signal: null });
-  expect(performance.now() - answered).toBeLessThan(2_000);
+  expect(performance.now() - answered).toBeLessThan(AT_ONCE);
   expect(service.lines.map(({ event }) => event)).not.toContain("drain_timeout");
   agent.destroy();
 });
@@ -106,7 +109,7 @@ test("SIGTERM: a connection that is open and idle keeps the process from nothing
   const asked = performance.now();
   service.kill("SIGTERM");
   expect(await service.exited).toEqual({ code: 0, signal: null });
-  expect(performance.now() - asked).toBeLessThan(2_000);
+  expect(performance.now() - asked).toBeLessThan(AT_ONCE);
   agent.destroy();
 });
 
@@ -124,7 +127,7 @@ test("SIGTERM: an answer that has begun is completed, and its connection then cl
   const ended = performance.now();
   expect((await answer).statusCode).toBe(200);
   expect(await service.exited).toEqual({ code: 0, signal: null });
-  expect(performance.now() - ended).toBeLessThan(2_000);
+  expect(performance.now() - ended).toBeLessThan(AT_ONCE);
   agent.destroy();
 });
 
@@ -138,7 +141,7 @@ test("SIGTERM: a request that never ends is cut off in time, and so is what it w
   service.kill("SIGTERM");
   expect(await service.exited).toEqual({ code: 0, signal: null });
   expect(performance.now() - asked).toBeGreaterThanOrEqual(300);
-  expect(performance.now() - asked).toBeLessThan(2_000);
+  expect(performance.now() - asked).toBeLessThan(AT_ONCE);
   expect(await cutOff).toMatchObject({ message: "aborted" });
   expect(service.lines).toContainEqual(
     expect.objectContaining({ event: "drain_timeout", severity: "WARNING", requests: 1 }),

@@ -70,7 +70,7 @@ test("bytes that were not encoded here decode to nothing", () => {
 test("a token does not show what is in it", () => {
   const token = sealerFor("prod").seal(NAME, contentOf({ user_email: "ada@example.com" }));
   const bytes = Buffer.from(token.split(".")[2] ?? "", "base64url").toString("latin1");
-  expect(bytes).not.toContain("ada");
+  expect(bytes).not.toContain("ada@example");
   expect(bytes).not.toContain("user_email");
 });
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { RequestHandler } from "express";
+import { application } from "../../../../service/application.ts";
 import { startProvider } from "../../../service/login/application.ts";
 import { serve } from "../../../support/httpServer.ts";
 import { runJson } from "./support/run.ts";
@@ -107,7 +108,7 @@ test.each<[what: string, check: string, cause: string, damage: RequestHandler]>(
     "unauthorized",
     "no problem document",
     instead(
-      (_method, path, cookie) => path === "/api/reel" && cookie === undefined,
+      (_method, path, cookie) => path === application.api && cookie === undefined,
       (res) => {
         res.set("cache-control", "no-store").set("x-content-type-options", "nosniff");
         res.set("referrer-policy", "same-origin").status(401).type("html").send("<p>Sign in.");
@@ -119,10 +120,10 @@ test.each<[what: string, check: string, cause: string, damage: RequestHandler]>(
     "unauthorized",
     "does not ask for a session",
     instead(
-      (_method, path, cookie) => path === "/api/reel" && cookie === undefined,
+      (_method, path, cookie) => path === application.api && cookie === undefined,
       (res) => {
         res.set("cache-control", "no-store").set("x-content-type-options", "nosniff");
-        res.set("referrer-policy", "same-origin").json({ clips: [] });
+        res.set("referrer-policy", "same-origin").json({});
       },
     ),
   ],
@@ -131,8 +132,8 @@ test.each<[what: string, check: string, cause: string, damage: RequestHandler]>(
     "csrf",
     "Requests that other sites can make are not refused",
     instead(
-      (method, path) => method === "POST" && path === "/api/reel",
-      (res) => void res.set("cache-control", "no-store").json({ clips: [] }),
+      (method, path) => method === "POST" && path === application.api,
+      (res) => void res.set("cache-control", "no-store").json({}),
     ),
   ],
   [
@@ -186,27 +187,9 @@ test.each<[what: string, check: string, cause: string, damage: RequestHandler]>(
     "page-redirect",
     "don't send people",
     instead(
-      (_method, path, cookie) => path === "/reel-maker" && cookie === undefined,
+      (_method, path, cookie) => path === application.home && cookie === undefined,
       (res) =>
         void res.set("cache-control", "no-store").redirect("https://elsewhere.example/login"),
-    ),
-  ],
-  [
-    "clips that one instance can't open",
-    "clips",
-    "can't open the URL",
-    instead(
-      (_method, path) => path === "/media/tides.mp4",
-      (res) => void res.sendStatus(403),
-    ),
-  ],
-  [
-    "keys that can't be read for a while",
-    "server-errors",
-    "keys that seal sessions can't be read",
-    instead(
-      (_method, path) => path === "/api/clips/tides/url",
-      (res) => void res.status(503).json({ status: 503, code: "keys_unavailable" }),
     ),
   ],
   [
@@ -230,22 +213,7 @@ test.each<[what: string, check: string, cause: string, damage: RequestHandler]>(
 /** What can't but be found as well. */
 const BESIDES: Record<string, readonly string[]> = {
   unauthorized: ["logout", "content-security-policy"],
-  "server-errors": ["clips", "caching"],
 };
-
-test("finds a reel that is not as it was", async () => {
-  let saves = 0;
-  const damage: RequestHandler = (req, res, next) => {
-    // The right token is in the first one.
-    if (req.method === "POST" && req.path === "/api/reel") saves += 1;
-    if (saves === 1 && req.method === "GET" && req.path === "/api/reel") {
-      res.set("cache-control", "no-store").json({ clips: ["coral"] });
-    } else next();
-  };
-  const { failed, text } = await verify({ damage });
-  expect(failed).toEqual(["reel"]);
-  expect(text("reel")).toContain("the reel has changed");
-});
 
 test("finds sessions that are too short", async () => {
   const { failed, text } = await verify({ lifetime: 60 });

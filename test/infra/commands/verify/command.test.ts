@@ -1,11 +1,13 @@
 import { createServer } from "node:net";
 import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { applicationChecks } from "../../../../infra/commands/verify/application.ts";
 import {
   createProgress,
   readHidden,
   type TerminalInput,
 } from "../../../../infra/commands/verify/terminal.ts";
+import { application } from "../../../../service/application.ts";
 import { startProvider } from "../../../service/login/application.ts";
 import { type RunningServer, serve } from "../../../support/httpServer.ts";
 import { signIn } from "../../../support/signIn.ts";
@@ -27,8 +29,8 @@ test.each([
   [["http://localhost", "http://localhost"], "one site"],
   [["http://ada:hunter2@localhost"], "Leave out user"],
   [["http://localhost/?session=hunter2"], "Leave out user, query"],
-  [["http://localhost", "--page", "notes"], "--page takes a path, such as /reel-maker."],
-  [["http://localhost", "--api", "/api/../x?y"], "--api takes a path, such as /api/reel."],
+  [["http://localhost", "--page", "notes"], `--page takes a path, such as ${application.home}.`],
+  [["http://localhost", "--api", "/api/../x?y"], `--api takes a path, such as ${application.api}.`],
   [["http://localhost", "--requests", "0"], "--requests takes a whole number from 1"],
   [["http://localhost", "--instances", "1.5"], "--instances takes"],
   [["http://localhost", "--timeout", "soon"], "--timeout takes"],
@@ -282,33 +284,6 @@ test("checks a deployed site with the session that it is given, and leaves it si
   expect(text("strict-transport")).toContain("730 days");
 });
 
-test.each([
-  ["no reel yet", null],
-  ["a reel", ["tides", "embers"]],
-])("leaves %s as it is, also where reels live in the service", async (_what, reel) => {
-  await using running = await site(instance({ oidc: provider.oidc, sessionType: "filesystem" }));
-  const visitor = await signIn(running.url);
-  // Such a session is still being written when the answer to the sign-in arrives.
-  while ((await visitor.fetch("/api/reel")).status === 401);
-  if (reel !== null) {
-    const saved = await visitor.fetch("/api/reel", {
-      method: "POST",
-      body: JSON.stringify({ clips: reel }),
-      headers: {
-        "content-type": "application/json",
-        "x-csrf-token": await visitor.csrfToken(),
-      },
-    });
-    await saved.text();
-  }
-  const { text } = await runJson([running.url, ...FEW], {
-    env: { PHOENIX_SESSION: visitor.cookies.get("session") },
-  });
-  expect(text("reel")).toContain("can be saved; yours is as it was");
-  const kept = await visitor.fetch("/api/reel");
-  expect(await kept.json()).toMatchObject({ clips: reel });
-});
-
 test("takes the cookie with its name as well, and refuses what is no cookie", async () => {
   await using running = await deployed();
   const value = await signedIn(true);
@@ -352,8 +327,7 @@ test("asks for a session where it can't sign in, and does without if there is no
         "api",
         "sessions",
         "instances",
-        "clips",
-        "reel",
+        ...applicationChecks.map(({ id }) => id),
         "csrf",
         "logout",
         "lifetime",
@@ -366,11 +340,11 @@ test("asks for a session where it can't sign in, and does without if there is no
 test("asks for the page and the path below /api/ that it is given", async () => {
   await using running = await site(instance({ oidc: provider.oidc }));
   const { failed, text } = await runJson([
-    ...[running.url, "--page", "/no-such-page", "--api", "/api/clips", ...FEW],
+    ...[running.url, "--page", "/no-such-page", "--api", `${application.api}/`, ...FEW],
   ]);
   expect(failed).toEqual(["page", "page-redirect"]);
   expect(text("page")).toContain("GET /no-such-page: 404");
-  expect(text("api")).toContain("/api/clips answers");
+  expect(text("api")).toContain(`${application.api}/ answers`);
 });
 
 test("says that a session which opens nowhere was not a good one", async () => {
@@ -477,7 +451,7 @@ test("progress is one line that is written over, and only on a terminal", () => 
   createProgress(stream)("not a terminal");
   expect(written).toEqual([]);
   const progress = createProgress({ ...stream, isTTY: true });
-  progress("loading a great many clips");
+  progress("asking a great many times");
   progress();
-  expect(written).toEqual(["\r\u001b[Kloading a great man", "\r\u001b[K"]);
+  expect(written).toEqual(["\r\u001b[Kasking a great many", "\r\u001b[K"]);
 });

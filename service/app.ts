@@ -6,6 +6,7 @@ import type { Application } from "./http/application.ts";
 import { errorHandler, notFound } from "./http/errorPages.ts";
 import { healthRoutes } from "./http/health.ts";
 import { homeRoutes } from "./http/home.ts";
+import { type PublicAddress, redirectToPublicUrl } from "./http/publicUrl.ts";
 import { staticFiles } from "./http/staticFiles.ts";
 import type { SessionKeys } from "./keys/sessionKeys.ts";
 import { csrfProtection } from "./login/csrf.ts";
@@ -17,7 +18,7 @@ import type { Sealer } from "./session/sealer.ts";
 import { isSignedIn } from "./session/session.ts";
 import type { AddSessions } from "./session/sessions.ts";
 
-export interface AppDeps {
+export interface AppDeps extends PublicAddress {
   readonly log: Logger;
   /** Name of this instance, random for each process. */
   readonly instance: string;
@@ -57,6 +58,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(instanceHeader(deps));
   app.use(securityHeaders(deps.cookieSecure));
   app.use(healthRoutes(deps));
+  app.use(redirectToPublicUrl(deps));
   app.use(`/static/${application.folder}`, staticFiles(join(ownDirectory, "public")));
   app.use("/static", staticFiles(join(directory, "http", "public")));
 

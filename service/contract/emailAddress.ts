@@ -48,3 +48,8 @@ function comparableDomain(domain: string): string {
 function lowerCase(text: string): string {
   return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
+
+/** The domain of an address, in the form in which two are compared; undefined if it is no address. */
+export function domainOf(text: string): string | undefined {
+  return comparableAddress(text)?.replace(/^.*@/s, "");
+}

@@ -1,29 +1,40 @@
-import { comparableAddress } from "../contract/emailAddress.ts";
+import { comparableAddress, domainOf } from "../contract/emailAddress.ts";
+
+/** What a provider says about an address: that it is the user's, that it is not, or nothing. */
+export type EmailVerdict = "verified" | "unverified" | "unstated";
 
 /** What a provider says about somebody's e-mail address. */
 export interface ClaimedEmail {
   readonly email: string | undefined;
-  readonly emailVerified: boolean;
-  /** Whether the provider speaks for the address's domain: whoever leaves it loses the account. */
+  readonly verdict: EmailVerdict;
+  /** Whether the account belongs to the address's domain: whoever leaves the domain loses it. */
   readonly ofDomain: boolean;
 }
 
-export type Admission = "allowed" | "email_unverified" | "not_allowed";
+export type Admission =
+  | "allowed"
+  | "email_missing"
+  | "email_unverified"
+  | "email_unstated"
+  | "not_allowed";
 
 /**
  * Whether somebody may sign in. An address that the provider has not verified belongs to anybody,
  * so it never counts, not even if everyone is let in. A domain means itself, not those under it,
  * and the accounts that are its own: an address at it, verified once, is kept by those who leave.
+ *
+ * @param allowedUsers as `parseUser` makes them; empty: everyone
  */
 export function admit(
   allowedUsers: readonly string[],
-  { email, emailVerified, ofDomain }: ClaimedEmail,
+  { email = "", verdict, ofDomain }: ClaimedEmail,
 ): Admission {
-  const address = comparableAddress(email ?? "");
-  if (address === undefined || !emailVerified) return "email_unverified";
+  const address = comparableAddress(email);
+  if (address === undefined) return "email_missing";
+  if (verdict !== "verified") return `email_${verdict}`;
   if (allowedUsers.length === 0) return "allowed";
-  const domain = address.slice(address.indexOf("@"));
-  return allowedUsers.some((entry) => entry === address || (ofDomain && entry === domain))
+  return allowedUsers.includes(address) ||
+    (ofDomain && allowedUsers.includes(`@${domainOf(email)}`))
     ? "allowed"
     : "not_allowed";
 }

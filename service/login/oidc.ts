@@ -1,33 +1,27 @@
-import { isNativeError } from "node:util/types";
+import { compactVerify, errors } from "jose";
 import * as openid from "openid-client";
-import { once } from "../pure/once.ts";
 import { printable } from "../pure/printable.ts";
 import type { ClaimedEmail } from "./allowList.ts";
-import { type FailureDetails, SignInError } from "./failure.ts";
-import type { Proofs } from "./proofs.ts";
-
-/** A provider and this service's account with it. */
-export interface OidcConfig {
-  /** http only on the loopback interface. */
-  readonly issuer: URL;
-  readonly clientId: string;
-  readonly clientSecret: string;
-}
-
-export interface OidcDeps {
-  readonly config: OidcConfig;
-  readonly fetch?: typeof fetch;
-  /** Seconds that one request to the provider may take. */
-  readonly timeout?: number;
-}
+import type { Proofs } from "./attempts.ts";
+import { emailOf } from "./claims.ts";
+import { type FailureDetails, SignInError } from "./failures.ts";
+import {
+  causeOf,
+  createProviderCache,
+  MovedError,
+  type Provider,
+  type ProviderDeps,
+  UnreachableError,
+} from "./provider.ts";
 
 /** Who signed in. */
 export interface Identity extends ClaimedEmail {
-  readonly subject: string;
-  readonly idToken: string;
+  /** As the ID token has it. */
   readonly issuer: string;
-  /** The provider's name for its own session, the claim `sid`. */
+  readonly subject: string;
+  /** The provider's id of the session in which the user signed in there. */
   readonly providerSid: string | undefined;
+  readonly idToken: string;
 }
 
 /** All methods throw SignInError, and nothing else on purpose. */
@@ -36,116 +30,105 @@ export interface OidcClient {
   authorizationUrl(redirectUri: string, proofs: Proofs, otherAccount: boolean): Promise<URL>;
   /** Takes the URL that the browser came back to and gets who it is from the provider. */
   redeem(callback: URL, proofs: Proofs): Promise<Identity>;
+  /**
+   * Where a user ends the session at the provider, and from where they come back to `returnTo`;
+   * undefined if the provider has no such page. `hint` says whose session.
+   * https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RPLogout
+   */
+  endSessionUrl(returnTo: string, hint: string | undefined): Promise<URL | undefined>;
 }
 
 const SCOPE = "openid email profile";
-const TIMEOUT_SECONDS = 10;
-const GOOGLE = "https://accounts.google.com";
 
-/** The provider did not answer, or answered that it has a fault. */
-class UnreachableError extends Error {
-  override readonly name = "UnreachableError";
-}
+/** Without a list in the discovery document: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation */
+const DEFAULT_ALGORITHMS = ["RS256"];
 
 /**
- * The code flow of OpenID Connect with PKCE. The provider's metadata is read on first use, once
- * for all who wait, and again after it failed: a provider that is down keeps nobody from starting.
+ * The code flow of OpenID Connect with PKCE. The provider's metadata and keys are read on first
+ * use, and again as soon as an endpoint is gone or a token is signed with a new key.
  */
-export function createOidcClient({
-  config: { issuer, clientId, clientSecret },
-  fetch: send = fetch,
-  timeout = TIMEOUT_SECONDS,
-}: OidcDeps): OidcClient {
-  async function reach(url: string, options: openid.CustomFetchOptions): Promise<Response> {
-    const response = await send(url, options as RequestInit).catch((cause: unknown) => {
-      throw new UnreachableError(describeCause(cause));
-    });
-    if (response.status < 500) return response;
-    await response.body?.cancel();
-    throw new UnreachableError(`status ${response.status}`);
-  }
+export function createOidcClient(deps: ProviderDeps): OidcClient {
+  const { issuer, clientId, trustedDomains = [] } = deps.config;
+  const cache = createProviderCache(deps);
 
-  const discovered = once(() =>
-    openid.discovery(issuer, clientId, undefined, clientAuthentication(clientSecret), {
-      [openid.customFetch]: reach,
-      timeout,
-      execute: [
-        openid.enableNonRepudiationChecks,
-        ...(issuer.protocol === "http:" ? [openid.allowInsecureRequests] : []),
-      ],
-    }),
-  );
-
-  async function discover(): Promise<openid.Configuration> {
+  /** Does it once more with new metadata if the metadata turns out to be stale. */
+  async function withProvider<Result>(task: (provider: Provider) => Promise<Result>) {
+    const provider = await cache.current();
     try {
-      return await discovered();
+      return await task(provider);
     } catch (error) {
-      // Metadata that makes no sense is the provider's or the setting's fault, and may be mended.
-      throw new SignInError("provider_unavailable", { step: "discovery", ...describe(error) });
+      const latest = isStale(error) ? await cache.reread(provider) : provider;
+      if (latest === provider) throw translate(error);
+      return await task(latest).catch((again: unknown) => {
+        throw translate(again);
+      });
     }
   }
 
   return {
-    async authorizationUrl(redirectUri, { state, nonce, verifier }, otherAccount) {
-      const provider = await discover();
-      const parameters = {
-        redirect_uri: redirectUri,
-        scope: SCOPE,
-        state,
-        nonce,
-        code_challenge: await openid.calculatePKCECodeChallenge(verifier),
-        code_challenge_method: "S256",
-        ...(otherAccount && promptForAccount(provider.serverMetadata())),
-      };
-      try {
-        return openid.buildAuthorizationUrl(provider, parameters);
-      } catch (error) {
-        throw translate(error);
-      }
-    },
+    authorizationUrl: (redirectUri, { state, nonce, verifier }, otherAccount) =>
+      withProvider(async ({ configuration, metadata }) =>
+        openid.buildAuthorizationUrl(configuration, {
+          redirect_uri: redirectUri,
+          scope: SCOPE,
+          state,
+          nonce,
+          code_challenge: await openid.calculatePKCECodeChallenge(verifier),
+          code_challenge_method: "S256",
+          ...(otherAccount && promptForAccount(metadata)),
+        }),
+      ),
 
     async redeem(callback, { state, nonce, verifier }) {
-      const provider = await discover();
       requireAnswer(callback.searchParams);
-      try {
-        const tokens = await openid.authorizationCodeGrant(provider, callback, {
+      const tokens = await withProvider(({ configuration }) =>
+        openid.authorizationCodeGrant(configuration, callback, {
           expectedState: state,
           expectedNonce: nonce,
           pkceCodeVerifier: verifier,
           idTokenExpected: true,
-        });
-        const claims = tokens.claims();
-        if (claims === undefined || tokens.id_token === undefined) {
-          throw new SignInError("provider_error", { step: "tokens" });
-        }
-        const { email, email_verified, hd } =
-          claims.email === undefined && provider.serverMetadata().userinfo_endpoint !== undefined
-            ? await openid.fetchUserInfo(provider, tokens.access_token, claims.sub)
-            : claims;
-        return {
-          subject: claims.sub,
-          email: typeof email === "string" ? email : undefined,
-          emailVerified: email_verified === true,
-          ofDomain: issuer.origin !== GOOGLE || isGoogles(email, hd),
-          idToken: tokens.id_token,
-          issuer: claims.iss,
-          providerSid: typeof claims.sid === "string" ? claims.sid : undefined,
-        };
-      } catch (error) {
-        throw error instanceof SignInError ? error : translate(error);
+        }),
+      );
+      const claims = tokens.claims();
+      const idToken = tokens.id_token;
+      if (claims === undefined || idToken === undefined) {
+        throw new SignInError("provider_error", { step: "tokens" });
       }
+      // TLS vouches for the token already. Its signature holds even if something breaks TLS open.
+      await withProvider(({ metadata, keys }) =>
+        compactVerify(idToken, keys, {
+          algorithms: metadata.id_token_signing_alg_values_supported ?? DEFAULT_ALGORITHMS,
+        }),
+      );
+      const email = await emailOf(claims, {
+        issuer,
+        trustedDomains,
+        userinfo: () =>
+          withProvider(async ({ configuration, metadata }) =>
+            metadata.userinfo_endpoint === undefined
+              ? undefined
+              : await openid.fetchUserInfo(configuration, tokens.access_token, claims.sub),
+          ),
+      });
+      return {
+        ...email,
+        issuer: claims.iss,
+        subject: claims.sub,
+        providerSid: typeof claims.sid === "string" ? claims.sid : undefined,
+        idToken,
+      };
+    },
+
+    async endSessionUrl(returnTo, hint) {
+      const { metadata } = await cache.current();
+      const url = URL.parse(metadata.end_session_endpoint ?? "");
+      if (url === null || !/^https?:$/.test(url.protocol)) return undefined;
+      url.searchParams.set("client_id", clientId);
+      url.searchParams.set("post_logout_redirect_uri", returnTo);
+      if (hint !== undefined) url.searchParams.set("logout_hint", hint);
+      return url;
     },
   };
-}
-
-/**
- * Whether Google hosts the address. It gives accounts to addresses of any domain as well, which
- * the domain knows nothing of and can't end:
- * https://developers.google.com/identity/gsi/web/guides/verify-google-id-token
- */
-function isGoogles(email: unknown, hostedDomain: unknown): boolean {
-  const hosted = typeof hostedDomain === "string" && hostedDomain !== "";
-  return hosted || /@gmail\.com$/i.test(String(email));
 }
 
 /** What comes back is a code or an error, and everything once. */
@@ -155,28 +138,23 @@ function requireAnswer(parameters: URLSearchParams): void {
   if (!whole || new Set(names).size < names.length) throw new SignInError("forged_answer");
 }
 
-/** In the request's body if the provider takes it there: encodings of the header differ. */
-function clientAuthentication(clientSecret: string): openid.ClientAuth {
-  const inBody = openid.ClientSecretPost(clientSecret);
-  const inHeader = openid.ClientSecretBasic(clientSecret);
-  return (server, client, body, headers) => {
-    const methods = server.token_endpoint_auth_methods_supported;
-    const authenticate = methods?.includes("client_secret_post") ? inBody : inHeader;
-    authenticate(server, client, body, headers);
-  };
-}
-
 /** Makes a provider that remembers somebody ask again, in the way that it knows. */
-function promptForAccount(server: openid.ServerMetadata): { readonly prompt?: string } {
-  const known = server.prompt_values_supported;
+function promptForAccount(metadata: openid.ServerMetadata): { readonly prompt?: string } {
+  const known = metadata.prompt_values_supported;
   if (!Array.isArray(known) || known.includes("select_account")) {
     return { prompt: "select_account" };
   }
   return known.includes("login") ? { prompt: "login" } : {};
 }
 
-/** What an error of openid-client means to whoever is signing in. */
+/** Whether newer metadata may help: an endpoint is gone, or a token's key is unknown. */
+function isStale(error: unknown): boolean {
+  return causeIn(error, MovedError) !== undefined || error instanceof errors.JWKSNoMatchingKey;
+}
+
+/** What an error of openid-client or jose means to whoever is signing in. */
 function translate(error: unknown): SignInError {
+  if (error instanceof SignInError) return error;
   const details = describe(error);
   if (error instanceof openid.AuthorizationResponseError) {
     const unavailable = ["server_error", "temporarily_unavailable"];
@@ -192,7 +170,7 @@ function translate(error: unknown): SignInError {
       details,
     );
   }
-  if (unreachable(error) !== undefined) return new SignInError("provider_unavailable", details);
+  if (isUnreachable(error)) return new SignInError("provider_unavailable", details);
   const subject = subjectOf(error);
   const throughBrowser = "parameters" in subject || subject.claim === "nonce";
   return new SignInError(throughBrowser ? "forged_answer" : "provider_error", details);
@@ -209,28 +187,33 @@ function describe(error: unknown): FailureDetails {
       error_description: printable(error.error_description ?? "", 200),
     };
   }
-  const cause = unreachable(error);
+  const cause = causeIn(error, UnreachableError) ?? causeIn(error, MovedError);
   if (cause !== undefined) return { cause: cause.message };
-  if (!(error instanceof openid.ClientError)) return { cause: describeCause(error) };
+  if (error instanceof errors.JOSEError) return { error: error.code };
+  if (!(error instanceof openid.ClientError)) return { cause: causeOf(error) };
   const inner = error.cause instanceof Error ? error.cause.message : undefined;
-  return { error: error.code, cause: inner ?? error.message };
+  return { error: error.code ?? "", cause: printable(inner ?? error.message, 200) };
 }
 
-function unreachable(error: unknown): Error | undefined {
+function isUnreachable(error: unknown): boolean {
+  return (
+    causeIn(error, UnreachableError) !== undefined ||
+    error instanceof errors.JWKSTimeout ||
+    (error instanceof openid.ClientError && error.code === "OAUTH_TIMEOUT")
+  );
+}
+
+/** The error itself or its cause, if that is one of these. */
+function causeIn<Kind extends Error>(
+  error: unknown,
+  kind: abstract new (...args: never[]) => Kind,
+): Kind | undefined {
   const cause = error instanceof Error ? error.cause : undefined;
-  if (error instanceof openid.ClientError && error.code === "OAUTH_TIMEOUT") return error;
-  return [error, cause].find((candidate) => candidate instanceof UnreachableError);
+  return [error, cause].find((candidate) => candidate instanceof kind) as Kind | undefined;
 }
 
 /** What openid-client says that a check failed on. */
 function subjectOf(error: unknown): { readonly claim?: unknown } {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause.cause : {};
   return typeof cause === "object" && cause !== null ? cause : {};
-}
-
-/** The code of a network error if there is one, such as ECONNREFUSED; otherwise its name. */
-function describeCause(error: unknown): string {
-  if (!isNativeError(error)) return "unknown";
-  const { cause } = error;
-  return isNativeError(cause) && "code" in cause ? String(cause.code) : error.name;
 }

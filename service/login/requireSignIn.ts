@@ -1,7 +1,7 @@
 import type { NextFunction, Request, Response } from "express";
 import { sendProblem } from "../http/problem.ts";
 import { isSignedIn, type SessionReport } from "../session/session.ts";
-import { DEFAULT_RETURN_TO, signInLink } from "./returnTo.ts";
+import { DEFAULT_RETURN_TO, parseReturnTo, signInLink } from "./returnTo.ts";
 
 /** Whether a program asks, which can't sign anybody in. */
 export function isApi(req: Request): boolean {
@@ -18,7 +18,8 @@ export function requireSignIn(req: Request, res: Response, next: NextFunction): 
   else {
     const { method, originalUrl } = req;
     const returnTo = method === "GET" || method === "HEAD" ? originalUrl : DEFAULT_RETURN_TO;
-    res.redirect(302, signInLink(returnTo));
+    // Bounded: what does not fit into the cookie of a sign-in has no use in a header either.
+    res.redirect(302, signInLink(parseReturnTo(returnTo)));
   }
 }
 

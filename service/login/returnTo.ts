@@ -13,8 +13,8 @@ const PLAIN_PATH = /^\/[!-[\]-~]*$/;
 /** Encoded characters that something behind could decode into a slash or the end of a line. */
 const ENCODED_TRAP = /%(?:[01][\da-f]|7f|2f|5c)/i;
 
-/** Coming back to these would sign in or out again. */
-const SIGN_IN_PATHS = /^\/(?:login|logout)(?:\/|$)/i;
+/** Coming back to these would sign in or out again, or say that nobody is signed in. */
+const SIGN_IN_PATHS = /^\/(?:login|logout|signed-out)(?:\/|$)/i;
 
 /**
  * The path of this service that a visitor asked to come back to, or the default. Whatever a
@@ -34,7 +34,19 @@ export function parseReturnTo(value: unknown): string {
   return path.length > MAX_RETURN_TO_LENGTH ? DEFAULT_RETURN_TO : path;
 }
 
+export interface SignInLinkOptions {
+  /** Whether a provider that remembers the user asks which account to use. */
+  readonly otherAccount?: boolean;
+}
+
 /** A link to sign-in that comes back to a path. */
-export function signInLink(returnTo: string): string {
-  return `/login?${new URLSearchParams({ returnTo })}`;
+export function signInLink(
+  returnTo: string,
+  { otherAccount = false }: SignInLinkOptions = {},
+): string {
+  const query = new URLSearchParams({
+    returnTo,
+    ...(otherAccount && { prompt: "select_account" }),
+  });
+  return `/login?${query}`;
 }

@@ -1,21 +1,28 @@
-import { type ErrorRequestHandler, type Request, Router } from "express";
+import {
+  type ErrorRequestHandler,
+  type Request,
+  type RequestHandler,
+  type Response,
+  Router,
+} from "express";
+import { type PublicAddress, siteOf } from "../http/publicUrl.ts";
 import type { EventLog } from "../process/eventLog.ts";
 import { once } from "../pure/once.ts";
+import { printable } from "../pure/printable.ts";
 import type { Seconds } from "../pure/seconds.ts";
 import { InsecureTransportError } from "../session/errors.ts";
 import type { Sealer } from "../session/sealer.ts";
-import { endSession, isSignedIn, startSession } from "../session/session.ts";
+import { credentialOf, endSession, isSignedIn, startSession } from "../session/session.ts";
 import { admit } from "./allowList.ts";
-import { type FailureReason, SignInError } from "./failure.ts";
-import { failurePage } from "./failurePage.ts";
+import { type Attempt, createAttempts, type Purpose } from "./attempts.ts";
+import { failurePage, levelOf, SignInError } from "./failures.ts";
 import type { Identity, OidcClient } from "./oidc.ts";
-import { createProofs } from "./proofs.ts";
-import { redirectUri } from "./redirectUri.ts";
+import { createRedemptions } from "./redemptions.ts";
 import { DEFAULT_RETURN_TO, parseReturnTo } from "./returnTo.ts";
 import type { SignInSettings } from "./settings.ts";
-import { createTransactions } from "./transaction.ts";
+import { createSignedOut } from "./signedOut.ts";
 
-export interface SignInDeps {
+export interface SignInDeps extends Pick<PublicAddress, "publicUrl"> {
   readonly signIn: SignInSettings;
   readonly cookieSecure: boolean;
   readonly sealer: Sealer;
@@ -24,92 +31,190 @@ export interface SignInDeps {
   readonly log: EventLog;
 }
 
-/** How loud a failure is in the log: what visitors do, what somebody may be trying, what is broken. */
-const LEVELS: Record<FailureReason, keyof EventLog> = {
-  not_set_up: "warn",
-  invalid_host: "info",
-  unknown_attempt: "info",
-  forged_answer: "warn",
-  code_refused: "warn",
-  cancelled: "info",
-  provider_unavailable: "error",
-  provider_error: "error",
-  email_unverified: "warn",
-  not_allowed: "warn",
-};
+/** What every step of a sign-in needs. */
+interface Prepared {
+  readonly client: OidcClient;
+  readonly redirectUri: URL;
+}
 
-/** `GET /login?returnTo=`, `GET /login/callback` and `POST /logout`. */
+/** `GET /login?returnTo=`, `GET /login/callback`, `POST /logout` and `GET /signed-out`. */
 export function signInRoutes(deps: SignInDeps): Router {
   const { clock, cookieSecure, log } = deps;
   const { oidc, allowedUsers } = deps.signIn;
   // Loaded with the first sign-in: no start needs it.
   const oidcClient =
-    oidc && once(async () => (await import("./oidc.ts")).createOidcClient({ config: oidc }));
-  const transactions = createTransactions(deps);
+    oidc && once(async () => (await import("./oidc.ts")).createOidcClient({ config: oidc, clock }));
+  const attempts = createAttempts(deps);
+  const redemptions = createRedemptions();
+  const signedOut = createSignedOut(deps);
   const routes = Router();
 
-  /** What sign-in needs before anything else. */
-  async function begin(req: Request): Promise<{ readonly client: OidcClient; readonly uri: URL }> {
+  async function prepare(req: Request): Promise<Prepared> {
     if (oidcClient === undefined) throw new SignInError("not_set_up");
     if (cookieSecure && req.protocol !== "https") throw new InsecureTransportError();
-    const uri = redirectUri(req);
-    if (uri === undefined) throw new SignInError("invalid_host");
-    return { client: await oidcClient(), uri };
+    const redirectUri = redirectUriOf(req, deps);
+    if (redirectUri === undefined) throw new SignInError("invalid_host");
+    return { client: await oidcClient(), redirectUri };
   }
+
+  async function begin(
+    req: Request,
+    res: Response,
+    { client, redirectUri }: Prepared,
+    purpose: Purpose,
+  ): Promise<void> {
+    const attempt = attempts.create(purpose);
+    const url = await client.authorizationUrl(redirectUri.href, attempt, purpose.otherAccount);
+    attempts.keep(req, res, attempt);
+    res.redirect(302, url.href);
+  }
+
+  /**
+   * Begins a sign-in whose code is used up once more: somebody clicked twice, or the browser gave up
+   * waiting for the first answer. The session that is there is kept, unless somebody asked for
+   * another account since it began.
+   */
+  async function onUsedUpCode(
+    req: Request,
+    res: Response,
+    prepared: Prepared,
+    attempt: Attempt,
+  ): Promise<void> {
+    const session = credentialOf(req);
+    if (session !== undefined && !(attempt.otherAccount && session.iat < attempt.startedAt)) {
+      res.redirect(303, attempt.returnTo);
+    } else if (attempt.automatic) {
+      // Twice in a row is no accident, and could go on for ever.
+      throw new SignInError("code_refused");
+    } else {
+      await begin(req, res, prepared, { ...attempt, automatic: true });
+    }
+  }
+
+  async function finish(req: Request, res: Response, attempt: Attempt, identity: Identity) {
+    requireAdmission(identity, allowedUsers);
+    attempts.finish(res, attempt);
+    if (!isNewerSession(req, attempt, identity)) {
+      startSession(req, {
+        user_id: identity.subject,
+        user_email: identity.email,
+        id_token: identity.idToken,
+        iss: identity.issuer,
+        provider_sid: identity.providerSid,
+        of_domain: identity.ofDomain,
+      });
+      const { trace } = res.locals;
+      log.info({ event: "signed_in", user_id: identity.subject, ...trace }, "Signed in");
+    }
+    res.redirect(303, attempt.returnTo);
+  }
+
+  routes.use("/login", skipPrefetch);
 
   routes.get("/login", async (req, res) => {
     const returnTo = parseReturnTo(req.query.returnTo);
     res.locals.returnTo = returnTo;
-    const { client, uri } = await begin(req);
-    const { attempts } = await transactions.read(req);
-    const proofs = createProofs();
     const otherAccount = req.query.prompt === "select_account";
-    const url = await client.authorizationUrl(uri.href, proofs, otherAccount);
-    transactions.write(res, [...attempts, { ...proofs, returnTo, startedAt: clock() }]);
-    res.redirect(302, url.href);
+    await begin(req, res, await prepare(req), { returnTo, otherAccount, automatic: false });
   });
 
   routes.get("/login/callback", async (req, res) => {
-    const { client, uri } = await begin(req);
-    const callback = new URL(uri);
+    const prepared = await prepare(req);
+    const callback = new URL(prepared.redirectUri);
     // A client may name any host in the request line, even one that no URL can have.
-    callback.search = URL.parse(req.originalUrl, uri.href)?.search ?? "";
-    const { attempts, outcome } = await transactions.read(req);
-    const state = callback.searchParams.get("state");
-    const attempt = attempts.find((candidate) => candidate.state === state);
-    if (attempt === undefined) {
-      if (!isSignedIn(req)) throw new SignInError("unknown_attempt", { transaction: outcome });
-      res.redirect(303, DEFAULT_RETURN_TO);
+    callback.search = URL.parse(req.originalUrl, callback.href)?.search ?? "";
+    const found = await attempts.find(req, callback.searchParams.get("state"));
+    if (found.status === "unknown") {
+      if (isSignedIn(req)) res.redirect(303, DEFAULT_RETURN_TO);
+      else throw unknownAttempt(found.outcome, callback.searchParams);
       return;
     }
+    if (found.status === "done") {
+      const { purpose } = found;
+      res.locals.returnTo = purpose.returnTo;
+      if (isSignedIn(req)) res.redirect(303, purpose.returnTo);
+      else await begin(req, res, prepared, { ...purpose, automatic: false });
+      return;
+    }
+    const { attempt } = found;
     res.locals.returnTo = attempt.returnTo;
-    // Whatever comes of it, it is tried once.
-    transactions.write(
-      res,
-      attempts.filter((other) => other !== attempt),
-    );
-    const identity = await client.redeem(callback, attempt);
-    requireAdmission(identity, allowedUsers);
-    startSession(req, {
-      user_id: identity.subject,
-      user_email: identity.email,
-      id_token: identity.idToken,
-      iss: identity.issuer,
-      provider_sid: identity.providerSid,
-      of_domain: identity.ofDomain,
-    });
-    res.redirect(303, attempt.returnTo);
-    const { trace } = res.locals;
-    log.info({ event: "signed_in", user_id: identity.subject, ...trace }, "Signed in");
+    try {
+      const identity = await redemptions.limit(attempt.state, () =>
+        prepared.client.redeem(callback, attempt),
+      );
+      await finish(req, res, attempt, identity);
+    } catch (error) {
+      const reason = error instanceof SignInError ? error.reason : undefined;
+      if (reason === "code_refused") await onUsedUpCode(req, res, prepared, attempt);
+      else if (reason === "cancelled" && isSignedIn(req)) res.redirect(303, attempt.returnTo);
+      else throw error;
+    }
   });
 
   routes.post("/logout", (req, res) => {
+    signedOut.remember(res, credentialOf(req)?.user_email);
     endSession(req);
-    res.redirect(303, "/");
+    res.redirect(303, signedOut.path);
   });
 
-  routes.use(failed(log));
+  routes.get(signedOut.path, async (req, res) => {
+    if (isSignedIn(req)) {
+      res.redirect(303, DEFAULT_RETURN_TO);
+      return;
+    }
+    const site = siteOf(req, deps);
+    const endSession =
+      site &&
+      oidcClient &&
+      (async (hint: string | undefined) =>
+        (await oidcClient()).endSessionUrl(new URL(signedOut.path, site).href, hint));
+    await signedOut.show(req, res, endSession);
+  });
+
+  routes.use(failed(deps));
   return routes;
+}
+
+/** Where the provider sends the browser back to. Undefined if the Host header is no host. */
+function redirectUriOf(req: Request, deps: Pick<PublicAddress, "publicUrl">): URL | undefined {
+  const site = siteOf(req, deps);
+  return site && new URL("/login/callback", site);
+}
+
+/**
+ * Neither begins nor redeems anything for a browser that only wants to be quick, or for a program
+ * that looks where a link leads. A browser throws a prefetch with this status away.
+ */
+const skipPrefetch: RequestHandler = (req, res, next) => {
+  const purposes = [req.get("sec-purpose"), req.get("purpose"), req.get("x-moz")].join();
+  res.set("Cache-Control", "no-store");
+  if (/\b(?:prefetch|prerender|preview)\b/i.test(purposes)) res.status(503).end();
+  else if (req.method === "HEAD") res.status(200).end();
+  else next();
+};
+
+/**
+ * Whether the same user is signed in already, by a session that began after this attempt did, such
+ * as in another tab: its CSRF token is in that tab's page.
+ */
+function isNewerSession(req: Request, attempt: Attempt, { issuer, subject }: Identity): boolean {
+  const session = credentialOf(req);
+  return (
+    session !== undefined &&
+    !attempt.otherAccount &&
+    session.iss === issuer &&
+    session.user_id === subject &&
+    session.iat >= attempt.startedAt
+  );
+}
+
+/** Anybody may have written the error: it is for whoever looks why sign-in fails for everybody. */
+function unknownAttempt(outcome: string, parameters: URLSearchParams): SignInError {
+  const error = parameters.get("error");
+  return new SignInError("unknown_attempt", {
+    attempt: outcome,
+    ...(error !== null && { error: printable(error, 100), authenticated: false }),
+  });
 }
 
 /** @throws SignInError */
@@ -119,13 +224,24 @@ function requireAdmission(identity: Identity, allowedUsers: readonly string[]): 
   // Enough to find out who it was and why, without a list of strangers' addresses in the log.
   throw new SignInError(admission, {
     user_id: identity.subject,
-    email_domain: identity.email?.replace(/^.*@/s, "").slice(0, 100),
-    ...(!identity.ofDomain && { cause: "the account is not one of the address's domain" }),
+    email_domain: printable(identity.email?.replace(/^.*@/s, "") ?? "", 100),
+    cause: CAUSES[admission],
+    ...(admission === "not_allowed" && !identity.ofDomain && { cause: CAUSES.other_domain }),
   });
 }
 
-/** Answers failed sign-ins with a page; passes on what is not one. */
-function failed(log: EventLog): ErrorRequestHandler {
+const CAUSES = {
+  email_missing: "neither the ID token nor userinfo has an e-mail address that is valid",
+  email_unverified: "the provider says that the address is not verified",
+  email_unstated:
+    "neither the ID token nor userinfo has email_verified or xms_edov: see service/README.md",
+  not_allowed: "neither the address nor its domain is in ALLOWED_USERS",
+  other_domain:
+    "the address is not in ALLOWED_USERS, and its domain does not count: nothing says that the account is the domain's own",
+};
+
+/** Answers failed sign-ins with a page; passes on other errors. */
+function failed(deps: SignInDeps): ErrorRequestHandler {
   return (error, req, res, next) => {
     if (!(error instanceof SignInError)) {
       next(error);
@@ -133,10 +249,11 @@ function failed(log: EventLog): ErrorRequestHandler {
     }
     const { reason, details } = error;
     const { trace } = res.locals;
-    log[LEVELS[reason]]({ event: "sign_in_failed", reason, ...details, ...trace }, error.message);
+    const line = { event: "sign_in_failed", reason, ...details, ...trace };
+    deps.log[levelOf(reason)](line, error.message);
     const { status, retryAfter, body } = failurePage(reason, {
       returnTo: res.locals.returnTo ?? DEFAULT_RETURN_TO,
-      redirectUri: redirectUri(req)?.href,
+      redirectUri: redirectUriOf(req, deps)?.href,
     });
     if (retryAfter !== undefined) res.set("Retry-After", String(retryAfter));
     res.status(status).type("html").send(body);

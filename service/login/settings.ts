@@ -8,7 +8,16 @@ import {
   signInFaults,
 } from "../contract/serviceSettings.ts";
 import { collect, type Environment, faulty, optional, type Parsed } from "../contract/settings.ts";
-import type { OidcConfig } from "./oidc.ts";
+
+/** A provider and this service's account with it. */
+export interface OidcConfig {
+  /** http only on the loopback interface. */
+  readonly issuer: URL;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** Domains whose addresses this provider gives to the domain's own accounts only, in ASCII. */
+  readonly trustedDomains?: readonly string[];
+}
 
 export interface SignInSettings {
   /** Undefined: the service runs, and nobody can sign in. */

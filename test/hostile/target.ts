@@ -5,7 +5,7 @@ import { createApp } from "../../service/app.ts";
 import type { Application } from "../../service/http/application.ts";
 import type { SessionKey, SessionKeys } from "../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../service/keys/static.ts";
-import type { OidcConfig } from "../../service/login/oidc.ts";
+import type { OidcConfig } from "../../service/login/settings.ts";
 import { createLog } from "../../service/process/log.ts";
 import { createSealer, type Sealer } from "../../service/session/sealer.ts";
 import { type AddSessions, createSessions } from "../../service/session/sessions.ts";

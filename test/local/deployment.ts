@@ -9,6 +9,7 @@ import {
   findService,
 } from "./declaredService.ts";
 import { Fleet, type FleetEvents } from "./fleet.ts";
+import type { ProviderName } from "./identity/manners.ts";
 import { type IdentityProvider, startIdentityProvider } from "./identityProvider.ts";
 import type { Revision } from "./instance.ts";
 import { RunFolder } from "./runFolder.ts";
@@ -37,6 +38,8 @@ export interface DeploymentOptions {
   /** Whether instances lose their CPU while they have no request, as it is declared. */
   readonly cpuIdle?: boolean;
   readonly events?: FleetEvents;
+  /** Whose manners the sign-in provider has. */
+  readonly provider?: ProviderName;
   /** Unix time in seconds, for Secret Manager; the machine's if left out. */
   readonly clock?: () => number;
   /** Whether stacks of errors name the service's sources. */
@@ -101,7 +104,12 @@ export class LocalDeployment {
     try {
       const clientSecret = randomBytes(24).toString("base64url");
       const identityProvider = await onPort(ports.identityProvider, (port) =>
-        startIdentityProvider({ port, clientId: CLIENT_ID, clientSecret }),
+        startIdentityProvider({
+          port,
+          clientId: CLIENT_ID,
+          clientSecret,
+          ...(options.provider && { provider: options.provider }),
+        }),
       );
       opened.push(() => identityProvider.close());
       const secretManager = await onPort(ports.secretManager, (port) =>

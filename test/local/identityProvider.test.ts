@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { generateJwks } from "./identity/keys.ts";
-import { ada } from "./identity/users.ts";
+import { PROVIDER_NAMES, type ProviderName } from "./identity/manners.ts";
+import { ada, type LocalUser } from "./identity/users.ts";
 import { type IdentityProvider, startIdentityProvider } from "./identityProvider.ts";
 
 const CLIENT = { clientId: "phoenix", clientSecret: "a secret of the tests" };
@@ -18,8 +19,8 @@ afterAll(async () => {
   await provider.close();
 });
 
-function authorization(changes: Record<string, string> = {}): string {
-  return `${provider.issuer}/auth?${new URLSearchParams({
+function authorization(changes: Record<string, string> = {}, { issuer } = provider): string {
+  return `${issuer}/auth?${new URLSearchParams({
     client_id: CLIENT.clientId,
     response_type: "code",
     scope: "openid email profile",
@@ -33,11 +34,15 @@ function authorization(changes: Record<string, string> = {}): string {
 }
 
 /** Walks to the provider's page and back; resolves to the callback's URL. */
-async function choose(form: Record<string, string>): Promise<URL> {
-  const cookies = new Map<string, string>();
-  let url = authorization();
+async function choose(
+  form: Record<string, string>,
+  { issuer } = provider,
+  cookies = new Map<string, string>(),
+): Promise<URL> {
+  let url = authorization({}, { issuer } as IdentityProvider);
   let body: URLSearchParams | undefined;
-  while (url.startsWith(provider.issuer)) {
+  for (let step = 0; url.startsWith(new URL(issuer).origin); step++) {
+    if (step > 10) throw new Error(`There is no way back from ${url}.`);
     const cookie = [...cookies].map((pair) => pair.join("=")).join("; ");
     const response = await fetch(url, {
       headers: { cookie },
@@ -54,8 +59,11 @@ async function choose(form: Record<string, string>): Promise<URL> {
   return new URL(url);
 }
 
-async function tokens(code: string | null): Promise<Record<string, unknown>> {
-  const response = await fetch(`${provider.issuer}/token`, {
+async function tokens(
+  code: string | null,
+  { issuer } = provider,
+): Promise<Record<string, unknown>> {
+  const response = await fetch(`${issuer}/token`, {
     method: "POST",
     body: new URLSearchParams({
       grant_type: "authorization_code",
@@ -95,11 +103,89 @@ test("choosing a user gives an ID token with a verified e-mail, as large as a re
   expect(callback.searchParams.get("iss")).toBe(provider.issuer);
   const { id_token } = await tokens(callback.searchParams.get("code"));
   const token = String(id_token);
-  const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+  const claims = claimsIn(token);
   const { sub, email, email_verified, name } = ada;
   expect(claims).toMatchObject({ sub, email, email_verified, name, iss: provider.issuer });
   expect(token.length).toBeGreaterThan(1_000);
   expect(token.length).toBeLessThan(1_300);
+});
+
+function claimsIn(token: string): Record<string, unknown> {
+  return JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+}
+
+/** What one with the manners of a real provider says about a user, in either place. */
+async function claimsAbout(name: ProviderName, { id }: Pick<LocalUser, "id">) {
+  const other = await startIdentityProvider({ port: 0, ...CLIENT, provider: name });
+  try {
+    const callback = await choose({ user: id }, other);
+    const { id_token, access_token } = await tokens(callback.searchParams.get("code"), other);
+    const headers = { authorization: `Bearer ${access_token}` };
+    const { email, email_verified, xms_edov, iss } = claimsIn(String(id_token));
+    const userinfo = await (await fetch(`${other.issuer}/me`, { headers })).json();
+    return { token: { email, email_verified, xms_edov }, iss, issuer: other.issuer, userinfo };
+  } finally {
+    await other.close();
+  }
+}
+
+test.each<[ProviderName, string, string]>([
+  ["entra", "ada", "an address and xms_edov, and never email_verified"],
+  ["entra", "grace", "an address alone"],
+  ["entra", "mallory", "no address"],
+  ["cognito", "ada", "whether an address is verified as text"],
+  ["okta", "ada", "nothing in the ID token, and all at userinfo"],
+  ["keycloak", "mallory", "that an address is not verified"],
+])("with the manners of %s, about %s it says %s", async (name, id) => {
+  const { token, userinfo, iss, issuer } = await claimsAbout(name, { id });
+  const email = `${id}@example.com`;
+  const expected: Record<string, [object, object]> = {
+    "entra ada": [{ email, xms_edov: true }, { email }],
+    "entra grace": [{ email }, { email }],
+    "entra mallory": [{}, {}],
+    "cognito ada": [
+      { email, email_verified: "true" },
+      { email, email_verified: "true" },
+    ],
+    "okta ada": [{}, { email, email_verified: true }],
+    "keycloak mallory": [
+      { email, email_verified: false },
+      { email, email_verified: false },
+    ],
+  };
+  expect(iss).toBe(issuer);
+  const [inToken, atUserinfo] = expected[`${name} ${id}`] ?? [];
+  expect(token).toEqual({ email: undefined, email_verified: undefined, ...inToken });
+  expect(userinfo).toMatchObject({ sub: expect.any(String), ...atUserinfo });
+  expect("email_verified" in (userinfo as object)).toBe("email_verified" in (atUserinfo ?? {}));
+});
+
+test.each(PROVIDER_NAMES)("%s remembers who signed in, and asks nothing", async (name) => {
+  const other = await startIdentityProvider({ port: 0, ...CLIENT, provider: name });
+  const cookies = new Map<string, string>();
+  await choose({ user: "grace" }, other, cookies);
+  const again = await choose({ user: "nobody, for there is no page" }, other, cookies);
+  const { id_token } = await tokens(again.searchParams.get("code"), other);
+  expect(claimsIn(String(id_token)).sub).toBe("104119061906119120592");
+  await other.close();
+});
+
+test.each(["entra", "okta", "keycloak"] as const)("%s has a page to sign out at", async (name) => {
+  const other = await startIdentityProvider({ port: 0, ...CLIENT, provider: name });
+  const document = await fetch(`${other.issuer}/.well-known/openid-configuration`);
+  const { end_session_endpoint } = (await document.json()) as Record<string, string>;
+  const query = new URLSearchParams({
+    client_id: CLIENT.clientId,
+    logout_hint: "ada@example.com",
+    post_logout_redirect_uri: "http://localhost:4000/signed-out",
+  });
+  const cookies = new Map<string, string>();
+  await choose({ user: "ada" }, other, cookies);
+  const cookie = [...cookies].map((pair) => pair.join("=")).join("; ");
+  const page = await fetch(`${end_session_endpoint}?${query}`, { headers: { cookie } });
+  expect(page.status).toBe(200);
+  expect(await page.text()).toContain("Sign out here too?");
+  await other.close();
 });
 
 test("a code is good for one exchange", async () => {

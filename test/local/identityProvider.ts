@@ -11,8 +11,15 @@ import {
   Provider,
 } from "oidc-provider";
 import { generateJwks } from "./identity/keys.ts";
+import { type ClaimsSource, MANNERS, type Manners, type ProviderName } from "./identity/manners.ts";
 import { createMemory } from "./identity/memory.ts";
-import { CONTENT_SECURITY_POLICY, chooseUserPage, failurePage } from "./identity/page.ts";
+import {
+  CONTENT_SECURITY_POLICY,
+  chooseUserPage,
+  endSessionPage,
+  failurePage,
+  sessionEndedPage,
+} from "./identity/page.ts";
 import { LOCAL_USERS, type LocalUser } from "./identity/users.ts";
 
 export interface IdentityProviderOptions {
@@ -21,6 +28,8 @@ export interface IdentityProviderOptions {
   readonly clientId: string;
   readonly clientSecret: string;
   readonly users?: readonly LocalUser[];
+  /** Whose manners it has; `plain` if left out. */
+  readonly provider?: ProviderName;
   /** The keys that sign ID tokens, to have the same ones after a restart; new ones if left out. */
   readonly jwks?: JWKS;
 }
@@ -33,14 +42,14 @@ export interface IdentityProvider {
 const SCOPE = "openid email profile";
 const CLAIMS = {
   openid: ["sub"],
-  email: ["email", "email_verified"],
+  email: ["email", "email_verified", "xms_edov"],
   profile: ["name", "given_name", "family_name", "picture"],
 };
 const MAX_FORM_BYTES = 1_000;
 
 /**
  * A real OpenID Connect provider for one application on this machine. Whoever comes chooses who to
- * be; nothing is asked and nobody is remembered. Applications at any port of this machine may use
+ * be, and nothing else is asked. Applications at any port of this machine may use
  * it, behind TLS or not, as long as their callback is `/login/callback`.
  *
  * Its issuer is at 127.0.0.1, so that it shares no cookies with an application at localhost:
@@ -51,6 +60,7 @@ export async function startIdentityProvider({
   clientId,
   clientSecret,
   users = LOCAL_USERS,
+  provider: name = "plain",
   jwks,
 }: IdentityProviderOptions): Promise<IdentityProvider> {
   const keys = jwks ?? (await generateJwks());
@@ -59,18 +69,26 @@ export async function startIdentityProvider({
     server.once("error", reject);
     server.listen(port, "127.0.0.1", resolve);
   });
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const provider = new Provider(issuer, configuration(clientId, clientSecret, users, keys));
+  const manners = MANNERS[name];
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const issuer = `${origin}${manners.issuerPath}`;
+  const provider = new Provider(
+    issuer,
+    configuration({ clientId, clientSecret, users, manners, keys }),
+  );
   provider.Client.prototype.redirectUriAllowed = isLoopbackCallback;
+  provider.Client.prototype.postLogoutRedirectUriAllowed = isLoopback;
   const handle = provider.callback();
   server.on("request", (req, res) => {
     if (!req.url?.startsWith("/sign-in/")) {
-      void handle(req, res);
+      void handle(below(manners.issuerPath, req), res);
       return;
     }
-    signInPage(provider, users, req, res).catch((error: unknown) => {
-      sendPage(res, 400, failurePage("The sign-in is over", String(error)));
-    });
+    signInPage({ provider, users, remember: manners.remembers }, req, res).catch(
+      (error: unknown) => {
+        sendPage(res, 400, failurePage("The sign-in is over", String(error)));
+      },
+    );
   });
   return {
     issuer,
@@ -82,20 +100,38 @@ export async function startIdentityProvider({
   };
 }
 
-function configuration(
-  clientId: string,
-  clientSecret: string,
-  users: readonly LocalUser[],
-  jwks: JWKS,
-): Configuration {
+/** The request as it is for what lives below a path: oidc-provider finds its own path that way. */
+function below(path: string, req: IncomingMessage): IncomingMessage {
+  const { url = "/" } = req;
+  if (path === "" || !url.startsWith(path)) return req;
+  return Object.assign(req, { originalUrl: url, url: url.slice(path.length) || "/" });
+}
+
+interface ConfigurationDeps {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly users: readonly LocalUser[];
+  readonly manners: Manners;
+  readonly keys: JWKS;
+}
+
+function configuration({
+  clientId,
+  clientSecret,
+  users,
+  manners,
+  keys,
+}: ConfigurationDeps): Configuration {
   const policy = interactionPolicy.base();
   policy.remove("consent");
-  policy.get("login")?.checks.add(
-    new interactionPolicy.Check("choice", "Who is it this time?", "login_required", (ctx) => {
-      const { REQUEST_PROMPT, NO_NEED_TO_PROMPT } = interactionPolicy.Check;
-      return ctx.oidc.result?.login === undefined ? REQUEST_PROMPT : NO_NEED_TO_PROMPT;
-    }),
-  );
+  if (!manners.remembers) {
+    policy.get("login")?.checks.add(
+      new interactionPolicy.Check("choice", "Who is it this time?", "login_required", (ctx) => {
+        const { REQUEST_PROMPT, NO_NEED_TO_PROMPT } = interactionPolicy.Check;
+        return ctx.oidc.result?.login === undefined ? REQUEST_PROMPT : NO_NEED_TO_PROMPT;
+      }),
+    );
+  }
   policy.add(new interactionPolicy.Prompt({ name: "select_account", requestable: true }), 0);
   return {
     adapter: createMemory(),
@@ -113,19 +149,25 @@ function configuration(
     cookies: { keys: [randomBytes(32).toString("base64url")] },
     // Somebody else may have been chosen in another tab in the meantime.
     expiresWithSession: () => false,
-    features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: false } },
+    features: {
+      devInteractions: { enabled: false },
+      rpInitiatedLogout: {
+        enabled: manners.endsSessions,
+        logoutSource: (ctx, form) => show(ctx, endSessionPage(form)),
+        postLogoutSuccessSource: (ctx) => show(ctx, sessionEndedPage()),
+      },
+    },
     findAccount: (_ctx, sub) => {
       const user = users.find((candidate) => candidate.sub === sub);
-      return user && { accountId: sub, claims: () => claimsOf(user) };
+      const claims = (use: string) => claimsOf(user as LocalUser, manners, use as ClaimsSource);
+      return user && { accountId: sub, claims };
     },
     interactions: { policy, url: (_ctx, interaction) => `/sign-in/${interaction.uid}` },
-    jwks,
+    jwks: keys,
     loadExistingGrant: grantAll,
     pkce: { required: () => true },
     renderError: (ctx, { error, error_description }) => {
-      ctx.type = "html";
-      ctx.set("Content-Security-Policy", CONTENT_SECURITY_POLICY);
-      ctx.body = failurePage(error, error_description);
+      show(ctx, failurePage(error, error_description));
     },
     scopes: SCOPE.split(" "),
     ttl: {
@@ -152,18 +194,34 @@ async function grantAll({ oidc }: KoaContextWithOIDC) {
 }
 
 /** The address of the picture makes an ID token as large as real ones are, about 1.1 kB. */
-function claimsOf({ id, ...claims }: LocalUser): AccountClaims {
-  const picture = `https://pictures.example.com/a/${claims.sub.padEnd(150, "0")}=s96-c`;
-  return { ...claims, picture };
+function claimsOf(user: LocalUser, { emailClaims }: Manners, source: ClaimsSource): AccountClaims {
+  const { sub, name, given_name, family_name } = user;
+  const picture = `https://pictures.example.com/a/${sub.padEnd(150, "0")}=s96-c`;
+  return { sub, name, given_name, family_name, picture, ...emailClaims(user, source) };
+}
+
+function isLoopback(uri: string): boolean {
+  return /^https?:\/\/(?:localhost|127\.0\.0\.1)(?::\d+)?\/[\w/-]*$/.test(uri);
 }
 
 function isLoopbackCallback(uri: string): boolean {
-  return /^https?:\/\/(?:localhost|127\.0\.0\.1)(?::\d+)?\/login\/callback$/.test(uri);
+  return isLoopback(uri) && new URL(uri).pathname === "/login/callback";
+}
+
+function show(ctx: KoaContextWithOIDC, page: string): void {
+  ctx.type = "html";
+  ctx.set("Content-Security-Policy", CONTENT_SECURITY_POLICY);
+  ctx.body = page;
+}
+
+interface SignInPageDeps {
+  readonly provider: Provider;
+  readonly users: readonly LocalUser[];
+  readonly remember: boolean;
 }
 
 async function signInPage(
-  provider: Provider,
-  users: readonly LocalUser[],
+  { provider, users, remember }: SignInPageDeps,
   req: IncomingMessage,
   res: ServerResponse,
 ): Promise<void> {
@@ -175,7 +233,7 @@ async function signInPage(
   const form = new URLSearchParams((await text(req)).slice(0, MAX_FORM_BYTES));
   const user = users.find(({ id }) => id === form.get("user"));
   if (user !== undefined) {
-    const login = { accountId: user.sub, remember: false };
+    const login = { accountId: user.sub, remember };
     await provider.interactionFinished(req, res, { login, select_account: {} });
   } else {
     const result = { error: "access_denied", error_description: "The user pressed Cancel." };

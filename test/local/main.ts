@@ -47,7 +47,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function start({ port, instances, sessionType }: LocalOptions): Promise<LocalDeployment> {
+function start({ port, instances, sessionType, provider }: LocalOptions): Promise<LocalDeployment> {
   const ports: Ports =
     port === 0
       ? { site: 0, identityProvider: 0, secretManager: 0 }
@@ -55,6 +55,7 @@ function start({ port, instances, sessionType }: LocalOptions): Promise<LocalDep
   return LocalDeployment.start({
     ports,
     instances,
+    provider,
     config: {
       keyActivationDelay: String(FAST_ROTATION.activationDelay),
       keyRefreshInterval: String(FAST_ROTATION.refreshInterval),

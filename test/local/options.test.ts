@@ -7,16 +7,19 @@ test("without options the site is at 8080, with sealed cookies, and follows chan
     port: 8080,
     instances: undefined,
     sessionType: "None",
+    provider: "plain",
     watch: true,
   });
 });
 
 test("every option is understood", () => {
   const args = ["--port", "0", "--instances=5", "--session-type", "filesystem", "--no-watch"];
+  args.push("--provider", "okta");
   expect(parseOptions(args)).toEqual({
     port: 0,
     instances: 5,
     sessionType: "filesystem",
+    provider: "okta",
     watch: false,
   });
 });

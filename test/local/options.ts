@@ -1,4 +1,5 @@
 import { parseCommandLine, UsageError } from "../../infra/commands/commandLine.ts";
+import { PROVIDER_NAMES, type ProviderName } from "./identity/manners.ts";
 import { KEYS } from "./keyboard.ts";
 
 const SESSION_TYPES = ["None", "filesystem"] as const;
@@ -10,6 +11,8 @@ export interface LocalOptions {
   /** Instances to start; undefined for what suits the declared bounds. */
   readonly instances: number | undefined;
   readonly sessionType: (typeof SESSION_TYPES)[number];
+  /** Whose manners the sign-in provider has. */
+  readonly provider: ProviderName;
   /** Whether a change in service/ is deployed as it happens. */
   readonly watch: boolean;
 }
@@ -24,6 +27,8 @@ that picks one at random for each request, with a sign-in provider and a Secret 
   --instances N         how many instances to start (default 3)
   --session-type TYPE   None: sessions in sealed cookies (default)
                         filesystem: sessions in each instance's own files, the fault to look at
+  --provider NAME       entra, cognito, okta or keycloak: the sign-in provider has the manners of that
+                        one, such as leaving out whether an e-mail address is verified
   --no-watch            do not deploy changes of service/ as they happen
   -h, --help            print this
 
@@ -46,11 +51,14 @@ export function parseOptions(args: readonly string[]): LocalOptions | "help" {
     port: "text",
     instances: "text",
     "session-type": "text",
+    provider: "text",
     watch: "switch",
   });
   if (commandLine === "help") return "help";
   const { port = "8080", instances, "session-type": type = "None", watch } = commandLine.values;
+  const { provider: name = "plain" } = commandLine.values;
   const sessionType = SESSION_TYPES.find((known) => known === type);
+  const provider = (["plain", ...PROVIDER_NAMES] as const).find((known) => known === name);
   const mistakes: string[] = [];
   if (!isWholeNumber(port, 0, MAX_PORT)) {
     mistakes.push(`--port takes a whole number from 0 to ${MAX_PORT}.`);
@@ -61,11 +69,15 @@ export function parseOptions(args: readonly string[]): LocalOptions | "help" {
   if (sessionType === undefined) {
     mistakes.push(`--session-type takes ${SESSION_TYPES.join(" or ")}.`);
   }
-  if (sessionType === undefined || mistakes.length > 0) throw new UsageError(mistakes.join("\n"));
+  if (provider === undefined) mistakes.push(`--provider takes ${PROVIDER_NAMES.join(", ")}.`);
+  if (sessionType === undefined || provider === undefined || mistakes.length > 0) {
+    throw new UsageError(mistakes.join("\n"));
+  }
   return {
     port: Number(port),
     instances: instances === undefined ? undefined : Number(instances),
     sessionType,
+    provider,
     watch,
   };
 }

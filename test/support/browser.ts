@@ -32,7 +32,12 @@ export class Browser {
 
   /** The site's cookies for all its paths, by name. Change it to lose or to plant one. */
   get cookies(): Map<string, string> {
-    return this.#cookiesAt(new URL(this.site).host, "/");
+    return this.cookiesAt("/");
+  }
+
+  /** The site's cookies that were set for exactly that path. */
+  cookiesAt(path: string): Map<string, string> {
+    return this.#cookiesAt(new URL(this.site).host, path);
   }
 
   /** A second browser with the same cookies as this one has now. */

@@ -52,6 +52,26 @@ export function failurePage(error: string, description: string | undefined): str
   );
 }
 
+/**
+ * Asks whether to end the session here.
+ *
+ * @param form markup of oidc-provider, with the id `op.logoutForm`
+ */
+export function endSessionPage(form: string): string {
+  return document(
+    "Sign out here too?",
+    html`<p>Otherwise the next sign-in asks nothing.</p>
+${new Html(form)}
+<button class="cancel" form="op.logoutForm" name="logout" value="yes">Sign out</button>
+<button class="cancel" form="op.logoutForm">Stay signed in</button>`,
+  );
+}
+
+/** Confirms that the session is over, where there is no application to go back to. */
+export function sessionEndedPage(): string {
+  return document("You are signed out", html`<p>The next sign-in asks who you are.</p>`);
+}
+
 function document(title: string, body: Html): string {
   return html`<!doctype html>
 <html lang="en">

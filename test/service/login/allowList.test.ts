@@ -9,7 +9,7 @@ function list(text: string): readonly string[] {
   return parsed.value;
 }
 
-const verified = (email: string) => ({ email, emailVerified: true, ofDomain: true });
+const verified = (email: string) => ({ email, verdict: "verified" as const, ofDomain: true });
 
 test.each([
   ["an address", "ada@example.com", "ada@example.com"],
@@ -42,17 +42,34 @@ test.each([
   ["an address with white space", "ada @example.com"],
   ["an address with a line end", "evil@evil.example\n@example.com"],
   ["a domain without a user", "@example.com"],
-])("%s never counts as verified", (_what, email) => {
-  expect(admit(list("@example.com"), { email, emailVerified: true, ofDomain: true })).toBe(
-    "email_unverified",
+])("%s is no address, whatever the provider says about it", (_what, email) => {
+  expect(admit(list("@example.com"), { email, verdict: "verified" as const, ofDomain: true })).toBe(
+    "email_missing",
   );
 });
 
 test("an address that is not verified stays out, whatever the list says", () => {
   for (const text of ["", "ada@example.com", "@example.com"]) {
-    const claimed = { email: "ada@example.com", emailVerified: false, ofDomain: true };
+    const claimed = { email: "ada@example.com", verdict: "unverified" as const, ofDomain: true };
     expect(admit(list(text), claimed)).toBe("email_unverified");
   }
+});
+
+test("an address of which nothing is said stays out, and that is told apart", () => {
+  const claimed = { email: "ada@example.com", verdict: "unstated", ofDomain: true } as const;
+  expect(admit(list("ada@example.com"), claimed)).toBe("email_unstated");
+});
+
+test("addresses and domains match in Unicode and in ASCII", () => {
+  for (const [entry, email] of [
+    ["@müller.example", "ada@xn--mller-kva.example"],
+    ["@xn--mller-kva.example", "ada@müller.example"],
+    ["ada@müller.example", "Ada@XN--mller-kva.example"],
+    ["@mu\u0308ller.example", "ada@m\u00fcller.example"],
+  ] as const) {
+    expect(admit(list(entry), verified(email))).toBe("allowed");
+  }
+  expect(admit(list("@muller.example"), verified("ada@müller.example"))).toBe("not_allowed");
 });
 
 test("a domain lets in its own accounts only, and an address whatever account has it", () => {

@@ -1,11 +1,12 @@
 import express, { type Express } from "express";
 import { createStaticKeys } from "../../../service/keys/static.ts";
 import { csrfProtection } from "../../../service/login/csrf.ts";
-import type { OidcConfig } from "../../../service/login/oidc.ts";
 import { requireSignIn } from "../../../service/login/requireSignIn.ts";
 import { signInRoutes } from "../../../service/login/routes.ts";
+import type { OidcConfig } from "../../../service/login/settings.ts";
 import { createSealer } from "../../../service/session/sealer.ts";
 import { startSession } from "../../../service/session/session.ts";
+import type { ProviderName } from "../../local/identity/manners.ts";
 import { type IdentityProvider, startIdentityProvider } from "../../local/identityProvider.ts";
 import { SECRET, type SessionApp, sessionApp, shown, signedIn } from "../../support/sessionApp.ts";
 
@@ -15,6 +16,7 @@ export interface ApplicationOptions {
   readonly oidc: OidcConfig | undefined;
   readonly allowedUsers?: readonly string[];
   readonly cookieSecure?: boolean;
+  readonly publicUrl?: URL;
   readonly environment?: string;
   readonly secret?: string;
   /** Seconds by which this instance's clock is ahead; change it to travel in time. */
@@ -26,6 +28,7 @@ export function application({
   oidc,
   allowedUsers = [],
   cookieSecure = false,
+  publicUrl,
   environment = "test",
   secret = SECRET,
   time = { ahead: 0 },
@@ -42,7 +45,7 @@ export function application({
     };
     app.use(express.json(), express.urlencoded({ extended: false }));
     addPages(app);
-    app.use(signInRoutes({ signIn, cookieSecure, sealer, clock, log }));
+    app.use(signInRoutes({ signIn, cookieSecure, publicUrl, sealer, clock, log }));
   });
   return written;
 }
@@ -64,7 +67,8 @@ function addPages(app: Express): void {
 /** A provider with the tests' client, and what an application needs to use it. */
 export async function startProvider(
   port = 0,
+  name: ProviderName = "plain",
 ): Promise<IdentityProvider & { readonly oidc: OidcConfig }> {
-  const provider = await startIdentityProvider({ port, ...CLIENT });
+  const provider = await startIdentityProvider({ port, ...CLIENT, provider: name });
   return { ...provider, oidc: { issuer: new URL(provider.issuer), ...CLIENT } };
 }

@@ -98,7 +98,6 @@ test("a callback that names another issuer is refused before its code goes anywh
 });
 
 test.each<[string, Forgery, number]>([
-  ["refuses the code", { answer: { status: 400, body: { error: "invalid_grant" } } }, 400],
   ["refuses this service", { answer: { status: 401, body: { error: "invalid_client" } } }, 502],
   ["answers with nonsense", { answer: { status: 200, body: "nonsense" } }, 502],
   ["leaves out the ID token", { answer: { status: 200, body: withoutIdToken() } }, 502],
@@ -108,6 +107,70 @@ test.each<[string, Forgery, number]>([
   expect(response.status).toBe(status);
   expect(response.headers.has("retry-after")).toBe(status === 503);
   expect(session).toEqual({});
+});
+
+test("the way back of somebody else takes the place of the session that is there", async () => {
+  const browser = new Browser(site.url);
+  const attempts = [await begin(browser), await begin(browser)];
+  for (const [index, asked] of attempts.entries()) {
+    const sub = `user-${index}`;
+    provider.forgery = { claims: { sub } };
+    provider.nonce = asked.get("nonce") ?? "";
+    await browser.fetch(`/login/callback?code=1&state=${asked.get("state")}`);
+    expect(await (await browser.fetch("/session")).json()).toMatchObject({ user_id: sub });
+  }
+});
+
+test("a sign-in whose code is refused begins again by itself, and only once", async () => {
+  const browser = new Browser(site.url);
+  provider.forgery = { answer: { status: 400, body: { error: "invalid_grant" } } };
+  const first = (await begin(browser)).get("state") ?? "";
+  const again = await browser.fetch(`/login/callback?code=1&state=${first}`);
+  const asked = new URL(again.headers.get("location") ?? "");
+  expect([again.status, asked.pathname]).toEqual([302, "/auth"]);
+  const second = asked.searchParams.get("state") ?? "";
+  expect(second).not.toBe(first);
+  const refused = await browser.fetch(`/login/callback?code=2&state=${second}`);
+  expect(refused.status).toBe(400);
+  expect(await refused.text()).toContain('href="/login?returnTo=%2Fpage"');
+  expect(lines.at(-1)).toMatchObject({ reason: "code_refused" });
+});
+
+test("made-up codes for one attempt cost one call of the token endpoint", async () => {
+  const browser = new Browser(site.url);
+  provider.forgery = { answer: { status: 400, body: { error: "invalid_grant" } } };
+  const state = (await begin(browser)).get("state") ?? "";
+  provider.asked.length = 0;
+  const codes = Array.from({ length: 30 }, (_, index) => `made-up-${index}`);
+  const replay = (code: string) =>
+    browser.clone().fetch(`/login/callback?code=${code}&state=${state}`);
+  await Promise.all(codes.slice(0, 15).map(replay));
+  for (const code of codes.slice(15)) await replay(code);
+  expect(provider.asked.filter((path) => path === "/token")).toHaveLength(1);
+});
+
+test("a provider that has a fault is asked three times for one attempt", async () => {
+  const browser = new Browser(site.url);
+  provider.forgery = { answer: { status: 500, body: {} } };
+  const state = (await begin(browser)).get("state") ?? "";
+  provider.asked.length = 0;
+  for (let count = 0; count < 6; count++) {
+    await browser.clone().fetch(`/login/callback?code=the-code&state=${state}`);
+  }
+  expect(provider.asked.filter((path) => path === "/token")).toHaveLength(3);
+});
+
+test("the provider's error without a state is refused, and the log has it bounded", async () => {
+  const error = `invalid_scope ${"x".repeat(5_000)}`;
+  const response = await new Browser(site.url).fetch(
+    `/login/callback?${new URLSearchParams({ error, error_description: "y".repeat(5_000) })}`,
+  );
+  expect(response.status).toBe(400);
+  expect(await response.text()).not.toContain("invalid_scope");
+  const line = lines.at(-1) ?? {};
+  expect(line).toMatchObject({ reason: "unknown_attempt", authenticated: false });
+  expect(String(line.error)).toMatch(/^invalid_scope x+$/);
+  expect(JSON.stringify(line).length).toBeLessThan(500);
 });
 
 function withoutIdToken(): object {
@@ -138,6 +201,19 @@ test.each([
   },
 );
 
+test.each(["access_denied", "login_required"])(
+  "the provider's error %s leaves who is signed in as they are",
+  async (error) => {
+    const browser = new Browser(site.url);
+    const before = (await begin(browser)).get("state") ?? "";
+    await browser.fetch(`/login/callback?code=1&state=${before}`);
+    const state = (await begin(browser)).get("state") ?? "";
+    const response = await browser.fetch(`/login/callback?error=${error}&state=${state}`);
+    expect(response.status).toBe(error === "access_denied" ? 303 : 502);
+    expect(await (await browser.fetch("/session")).json()).toMatchObject({ user_id: "somebody" });
+  },
+);
+
 test("an answer that is neither a code nor an error, or more than one, is refused", async () => {
   const browser = new Browser(site.url);
   const state = (await begin(browser)).get("state") ?? "";
@@ -161,13 +237,27 @@ test("userinfo about somebody else signs nobody in", async () => {
   expect([response.status, session]).toEqual([502, {}]);
 });
 
-test.each([undefined, false, "true", 1])(
-  "email_verified that is %p does not count",
-  async (value) => {
-    const { response, session } = await attempt({ claims: { email_verified: value } });
+test.each<[string, object, string, string]>([
+  ["says false", { email_verified: false }, "email_unverified", "is not verified"],
+  ["says nothing", { email_verified: undefined }, "email_unstated", "does not say whether"],
+  ["says a number", { email_verified: 1 }, "email_unstated", "does not say whether"],
+  ["has no address", { email: undefined }, "email_missing", "has no e-mail address"],
+  ["has an empty address", { email: "" }, "email_missing", "has no e-mail address"],
+])(
+  "a provider that %s about the e-mail address signs nobody in, and page and log tell which",
+  async (_what, claims, reason, text) => {
+    const userinfo = { sub: "somebody" };
+    const { response, session, page, log } = await attempt({ claims: { ...claims }, userinfo });
     expect([response.status, session]).toEqual([403, {}]);
+    expect(log).toMatchObject({ reason, user_id: "somebody", cause: expect.any(String) });
+    expect(page).toContain(text);
   },
 );
+
+test("email_verified as text signs in", async () => {
+  const { response } = await attempt({ claims: { email_verified: "true" } });
+  expect(response.status).toBe(303);
+});
 
 test("for another account, a provider is asked in the way that it knows", async () => {
   const response = await fetch(`${site.url}/login?prompt=select_account`, { redirect: "manual" });

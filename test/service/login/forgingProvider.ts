@@ -1,7 +1,7 @@
 import { createPrivateKey, type JsonWebKey, sign } from "node:crypto";
 import express from "express";
 import type { JWKS } from "oidc-provider";
-import type { OidcConfig } from "../../../service/login/oidc.ts";
+import type { OidcConfig } from "../../../service/login/settings.ts";
 import { generateJwks } from "../../local/identity/keys.ts";
 import { type RunningServer, serve } from "../../support/httpServer.ts";
 import { CLIENT } from "./application.ts";

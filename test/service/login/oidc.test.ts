@@ -1,64 +1,160 @@
-import { createPrivateKey, type JsonWebKey, sign } from "node:crypto";
+import { createPrivateKey, type JsonWebKey, randomBytes, sign } from "node:crypto";
 import { expect, test } from "@jest/globals";
+import type { JWKS } from "oidc-provider";
+import type { Proofs } from "../../../service/login/attempts.ts";
 import { createOidcClient } from "../../../service/login/oidc.ts";
-import { createProofs } from "../../../service/login/proofs.ts";
 import { generateJwks } from "../../local/identity/keys.ts";
 import { CLIENT } from "./application.ts";
 
 const ISSUER = "https://id.example";
-const METADATA = {
-  issuer: ISSUER,
-  authorization_endpoint: `${ISSUER}/auth`,
-  token_endpoint: `${ISSUER}/token`,
-  jwks_uri: `${ISSUER}/jwks`,
-};
+const NOW = Math.floor(Date.now() / 1000);
+const DISCOVERY = "/.well-known/openid-configuration";
+
+function metadata(issuer = ISSUER): Record<string, unknown> {
+  return {
+    issuer,
+    authorization_endpoint: `${issuer}/auth`,
+    token_endpoint: `${issuer}/token`,
+    jwks_uri: `${issuer}/jwks`,
+  };
+}
+
 const REDIRECT_URI = "https://phoenix.example/login/callback";
 
+function createProofs(): Proofs {
+  const proof = () => randomBytes(32).toString("base64url");
+  return { state: proof(), nonce: proof(), verifier: proof() };
+}
+
+type Answer = (url: string, init?: RequestInit) => Response | Promise<Response>;
+
 /** A client whose provider is a function; the addresses that it was asked for. */
-function client(answer: (url: string, init?: RequestInit) => Response | Promise<Response>) {
+function client(answer: Answer, issuer = ISSUER, clock: () => number = () => NOW) {
   const asked: { readonly url: string; readonly init: RequestInit | undefined }[] = [];
   const oidc = createOidcClient({
-    config: { issuer: new URL(ISSUER), ...CLIENT },
+    config: { issuer: new URL(issuer), ...CLIENT, trustedDomains: ["trusted.example"] },
     timeout: 0.05,
+    clock,
     fetch: async (url, init) => {
       asked.push({ url: String(url), init });
       return await answer(String(url), init);
     },
   });
-  return { asked, begin: () => oidc.authorizationUrl(REDIRECT_URI, createProofs(), false), oidc };
+  const paths = () => asked.map(({ url }) => url.slice(issuer.length));
+  return {
+    asked,
+    paths,
+    begin: () => oidc.authorizationUrl(REDIRECT_URI, createProofs(), false),
+    oidc,
+  };
 }
 
 test("the provider's metadata is read on first use, once for all who wait", async () => {
-  const { asked, begin } = client(() => Response.json(METADATA));
-  expect(asked).toEqual([]);
+  const { paths, begin } = client(() => Response.json(metadata()));
+  expect(paths()).toEqual([]);
   const urls = await Promise.all([begin(), begin(), begin()]);
   await begin();
-  expect(asked.map(({ url }) => url)).toEqual([`${ISSUER}/.well-known/openid-configuration`]);
+  expect(paths()).toEqual([DISCOVERY]);
   expect(urls.map(({ origin }) => origin)).toEqual([ISSUER, ISSUER, ISSUER]);
 });
 
 test("after it failed for all who waited, the next one tries again", async () => {
   let up = false;
-  const { asked, begin } = client(() =>
-    up ? Response.json(METADATA) : new Response("", { status: 503 }),
+  const { paths, begin } = client(() =>
+    up ? Response.json(metadata()) : new Response("", { status: 503 }),
   );
   const failed = await Promise.allSettled([begin(), begin()]);
   expect(failed.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
-  expect(asked).toHaveLength(1);
+  expect(paths()).toHaveLength(1);
   up = true;
   await expect(begin()).resolves.toBeInstanceOf(URL);
+});
+
+test("metadata is read again after ten minutes, and kept if that fails", async () => {
+  let now = NOW;
+  let endpoint = `${ISSUER}/auth`;
+  let up = true;
+  const { paths, begin } = client(
+    () =>
+      up
+        ? Response.json({ ...metadata(), authorization_endpoint: endpoint })
+        : new Response("", { status: 503 }),
+    ISSUER,
+    () => now,
+  );
+  await begin();
+  endpoint = `${ISSUER}/moved`;
+  now += 599;
+  expect((await begin()).pathname).toBe("/auth");
+  now += 1;
+  expect((await begin()).pathname).toBe("/moved");
+  up = false;
+  now += 600;
+  expect((await begin()).pathname).toBe("/moved");
+  expect(paths()).toHaveLength(3);
+  await begin();
+  expect(paths()).toHaveLength(3);
 });
 
 test.each<[string, (init?: RequestInit) => Response | Promise<Response>]>([
   ["never answers", (init) => untilAborted(init)],
   ["has a fault", () => new Response("", { status: 500 })],
-  ["is not there", () => new Response("", { status: 404 })],
-  ["answers with a page", () => new Response("<p>", { headers: { "content-type": "text/html" } })],
-  ["is another one", () => Response.json({ ...METADATA, issuer: "https://evil.example" })],
-  ["redirects", () => Response.redirect("https://evil.example/", 302)],
+  ["wants fewer requests", () => new Response("", { status: 429 })],
 ])("a provider that %s is unavailable", async (_what, answer) => {
   const { begin } = client((_url, init) => answer(init));
   await expect(begin()).rejects.toMatchObject({ reason: "provider_unavailable" });
+});
+
+test.each<[string, string, () => Response, string | undefined]>([
+  [
+    "ends in a slash which the setting lacks",
+    `${ISSUER}/a`,
+    () => Response.json(metadata(`${ISSUER}/a/`)),
+    `${ISSUER}/a/`,
+  ],
+  [
+    "lacks the slash that the setting ends in",
+    `${ISSUER}/a/`,
+    () => Response.json(metadata(`${ISSUER}/a`)),
+    `${ISSUER}/a`,
+  ],
+  [
+    "is another one",
+    ISSUER,
+    () => Response.json(metadata("https://other.example")),
+    "https://other.example",
+  ],
+  ["is a template", ISSUER, () => Response.json(metadata(`${ISSUER}/{id}`)), `${ISSUER}/{id}`],
+  ["is not there", ISSUER, () => new Response("", { status: 404 }), undefined],
+  [
+    "is a page",
+    ISSUER,
+    () => new Response("<p>", { headers: { "content-type": "text/html" } }),
+    undefined,
+  ],
+  [
+    "redirects",
+    ISSUER,
+    () => Response.redirect("https://www.id.example/", 302),
+    "https://www.id.example/",
+  ],
+])(
+  "an issuer that %s is a mistake in the settings, with both values",
+  async (_what, issuer, answer, found) => {
+    const { begin } = client(answer, issuer);
+    const failure = await begin().catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      reason: "misconfigured",
+      details: { setting: "OIDC_ISSUER", configured: new URL(issuer).href },
+    });
+    expect((failure as { details: Record<string, unknown> }).details.found).toBe(found);
+  },
+);
+
+test("what a provider calls itself is bounded in the log", async () => {
+  const { begin } = client(() => Response.json(metadata(`https://x.example/${"x".repeat(5_000)}`)));
+  const failure = await begin().catch((error: unknown) => error);
+  expect(JSON.stringify(failure).length).toBeLessThan(800);
 });
 
 test("metadata without an address to go to is the provider's fault", async () => {
@@ -74,7 +170,7 @@ function untilAborted(init?: RequestInit): Promise<Response> {
 
 test("metadata that leads to http is not followed with a code", async () => {
   const token_endpoint = "http://id.example/token";
-  const { asked, oidc } = client(() => Response.json({ ...METADATA, token_endpoint }));
+  const { asked, oidc } = client(() => Response.json({ ...metadata(), token_endpoint }));
   const proofs = createProofs();
   const callback = new URL(`${REDIRECT_URI}?code=1&state=${proofs.state}`);
   await expect(oidc.redeem(callback, proofs)).rejects.toMatchObject({ reason: "provider_error" });
@@ -89,7 +185,7 @@ test.each([
   const { asked, oidc } = client((url) =>
     url.endsWith("/token")
       ? Response.json({ error: "invalid_grant" }, { status: 400 })
-      : Response.json({ ...METADATA, token_endpoint_auth_methods_supported }),
+      : Response.json({ ...metadata(), token_endpoint_auth_methods_supported }),
   );
   const proofs = createProofs();
   const callback = new URL(`${REDIRECT_URI}?code=1&state=${proofs.state}`);
@@ -102,49 +198,218 @@ test.each([
   expect(body.get("redirect_uri")).toBe(REDIRECT_URI);
 });
 
-const GOOGLE = "https://accounts.google.com";
+/** Made once: that takes longer than all the rest. */
+const KEYS = generateJwks();
 
-test.each<[string, string, Record<string, unknown>, boolean]>([
-  ["Google's of a domain that it hosts", GOOGLE, { hd: "acme.example" }, true],
-  ["Google's at Gmail", GOOGLE, { email: "ada@Gmail.com" }, true],
-  ["Google's with an address of elsewhere", GOOGLE, {}, false],
-  ["Google's with an empty domain", GOOGLE, { hd: "" }, false],
-  ["Google's with a domain that is no text", GOOGLE, { hd: true }, false],
-  ["Google's of a domain that ends alike", GOOGLE, { email: "ada@evilgmail.com" }, false],
-  ["another provider's", ISSUER, {}, true],
-])("whether an account is its domain's own: %s", async (_what, issuer, more, expected) => {
-  const jwks = await generateJwks();
+/** A provider that can change its keys and its endpoints, and a client that has signed in there. */
+async function changingProvider(issuer = ISSUER) {
+  let jwks = await KEYS;
+  let prefix = "";
+  let claims: Record<string, unknown> = {};
+  let userinfo: Record<string, unknown> | undefined;
+  let signing = jwks;
   const proofs = createProofs();
-  const claims = {
-    iss: issuer,
-    aud: CLIENT.clientId,
-    sub: "1",
-    email: "ada@acme.example",
-    email_verified: true,
-    nonce: proofs.nonce,
-    iat: Math.floor(Date.now() / 1000),
-    exp: Math.floor(Date.now() / 1000) + 300,
-    ...more,
-  };
-  const answers: Record<string, object> = {
-    "/.well-known/openid-configuration": {
-      issuer,
-      authorization_endpoint: `${issuer}/auth`,
-      token_endpoint: `${issuer}/token`,
-      jwks_uri: `${issuer}/jwks`,
-    },
-    "/token": { access_token: "a", token_type: "Bearer", id_token: signed(claims, jwks.keys[0]) },
-    "/jwks": { keys: jwks.keys.map(({ kty, n, e, kid }) => ({ kty, n, e, kid })) },
-  };
-  const oidc = createOidcClient({
-    config: { issuer: new URL(issuer), ...CLIENT },
-    fetch: async (url) => Response.json(answers[new URL(String(url)).pathname]),
-  });
+  const made = client((url) => {
+    const path = url.slice(issuer.length);
+    if (path === DISCOVERY) {
+      return Response.json({
+        ...metadata(issuer),
+        token_endpoint: `${issuer}${prefix}/token`,
+        jwks_uri: `${issuer}${prefix}/jwks`,
+        ...(userinfo && { userinfo_endpoint: `${issuer}/userinfo` }),
+      });
+    }
+    if (path === `${prefix}/jwks`) {
+      return Response.json({
+        keys: jwks.keys.map(({ kty, n, e, kid }) => ({ kty, n, e, kid })),
+      });
+    }
+    if (path === `${prefix}/token`) {
+      const id_token = signed(
+        {
+          iss: issuer,
+          aud: CLIENT.clientId,
+          sub: "1",
+          nonce: proofs.nonce,
+          iat: NOW,
+          exp: NOW + 300,
+          ...claims,
+        },
+        signing.keys[0],
+      );
+      return Response.json({ access_token: "a", token_type: "Bearer", id_token });
+    }
+    if (path === "/userinfo") return Response.json({ sub: "1", ...userinfo });
+    return new Response("", { status: 404 });
+  }, issuer);
   const callback = new URL(`${REDIRECT_URI}?code=1&state=${proofs.state}`);
-  expect(await oidc.redeem(callback, proofs)).toMatchObject({ subject: "1", ofDomain: expected });
+  return {
+    ...made,
+    signIn: () => made.oidc.redeem(callback, proofs),
+    say(token: Record<string, unknown>, atUserinfo?: Record<string, unknown>) {
+      claims = token;
+      userinfo = atUserinfo;
+    },
+    move: () => {
+      prefix = "/v2";
+    },
+    async rotateKey({ publish = true } = {}) {
+      signing = await generateJwks();
+      if (publish) jwks = signing;
+    },
+  };
+}
+
+test("a provider that changes its signing key signs in with it at once", async () => {
+  const provider = await changingProvider();
+  await provider.signIn();
+  await provider.rotateKey();
+  await expect(provider.signIn()).resolves.toMatchObject({ subject: "1" });
+  expect(provider.paths().filter((path) => path === "/token")).toHaveLength(2);
 });
 
-function signed(claims: object, key: { readonly kid?: string | undefined } | undefined): string {
+test("a provider that moves its endpoints signs in at the new ones at once", async () => {
+  const provider = await changingProvider();
+  await provider.signIn();
+  provider.move();
+  await expect(provider.signIn()).resolves.toMatchObject({ subject: "1" });
+  expect(provider.paths().slice(-4)).toEqual(["/token", DISCOVERY, "/v2/token", "/v2/jwks"]);
+});
+
+test("unknown keys make an instance read the metadata again only so often", async () => {
+  const provider = await changingProvider();
+  await provider.signIn();
+  await provider.rotateKey({ publish: false });
+  for (let count = 0; count < 20; count++) {
+    await expect(provider.signIn()).rejects.toMatchObject({ reason: "provider_error" });
+  }
+  const reads = provider.paths().filter((path) => path === DISCOVERY);
+  expect(reads.length).toBeLessThanOrEqual(6);
+});
+
+const VERIFIED = { email: "ada@acme.example", email_verified: true };
+
+test.each<[string, object, object | undefined, object]>([
+  ["in the ID token", VERIFIED, undefined, { verdict: "verified" }],
+  ["as text", { ...VERIFIED, email_verified: "true" }, undefined, { verdict: "verified" }],
+  [
+    "as the text false",
+    { ...VERIFIED, email_verified: "false" },
+    VERIFIED,
+    { verdict: "unverified" },
+  ],
+  [
+    "as false, whatever userinfo says",
+    { ...VERIFIED, email_verified: false },
+    VERIFIED,
+    { verdict: "unverified" },
+  ],
+  ["at userinfo alone", {}, VERIFIED, { email: VERIFIED.email, verdict: "verified" }],
+  [
+    "at userinfo, with the address in both",
+    { email: VERIFIED.email },
+    VERIFIED,
+    { verdict: "verified" },
+  ],
+  [
+    "about another address at userinfo",
+    { email: "x@y.example" },
+    VERIFIED,
+    { email: VERIFIED.email },
+  ],
+  ["nowhere", { email: VERIFIED.email }, { email: VERIFIED.email }, { verdict: "unstated" }],
+  ["nowhere, without userinfo", { email: VERIFIED.email }, undefined, { verdict: "unstated" }],
+  [
+    "at userinfo without an address",
+    { email: VERIFIED.email },
+    { email_verified: true },
+    { verdict: "unstated" },
+  ],
+  ["as xms_edov", { email: VERIFIED.email, xms_edov: true }, undefined, { verdict: "verified" }],
+  [
+    "as xms_edov in text",
+    { email: VERIFIED.email, xms_edov: "1" },
+    undefined,
+    { verdict: "verified" },
+  ],
+  [
+    "as xms_edov that is false",
+    { email: VERIFIED.email, xms_edov: false },
+    undefined,
+    { verdict: "unverified" },
+  ],
+  ["as a number", { ...VERIFIED, email_verified: 1 }, undefined, { verdict: "unstated" }],
+  ["about no address", { email_verified: true }, {}, { email: undefined, verdict: "unstated" }],
+])("the verdict on an e-mail address is taken: %s", async (_where, token, userinfo, expected) => {
+  const provider = await changingProvider();
+  provider.say(token as Record<string, unknown>, userinfo as Record<string, unknown> | undefined);
+  expect(await provider.signIn()).toMatchObject(expected);
+});
+
+const GOOGLE = "https://accounts.google.com";
+const MICROSOFT = "https://login.microsoftonline.com/tenant/v2.0";
+
+test.each<[string, string, Record<string, unknown>, boolean]>([
+  ["Google's of a domain that it hosts", GOOGLE, { ...VERIFIED, hd: "acme.example" }, true],
+  ["Google's at Gmail", GOOGLE, { ...VERIFIED, email: "ada@Gmail.com" }, true],
+  ["Google's with an address of elsewhere", GOOGLE, VERIFIED, false],
+  ["Google's with an empty domain", GOOGLE, { ...VERIFIED, hd: "" }, false],
+  ["Google's with a domain that is no text", GOOGLE, { ...VERIFIED, hd: true }, false],
+  [
+    "Google's of a domain that ends alike",
+    GOOGLE,
+    { ...VERIFIED, email: "a@evilgmail.com" },
+    false,
+  ],
+  [
+    "Microsoft's whose domain's owner is verified",
+    MICROSOFT,
+    { email: "a@b.example", xms_edov: true },
+    true,
+  ],
+  ["Microsoft's that says no more than verified", MICROSOFT, VERIFIED, false],
+  ["another provider's", ISSUER, VERIFIED, false],
+  ["another provider's with Google's claim", ISSUER, { ...VERIFIED, hd: "acme.example" }, false],
+  [
+    "another provider's with Microsoft's claim",
+    ISSUER,
+    { email: "a@b.example", xms_edov: true },
+    false,
+  ],
+  [
+    "another provider's of a trusted domain",
+    ISSUER,
+    { ...VERIFIED, email: "a@Trusted.example" },
+    true,
+  ],
+])("whether an account is its domain's own: %s", async (_what, issuer, claims, expected) => {
+  const provider = await changingProvider(issuer);
+  provider.say(claims);
+  expect(await provider.signIn()).toMatchObject({ subject: "1", ofDomain: expected });
+});
+
+test("the provider's page for signing out gets the client, the way back and who it is, no token", async () => {
+  const end_session_endpoint = `${ISSUER}/logout?tenant=1`;
+  const { oidc } = client(() => Response.json({ ...metadata(), end_session_endpoint }));
+  const url = await oidc.endSessionUrl("https://phoenix.example/signed-out", "ada@example.com");
+  expect(url?.href.startsWith(`${ISSUER}/logout?tenant=1&`)).toBe(true);
+  expect(Object.fromEntries(url?.searchParams ?? [])).toEqual({
+    tenant: "1",
+    client_id: CLIENT.clientId,
+    post_logout_redirect_uri: "https://phoenix.example/signed-out",
+    logout_hint: "ada@example.com",
+  });
+});
+
+test.each([undefined, "javascript:alert(1)", "nonsense"])(
+  "where the provider's page for signing out is %p there is none",
+  async (end_session_endpoint) => {
+    const { oidc } = client(() => Response.json({ ...metadata(), end_session_endpoint }));
+    expect(await oidc.endSessionUrl("https://phoenix.example/", undefined)).toBeUndefined();
+  },
+);
+
+function signed(claims: object, key: JWKS["keys"][number] | undefined): string {
   const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
   const content = `${encode({ alg: "RS256", kid: key?.kid })}.${encode(claims)}`;
   const privateKey = createPrivateKey({ key: key as JsonWebKey, format: "jwk" });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { ada } from "../../local/identity/users.ts";
 import { Browser } from "../../support/browser.ts";
 import { type RunningServer, serve } from "../../support/httpServer.ts";
-import { signIn } from "../../support/signIn.ts";
+import { answer, signIn } from "../../support/signIn.ts";
 import { application, startProvider } from "./application.ts";
 
 const time = { ahead: 0 };
@@ -26,6 +26,15 @@ test("a page without a session leads to sign-in and back, with its query", async
   expect(response.headers.get("cache-control")).toBe("no-store");
   expect(location.pathname).toBe("/login");
   expect(location.searchParams.get("returnTo")).toBe("/page?a=1&b=%2F%2F");
+});
+
+test("a path that is too long to come back to is not repeated in the redirect", async () => {
+  const browser = new Browser(site.url);
+  const response = await browser.fetch(`/page?a=${"a".repeat(14_000)}`);
+  expect([response.status, response.headers.get("location")]).toEqual([302, "/login?returnTo=%2F"]);
+  const landing = await browser.follow(`/page?a=${"a".repeat(14_000)}`);
+  const callback = await answer(browser, landing, ada);
+  expect((await browser.fetch(callback)).status).toBe(303);
 });
 
 test("the API without a session answers 401 with a problem document, never a redirect", async () => {

@@ -6,7 +6,7 @@ import { createApp } from "../../../../../service/app.ts";
 import { application } from "../../../../../service/application.ts";
 import type { SessionKeys } from "../../../../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../../../../service/keys/static.ts";
-import type { OidcConfig } from "../../../../../service/login/oidc.ts";
+import type { OidcConfig } from "../../../../../service/login/settings.ts";
 import { createLog } from "../../../../../service/process/log.ts";
 import { createSealer } from "../../../../../service/session/sealer.ts";
 import { createSessions } from "../../../../../service/session/sessions.ts";

@@ -1,0 +1,186 @@
+import { hash, hkdfSync, randomBytes } from "node:crypto";
+import type { Request, Response } from "express";
+import type { Seconds } from "../pure/seconds.ts";
+import { cookieValue } from "../session/cookie.ts";
+import { KeysUnavailableError } from "../session/errors.ts";
+import type { Sealer } from "../session/sealer.ts";
+
+/** Seconds from the way to the provider until the way back. */
+export const ATTEMPT_LIFETIME: Seconds = 600;
+
+/** Tabs that can sign in at once. Beginning one more gives up the oldest. */
+export const MAX_ATTEMPTS = 8;
+
+/** What all attempts of a browser may take of the 16 kB that Node allows for headers. */
+export const MAX_ATTEMPT_BYTES = 5_800;
+
+/** The secrets of one sign-in, 256 bits each. */
+export interface Proofs {
+  /** Comes back through the browser: the callback belongs to this sign-in. */
+  readonly state: string;
+  /** Comes back in the ID token: the token belongs to this sign-in. */
+  readonly nonce: string;
+  /** Goes to the provider with the code: the code was asked for by this service. RFC 7636. */
+  readonly verifier: string;
+}
+
+/** What a sign-in is begun for. */
+export interface Purpose {
+  /** Path to go to in the end. */
+  readonly returnTo: string;
+  /** Whether the user was asked which account to use. */
+  readonly otherAccount: boolean;
+  /** Whether it was begun without the user, because the code of an earlier one was used up. */
+  readonly automatic: boolean;
+}
+
+/** A sign-in that this browser began. */
+export interface Attempt extends Purpose, Proofs {
+  /** What the proofs derive from. */
+  readonly seed: string;
+  readonly startedAt: Seconds;
+}
+
+/** What is known of a state that came back. */
+export type Found =
+  | { readonly status: "begun"; readonly attempt: Attempt }
+  /** This browser came back with it before, and its code is redeemed. */
+  | { readonly status: "done"; readonly purpose: Purpose }
+  /** `outcome`: what became of its cookie, for the log. */
+  | { readonly status: "unknown"; readonly outcome: string };
+
+export interface AttemptsDeps {
+  readonly sealer: Sealer;
+  readonly cookieSecure: boolean;
+  /** Unix time in seconds. */
+  readonly clock: () => Seconds;
+  readonly random?: (bytes: number) => Uint8Array;
+}
+
+/**
+ * Sign-ins that a browser began, each in a sealed cookie of its own, so that tabs which begin or
+ * come back at the same moment don't overwrite each other's. Any instance can finish one, and a
+ * browser without the cookie can't finish what another one began.
+ */
+export interface Attempts {
+  /** A new one, which is begun once `keep` has set its cookie. */
+  create(purpose: Purpose): Attempt;
+  /** @throws KeysUnavailableError */
+  keep(req: Request, res: Response, attempt: Attempt): void;
+  /** @throws KeysUnavailableError if the cookie's key can't be read now */
+  find(req: Request, state: string | null): Promise<Found>;
+  /** Notes that the code of an attempt is redeemed. @throws KeysUnavailableError */
+  finish(res: Response, attempt: Attempt): void;
+}
+
+const SEED_BYTES = 32;
+/** 72 bits: enough to tell the few attempts of one browser apart. */
+const TAG_LENGTH = 12;
+
+export function createAttempts(deps: AttemptsDeps): Attempts {
+  const { sealer, cookieSecure, clock, random = randomBytes } = deps;
+  // Not __Host-, which would send the cookies with every request: they need Path=/login.
+  const prefix = cookieSecure ? "__Secure-sign-in" : "sign-in";
+  const options = {
+    httpOnly: true,
+    path: "/login",
+    sameSite: "lax",
+    secure: cookieSecure,
+  } as const;
+  const NAME = new RegExp(`^${prefix}-(\\d{1,11})-[\\w-]{${TAG_LENGTH}}$`);
+
+  /** The attempts in a request by their cookies' names, oldest first. */
+  function sent(req: Request): { name: string; startedAt: Seconds; bytes: number }[] {
+    const pairs = (req.headers.cookie ?? "").split(";").map((pair) => pair.trim());
+    return pairs
+      .map((pair) => {
+        const name = pair.split("=", 1)[0] ?? "";
+        return { name, startedAt: Number(NAME.exec(name)?.[1]), bytes: pair.length };
+      })
+      .filter(({ startedAt }) => !Number.isNaN(startedAt))
+      .sort((a, b) => a.startedAt - b.startedAt);
+  }
+
+  /** Returns how many bytes the cookie adds to a request. */
+  function set(res: Response, { startedAt, state }: Attempt, data: SealedAttempt): number {
+    const name = `${prefix}-${startedAt}-${tagOf(state)}`;
+    const exp = startedAt + ATTEMPT_LIFETIME;
+    const token = sealer.seal(name, { iat: startedAt, exp, data });
+    res.cookie(name, token, { ...options, maxAge: Math.max(1, exp - clock()) * 1000 });
+    return name.length + 1 + token.length;
+  }
+
+  return {
+    create(purpose) {
+      const seed = Buffer.from(random(SEED_BYTES)).toString("base64url");
+      return { ...purpose, ...derive(seed), seed, startedAt: clock() };
+    },
+
+    keep(req, res, attempt) {
+      let bytes = set(res, attempt, { ...flat(attempt), s: attempt.seed });
+      let count = 1;
+      for (const other of sent(req).reverse()) {
+        const expired = other.startedAt + ATTEMPT_LIFETIME <= attempt.startedAt;
+        if (!expired) {
+          count += 1;
+          bytes += other.bytes;
+        }
+        if (expired || count > MAX_ATTEMPTS || bytes > MAX_ATTEMPT_BYTES) {
+          res.clearCookie(other.name, options);
+        }
+      }
+    },
+
+    async find(req, state) {
+      const tag = tagOf(state ?? "");
+      const name = sent(req).find((each) => each.name.endsWith(`-${tag}`))?.name;
+      const token = name && cookieValue(req.headers.cookie, name);
+      if (name === undefined || token === undefined) return { status: "unknown", outcome: "none" };
+      const opened = await sealer.open(name, token);
+      if (opened.outcome === "key_unavailable") throw new KeysUnavailableError(opened.retryAfter);
+      if (opened.outcome !== "ok") return { status: "unknown", outcome: opened.outcome };
+      return read(opened.sealed.data, opened.sealed.iat);
+    },
+
+    finish(res, attempt) {
+      set(res, attempt, flat(attempt));
+    },
+  };
+}
+
+/** What a cookie holds, under short names: a byte here takes more than one of the header. */
+interface SealedAttempt {
+  /** Path to return to. */
+  readonly r: string;
+  /** Flags: `o` for another account, `a` for automatic. */
+  readonly f: string;
+  /** Seed; absent once the code is redeemed. */
+  readonly s?: string;
+}
+
+function flat({ returnTo, otherAccount, automatic }: Purpose): SealedAttempt {
+  return { r: returnTo, f: `${otherAccount ? "o" : ""}${automatic ? "a" : ""}` };
+}
+
+/** Another version of the service may have sealed something else. */
+function read({ r, f, s }: Readonly<Record<string, unknown>>, startedAt: Seconds): Found {
+  if (typeof r !== "string" || typeof f !== "string") {
+    return { status: "unknown", outcome: "malformed" };
+  }
+  const purpose = { returnTo: r, otherAccount: f.includes("o"), automatic: f.includes("a") };
+  return typeof s === "string"
+    ? { status: "begun", attempt: { ...purpose, ...derive(s), seed: s, startedAt } }
+    : { status: "done", purpose };
+}
+
+/** One seed in the cookie instead of three secrets: RFC 5869. */
+function derive(seed: string): Proofs {
+  const part = (name: keyof Proofs) =>
+    Buffer.from(hkdfSync("sha256", seed, "", `phoenix sign-in ${name}`, 32)).toString("base64url");
+  return { state: part("state"), nonce: part("nonce"), verifier: part("verifier") };
+}
+
+/** Names a cookie after its state without showing the state. */
+function tagOf(state: string): string {
+  return hash("sha256", state, "base64url").slice(0, TAG_LENGTH);
+}

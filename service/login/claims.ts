@@ -1,0 +1,66 @@
+import { domainClaimOf } from "../contract/domainTrust.ts";
+import { domainOf } from "../contract/emailAddress.ts";
+import type { ClaimedEmail, EmailVerdict } from "./allowList.ts";
+
+/** Claims of an ID token or of the userinfo endpoint, as they came. */
+export type Claims = Readonly<Record<string, unknown>>;
+
+export interface EmailDeps {
+  readonly issuer: URL;
+  /** Domains whose addresses the provider gives to the domain's own accounts only, in ASCII. */
+  readonly trustedDomains: readonly string[];
+  /** Reads the userinfo endpoint; undefined if the provider has none. */
+  readonly userinfo: () => Promise<Claims | undefined>;
+}
+
+/**
+ * What the provider says about the user's e-mail address. Some leave the address or the verdict on
+ * it out of the ID token: then the userinfo endpoint is asked.
+ */
+export async function emailOf(
+  token: Claims,
+  { issuer, trustedDomains, userinfo }: EmailDeps,
+): Promise<ClaimedEmail> {
+  let claims = token;
+  if (addressIn(claims) === undefined || verdictIn(claims) === "unstated") {
+    const more = (await userinfo()) ?? {};
+    // Address and verdict from the same place: a verdict on one address says nothing about another.
+    if (addressIn(more) !== undefined) claims = more;
+  }
+  const email = addressIn(claims);
+  if (email === undefined) return { email, verdict: "unstated", ofDomain: false };
+  const ofDomain =
+    isHosted(email, claims, issuer) || trustedDomains.includes(domainOf(email) ?? "");
+  return { email, verdict: verdictIn(claims), ofDomain };
+}
+
+function addressIn({ email }: Claims): string | undefined {
+  return typeof email === "string" && email !== "" ? email : undefined;
+}
+
+/**
+ * Cognito and Apple write `email_verified` as text. Microsoft leaves it out, and says by `xms_edov`
+ * whether the owner of the address's domain is verified.
+ */
+function verdictIn({ email_verified, xms_edov }: Claims): EmailVerdict {
+  const said = String(email_verified ?? xms_edov);
+  if (said === "true" || (email_verified === undefined && said === "1")) return "verified";
+  if (said === "false" || (email_verified === undefined && said === "0")) return "unverified";
+  return "unstated";
+}
+
+/** Whether the provider's own claims say that the account is one of its address's domain. */
+function isHosted(email: string, claims: Claims, issuer: URL): boolean {
+  switch (domainClaimOf(issuer)) {
+    case "hd":
+      return isText(claims.hd) || /@gmail\.com$/i.test(email);
+    case "xms_edov":
+      return claims.email_verified === undefined && verdictIn(claims) === "verified";
+    default:
+      return false;
+  }
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === "string" && value !== "";
+}

@@ -1,0 +1,222 @@
+import { isNativeError } from "node:util/types";
+import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from "jose";
+import * as openid from "openid-client";
+import { createTokenBucket } from "../keys/tokenBucket.ts";
+import { asObject } from "../pure/json.ts";
+import { printable } from "../pure/printable.ts";
+import type { Seconds } from "../pure/seconds.ts";
+import { SignInError } from "./failures.ts";
+import type { OidcConfig } from "./settings.ts";
+
+export interface ProviderDeps {
+  readonly config: OidcConfig;
+  readonly fetch?: typeof fetch;
+  /** Seconds that one request to the provider may take. */
+  readonly timeout?: number;
+  /** Unix time in seconds. */
+  readonly clock?: () => Seconds;
+}
+
+/** A provider as its discovery document describes it. */
+export interface Provider {
+  readonly configuration: openid.Configuration;
+  readonly metadata: openid.ServerMetadata;
+  /** The keys that sign its tokens. They are cached as long as this object lives. */
+  readonly keys: JWTVerifyGetKey;
+}
+
+/** The provider, from a discovery document that is read on first use and kept for a while. */
+export interface ProviderCache {
+  /** @throws SignInError with the reason `provider_unavailable` or `misconfigured` */
+  current(): Promise<Provider>;
+  /**
+   * The provider after its document was read again, because what `known` says no longer holds;
+   * `known` itself if that was done too often already.
+   */
+  reread(known: Provider): Promise<Provider>;
+}
+
+const TIMEOUT_SECONDS = 10;
+
+/** How long a discovery document is used, and how long it is kept on if it can't be read again. */
+const MAX_AGE: Seconds = 600;
+const RETRY_INTERVAL: Seconds = 30;
+
+/** Rereads that an instance may do at once, and the seconds after which it may do one more. */
+const REREAD_BURST = 5;
+const REREAD_INTERVAL = 30;
+
+/** The provider did not answer, or answered that it has a fault. */
+export class UnreachableError extends Error {
+  override readonly name = "UnreachableError";
+}
+
+/** An endpoint is not where the discovery document says. */
+export class MovedError extends Error {
+  override readonly name = "MovedError";
+}
+
+/** Caches a provider's discovery document: one request for all who wait, and again after it failed. */
+export function createProviderCache(deps: ProviderDeps): ProviderCache {
+  const { clock = () => Math.floor(Date.now() / 1000) } = deps;
+  const rereads = createTokenBucket(REREAD_BURST, REREAD_INTERVAL);
+  let known: { readonly provider: Provider; readonly until: Seconds } | undefined;
+  let reading: Promise<Provider> | undefined;
+
+  function read(): Promise<Provider> {
+    reading ??= discover(deps)
+      .then((provider) => {
+        known = { provider, until: clock() + MAX_AGE };
+        return provider;
+      })
+      .finally(() => {
+        reading = undefined;
+      });
+    return reading;
+  }
+
+  return {
+    async current() {
+      if (known === undefined) return await read();
+      const { provider, until } = known;
+      if (clock() < until) return provider;
+      return await read().catch(() => {
+        known = { provider, until: clock() + RETRY_INTERVAL };
+        return provider;
+      });
+    },
+
+    async reread(stale) {
+      const latest = known?.provider ?? stale;
+      if (latest !== stale || !rereads.take(clock())) return latest;
+      return await read();
+    },
+  };
+}
+
+async function discover(deps: ProviderDeps): Promise<Provider> {
+  const { config, timeout = TIMEOUT_SECONDS } = deps;
+  const { issuer, clientId, clientSecret } = config;
+  const metadata = await readDocument(deps);
+  const send = reachable(deps);
+  const configuration = new openid.Configuration(
+    metadata,
+    clientId,
+    undefined,
+    clientAuthentication(clientSecret),
+  );
+  configuration.timeout = timeout;
+  configuration[openid.customFetch] = send;
+  if (issuer.protocol === "http:") openid.allowInsecureRequests(configuration);
+  return { configuration, metadata, keys: keysOf(metadata, issuer, send, timeout) };
+}
+
+/**
+ * https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
+ *
+ * @throws SignInError: `provider_unavailable` if that may pass, `misconfigured` if it can't
+ */
+async function readDocument({
+  config: { issuer },
+  fetch: send = fetch,
+  timeout = TIMEOUT_SECONDS,
+}: ProviderDeps): Promise<openid.ServerMetadata> {
+  const url = `${issuer.href.replace(/\/$/, "")}/.well-known/openid-configuration`;
+  const step = "discovery";
+  const unavailable = (cause: string) => new SignInError("provider_unavailable", { step, cause });
+  const misconfigured = (cause: string, found?: string) =>
+    new SignInError("misconfigured", {
+      step,
+      setting: "OIDC_ISSUER",
+      configured: issuer.href,
+      ...(found !== undefined && { found: printable(found, 300) }),
+      cause,
+    });
+  let response: Response;
+  let text: string;
+  try {
+    response = await send(url, {
+      headers: { accept: "application/json" },
+      redirect: "manual",
+      signal: AbortSignal.timeout(timeout * 1000),
+    });
+    text = await response.text();
+  } catch (error) {
+    throw unavailable(causeOf(error));
+  }
+  const { status } = response;
+  if (status >= 500 || status === 429) throw unavailable(`status ${status}`);
+  if (status >= 300 && status < 400) {
+    const cause = "the provider redirects the address of its discovery document";
+    throw misconfigured(cause, response.headers.get("location") ?? "");
+  }
+  if (status !== 200) throw misconfigured(`status ${status} instead of a discovery document`);
+  const document = parseDocument(text);
+  if (document === undefined) throw misconfigured("what is there is no discovery document");
+  if (URL.parse(document.issuer)?.href !== issuer.href) {
+    throw misconfigured("the provider calls itself something else", document.issuer);
+  }
+  return document;
+}
+
+function parseDocument(text: string): openid.ServerMetadata | undefined {
+  try {
+    const document = asObject(JSON.parse(text));
+    return typeof document?.issuer === "string" ? (document as openid.ServerMetadata) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `fetch` that throws UnreachableError or MovedError where there is nothing to learn from an answer. */
+function reachable({ fetch: send = fetch }: ProviderDeps): openid.CustomFetch {
+  return async (url, options) => {
+    const response = await send(url, options as RequestInit).catch((cause: unknown) => {
+      throw new UnreachableError(causeOf(cause));
+    });
+    const { status } = response;
+    if (status < 500 && status !== 404 && status !== 410) return response;
+    await response.body?.cancel();
+    throw status < 500
+      ? new MovedError(`status ${status} at ${printable(url, 200)}`)
+      : new UnreachableError(`status ${status}`);
+  };
+}
+
+function keysOf(
+  { jwks_uri }: openid.ServerMetadata,
+  issuer: URL,
+  send: openid.CustomFetch,
+  timeout: number,
+): JWTVerifyGetKey {
+  const url = URL.parse(jwks_uri ?? "");
+  let remote: JWTVerifyGetKey | undefined;
+  return async (header, token) => {
+    if (url === null || (url.protocol !== "https:" && url.protocol !== issuer.protocol)) {
+      throw new SignInError("provider_error", { step: "keys", cause: "jwks_uri is no https URL" });
+    }
+    remote ??= createRemoteJWKSet(url, {
+      timeoutDuration: timeout * 1000,
+      [customFetch]: (address, options) => send(address, options as never),
+    });
+    return await remote(header, token);
+  };
+}
+
+/** In the request's body if the provider takes it there: encodings of the header differ. */
+function clientAuthentication(clientSecret: string): openid.ClientAuth {
+  const inBody = openid.ClientSecretPost(clientSecret);
+  const inHeader = openid.ClientSecretBasic(clientSecret);
+  return (server, client, body, headers) => {
+    const methods = server.token_endpoint_auth_methods_supported;
+    const authenticate = methods?.includes("client_secret_post") ? inBody : inHeader;
+    authenticate(server, client, body, headers);
+  };
+}
+
+/** The code of a network error if there is one, such as ECONNREFUSED; otherwise its name. */
+export function causeOf(error: unknown): string {
+  if (!isNativeError(error)) return error instanceof DOMException ? error.name : "unknown";
+  const { cause } = error;
+  return isNativeError(cause) && "code" in cause ? String(cause.code) : error.name;
+}

@@ -1,0 +1,50 @@
+import { SignInError } from "./failures.ts";
+
+/** Calls that one attempt may cause while the provider does not answer them. */
+const MAX_CALLS = 3;
+
+/** Attempts that are remembered; one that is forgotten may cause as many calls again. */
+const MAX_ATTEMPTS = 2_000;
+
+/** Bounds how often this instance sends the provider a code for one attempt. */
+export interface Redemptions {
+  /**
+   * @param redeem may reject with a SignInError
+   * @throws SignInError `code_refused`, without a call, if a code of that state is used up; and
+   * whatever `redeem` throws
+   */
+  limit<Result>(state: string, redeem: () => Promise<Result>): Promise<Result>;
+}
+
+/**
+ * A code can be redeemed once, so an attempt whose code got a verdict has no use for another call.
+ * Whoever replays an attempt with made-up codes causes one call for each instance.
+ */
+export function createRedemptions(): Redemptions {
+  const calls = new Map<string, number>();
+
+  function count(state: string, value: number): void {
+    calls.delete(state);
+    calls.set(state, value);
+    const [oldest] = calls.keys();
+    if (calls.size > MAX_ATTEMPTS && oldest !== undefined) calls.delete(oldest);
+  }
+
+  return {
+    async limit(state, redeem) {
+      const before = calls.get(state) ?? 0;
+      if (before >= MAX_CALLS) throw new SignInError("code_refused", { cause: "no call was made" });
+      // No second call while this one is in flight.
+      count(state, MAX_CALLS);
+      try {
+        return await redeem();
+      } catch (error) {
+        const reason = error instanceof SignInError ? error.reason : undefined;
+        if (reason === "provider_unavailable") count(state, before + 1);
+        // The browser brought no code, or not as the provider would have sent it.
+        else if (reason === "cancelled" || reason === "forged_answer") count(state, before);
+        throw error;
+      }
+    },
+  };
+}

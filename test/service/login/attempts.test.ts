@@ -1,0 +1,235 @@
+import { expect, test } from "@jest/globals";
+import { createStaticKeys } from "../../../service/keys/static.ts";
+import {
+  ATTEMPT_LIFETIME,
+  type Attempt,
+  createAttempts,
+  type Found,
+  MAX_ATTEMPT_BYTES,
+  MAX_ATTEMPTS,
+} from "../../../service/login/attempts.ts";
+import { MAX_RETURN_TO_LENGTH } from "../../../service/login/returnTo.ts";
+import { MAX_COOKIE_BYTES, MAX_DATA_COOKIE_BYTES } from "../../../service/session/cookie.ts";
+import { createSealer } from "../../../service/session/sealer.ts";
+import { Browser } from "../../support/browser.ts";
+import { serve } from "../../support/httpServer.ts";
+import { SECRET, sessionApp } from "../../support/sessionApp.ts";
+
+const NOW = 1_800_000_000;
+const PATH = "/login/attempts";
+
+function sealerAt(clock: () => number, environment = "test") {
+  return createSealer({ keys: createStaticKeys(SECRET), environment, clock });
+}
+
+interface Options {
+  readonly now?: () => number;
+  readonly cookieSecure?: boolean;
+  readonly environment?: string;
+}
+
+/** An application that begins, finds and finishes attempts; what it began is in `begun`. */
+function store({ now = () => NOW, cookieSecure = false, environment }: Options = {}) {
+  const sealer = sealerAt(now, environment);
+  const attempts = createAttempts({ sealer, cookieSecure, clock: now });
+  const begun: Attempt[] = [];
+  const { app } = sessionApp({ clock: now }, (routes) => {
+    routes.get(`${PATH}/begin`, (req, res) => {
+      const returnTo = String(req.query.to ?? "/page");
+      const attempt = attempts.create({ returnTo, otherAccount: true, automatic: false });
+      begun.push(attempt);
+      attempts.keep(req, res, attempt);
+      res.end();
+    });
+    routes.get(`${PATH}/find`, async (req, res) => {
+      res.json(await attempts.find(req, String(req.query.state)));
+    });
+    routes.get(`${PATH}/finish`, (req, res) => {
+      const attempt = begun.find(({ state }) => state === req.query.state) as Attempt;
+      attempts.finish(res, attempt);
+      res.end();
+    });
+  });
+  return { app, begun };
+}
+
+async function find(browser: Browser, attempt: Pick<Attempt, "state"> | undefined): Promise<Found> {
+  const response = await browser.fetch(`${PATH}/find?state=${attempt?.state}`);
+  return (await response.json()) as Found;
+}
+
+/** What a request below /login sends. */
+function header(browser: Browser): string {
+  return [...browser.cookiesAt("/login")].map((pair) => pair.join("=")).join("; ");
+}
+
+test("an attempt is found by its state, with all that it was begun for", async () => {
+  const { app, begun } = store();
+  await using server = await serve(app);
+  const browser = new Browser(server.url);
+  await browser.fetch(`${PATH}/begin?to=/one`);
+  await browser.fetch(`${PATH}/begin?to=/two`);
+  const [one, two] = begun;
+  expect(await find(browser, one)).toEqual({ status: "begun", attempt: one });
+  expect(await find(browser, two)).toEqual({ status: "begun", attempt: two });
+  expect(one).toMatchObject({ returnTo: "/one", otherAccount: true, automatic: false });
+  expect(await find(browser, { state: "another" })).toEqual({
+    status: "unknown",
+    outcome: "none",
+  });
+});
+
+test("its cookie is small, goes to /login only, and shows none of its secrets", async () => {
+  for (const cookieSecure of [false, true]) {
+    const { app, begun } = store({ cookieSecure });
+    await using server = await serve(app);
+    const response = await new Browser(server.url).fetch(`${PATH}/begin?to=/reel-maker`);
+    const cookie = response.headers.getSetCookie().join();
+    const name = cookieSecure ? "__Secure-sign-in" : "sign-in";
+    expect(cookie).toMatch(new RegExp(`^${name}-${NOW}-[\\w-]{12}=v1\\.`));
+    expect(cookie).toMatch(/; Max-Age=600; Path=\/login; .*HttpOnly; (?:Secure; )?SameSite=Lax$/);
+    expect(cookie.includes("; Secure;")).toBe(cookieSecure);
+    expect(cookie.split(";")[0]?.length).toBeLessThan(300);
+    const { state, nonce, verifier, seed } = begun[0] as Attempt;
+    expect(new Set([state, nonce, verifier, seed]).size).toBe(4);
+    for (const secret of [state, nonce, verifier, seed]) {
+      expect(secret).toMatch(/^[\w-]{43}$/);
+      expect(cookie).not.toContain(secret);
+    }
+  }
+});
+
+test("eight attempts are kept, and one more gives up the oldest", async () => {
+  let now = NOW;
+  const { app, begun } = store({ now: () => now });
+  await using server = await serve(app);
+  const browser = new Browser(server.url);
+  for (let count = 0; count <= MAX_ATTEMPTS; count++) {
+    await browser.fetch(`${PATH}/begin?to=/${count}`);
+    now += 1;
+  }
+  expect(MAX_ATTEMPTS).toBe(8);
+  expect(browser.cookiesAt("/login").size).toBe(MAX_ATTEMPTS);
+  const [oldest, ...others] = begun;
+  expect(await find(browser, oldest)).toMatchObject({ status: "unknown" });
+  for (const other of others) expect(await find(browser, other)).toMatchObject({ attempt: other });
+});
+
+test("six with the longest paths are kept, and Node takes them beside the largest session", async () => {
+  let now = NOW;
+  const { app, begun } = store({ now: () => now, cookieSecure: true });
+  await using server = await serve(app);
+  const browser = new Browser(server.url);
+  const to = `/${"a".repeat(MAX_RETURN_TO_LENGTH - 1)}`;
+  for (let count = 0; count < 12; count++) {
+    await browser.fetch(`${PATH}/begin?${new URLSearchParams({ to })}`);
+    now += 1;
+    expect(header(browser).length).toBeLessThan(MAX_ATTEMPT_BYTES + 100);
+  }
+  for (const attempt of begun.slice(-6)) {
+    expect(await find(browser, attempt)).toMatchObject({ status: "begun" });
+  }
+  const session = MAX_COOKIE_BYTES + MAX_DATA_COOKIE_BYTES;
+  expect(header(browser).length + session).toBeLessThan(12 * 1024);
+});
+
+test("each attempt ends by its own time, and the next one clears its cookie", async () => {
+  let now = NOW;
+  const { app, begun } = store({ now: () => now });
+  await using server = await serve(app);
+  const browser = new Browser(server.url);
+  await browser.fetch(`${PATH}/begin`);
+  now += 100;
+  await browser.fetch(`${PATH}/begin`);
+  now = NOW + ATTEMPT_LIFETIME - 1;
+  expect(await find(browser, begun[0])).toMatchObject({ status: "begun" });
+  now += 1;
+  expect(await find(browser, begun[0])).toEqual({ status: "unknown", outcome: "expired" });
+  expect(await find(browser, begun[1])).toMatchObject({ status: "begun" });
+  await browser.fetch(`${PATH}/begin`);
+  expect(browser.cookiesAt("/login").size).toBe(2);
+});
+
+test("a finished attempt is known as such, without its secrets, and ends when it would have", async () => {
+  let now = NOW;
+  const { app, begun } = store({ now: () => now });
+  await using server = await serve(app);
+  const browser = new Browser(server.url);
+  await browser.fetch(`${PATH}/begin`);
+  now += 100;
+  const response = await browser.fetch(`${PATH}/finish?state=${begun[0]?.state}`);
+  expect(response.headers.getSetCookie().join()).toContain("Max-Age=500");
+  const purpose = { returnTo: "/page", otherAccount: true, automatic: false };
+  expect(await find(browser, begun[0])).toEqual({ status: "done", purpose });
+  expect(browser.cookiesAt("/login").size).toBe(1);
+});
+
+test("a cookie that does not open is no attempt, and the log learns why", async () => {
+  const { app, begun } = store();
+  await using server = await serve(app);
+  const browser = new Browser(server.url);
+  await browser.fetch(`${PATH}/begin`);
+  const cookies = browser.cookiesAt("/login");
+  const [[name = "", token = ""] = []] = [...cookies];
+  cookies.set(name, `${token.slice(0, -5)}AAAAA`);
+  expect(await find(browser, begun[0])).toEqual({ status: "unknown", outcome: "tampered" });
+  cookies.set(name, "nonsense");
+  expect(await find(browser, begun[0])).toEqual({ status: "unknown", outcome: "malformed" });
+  const other = store({ environment: "dev" });
+  await using dev = await serve(other.app);
+  const cookie = `${name}=${token}`;
+  const response = await fetch(`${dev.url}${PATH}/find?state=${begun[0]?.state}`, {
+    headers: { cookie },
+  });
+  expect(await response.json()).toEqual({ status: "unknown", outcome: "tampered" });
+});
+
+test("one attempt's cookie under another's name does not open", async () => {
+  const { app, begun } = store();
+  await using server = await serve(app);
+  const browser = new Browser(server.url);
+  await browser.fetch(`${PATH}/begin`);
+  await browser.fetch(`${PATH}/begin`);
+  const cookies = browser.cookiesAt("/login");
+  const [[one = ""] = [], [, token = ""] = []] = [...cookies];
+  cookies.set(one, token);
+  expect(await find(browser, begun[0])).toEqual({ status: "unknown", outcome: "tampered" });
+});
+
+test("what another version of the service sealed is not taken for an attempt", async () => {
+  const { app, begun } = store();
+  await using server = await serve(app);
+  const browser = new Browser(server.url);
+  await browser.fetch(`${PATH}/begin`);
+  const [name = ""] = browser.cookiesAt("/login").keys();
+  for (const data of [{}, { r: 7, f: "" }, { r: "/page" }, { returnTo: "/page" }]) {
+    const token = sealerAt(() => NOW).seal(name, { iat: NOW, exp: NOW + 1, data });
+    browser.cookiesAt("/login").set(name, token);
+    expect(await find(browser, begun[0])).toEqual({ status: "unknown", outcome: "malformed" });
+  }
+});
+
+test("while the key can't be read, the answer is 503 and the cookie stays", async () => {
+  const sealer = {
+    ...sealerAt(() => NOW),
+    open: () => ({ outcome: "key_unavailable", kid: "7", retryAfter: 3 }) as const,
+  };
+  const attempts = createAttempts({ sealer, cookieSecure: false, clock: () => NOW });
+  const attempt = attempts.create({ returnTo: "/page", otherAccount: false, automatic: false });
+  const { app } = sessionApp({}, (routes) => {
+    routes.get("/login/begin", (req, res) => {
+      attempts.keep(req, res, attempt);
+      res.end();
+    });
+    routes.get("/login/find", async (req, res) => {
+      res.json(await attempts.find(req, attempt.state));
+    });
+  });
+  await using server = await serve(app);
+  const browser = new Browser(server.url);
+  await browser.fetch("/login/begin");
+  const response = await browser.fetch("/login/find");
+  expect([response.status, response.headers.get("retry-after")]).toEqual([503, "3"]);
+  expect(response.headers.getSetCookie()).toEqual([]);
+  expect(browser.cookiesAt("/login").size).toBe(1);
+});

@@ -4,6 +4,7 @@ import type { Seconds } from "../pure/seconds.ts";
 import { cookieValue } from "../session/cookie.ts";
 import { KeysUnavailableError } from "../session/errors.ts";
 import type { Sealer } from "../session/sealer.ts";
+import { credentialOf } from "../session/session.ts";
 
 /** Seconds from the way to the provider until the way back. */
 export const ATTEMPT_LIFETIME: Seconds = 600;
@@ -39,6 +40,8 @@ export interface Attempt extends Purpose, Proofs {
   /** What the proofs derive from. */
   readonly seed: string;
   readonly startedAt: Seconds;
+  /** Tag of the session that the browser had then. A session of another tag began later. */
+  readonly session: string;
 }
 
 /** What is known of a state that came back. */
@@ -64,7 +67,7 @@ export interface AttemptsDeps {
  */
 export interface Attempts {
   /** A new one, which is begun once `keep` has set its cookie. */
-  create(purpose: Purpose): Attempt;
+  create(req: Request, purpose: Purpose): Attempt;
   /** @throws KeysUnavailableError */
   keep(req: Request, res: Response, attempt: Attempt): void;
   /** @throws KeysUnavailableError if the cookie's key can't be read now */
@@ -111,13 +114,13 @@ export function createAttempts(deps: AttemptsDeps): Attempts {
   }
 
   return {
-    create(purpose) {
+    create(req, purpose) {
       const seed = Buffer.from(random(SEED_BYTES)).toString("base64url");
-      return { ...purpose, ...derive(seed), seed, startedAt: clock() };
+      return { ...purpose, ...derive(seed), seed, startedAt: clock(), session: sessionTag(req) };
     },
 
     keep(req, res, attempt) {
-      let bytes = set(res, attempt, { ...flat(attempt), s: attempt.seed });
+      let bytes = set(res, attempt, { ...flat(attempt), s: attempt.seed, k: attempt.session });
       let count = 1;
       for (const other of sent(req).reverse()) {
         const expired = other.startedAt + ATTEMPT_LIFETIME <= attempt.startedAt;
@@ -154,8 +157,9 @@ interface SealedAttempt {
   readonly r: string;
   /** Flags: `o` for another account, `a` for automatic. */
   readonly f: string;
-  /** Seed; absent once the code is redeemed. */
+  /** Seed and tag of the session; absent once the code is redeemed. */
   readonly s?: string;
+  readonly k?: string;
 }
 
 function flat({ returnTo, otherAccount, automatic }: Purpose): SealedAttempt {
@@ -163,13 +167,13 @@ function flat({ returnTo, otherAccount, automatic }: Purpose): SealedAttempt {
 }
 
 /** Another version of the service may have sealed something else. */
-function read({ r, f, s }: Readonly<Record<string, unknown>>, startedAt: Seconds): Found {
+function read({ r, f, s, k }: Readonly<Record<string, unknown>>, startedAt: Seconds): Found {
   if (typeof r !== "string" || typeof f !== "string") {
     return { status: "unknown", outcome: "malformed" };
   }
   const purpose = { returnTo: r, otherAccount: f.includes("o"), automatic: f.includes("a") };
-  return typeof s === "string"
-    ? { status: "begun", attempt: { ...purpose, ...derive(s), seed: s, startedAt } }
+  return typeof s === "string" && typeof k === "string"
+    ? { status: "begun", attempt: { ...purpose, ...derive(s), seed: s, startedAt, session: k } }
     : { status: "done", purpose };
 }
 
@@ -178,6 +182,17 @@ function derive(seed: string): Proofs {
   const part = (name: keyof Proofs) =>
     Buffer.from(hkdfSync("sha256", seed, "", `phoenix sign-in ${name}`, 32)).toString("base64url");
   return { state: part("state"), nonce: part("nonce"), verifier: part("verifier") };
+}
+
+/** Whether the session that is there began after the attempt did. False if nobody is signed in. */
+export function isNewerSession(req: Request, { session }: Attempt): boolean {
+  return credentialOf(req) !== undefined && sessionTag(req) !== session;
+}
+
+/** Empty if nobody is signed in. Not the time: tabs begin and come back within the same second. */
+function sessionTag(req: Request): string {
+  const credential = credentialOf(req);
+  return credential === undefined ? "" : tagOf(credential.sid);
 }
 
 /** Names a cookie after its state without showing the state. */

@@ -14,13 +14,13 @@ import { InsecureTransportError } from "../session/errors.ts";
 import type { Sealer } from "../session/sealer.ts";
 import { credentialOf, endSession, isSignedIn, startSession } from "../session/session.ts";
 import { admit } from "./allowList.ts";
-import { type Attempt, createAttempts, type Purpose } from "./attempts.ts";
+import { type Attempt, createAttempts, isNewerSession, type Purpose } from "./attempts.ts";
 import { failurePage, levelOf, SignInError } from "./failures.ts";
 import type { Identity, OidcClient } from "./oidc.ts";
 import { createRedemptions } from "./redemptions.ts";
 import { DEFAULT_RETURN_TO, parseReturnTo } from "./returnTo.ts";
 import type { SignInSettings } from "./settings.ts";
-import { createSignedOut } from "./signedOut.ts";
+import { createSignedOut, SIGNED_OUT_PATH } from "./signedOut.ts";
 
 export interface SignInDeps extends Pick<PublicAddress, "publicUrl"> {
   readonly signIn: SignInSettings;
@@ -30,6 +30,9 @@ export interface SignInDeps extends Pick<PublicAddress, "publicUrl"> {
   readonly clock: () => Seconds;
   readonly log: EventLog;
 }
+
+/** How long signing out waits for the provider's metadata, if this instance has not read it yet. */
+const METADATA_MILLISECONDS = 2_000;
 
 /** What every step of a sign-in needs. */
 interface Prepared {
@@ -63,7 +66,7 @@ export function signInRoutes(deps: SignInDeps): Router {
     { client, redirectUri }: Prepared,
     purpose: Purpose,
   ): Promise<void> {
-    const attempt = attempts.create(purpose);
+    const attempt = attempts.create(req, purpose);
     const url = await client.authorizationUrl(redirectUri.href, attempt, purpose.otherAccount);
     attempts.keep(req, res, attempt);
     res.redirect(302, url.href);
@@ -80,8 +83,7 @@ export function signInRoutes(deps: SignInDeps): Router {
     prepared: Prepared,
     attempt: Attempt,
   ): Promise<void> {
-    const session = credentialOf(req);
-    if (session !== undefined && !(attempt.otherAccount && session.iat < attempt.startedAt)) {
+    if (isSignedIn(req) && (!attempt.otherAccount || isNewerSession(req, attempt))) {
       res.redirect(303, attempt.returnTo);
     } else if (attempt.automatic) {
       // Twice in a row is no accident, and could go on for ever.
@@ -94,7 +96,8 @@ export function signInRoutes(deps: SignInDeps): Router {
   async function finish(req: Request, res: Response, attempt: Attempt, identity: Identity) {
     requireAdmission(identity, allowedUsers);
     attempts.finish(res, attempt);
-    if (!isNewerSession(req, attempt, identity)) {
+    // The same user may have signed in in another tab meanwhile, and that tab has the CSRF token.
+    if (!isSameUser(req, identity) || attempt.otherAccount || !isNewerSession(req, attempt)) {
       startSession(req, {
         user_id: identity.subject,
         user_email: identity.email,
@@ -107,6 +110,17 @@ export function signInRoutes(deps: SignInDeps): Router {
       log.info({ event: "signed_in", user_id: identity.subject, ...trace }, "Signed in");
     }
     res.redirect(303, attempt.returnTo);
+  }
+
+  /** Where the user signs out at the provider, if that can be told soon. */
+  async function endSessionUrl(req: Request): Promise<URL | undefined> {
+    const site = siteOf(req, deps);
+    if (site === undefined || oidcClient === undefined) return undefined;
+    const returnTo = new URL(SIGNED_OUT_PATH, site).href;
+    const url = oidcClient().then((client) =>
+      client.endSessionUrl(returnTo, credentialOf(req)?.user_email),
+    );
+    return await inTime(url, METADATA_MILLISECONDS);
   }
 
   routes.use("/login", skipPrefetch);
@@ -151,28 +165,31 @@ export function signInRoutes(deps: SignInDeps): Router {
     }
   });
 
-  routes.post("/logout", (req, res) => {
-    signedOut.remember(res, credentialOf(req)?.user_email);
+  routes.post("/logout", async (req, res) => {
+    const url = await endSessionUrl(req);
     endSession(req);
-    res.redirect(303, signedOut.path);
+    if (url !== undefined) signedOut.remember(res, url);
+    res.redirect(303, SIGNED_OUT_PATH);
   });
 
-  routes.get(signedOut.path, async (req, res) => {
-    if (isSignedIn(req)) {
-      res.redirect(303, DEFAULT_RETURN_TO);
-      return;
-    }
-    const site = siteOf(req, deps);
-    const endSession =
-      site &&
-      oidcClient &&
-      (async (hint: string | undefined) =>
-        (await oidcClient()).endSessionUrl(new URL(signedOut.path, site).href, hint));
-    await signedOut.show(req, res, endSession);
+  routes.get(SIGNED_OUT_PATH, async (req, res) => {
+    if (isSignedIn(req)) res.redirect(303, DEFAULT_RETURN_TO);
+    else await signedOut.show(req, res);
   });
 
   routes.use(failed(deps));
   return routes;
+}
+
+/** Undefined if it fails or takes longer than that. */
+async function inTime<Value>(promise: Promise<Value>, milliseconds: number) {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, undefined);
+  });
+  const value = await Promise.race([promise.catch(() => undefined), late]);
+  clearTimeout(timer);
+  return value;
 }
 
 /** Where the provider sends the browser back to. Undefined if the Host header is no host. */
@@ -193,19 +210,9 @@ const skipPrefetch: RequestHandler = (req, res, next) => {
   else next();
 };
 
-/**
- * Whether the same user is signed in already, by a session that began after this attempt did, such
- * as in another tab: its CSRF token is in that tab's page.
- */
-function isNewerSession(req: Request, attempt: Attempt, { issuer, subject }: Identity): boolean {
+function isSameUser(req: Request, { issuer, subject }: Identity): boolean {
   const session = credentialOf(req);
-  return (
-    session !== undefined &&
-    !attempt.otherAccount &&
-    session.iss === issuer &&
-    session.user_id === subject &&
-    session.iat >= attempt.startedAt
-  );
+  return session?.iss === issuer && session.user_id === subject;
 }
 
 /** Anybody may have written the error: it is for whoever looks why sign-in fails for everybody. */

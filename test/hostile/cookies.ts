@@ -288,7 +288,7 @@ function* everyHeader({ ada, grace }: Tokens): Generator<HostileCookie> {
     "session%20",
     "sessio%6e",
     "sess ion",
-    "sign-in",
+    "sign-in-1-AAAAAAAAAAAA",
     "connect.sid",
     "",
   ]) {

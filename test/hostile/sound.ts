@@ -21,7 +21,7 @@ export function expectSoundAnswer(response: Response, request: unknown, provider
 }
 
 function onlySignIn(setCookie: string | string[]): boolean {
-  return [setCookie].flat().every((line) => /^sign-in=/.test(line));
+  return [setCookie].flat().every((line) => /^sign-in-/.test(line));
 }
 
 function staysHere(location: string | undefined, provider: string): boolean {

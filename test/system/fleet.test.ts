@@ -99,7 +99,7 @@ test("signing out at one instance signs this browser out of all", async () => {
   const visitor = await signIn(deployment.url);
   const body = new URLSearchParams({ _csrf: await visitor.csrfToken() });
   const answer = await visitor.fetch("/logout", { method: "POST", body });
-  expect([answer.status, answer.headers.get("location")]).toEqual([303, "/"]);
+  expect([answer.status, answer.headers.get("location")]).toEqual([303, "/signed-out"]);
   const answers = await askMany(visitor);
   expect(new Set(answers.map(({ instance }) => instance)).size).toBeGreaterThan(1);
   expect(new Set(answers.map(({ status, code }) => `${status} ${code}`))).toEqual(

@@ -36,7 +36,7 @@ function store({ now = () => NOW, cookieSecure = false, environment }: Options =
   const { app } = sessionApp({ clock: now }, (routes) => {
     routes.get(`${PATH}/begin`, (req, res) => {
       const returnTo = String(req.query.to ?? "/page");
-      const attempt = attempts.create({ returnTo, otherAccount: true, automatic: false });
+      const attempt = attempts.create(req, { returnTo, otherAccount: true, automatic: false });
       begun.push(attempt);
       attempts.keep(req, res, attempt);
       res.end();
@@ -215,14 +215,18 @@ test("while the key can't be read, the answer is 503 and the cookie stays", asyn
     open: () => ({ outcome: "key_unavailable", kid: "7", retryAfter: 3 }) as const,
   };
   const attempts = createAttempts({ sealer, cookieSecure: false, clock: () => NOW });
-  const attempt = attempts.create({ returnTo: "/page", otherAccount: false, automatic: false });
+  let state: string | undefined;
   const { app } = sessionApp({}, (routes) => {
     routes.get("/login/begin", (req, res) => {
+      const attempt = attempts.create(req, {
+        ...{ returnTo: "/page", otherAccount: false, automatic: false },
+      });
+      state = attempt.state;
       attempts.keep(req, res, attempt);
       res.end();
     });
     routes.get("/login/find", async (req, res) => {
-      res.json(await attempts.find(req, attempt.state));
+      res.json(await attempts.find(req, state ?? ""));
     });
   });
   await using server = await serve(app);

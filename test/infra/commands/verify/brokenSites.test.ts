@@ -42,7 +42,7 @@ test.each<[what: string, check: string, cause: string, damage: RequestHandler]>(
     "sign-in-cookie",
     "other sites make",
     cookies((line) =>
-      line.startsWith("sign-in=") ? line.replace(/SameSite=Lax/i, "SameSite=None") : line,
+      line.startsWith("sign-in-") ? line.replace(/SameSite=Lax/i, "SameSite=None") : line,
     ),
   ],
   [

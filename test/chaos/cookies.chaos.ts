@@ -8,6 +8,7 @@ import { createTarget, createTokens } from "../hostile/target.ts";
 const SEED = seedFrom(process.env.CHAOS_SEED);
 const COOKIES = 110_000;
 
+// ASVS 7.2.1
 test("of more than 100,000 hostile cookies none is accepted, fails, sets a cookie or takes long", () => {
   const tokens = createTokens();
   const every = [...everyPlace(tokens), ...everyShape(tokens)];

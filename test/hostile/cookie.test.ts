@@ -27,6 +27,7 @@ afterEach(async () => {
 const tokens = createTokens();
 const target = createTarget();
 
+// ASVS 7.2.1, 9.1.2
 test("no hostile cookie is accepted, fails, sets a cookie or takes long", () => {
   const chance = createChance(SEED);
   const places = [...everyPlace(tokens)].filter(() => chance.below(SHARE) === 0);

@@ -20,6 +20,7 @@ async function statusNow(target = createTarget()): Promise<number> {
   return (await inject(target.app, { url: "/api/note", headers: copied })).statusCode;
 }
 
+// ASVS 7.4.1
 test("signing out takes the cookie from this browser, and a copy of it works on: a known gap", async () => {
   const target = createTarget();
   const signedOut = await inject(target.app, { method: "POST", url: "/logout", headers: copied });
@@ -27,6 +28,7 @@ test("signing out takes the cookie from this browser, and a copy of it works on:
   expect(await statusNow(target)).toBe(200);
 });
 
+// ASVS 7.4.1
 test("a copied cookie ends with the session's lifetime, whatever was done with it", async () => {
   const target = createTarget();
   const headers = { ...copied, "content-type": "application/json" };
@@ -48,6 +50,7 @@ test("a copied cookie ends when its key is disabled, as after a leak", async () 
   expect(await statusNow(disabled)).toBe(401);
 });
 
+// ASVS 3.3.4
 test("the cookie's value is in no answer, so that no script and no copied page has it", async () => {
   const { app } = createTarget();
   const value = copied.cookie.slice("session=".length);
@@ -60,6 +63,7 @@ test("the cookie's value is in no answer, so that no script and no copied page h
   }
 });
 
+// ASVS 7.4.4
 test("the page that needs a session shows who is signed in, and the way out", async () => {
   const { payload } = await inject(createTarget().app, { url: "/notes", headers: copied });
   expect(payload).toContain(ada.email);

@@ -56,6 +56,7 @@ async function send(request: InjectOptions) {
   });
 }
 
+// ASVS 3.5.1
 test("without the session's token nothing is changed, wherever and however it is sent from", async () => {
   for (const [method, url] of STATE_CHANGES) {
     for (const origin of ORIGINS) {
@@ -123,6 +124,7 @@ test("a safe method that claims to be another one changes nothing", async () => 
   }
 });
 
+// ASVS 3.5.1
 test("no safe request sets or clears the session's cookie", async () => {
   for (const url of ["/", "/notes", "/api/note"]) {
     for (const method of ["GET", "HEAD", "OPTIONS"] as const) {
@@ -131,6 +133,7 @@ test("no safe request sets or clears the session's cookie", async () => {
   }
 });
 
+// ASVS 3.5.1
 test("no answer can be read by a page of another origin, nor framed by it", async () => {
   for (const origin of ORIGINS) {
     for (const url of ["/", "/notes", "/api/note", "/static/style.css", "/missing"]) {

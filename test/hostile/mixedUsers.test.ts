@@ -40,6 +40,7 @@ test("a bad cookie before a good one is not passed over", async () => {
   expect(await whoIs(`session=; session=${cookieFor(ada)}`)).toBeUndefined();
 });
 
+// ASVS 3.3.3
 test("where cookies are for https, the plain name is nobody's, so that no other host can plant one", async () => {
   const https = createTarget({ cookieSecure: true }).app;
   const planted = cookieOf(tokenFor(grace));

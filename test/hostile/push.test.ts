@@ -162,6 +162,7 @@ test("a body that is too long is refused without being kept, and other routes ar
   expect(versions()).toBe(1);
 });
 
+// ASVS 13.3.4
 test("a message that is delivered many times at once rotates once", async () => {
   const { push, versions } = rotator();
   const answers = await Promise.all(Array.from({ length: 20 }, () => push(message(ROTATE))));

@@ -114,6 +114,7 @@ function brokenStream(): ReadableStream {
   });
 }
 
+// ASVS 9.1.3
 test("whatever Secret Manager answers, nothing throws, no wrong key is taken, no payload is logged", async () => {
   let found = 0;
   await fc.assert(

@@ -90,6 +90,7 @@ test("two instances that get the same callback at once sign in once at most", as
   expect(statuses.filter((status) => status === 303).length).toBeLessThanOrEqual(1);
 });
 
+// ASVS 7.6.2
 test("a sign-in link of somebody else's signs nobody in as them, and spoils nothing", async () => {
   const attacker = new Browser(site.url);
   const bait = await answerOfProvider(attacker, grace);
@@ -169,6 +170,7 @@ test("each tab's own answer counts, in any order and on any instance", async () 
   expect(await whoIs(browser)).toBe(ada.email);
 });
 
+// ASVS 7.2.4
 test("a session that somebody planted is not the one that sign-in fills", async () => {
   const attacker = await signIn(site.url, grace);
   const planted = attacker.cookies.get("session") ?? "";
@@ -184,6 +186,7 @@ test("a session that somebody planted is not the one that sign-in fills", async 
   expect(response.status).toBe(403);
 });
 
+// ASVS 7.2.4
 test("signing in again ends nothing of others, and changes session, token and lifetime", async () => {
   const visitor = await signIn(site.url, ada);
   const [session, token] = [visitor.cookies.get("session"), await visitor.csrfToken()];

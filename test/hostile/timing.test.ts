@@ -36,12 +36,14 @@ const WRONG: Record<string, string> = {
   "last byte of the tag": wrongAt(bytes.length - 1),
 };
 
+// ASVS 11.2.5
 test("every wrong byte is refused in the same way", () => {
   for (const wrong of Object.values(WRONG)) {
     expect(sealer.open("session", wrong)).toEqual({ outcome: "tampered", kid });
   }
 });
 
+// ASVS 11.2.4
 test("how long a refusal takes does not depend on where the token is wrong", () => {
   const chance = createChance(SEED);
   const names = Object.keys(WRONG);
@@ -61,6 +63,7 @@ test("how long a refusal takes does not depend on where the token is wrong", () 
   expect(ratio).toBeLessThan(TOLERANCE);
 });
 
+// ASVS 11.2.4
 test("CSRF tokens are compared as a whole, however many of their characters agree", async () => {
   const compared = jest.spyOn(crypto, "timingSafeEqual");
   const good = sessionOf(ada).csrf_token;

@@ -24,6 +24,7 @@ test("dev grants its web service what reading the one secret takes, and nothing 
   ]);
 });
 
+// ASVS 13.3.2
 test("prod with all there is grants exactly this", async () => {
   const web = `serviceAccount:phoenix-prod@${ACME}`;
   expect(grantsOf(await declared("prod", { ...SIGN_IN, ...ALERTS }))).toEqual(
@@ -52,6 +53,7 @@ test.each([
   expect(grantsOf(stack).filter((grant) => grant.includes("run.invoker"))).toEqual(grants);
 });
 
+// ASVS 13.3.2
 test("whoever reads the key can't write one, and whoever writes one can't read it", async () => {
   const grants = grantsOf(await declared("prod")).filter((grant) => grant.endsWith("-SECRET_KEY"));
   const roles = (account: string) =>

@@ -37,6 +37,7 @@ test("APIs stay enabled when the stack goes: others in the project may use them"
   }
 });
 
+// ASVS 13.3.1
 test("no value of a secret is in an output, in the open in an input, or in the log", async () => {
   const written: string[] = [];
   const spies = (["log", "info", "warn", "error"] as const).map((method) =>

@@ -207,6 +207,7 @@ test.each(["", "True", "TRUE", "1", "yes", "on", "false ", "0"])(
   },
 );
 
+// ASVS 3.3.1
 test("on Cloud Run cookies are sent over https only, or the service does not start", () => {
   for (const SESSION_COOKIE_SECURE of [undefined, "false"]) {
     const [problem, ...others] = problemsOf({ ...CLOUD_RUN, SESSION_COOKIE_SECURE });

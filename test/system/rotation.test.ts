@@ -64,6 +64,7 @@ function wrongs(answers: readonly Answer[]): Record<string, number> {
   return wrong;
 }
 
+// ASVS 11.2.2
 test("twenty rotations in a row lose no session, while instances come, go, freeze and the list lags", async () => {
   const { fleet, secretManager } = deployment;
   const load = await startLoad(6);
@@ -144,6 +145,7 @@ test("the moment a new key signs every instance accepts it, frozen before or flo
   );
 }, 60_000);
 
+// ASVS 7.4.5
 test("after a leak every instance refuses every old session within two refresh intervals", async () => {
   const { fleet } = deployment;
   const load = await startLoad(4);

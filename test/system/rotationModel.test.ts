@@ -61,6 +61,7 @@ const actions = fc.array(
 const EXPECTED = ["ok", "retired", "expired", "unavailable", "signIns", "attacks"];
 const MOST_ROUNDS = 20;
 
+// ASVS 11.1.1
 test("whatever happens, no session is lost that should live and none lives that should end", async () => {
   const seen: Record<string, number> = {};
   const missing = () => EXPECTED.filter((what) => !seen[what]);

@@ -201,6 +201,7 @@ describe("building", () => {
     expect(other.sha256).not.toBe(one.sha256);
   });
 
+  // ASVS 13.3.1
   test("leaves hidden files and a job's credentials out", () => {
     const root = smallCheckout({
       "service/gha-creds-0123456789abcdef.json": "hidden",

@@ -540,6 +540,7 @@ describe("a configuration is refused", () => {
   });
 });
 
+// ASVS 3.3.1
 test("only local may do without https, and only on this machine", () => {
   const local = {
     ...stackConfig("local"),

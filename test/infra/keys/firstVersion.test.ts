@@ -41,6 +41,7 @@ async function refusal(action: Promise<unknown>): Promise<OperatorError> {
   throw error;
 }
 
+// ASVS 11.5.1
 test("a secret that never had a version gets one, as a rotation makes it", async () => {
   expect(await ensure()).toBe(true);
   expect(states()).toEqual(["ENABLED"]);

@@ -34,6 +34,7 @@ test("without a period nothing of a schedule is declared", async () => {
   expect(types.filter((type) => /pubsub|serviceIdentity|KeyRotator/.test(type))).toEqual([]);
 });
 
+// ASVS 13.3.4
 test("a schedule has a period, a first time that Google takes, and a topic", async () => {
   const { get } = await declared("prod");
   const { rotation, topics } = get(SECRET).inputs as {

@@ -102,6 +102,7 @@ describe("a version may be destroyed", () => {
     ]);
   });
 
+  // ASVS 11.1.1
   test("never if it is the one that signs, or can sign a session that still lives", () => {
     const versions = fc
       .uniqueArray(

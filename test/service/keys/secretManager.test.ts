@@ -868,6 +868,7 @@ describe("credentials", () => {
     });
   });
 
+  // ASVS 13.3.1
   test("and payloads are in no log line and no reason", async () => {
     const bench = createKeyBench();
     bench.add("a payload that must not be seen anywhere");

@@ -115,6 +115,7 @@ test("eight attempts are kept, and one more gives up the oldest", async () => {
   for (const other of others) expect(await find(browser, other)).toMatchObject({ attempt: other });
 });
 
+// ASVS 3.3.5
 test("six with the longest paths are kept, and Node takes them beside the largest session", async () => {
   let now = NOW;
   const { app, begun } = store({ now: () => now, cookieSecure: true });

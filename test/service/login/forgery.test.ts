@@ -52,6 +52,7 @@ test("what a good provider answers signs one in", async () => {
 
 const HOUR_AGO = Math.floor(Date.now() / 1000) - 3_600;
 
+// ASVS 9.1.1, 9.1.2, 9.1.3, 9.2.1, 9.2.3, 11.6.1
 test.each<[string, Forgery, number, string]>([
   ["of another sign-in", { claims: { nonce: "another" } }, 400, "forged_answer"],
   ["without a nonce", { claims: { nonce: undefined } }, 502, "provider_error"],

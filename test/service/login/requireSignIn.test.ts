@@ -55,6 +55,7 @@ test("who has a session is signed in, even if there was no place for the ID toke
   expect((await browser.fetch("/page")).status).toBe(200);
 });
 
+// ASVS 7.6.1
 test("who is signed in gets through, until the session has expired", async () => {
   const browser = await signIn(site.url, ada);
   expect((await browser.fetch("/page")).status).toBe(200);

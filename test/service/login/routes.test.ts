@@ -58,6 +58,7 @@ test("signing in fills the session and comes back to where one wanted to go", as
   expect(site.lines).toContainEqual(expect.objectContaining({ event: "signed_in" }));
 });
 
+// ASVS 11.5.1
 test("the way to the provider carries PKCE, state and nonce, each new every time", async () => {
   await using site = await start();
   const seen = new Set<string | null>();
@@ -96,6 +97,7 @@ test("a callback works on an instance that did not begin the sign-in", async () 
   expect(await sessionOf(browser)).toHaveProperty("user_email", grace.email);
 });
 
+// ASVS 9.2.3
 test("a sign-in of another environment or key does not go on", async () => {
   for (const other of [
     { environment: "dev" },
@@ -110,6 +112,7 @@ test("a sign-in of another environment or key does not go on", async () => {
   }
 });
 
+// ASVS 9.2.2
 test("a session's token is no sign-in, and a sign-in is no session", async () => {
   await using site = await start();
   const browser = new Browser(site.url);
@@ -276,6 +279,7 @@ test("HEAD of /login or of the way back begins and redeems nothing", async () =>
   expect((await browser.fetch(callback)).headers.get("location")).toBe("/page");
 });
 
+// ASVS 9.2.1
 test("a sign-in is over after ten minutes, by the server's clock", async () => {
   const time = { ahead: 0 };
   await using site = await start({ time });
@@ -321,6 +325,7 @@ test("only those on the list may sign in, and others may choose another account"
   expect(JSON.stringify(site.lines)).not.toContain(grace.email);
 });
 
+// ASVS 7.2.4
 test("sign-in leaves nothing of the session before it", async () => {
   await using site = await start();
   const browser = new Browser(site.url);
@@ -336,6 +341,7 @@ test("sign-in leaves nothing of the session before it", async () => {
   expect(browser.cookies.size).toBe(1);
 });
 
+// ASVS 11.5.1
 test("each sign-in has a CSRF token of its own", async () => {
   await using site = await start();
   const [one, two] = [await signIn(site.url), await signIn(site.url)];
@@ -466,6 +472,7 @@ test("without a provider, /login explains what to set and the rest goes on", asy
   }
 });
 
+// ASVS 3.3.1
 test("behind TLS with SESSION_COOKIE_SECURE, cookies have the __Host- prefix and work", async () => {
   await using site = await start({ cookieSecure: true });
   const headers = { "x-forwarded-proto": "https" };

@@ -53,6 +53,7 @@ async function withOldVersions(): Promise<RotationBench> {
 }
 
 describe("the new version", () => {
+  // ASVS 11.2.3
   test("is 384 random bits, written as text that the service takes for a key", async () => {
     const bench = createRotationBench();
     const asked: number[] = [];

@@ -88,6 +88,7 @@ test("session data persists across instances that share nothing but the key", as
   expect((await other.get("/read", cookie)).json()).toMatchObject(ADA);
 });
 
+// ASVS 3.3.2, 3.3.4
 test("the cookie is HttpOnly and SameSite=Lax, for the whole site, and lasts as long as the session", async () => {
   await using service = await start();
   const { setCookie } = await service.get("/sign-in");
@@ -99,6 +100,7 @@ test("the cookie is HttpOnly and SameSite=Lax, for the whole site, and lasts as 
   expect(setCookie[0]).not.toMatch(/; (secure|domain)/);
 });
 
+// ASVS 3.3.1
 test("with SESSION_COOKIE_SECURE the cookie is Secure and bound to its host by its name", async () => {
   await using service = await start({ cookieSecure: true });
   const https = { "x-forwarded-proto": "https" };
@@ -128,6 +130,7 @@ test("a response sets the cookie only when the session changed", async () => {
   expect((await service.get("/choose", pairOf(chosen.setCookie))).setCookie).toEqual([]);
 });
 
+// ASVS 14.3.2
 test("whatever depends on the session is not stored by any cache", async () => {
   await using service = await start();
   for (const path of ["/sign-in", "/read", "/sign-out", "/large?size=9000"]) {
@@ -144,6 +147,7 @@ test("signing out removes the cookie, and a visitor without one is sent none", a
   expect((await service.get("/sign-out")).setCookie).toEqual([]);
 });
 
+// ASVS 7.3.2
 test("the server ends a session when its lifetime is over, whatever the browser does", async () => {
   let now = START;
   await using service = await start({ clock: () => now });
@@ -157,6 +161,7 @@ test("the server ends a session when its lifetime is over, whatever the browser 
   });
 });
 
+// ASVS 7.3.2
 test("writing to a session does not make it last longer", async () => {
   let now = START;
   await using service = await start({ clock: () => now });
@@ -170,6 +175,7 @@ test("writing to a session does not make it last longer", async () => {
   });
 });
 
+// ASVS 7.3.2
 test("a shorter lifetime holds for sessions that exist already", async () => {
   let now = START;
   await using before = await start({ clock: () => now });
@@ -250,6 +256,7 @@ test("no change of the cookie's text is accepted", async () => {
   );
 });
 
+// ASVS 11.2.5
 test("while a key can't be read the answer is 503 with Retry-After, and the cookie stays", async () => {
   const keys: SessionKeys = {
     ...createStaticKeys(SECRET),
@@ -291,6 +298,7 @@ test("a session that does not fit into a cookie names the total, the limit and t
   expect((await service.get("/large?size=900", cookie)).text).toBe("<p>saved</p>");
 });
 
+// ASVS 3.3.5
 test("no session up to the limit is lost: each is either kept or refused with an error", async () => {
   await using service = await start();
   const cookie = pairOf((await service.get("/sign-in")).setCookie);

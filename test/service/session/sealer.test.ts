@@ -67,6 +67,7 @@ test("bytes that were not encoded here decode to nothing", () => {
   );
 });
 
+// ASVS 11.7.2
 test("a token does not show what is in it", () => {
   const token = sealerFor("prod").seal(NAME, contentOf({ user_email: "ada@example.com" }));
   const bytes = Buffer.from(token.split(".")[2] ?? "", "base64url").toString("latin1");
@@ -74,11 +75,13 @@ test("a token does not show what is in it", () => {
   expect(bytes).not.toContain("user_email");
 });
 
+// ASVS 7.2.2, 11.3.4
 test("the same content sealed twice gives different tokens", () => {
   const sealer = sealerFor("prod");
   expect(sealer.seal(NAME, contentOf({}))).not.toBe(sealer.seal(NAME, contentOf({})));
 });
 
+// ASVS 9.1.1
 test("a token with any one character changed is refused", () => {
   const sealer = sealerFor("prod");
   const token = sealer.seal(NAME, contentOf({ user_id: "ada" }));
@@ -91,6 +94,7 @@ test("a token with any one character changed is refused", () => {
   }
 });
 
+// ASVS 9.1.1, 11.3.2
 test("every byte of nonce, ciphertext and tag is authenticated", () => {
   const sealer = sealerFor("prod");
   const token = sealer.seal(NAME, contentOf({ user_id: "ada" }));
@@ -151,12 +155,14 @@ test("a session that the Flask application signed is malformed, not an error", (
   expect(sealerFor("prod").open(NAME, cookie)).toEqual({ outcome: "malformed" });
 });
 
+// ASVS 9.2.3
 test("a token of dev never opens in prod", () => {
   const token = sealerFor("dev").seal(NAME, contentOf({ user_id: "ada" }));
   expect(sealerFor("prod").open(NAME, token)).toMatchObject({ outcome: "tampered" });
   expect(sealerFor("dev").open(NAME, token)).toMatchObject({ outcome: "ok" });
 });
 
+// ASVS 9.2.2
 test("a token sealed for one purpose never opens for another", () => {
   const sealer = sealerFor("prod");
   const token = sealer.seal("__Host-sign-in", contentOf({ state: "s" }));
@@ -164,6 +170,7 @@ test("a token sealed for one purpose never opens for another", () => {
   expect(sealer.open("session", token)).toMatchObject({ outcome: "tampered" });
 });
 
+// ASVS 9.1.3
 test("a token under another key's name does not open, even if both keys are held", () => {
   const both = createStaticKeys("n".repeat(48), ["k".repeat(48)]);
   const token = sealerFor("prod").seal(NAME, contentOf({}));
@@ -173,6 +180,7 @@ test("a token under another key's name does not open, even if both keys are held
   expect(sealer.open(NAME, renamed)).toMatchObject({ outcome: "tampered" });
 });
 
+// ASVS 9.2.1
 test("a token opens until the second it expires, and not in it", () => {
   const token = sealerFor("prod").seal(NAME, contentOf({}));
   expect(sealerFor("prod", NOW + 59).open(NAME, token)).toMatchObject({ outcome: "ok", age: 59 });

@@ -138,7 +138,9 @@ export async function declareStack(
     apis,
     rotationPeriod,
     alertEmails: config.alertEmails,
-    publicUrl: config.publicAccess === "private" ? undefined : web.url,
+    alertChannels: config.alertChannels,
+    url: web.url,
+    letIn: config.publicAccess === "private" ? (to) => web.letIn(to) : undefined,
   });
 
   return {

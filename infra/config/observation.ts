@@ -4,8 +4,9 @@ import type { Settings } from "./settings.ts";
 
 /** Who is told what is noted. */
 export interface ObservationConfig {
-  /** Empty: no alerts. */
   readonly alertEmails: readonly string[];
+  /** Notification channels that exist, by their full names. */
+  readonly alertChannels: readonly string[];
 }
 
 /** Levels at which the entries that alerts count are not written. */
@@ -16,14 +17,15 @@ export function parseObservation(
   logLevel: string | undefined,
 ): ObservationConfig {
   const alertEmails = parseAlertEmails(settings);
-  if (alertEmails.length > 0 && UNCOUNTED.includes(logLevel ?? "")) {
+  const alertChannels = parseAlertChannels(settings);
+  if (alertEmails.length + alertChannels.length > 0 && UNCOUNTED.includes(logLevel ?? "")) {
     settings.report(
       "logLevel",
       `is ${logLevel}, so that the entries that alerts count are never written`,
       settings.setTo("logLevel", "info"),
     );
   }
-  return { alertEmails };
+  return { alertEmails, alertChannels };
 }
 
 function parseAlertEmails(settings: Settings): string[] {
@@ -37,4 +39,19 @@ function parseAlertEmails(settings: Settings): string[] {
     );
   }
   return [...new Set(emails)];
+}
+
+function parseAlertChannels(settings: Settings): string[] {
+  const setting = "alertChannels";
+  const channels = settings.list(setting);
+  const name = /^projects\/[a-z0-9.:-]+\/notificationChannels\/\d+$/;
+  for (const channel of channels.filter((entry) => !name.test(entry))) {
+    settings.report(
+      setting,
+      `has the entry ${shown(channel)}, which is not the full name of a channel`,
+      `${settings.setTo(setting, "CHANNELS")} with names that \`gcloud beta monitoring channels list ` +
+        "--format 'value(name)'` shows, with commas between",
+    );
+  }
+  return [...new Set(channels)];
 }

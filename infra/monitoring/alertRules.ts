@@ -36,28 +36,51 @@ export interface AlertRulesArgs {
 const REFUSED = 10;
 /** Longer than the five minutes for which one entry counts: what passes by itself raises nothing. */
 const PERSISTENT = 420;
-/** Share of answers that are the service's own fault... */
-const FAULTY_SHARE = 0.05;
-/** ...and how many there have to be in five minutes: one of three says nothing. */
-const FAULTY_COUNT = 5;
+
+/** Of the outcomes the one that is never a visitor's doing. */
+const UNAVAILABLE = "key_unavailable" satisfies (typeof LOST_SESSIONS)[number];
+
+/** Share of requests that may fail in 30 days. */
+const ERROR_BUDGET = 0.001;
+/** Failed requests in the long window below which a share says nothing. */
+const FEWEST_FAULTS = 10;
+/**
+ * How many times faster than evenly over 30 days the error budget is being spent, and over which
+ * windows; the short one ends the alert soon after the trouble:
+ * https://sre.google/workbook/alerting-on-slos/#6-multiwindow-multi-burn-rate-alerts
+ */
+const BURN_RATES = [
+  { name: "fast", rate: 14.4, long: "1h", short: "5m", severity: "CRITICAL" },
+  { name: "slow", rate: 6, long: "6h", short: "30m", severity: "ERROR" },
+] as const;
 
 /** The rules of one stack. */
 export function alertRules(args: AlertRulesArgs): AlertRule[] {
   const { project, metrics, serviceName, secretId } = args;
   const { product, environment: stack } = args.id;
   const rotate = `npm run rotate -- --stack ${stack}`;
-  const lost = counted(metrics.sessions, `outcome=~"${LOST_SESSIONS.join("|")}"`);
+  const refused = (outcomes: readonly string[]) =>
+    `sum by (outcome) (increase(${counted(metrics.sessions, `outcome=~"${outcomes.join("|")}"`)}[10m]))` +
+    ` > ${REFUSED}`;
   const trouble = (event: string) =>
     `sum(increase(${counted(metrics.keyTrouble, `event="${event}"`)}[5m])) > 0`;
-  const answers = (...labels: readonly string[]) =>
-    `sum(increase(${ofService(serviceName, "request_count", ...labels)}[5m]))`;
-  const faults = answers('response_code_class="5xx"');
   const rules: AlertRule[] = [
+    {
+      name: "keys-unavailable",
+      title: "Keys of sessions can't be read",
+      severity: "CRITICAL",
+      query: refused([UNAVAILABLE]),
+      lasting: 0,
+      advice:
+        "`key_unavailable`: Secret Manager could not be asked; these visitors got 503 and stay " +
+        "signed in. See the entries `key_lookup_failed` and `key_ring_stale` for the reason.",
+    },
     {
       name: "sessions-refused",
       title: "Sessions are refused for want of their key",
-      severity: "CRITICAL",
-      query: `sum by (outcome) (increase(${lost}[10m])) > ${REFUSED}`,
+      // No page: whoever makes cookies up can raise it.
+      severity: "WARNING",
+      query: refused(LOST_SESSIONS.filter((outcome) => outcome !== UNAVAILABLE)),
       lasting: 0,
       advice:
         "`unknown_key`: cookies of a key that never was a version of the secret: those of another " +
@@ -67,10 +90,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
         `\`${rotate} --compromised\`, that is meant: leave it disabled, and they sign in again. If it ` +
         "was replaced more than a session's lifetime ago, these are cookies that were kept too long, " +
         "or made up, and nothing is to be done. Otherwise it went too early, and comes back within " +
-        `seven days: \`gcloud secrets versions enable N --secret ${secretId} --project ${project}\`.\n\n` +
-        "`key_unavailable`: Secret Manager could not be asked; these visitors got 503 and stay " +
-        "signed in. See the entries `key_lookup_failed` and `key_ring_stale` for the reason. If " +
-        "there are none, somebody tries out so many numbers of keys that an instance asks no more.",
+        `seven days: \`gcloud secrets versions enable N --secret ${secretId} --project ${project}\`.`,
     },
     {
       name: "key-ring-stale",
@@ -103,17 +123,20 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
         `have 32 characters at least. Disable the version, then \`${rotate}\`. Do it before the next ` +
         "scheduled rotation, which takes the version for the successor of the key that signs.",
     },
-    {
-      name: "server-errors",
-      title: "The service answers with errors",
-      severity: "ERROR",
-      query: `${faults} / ${answers()} > ${FAULTY_SHARE} and ${faults} > ${FAULTY_COUNT}`,
-      lasting: 300,
-      advice:
-        "See the entries of severity ERROR. If their `session` is `key_unavailable`, see the alert on " +
-        "sessions: cookies that are made up get 503 as well. If it began with a deployment, go back: set " +
-        `\`${product}:traffic\` to the revision before and run \`npx pulumi up --stack ${stack}\`.`,
-    },
+    ...BURN_RATES.map(
+      ({ name, rate, long, short, severity }): AlertRule => ({
+        name: `errors-${name}`,
+        title: `The service spends its error budget ${rate} times too fast`,
+        severity,
+        query: burning(serviceName, rate, [long, short]),
+        lasting: 0,
+        advice:
+          `More than ${(rate * ERROR_BUDGET * 100).toFixed(2)} % of the answers of the last ${long} and ` +
+          `${short} are errors of the service. See the entries of severity ERROR. If it began with a ` +
+          `deployment, go back: set \`${product}:traffic\` to the revision before and run ` +
+          `\`npx pulumi up --stack ${stack}\`.`,
+      }),
+    ),
   ];
   if (metrics.oldKeys !== undefined) {
     rules.push({
@@ -141,4 +164,16 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
     });
   }
   return rules;
+}
+
+/** Whether the share of errors is over `rate` times the budget in each window, the longest first. */
+function burning(serviceName: string, rate: number, windows: readonly string[]): string {
+  const answers = (window: string, ...labels: readonly string[]) =>
+    `sum(increase(${ofService(serviceName, "request_count", ...labels)}[${window}]))`;
+  const faults = (window: string) => answers(window, 'response_code_class="5xx"');
+  const limit = Number((rate * ERROR_BUDGET).toPrecision(3));
+  return [
+    ...windows.map((window) => `${faults(window)} / ${answers(window)} > ${limit}`),
+    `${faults(windows[0] ?? "")} > ${FEWEST_FAULTS}`,
+  ].join(" and ");
 }

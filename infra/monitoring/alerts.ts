@@ -1,13 +1,16 @@
 import { AlertPolicy } from "@pulumi/gcp/monitoring/alertPolicy.js";
 import { NotificationChannel } from "@pulumi/gcp/monitoring/notificationChannel.js";
 import { UptimeCheckConfig } from "@pulumi/gcp/monitoring/uptimeCheckConfig.js";
+import { ServiceIdentity } from "@pulumi/gcp/projects/serviceIdentity.js";
 import type { monitoring } from "@pulumi/gcp/types/input.js";
 import {
   ComponentResource,
   type ComponentResourceOptions,
   type Input,
+  type Output,
   type Resource,
 } from "@pulumi/pulumi";
+import type { Grantee } from "../keys/sessionKey.ts";
 import type { AlertRule } from "./alertRules.ts";
 
 export interface AlertsArgs {
@@ -15,23 +18,31 @@ export interface AlertsArgs {
   /** What the policies' display names begin with. */
   readonly title: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Who is told: at least one. */
+  /** Who is told by mail. */
   readonly emails: readonly string[];
+  /** Channels that exist: `projects/P/notificationChannels/N`. */
+  readonly channels: readonly string[];
   readonly rules: readonly AlertRule[];
-  /** Host that has to answer from outside; undefined where outsiders get no answer. */
-  readonly publicHost: Input<string> | undefined;
+  readonly uptime: UptimeArgs;
   readonly monitoringApi: Resource;
 }
 
-/** Tells people by e-mail when a rule holds, or when the service can't be reached. */
+/** What has to answer from outside. */
+export interface UptimeArgs {
+  readonly host: Input<string>;
+  /** Lets an account call the service; undefined where everybody may. */
+  readonly letIn: ((to: Grantee) => Resource) | undefined;
+}
+
+/** Tells people when a rule holds, or when the service can't be reached. */
 export class Alerts extends ComponentResource {
   readonly #args: AlertsArgs;
-  readonly #channels: readonly NotificationChannel[];
+  readonly #channels: readonly Input<string>[];
 
   constructor(name: string, args: AlertsArgs, opts?: ComponentResourceOptions) {
     super("infra:monitoring:Alerts", name, {}, opts);
     this.#args = args;
-    this.#channels = args.emails.map(
+    const made = args.emails.map(
       (email) =>
         new NotificationChannel(
           email,
@@ -45,8 +56,9 @@ export class Alerts extends ComponentResource {
           { parent: this, dependsOn: [args.monitoringApi] },
         ),
     );
+    this.#channels = [...made.map(({ id }) => id), ...args.channels];
     for (const rule of args.rules) this.#declareRule(rule);
-    if (args.publicHost !== undefined) this.#declareUptime(args.publicHost);
+    this.#declareUptime(args.uptime);
     this.registerOutputs();
   }
 
@@ -66,8 +78,9 @@ export class Alerts extends ComponentResource {
     });
   }
 
-  #declareUptime(host: Input<string>): void {
+  #declareUptime({ host, letIn }: UptimeArgs): void {
     const { project, title, labels, monitoringApi } = this.#args;
+    const grant = letIn?.({ name: "uptime", member: this.#agent() });
     const check = new UptimeCheckConfig(
       "uptime",
       {
@@ -75,11 +88,17 @@ export class Alerts extends ComponentResource {
         displayName: title,
         period: "300s",
         timeout: "10s",
-        httpCheck: { path: "/health/ready", port: 443, useSsl: true, validateSsl: true },
+        httpCheck: {
+          path: "/health/ready",
+          port: 443,
+          useSsl: true,
+          validateSsl: true,
+          ...(grant && { serviceAgentAuthentication: { type: "OIDC_TOKEN" } }),
+        },
         monitoredResource: { type: "uptime_url", labels: { project_id: project, host } },
         userLabels: { ...labels },
       },
-      { parent: this, dependsOn: [monitoringApi] },
+      { parent: this, dependsOn: [monitoringApi, ...(grant ? [grant] : [])] },
     );
     this.#declarePolicy({
       name: "unreachable",
@@ -112,6 +131,20 @@ export class Alerts extends ComponentResource {
     });
   }
 
+  /** Monitoring's agent, whose token a check may show: https://cloud.google.com/iam/docs/service-agents */
+  #agent(): Output<string> {
+    const { project, monitoringApi } = this.#args;
+    const identity = new ServiceIdentity(
+      "monitoring-identity",
+      { project, service: "monitoring.googleapis.com" },
+      { parent: this, dependsOn: [monitoringApi] },
+    );
+    return identity.email.apply((email) => {
+      const [, number = ""] = /^service-(\d+)@/.exec(email) ?? [];
+      return `serviceAccount:service-${number}@gcp-sa-monitoring-notification.iam.gserviceaccount.com`;
+    });
+  }
+
   #declarePolicy({ name, title, severity, advice, condition }: Policy): void {
     const { project, labels, monitoringApi } = this.#args;
     new AlertPolicy(
@@ -122,7 +155,7 @@ export class Alerts extends ComponentResource {
         severity,
         combiner: "OR",
         conditions: [condition],
-        notificationChannels: this.#channels.map(({ id }) => id),
+        notificationChannels: [...this.#channels],
         documentation: { content: advice, mimeType: "text/markdown" },
         alertStrategy: { autoClose: "86400s" },
         userLabels: { ...labels },

@@ -3,7 +3,7 @@ import { ComponentResource, type ComponentResourceOptions, type Output } from "@
 import type { Apis } from "../apis.ts";
 import type { StackId, StackNames } from "../names.ts";
 import { alertRules } from "./alertRules.ts";
-import { Alerts } from "./alerts.ts";
+import { Alerts, type UptimeArgs } from "./alerts.ts";
 import { dashboardJson } from "./dashboard.ts";
 import { LogMetrics } from "./logMetrics.ts";
 
@@ -18,10 +18,13 @@ export interface MonitoringArgs {
   readonly apis: Apis;
   /** Seconds between two scheduled rotations; undefined without a schedule. */
   readonly rotationPeriod: number | undefined;
-  /** Who is told; empty: no alerts. */
+  /** Who is told by mail, and by channels that exist; without both there are no alerts. */
   readonly alertEmails: readonly string[];
-  /** Address that has to answer from outside; undefined where outsiders get no answer. */
-  readonly publicUrl: Output<string> | undefined;
+  readonly alertChannels: readonly string[];
+  /** Address that has to answer from outside. */
+  readonly url: Output<string>;
+  /** Lets an account call the service; undefined where everybody may. */
+  readonly letIn: UptimeArgs["letIn"];
 }
 
 /** Metrics and a dashboard for everybody, and alerts for those who want them. */
@@ -49,7 +52,7 @@ export class Monitoring extends ComponentResource {
       },
       { parent: this, dependsOn: [apis.of("monitoring")] },
     );
-    if (args.alertEmails.length > 0) {
+    if (args.alertEmails.length + args.alertChannels.length > 0) {
       new Alerts(
         "alerts",
         {
@@ -57,6 +60,7 @@ export class Monitoring extends ComponentResource {
           title: serviceName,
           labels: args.labels,
           emails: args.alertEmails,
+          channels: args.alertChannels,
           rules: alertRules({
             id: args.id,
             project,
@@ -65,7 +69,10 @@ export class Monitoring extends ComponentResource {
             metrics,
             deadLetters,
           }),
-          publicHost: args.publicUrl?.apply((url) => url.replace(/^https:\/\//, "")),
+          uptime: {
+            host: args.url.apply((url) => url.replace(/^https:\/\//, "")),
+            letIn: args.letIn,
+          },
           monitoringApi: apis.of("monitoring"),
         },
         { parent: this },

@@ -14,7 +14,7 @@ import type { Release } from "../bundle/serviceBundle.ts";
 import type { PublicAccess } from "../config/access.ts";
 import type { CapacityConfig } from "../config/capacity.ts";
 import type { TrafficShare } from "../config/release.ts";
-import type { SessionKey } from "../keys/sessionKey.ts";
+import type { Grantee, SessionKey } from "../keys/sessionKey.ts";
 import { accountTitle } from "../names.ts";
 import { ClientSecret, type ClientSecretArgs } from "./clientSecret.ts";
 import { serviceContainer } from "./serviceContainer.ts";
@@ -134,21 +134,20 @@ export class WebService extends ComponentResource {
         ...(args.before && { hooks: { beforeCreate: [args.before], beforeUpdate: [args.before] } }),
       },
     );
-    if (args.publicAccess === "allUsers") {
-      new ServiceIamMember(
-        `${name}-public`,
-        {
-          project,
-          location: region,
-          name: this.service.name,
-          role: "roles/run.invoker",
-          member: "allUsers",
-        },
-        { parent: this },
-      );
-    }
+    if (args.publicAccess === "allUsers")
+      this.letIn({ name: `${name}-public`, member: "allUsers" });
     this.url = stableUrl(this.service);
     this.registerOutputs();
+  }
+
+  /** Lets an account call the service. */
+  letIn({ name, member }: Grantee): ServiceIamMember {
+    const { project, location } = this.service;
+    return new ServiceIamMember(
+      name,
+      { project, location, name: this.service.name, role: "roles/run.invoker", member },
+      { parent: this },
+    );
   }
 }
 

@@ -199,6 +199,18 @@ const EFFECTS: readonly Effect[] = [
     expected: ["ada@acme.example"],
   },
   {
+    setting: "alertChannels",
+    value: "projects/acme/notificationChannels/1",
+    changes: /AlertPolicy /,
+    read: ({ ofType }) =>
+      ofType("gcp:monitoring/alertPolicy:AlertPolicy")[0]?.inputs.notificationChannels,
+    expected: [
+      "oncall@acme.example-id",
+      "ada@acme.example-id",
+      "projects/acme/notificationChannels/1",
+    ],
+  },
+  {
     setting: "deletionProtection",
     value: "false",
     changes: [WEB, SECRET, BUCKET],

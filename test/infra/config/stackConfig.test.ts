@@ -345,6 +345,12 @@ const REFUSALS: Refusal[] = [
     remedy: /phoenix:alertEmails ADDRESSES`, such as oncall@example\.com/,
   },
   {
+    setting: "phoenix:alertChannels",
+    because: "an entry is no channel",
+    changes: { "phoenix:alertChannels": "oncall" },
+    remedy: /phoenix:alertChannels CHANNELS`.*gcloud beta monitoring channels list/,
+  },
+  {
     setting: "phoenix:secretLocations",
     because: "an entry is no region",
     changes: { "phoenix:secretLocations": "europe-west1,eu" },

@@ -34,6 +34,16 @@ test("every address is told of everything", async () => {
   }
 });
 
+test("channels that exist are told too, and are enough", async () => {
+  const channels = "projects/acme/notificationChannels/1, projects/acme/notificationChannels/2";
+  const { ofType } = await declared("prod", { "phoenix:alertChannels": channels });
+  expect(ofType(CHANNEL)).toEqual([]);
+  expect(ofType(POLICY).length).toBeGreaterThan(5);
+  for (const policy of ofType(POLICY)) {
+    expect(policy.inputs.notificationChannels).toEqual(channels.split(", "));
+  }
+});
+
 test("there is an alert, with advice, for everything that matters", async () => {
   const { ofType } = await declared("prod", ALERTS);
   expect(
@@ -41,12 +51,14 @@ test("there is an alert, with advice, for everything that matters", async () => 
       .map(({ name }) => name)
       .toSorted(),
   ).toEqual([
+    "errors-fast",
+    "errors-slow",
     "key-ring-stale",
     "key-skipped",
     "keys-not-ready",
+    "keys-unavailable",
     "old-key",
     "rotation-dead-letters",
-    "server-errors",
     "sessions-refused",
     "unreachable",
   ]);
@@ -78,17 +90,44 @@ test("sessions are counted by outcome, and those without a key raise the alarm",
     metricDescriptor: { metricKind: "DELTA", valueType: "INT64" },
   });
   expect(input(get(`${POLICY} sessions-refused`), `${QUERY}.query`)).toContain(
-    'logging_googleapis_com:user_phoenix_prod_sessions{monitored_resource="cloud_run_revision",outcome=~"unknown_key|retired_key|key_unavailable"}',
+    'logging_googleapis_com:user_phoenix_prod_sessions{monitored_resource="cloud_run_revision",outcome=~"unknown_key|retired_key"}',
   );
+  expect(input(get(`${POLICY} keys-unavailable`), `${QUERY}.query`)).toContain(
+    'outcome=~"key_unavailable"}',
+  );
+});
+
+test("nothing that a stranger can raise with made-up cookies pages anybody", async () => {
+  const { ofType } = await declared("prod", ALERTS);
+  const critical = ofType(POLICY).filter(({ inputs }) => inputs.severity === "CRITICAL");
+  expect(critical.map(({ name }) => name).toSorted()).toEqual([
+    "errors-fast",
+    "keys-not-ready",
+    "keys-unavailable",
+    "unreachable",
+  ]);
+  for (const policy of critical) {
+    expect(String(input(policy, `${QUERY}.query`))).not.toMatch(/unknown_key|retired_key/);
+  }
+});
+
+test("errors raise the alarm when the budget is spent too fast in a long and in a short window", async () => {
+  const { get } = await declared("prod", ALERTS);
+  const query = (name: string) => String(input(get(`${POLICY} ${name}`), `${QUERY}.query`));
+  const windows = (name: string) => [...query(name).matchAll(/\[(\w+)\]/g)].map(([, w]) => w);
+  const limits = (name: string) => [...query(name).matchAll(/> ([\d.]+)/g)].map(([, n]) => n);
+  expect(windows("errors-fast")).toEqual(["1h", "1h", "5m", "5m", "1h"]);
+  expect(limits("errors-fast")).toEqual(["0.0144", "0.0144", "10"]);
+  expect(windows("errors-slow")).toEqual(["6h", "6h", "30m", "30m", "6h"]);
+  expect(limits("errors-slow")).toEqual(["0.006", "0.006", "10"]);
 });
 
 test("the alarm tells what each outcome means, and how a key comes back that went too early", async () => {
   const { get } = await declared("prod", ALERTS);
   const advice = String(input(get(`${POLICY} sessions-refused`), "documentation.content"));
   const paragraphs = advice.split("\n\n");
-  expect(paragraphs.map((text) => text.split(":")[0])).toEqual(
-    LOST_SESSIONS.map((outcome) => `\`${outcome}\``),
-  );
+  expect(paragraphs.map((text) => text.split(":")[0])).toEqual(["`unknown_key`", "`retired_key`"]);
+  expect([...LOST_SESSIONS].toSorted()).toEqual(["key_unavailable", "retired_key", "unknown_key"]);
   const of = (outcome: string) => paragraphs.find((text) => text.startsWith(`\`${outcome}\``));
   expect(of("unknown_key")).not.toMatch(/destroyed|disabled|enable/);
   expect(of("retired_key")).toMatch(/--compromised/);
@@ -149,9 +188,22 @@ test("the service is called from outside where outsiders get an answer", async (
       labels: { host: "phoenix-prod-123456789012.europe-west1.run.app" },
     },
   });
-  const hidden = await declared("prod", { ...ALERTS, "phoenix:publicAccess": "private" });
-  expect(hidden.ofType(UPTIME)).toEqual([]);
-  expect(hidden.has(`${POLICY} unreachable`)).toBe(false);
+  expect(input(get(`${UPTIME} uptime`), "httpCheck.serviceAgentAuthentication")).toBeUndefined();
+});
+
+test("a private service is called with a token of Monitoring's agent, which is let in first", async () => {
+  const { get, before } = await declared("prod", { ...ALERTS, "phoenix:publicAccess": "private" });
+  expect(input(get(`${UPTIME} uptime`), "httpCheck.serviceAgentAuthentication")).toEqual({
+    type: "OIDC_TOKEN",
+  });
+  const grant = "gcp:cloudrunv2/serviceIamMember:ServiceIamMember uptime";
+  expect(get(grant).inputs).toMatchObject({
+    name: "phoenix-prod",
+    role: "roles/run.invoker",
+    member:
+      "serviceAccount:service-123456789012@gcp-sa-monitoring-notification.iam.gserviceaccount.com",
+  });
+  expect(before(`${UPTIME} uptime`)).toContain(grant);
 });
 
 test("the dashboard is JSON whose tiles lie beside each other", async () => {

@@ -66,7 +66,7 @@ export function createApp(deps: AppDeps): Express {
   deps.sessions(app, onError);
   app.use(forSignedIn(express.json({ limit: BODY_LIMIT })));
   app.use(forSignedIn(express.urlencoded({ extended: false, limit: BODY_LIMIT })));
-  app.use(csrfProtection());
+  app.use(csrfProtection(deps));
   app.use(homeRoutes(application));
   app.use(signInRoutes(deps));
   app.use(application.routes({ ...deps, directory: ownDirectory }));

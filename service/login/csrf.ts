@@ -1,8 +1,11 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import { csrfSync } from "csrf-sync";
 import type { Request, RequestHandler } from "express";
+import { type PublicAddress, siteOf } from "../http/publicUrl.ts";
 import { credentialOf, isSignedIn } from "../session/session.ts";
 import { isApi, requireSignIn } from "./requireSignIn.ts";
+
+type Address = Pick<PublicAddress, "publicUrl">;
 
 /** RFC 9110, 9.2.1, without TRACE, which nobody sends. */
 const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -11,8 +14,12 @@ const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
  * Refuses every unsafe request that does not carry its session's `csrf_token`, as the header
  * `x-csrf-token` or as the form field `_csrf`: status 403, code `csrf_token_invalid`. Body parsers
  * come before it. A program without a session is told that first, with 401: it has no token to send.
+ *
+ * Signing out, and nothing else, takes proof of the same origin in the token's place: a page whose
+ * token is stale, or whose session has ended, can always be left. What another site could do with
+ * that is end a session, and its requests bring neither.
  */
-export function csrfProtection(): RequestHandler {
+export function csrfProtection(address: Address = {}): RequestHandler {
   const { csrfSynchronisedProtection } = csrfSync({
     // The comparison here takes the same time wherever they differ; csrf-sync's own does not.
     getTokenFromRequest: (req) => {
@@ -33,7 +40,7 @@ export function csrfProtection(): RequestHandler {
   return function csrf(req, res, next) {
     // csrf-sync would let these through as well, and attach a function to each that keeps requests
     // in memory until a full collection.
-    if (SAFE_METHODS.has(req.method)) {
+    if (SAFE_METHODS.has(req.method) || (isSignOut(req) && isOfSameOrigin(req, address))) {
       next();
       return;
     }
@@ -42,6 +49,18 @@ export function csrfProtection(): RequestHandler {
       else next(error);
     });
   };
+}
+
+function isSignOut({ method, path }: Request): boolean {
+  return method === "POST" && /^\/logout\/?$/i.test(path);
+}
+
+/** Whether the browser says that a page of this site sent the request; scripts can't set either. */
+function isOfSameOrigin(req: Request, address: Address): boolean {
+  const site = req.get("sec-fetch-site");
+  if (site !== undefined) return site === "same-origin";
+  const origin = req.get("origin");
+  return origin !== undefined && origin === siteOf(req, address)?.origin;
 }
 
 function isSame(sent: string | undefined, token: string): boolean {

@@ -18,6 +18,7 @@ import { type Attempt, createAttempts, isNewerSession, type Purpose } from "./at
 import { failurePage, levelOf, SignInError } from "./failures.ts";
 import type { Identity, OidcClient } from "./oidc.ts";
 import { createRedemptions } from "./redemptions.ts";
+import { requireSignIn } from "./requireSignIn.ts";
 import { DEFAULT_RETURN_TO, parseReturnTo } from "./returnTo.ts";
 import type { SignInSettings } from "./settings.ts";
 import { createSignedOut, SIGNED_OUT_PATH } from "./signedOut.ts";
@@ -40,7 +41,7 @@ interface Prepared {
   readonly redirectUri: URL;
 }
 
-/** `GET /login?returnTo=`, `GET /login/callback`, `POST /logout` and `GET /signed-out`. */
+/** `GET /login?returnTo=`, `GET /login/callback`, `GET /api/session`, `POST /logout` and `GET /signed-out`. */
 export function signInRoutes(deps: SignInDeps): Router {
   const { clock, cookieSecure, log } = deps;
   const { oidc, allowedUsers } = deps.signIn;
@@ -165,11 +166,18 @@ export function signInRoutes(deps: SignInDeps): Router {
     }
   });
 
+  /** For a page whose token is stale: who is signed in now, and with which token. */
+  routes.get("/api/session", requireSignIn, (req, res) => {
+    const { user_id, csrf_token } = req.session;
+    res.json({ user_id, csrf_token });
+  });
+
   routes.post("/logout", async (req, res) => {
-    const url = await endSessionUrl(req);
+    const signedIn = isSignedIn(req);
+    const url = signedIn ? await endSessionUrl(req) : undefined;
     endSession(req);
     if (url !== undefined) signedOut.remember(res, url);
-    res.redirect(303, SIGNED_OUT_PATH);
+    res.redirect(303, signedIn ? SIGNED_OUT_PATH : "/");
   });
 
   routes.get(SIGNED_OUT_PATH, async (req, res) => {

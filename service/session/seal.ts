@@ -1,11 +1,6 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createSecretKey,
-  hkdfSync,
-  type KeyObject,
-} from "node:crypto";
+import { createCipheriv, createDecipheriv, type KeyObject } from "node:crypto";
 import type { SessionKey } from "../keys/sessionKeys.ts";
+import { derivedKey } from "./derivedKey.ts";
 
 /**
  * A sealed token is `v1.<kid>.<base64url(nonce ‖ ciphertext ‖ tag)>`: AES-256-GCM under a key that
@@ -14,14 +9,13 @@ import type { SessionKey } from "../keys/sessionKeys.ts";
  */
 const VERSION = "v1";
 const CIPHER = "aes-256-gcm";
-const KEY_BYTES = 32;
 /** The size that GCM is defined for without hashing: NIST SP 800-38D, 5.2.1.1. */
 export const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const OPTIONS = { authTagLength: TAG_BYTES };
 /** A cookie can't be longer, and nothing longer is worth decoding. */
 const MAX_TOKEN_LENGTH = 4096;
-const KID = /^[\w-]{1,16}$/;
+export const KID = /^[\w-]{1,16}$/;
 
 /** What a token is for, and where: one sealed for another purpose or place doesn't open. */
 export interface Purpose {
@@ -94,22 +88,12 @@ export function unseal(token: ParsedToken, key: SessionKey, purpose: Purpose): B
   }
 }
 
-const sealingKeys = new WeakMap<KeyObject, Map<string, KeyObject>>();
-
 /**
  * One key for each name, because random nonces allow 2^32 tokens under one key (NIST SP 800-38D,
- * 8.3) and clip URLs are many more than sessions. Derived once for each secret that is held.
+ * 8.3).
  */
 function sealingKey({ secret }: SessionKey, name: string): KeyObject {
-  const keys = sealingKeys.get(secret) ?? new Map<string, KeyObject>();
-  sealingKeys.set(secret, keys);
-  let key = keys.get(name);
-  if (key === undefined) {
-    const info = `phoenix sealed token ${VERSION} ${name}`;
-    key = createSecretKey(Buffer.from(hkdfSync("sha256", secret, "", info, KEY_BYTES)));
-    keys.set(name, key);
-  }
-  return key;
+  return derivedKey(secret, `phoenix sealed token ${VERSION} ${name}`);
 }
 
 function additionalData(kid: string, { name, environment, boundTo }: Purpose): Buffer {

@@ -20,7 +20,6 @@ const ORIGINS: Record<string, string>[] = [
   { origin: "https://evil.phoenix.example", "sec-fetch-site": "same-site" },
   { origin: "null", "sec-fetch-site": "cross-site" },
   { referer: "https://evil.example/" },
-  { origin: "http://phoenix.example" },
   {},
 ];
 
@@ -72,6 +71,35 @@ test("without the session's token nothing is changed, wherever and however it is
         expect(response.headers["set-cookie"]).toBeUndefined();
       }
     }
+  }
+});
+
+test("another site's page can't sign anybody out, and proof of the same origin is good for nothing else", async () => {
+  const own = [{ "sec-fetch-site": "same-origin" }, { origin: "http://phoenix.example" }];
+  for (const headers of own) {
+    for (const [method, url] of STATE_CHANGES.filter(([, path]) => path !== "/logout")) {
+      expect((await send({ method, url, headers })).statusCode).toBe(403);
+    }
+    for (const url of ["/logout/x", "/api/logout"]) {
+      expect((await send({ method: "POST", url, headers })).statusCode).toBe(403);
+    }
+    expect((await send({ method: "PUT", url: "/logout", headers })).statusCode).toBe(403);
+    const { statusCode, headers: answered } = await send({
+      method: "POST",
+      url: "/logout",
+      headers,
+    });
+    expect([statusCode, answered.location]).toEqual([303, "/signed-out"]);
+    expect(answered["set-cookie"]).toMatch(/^session=;/);
+  }
+  for (const headers of [
+    { origin: "http://phoenix.example", "sec-fetch-site": "cross-site" },
+    { origin: "http://phoenix.example", "sec-fetch-site": "none" },
+    { origin: "https://phoenix.example" },
+    { origin: "http://phoenix.example:81" },
+    { origin: "http://phoenix.example, http://evil.example" },
+  ]) {
+    expect((await send({ method: "POST", url: "/logout", headers })).statusCode).toBe(403);
   }
 });
 

@@ -2,6 +2,8 @@
 type TabMessage =
   /** A page was opened: whoever it shows is signed in now, and this is their session's token. */
   | { readonly type: "opened"; readonly user: string; readonly csrfToken: string }
+  /** Somebody is signing out: nothing more is to be saved. */
+  | { readonly type: "signing-out" }
   | { readonly type: "signed-out" }
   | { readonly type: "application"; readonly user: string; readonly message: unknown };
 
@@ -11,8 +13,19 @@ export interface PageSession<Message> {
   readonly user: string;
   /** The token for requests that change something; another one once the user signed in again. */
   csrfToken(): string;
+  /**
+   * Fetches the token anew after a request was refused with `csrf_token_invalid`. False if the
+   * session is over, somebody else's, or has no other token: then there is no use in trying again.
+   */
+  renewCsrfToken(): Promise<boolean>;
   /** Sends a message to the user's other tabs. */
   tell(message: Message): void;
+}
+
+/** GET /api/session */
+interface SessionNow {
+  readonly user_id: string;
+  readonly csrf_token: string;
 }
 
 export interface SessionEvents<Message> {
@@ -43,10 +56,9 @@ export function watchSession<Message>(events: SessionEvents<Message> = {}): Page
   const tell = (message: TabMessage) => channel.postMessage(message);
 
   channel.addEventListener("message", ({ data }: MessageEvent<TabMessage>) => {
-    if (data.type === "signed-out") {
-      events.onSignOut?.();
-      leave();
-    } else if (data.user !== user) location.reload();
+    if (data.type === "signing-out") events.onSignOut?.();
+    else if (data.type === "signed-out") leave();
+    else if (data.user !== user) location.reload();
     else if (data.type === "application") events.onMessage?.(data.message as Message);
     else {
       renewToken(data.csrfToken);
@@ -57,12 +69,22 @@ export function watchSession<Message>(events: SessionEvents<Message> = {}): Page
   guardBackButton();
   guardSignOut(
     csrfToken,
-    () => events.onSignOut?.(),
+    () => {
+      tell({ type: "signing-out" });
+      events.onSignOut?.();
+    },
     () => tell({ type: "signed-out" }),
   );
   return {
     user,
     csrfToken,
+    async renewCsrfToken() {
+      const response = await fetch("/api/session", { headers: { Accept: "application/json" } });
+      const now = response.ok ? ((await response.json()) as SessionNow) : undefined;
+      if (now?.user_id !== user || now.csrf_token === csrfToken()) return false;
+      renewToken(now.csrf_token);
+      return true;
+    },
     tell: (message) => tell({ type: "application", user, message }),
   };
 }

@@ -19,6 +19,8 @@ export interface ApiDeps {
   readonly fetch: typeof fetch;
   /** The page's token for requests that change something. */
   readonly csrfToken: () => string;
+  /** Fetches the token anew; false if there is no other one for this user. */
+  readonly renewCsrfToken: () => Promise<boolean>;
   /** Resolves after so many milliseconds. */
   readonly wait: (milliseconds: number) => Promise<void>;
   /** From 0 to 1. */
@@ -42,7 +44,7 @@ export interface Api {
 
 const TIMEOUT = 12_000;
 
-export function createApi({ fetch, csrfToken, wait, random }: ApiDeps): Api {
+export function createApi({ fetch, csrfToken, renewCsrfToken, wait, random }: ApiDeps): Api {
   async function once(path: string, init: RequestInit): Promise<Response> {
     return fetch(path, {
       ...init,
@@ -76,12 +78,21 @@ export function createApi({ fetch, csrfToken, wait, random }: ApiDeps): Api {
     clips: () => ask("/api/clips"),
     clipUrl: (id) => ask(`/api/clips/${id}/url`),
     reel: () => ask("/api/reel"),
-    saveReel: (clips) =>
-      ask("/api/reel", {
-        method: "POST",
-        headers: { "Content-Type": "application/json", "X-CSRF-Token": csrfToken() },
-        body: JSON.stringify({ clips }),
-      }),
+    async saveReel(clips) {
+      const save = () =>
+        ask<Reel>("/api/reel", {
+          method: "POST",
+          headers: { "Content-Type": "application/json", "X-CSRF-Token": csrfToken() },
+          body: JSON.stringify({ clips }),
+        });
+      try {
+        return await save();
+      } catch (error) {
+        const stale = error instanceof RefusedError && error.code === "csrf_token_invalid";
+        if (stale && (await renewCsrfToken())) return save();
+        throw error;
+      }
+    },
   };
 }
 

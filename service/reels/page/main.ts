@@ -27,6 +27,7 @@ const session = watchSession<Order>({
 const api = createApi({
   fetch: (path, init) => fetch(path, init),
   csrfToken: session.csrfToken,
+  renewCsrfToken: session.renewCsrfToken,
   wait: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
   random: Math.random,
 });

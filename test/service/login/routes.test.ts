@@ -460,6 +460,39 @@ test("an issuer that is written otherwise than the provider's own is the operato
   await keycloak.close();
 });
 
+test("signing out needs no token of a page of the site's own, and leads to the start page from any", async () => {
+  await using site = await start();
+  const stale = { method: "POST", body: new URLSearchParams({ _csrf: "stale" }) };
+  for (const proof of [{ origin: site.url }, { "sec-fetch-site": "same-origin" }]) {
+    const browser = await signIn(site.url);
+    // Of the session that is there, and then of none.
+    for (const cookies of [1, 0]) {
+      const response = await browser.fetch("/logout", { ...stale, headers: proof });
+      expect([cookies, response.status, response.headers.get("location")]).toEqual([
+        cookies,
+        303,
+        cookies > 0 ? "/signed-out" : "/",
+      ]);
+      expect(browser.cookies.size).toBe(0);
+    }
+  }
+  for (const headers of [{}, { origin: "http://evil.example" }, { "sec-fetch-site": "none" }]) {
+    const browser = await signIn(site.url);
+    expect((await browser.fetch("/logout", { ...stale, headers })).status).toBe(403);
+    expect(browser.cookies.size).toBe(1);
+  }
+});
+
+test("a page learns who is signed in now, with the token, and nobody else does", async () => {
+  await using site = await start();
+  const browser = await signIn(site.url);
+  const { user_id, csrf_token } = await sessionOf(browser);
+  const response = await browser.fetch("/api/session");
+  expect(response.headers.get("cache-control")).toBe("no-store");
+  expect(await response.json()).toEqual({ user_id, csrf_token });
+  expect((await new Browser(site.url).fetch("/api/session")).status).toBe(401);
+});
+
 test("without a provider, /login explains what to set and the rest goes on", async () => {
   await using site = await start({ oidc: undefined });
   for (const path of ["/login", "/login/callback?code=1&state=2"]) {

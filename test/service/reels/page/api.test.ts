@@ -13,6 +13,12 @@ interface SentRequest {
 
 /** An API whose service gives these answers, one after another. */
 function bench(...replies: Reply[]) {
+  return benchWith(true, ...replies);
+}
+
+/** The same, where another token can be had or not. */
+function benchWith(renews: boolean, ...replies: Reply[]) {
+  let renewals = 0;
   const chance = { value: 1 };
   const requests: SentRequest[] = [];
   const waits: number[] = [];
@@ -24,7 +30,11 @@ function bench(...replies: Reply[]) {
       if (reply instanceof Response) return reply;
       throw reply ?? new Error("nothing more was expected");
     },
-    csrfToken: () => "the token",
+    csrfToken: () => (renewals > 0 ? "the new token" : "the token"),
+    async renewCsrfToken() {
+      renewals += 1;
+      return renews;
+    },
     wait: async (milliseconds) => void waits.push(milliseconds),
     random: () => chance.value,
   });
@@ -192,4 +202,26 @@ test("no answer at all is the network's own error", async () => {
   const gone = () => new TypeError("Failed to fetch");
   const { api } = bench(gone(), gone(), gone(), gone());
   await expect(api.clips()).rejects.toThrow(TypeError);
+});
+
+const stale = () =>
+  json({ status: 403, code: "csrf_token_invalid", title: "No longer valid" }, { status: 403 });
+
+test("a save whose token is stale is sent once more with the new one", async () => {
+  const { api, requests } = bench(stale(), json({ clips: ["tides"], instance: "i" }));
+  expect((await api.saveReel(["tides"])).body.clips).toEqual(["tides"]);
+  expect(requests.map(({ headers }) => headers.get("x-csrf-token"))).toEqual([
+    "the token",
+    "the new token",
+  ]);
+});
+
+test("a save is given up if its token is refused again, or there is no other one", async () => {
+  for (const { api, requests, sent } of [
+    { ...bench(stale(), stale(), stale()), sent: 2 },
+    { ...benchWith(false, stale(), stale()), sent: 1 },
+  ]) {
+    await expect(api.saveReel(["tides"])).rejects.toMatchObject({ code: "csrf_token_invalid" });
+    expect(requests).toHaveLength(sent);
+  }
 });

@@ -1,0 +1,45 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+import type { SessionKey } from "../keys/sessionKeys.ts";
+import { derivedKey } from "./derivedKey.ts";
+import { KID, type Purpose } from "./seal.ts";
+
+/**
+ * A signature is `v1.<kid>.<base64url(HMAC-SHA256)>`, under a key that is derived for signing with
+ * that name alone. It binds what a sealed token's additional data binds, and the signed text.
+ */
+const VERSION = "v1";
+
+export interface ParsedSignature {
+  readonly kid: string;
+  readonly mac: string;
+}
+
+export function sign(text: string, key: SessionKey, purpose: Purpose): string {
+  return `${VERSION}.${key.kid}.${macOf(text, key, purpose).toString("base64url")}`;
+}
+
+/** Takes a signature apart; undefined if it isn't written as one. */
+export function parseSignature(signature: string): ParsedSignature | undefined {
+  const [version, kid, mac, rest] = signature.split(".", 4);
+  if (version !== VERSION || kid === undefined || mac === undefined || rest !== undefined) {
+    return undefined;
+  }
+  return KID.test(kid) && /^[\w-]{43}$/.test(mac) ? { kid, mac } : undefined;
+}
+
+export function isSignatureOf(
+  text: string,
+  { mac }: ParsedSignature,
+  key: SessionKey,
+  purpose: Purpose,
+): boolean {
+  const expected = macOf(text, key, purpose).toString("base64url");
+  return timingSafeEqual(Buffer.from(expected), Buffer.from(mac));
+}
+
+function macOf(text: string, { kid, secret }: SessionKey, { name, environment }: Purpose): Buffer {
+  const key = derivedKey(secret, `phoenix signature ${VERSION} ${name}`);
+  return createHmac("sha256", key)
+    .update(JSON.stringify([VERSION, kid, name, environment, text]))
+    .digest();
+}

@@ -9,10 +9,10 @@ import { readFound } from "../../infra/commands/bootstrap/read.ts";
 import { runProgram } from "../../infra/commands/runProgram.ts";
 import {
   answer,
-  emptyWorld,
+  type Cloud,
+  emptyCloud,
   OPERATOR,
   PROJECT,
-  type World,
 } from "../infra/commands/bootstrap/cloud.ts";
 import { serve } from "../support/httpServer.ts";
 
@@ -60,7 +60,7 @@ afterAll(() => rmSync(config, { recursive: true, force: true }));
       res.writeHead(found === undefined ? 404 : 200, { "content-type": "application/json" });
       res.end(JSON.stringify(found?.[1] ?? {}));
     });
-    const world = emptyWorld();
+    const cloud = emptyCloud();
     const found = await readFound(goal, [], {
       env: {},
       readFile: () => undefined,
@@ -70,7 +70,7 @@ afterAll(() => rmSync(config, { recursive: true, force: true }));
           : Promise.resolve(
               args.includes("ls")
                 ? { status: 0, stdout: "[]", stderr: "" }
-                : answer(world, program, args),
+                : answer(cloud, program, args),
             ),
     });
     expect(found).toMatchObject({
@@ -199,7 +199,7 @@ function gcloudEnvironment(url: string): Record<string, string> {
 /** All that bootstrap can run: in an empty account, and where all has to be changed. */
 async function bootstrapCommands(): Promise<string[][]> {
   const commands: string[][] = [];
-  const run = async (world: World, args: readonly string[]) => {
+  const run = async (cloud: Cloud, args: readonly string[]) => {
     const status = await runBootstrapCommand([...args, "--project", PROJECT, "--yes"], {
       env: {},
       print: () => {},
@@ -207,23 +207,23 @@ async function bootstrapCommands(): Promise<string[][]> {
       ask: undefined,
       async run(program, args) {
         if (program === "gcloud") commands.push([...args]);
-        return answer(world, program, args);
+        return answer(cloud, program, args);
       },
-      readFile: (path) => (path === "Pulumi.yaml" ? "name: phoenix" : world.file),
+      readFile: (path) => (path === "Pulumi.yaml" ? "name: phoenix" : cloud.file),
       wait: async () => {},
       fetch: async () => new Response(null, { status: 403 }),
     });
     if (status !== 0) throw new Error("The bootstrap of these checks itself failed.");
   };
-  const world = emptyWorld();
+  const cloud = emptyCloud();
   const args = ["dev", "--github", "acme/phoenix", "--billing-account", "012345-6789AB-CDEF01"];
-  await run(world, args);
-  world.bucket = { versioning: false, uniform: false, prevention: false };
-  world.pool = "DELETED";
-  for (const provider of world.providers.values()) {
+  await run(cloud, args);
+  cloud.bucket = { versioning: false, uniform: false, prevention: false };
+  cloud.pool = "DELETED";
+  for (const provider of cloud.providers.values()) {
     Object.assign(provider, { state: "DELETED", disabled: true });
   }
-  await run(world, args);
+  await run(cloud, args);
   return commands;
 }
 

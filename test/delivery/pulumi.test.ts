@@ -111,6 +111,7 @@ describe(".github/pulumi/install", () => {
   });
 });
 
+// After an update of either package: .github/pulumi/install --record.
 test("each digest that is committed is of a version that the lock file names", () => {
   const { packages } = JSON.parse(readFileSync(join(REPOSITORY, "package-lock.json"), "utf8"));
   const names = [

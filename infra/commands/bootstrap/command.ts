@@ -11,7 +11,9 @@ import { type BootstrapOptions, HELP, parseBootstrapOptions } from "./options.ts
 import { missingPermissions } from "./permissions.ts";
 import { planBootstrap } from "./plan.ts";
 import { findProblems } from "./problems.ts";
-import { CommandError, parseProductName, parseStackFile, readFound } from "./read.ts";
+import { CommandError } from "./query.ts";
+import { readFound } from "./read.ts";
+import { readProductName, readStackFile } from "./readMachine.ts";
 import {
   describeCommands,
   describePlan,
@@ -142,18 +144,19 @@ async function bootstrap(options: BootstrapOptions, deps: CommandDeps): Promise<
 }
 
 /** @throws UsageError if the stack can't have its name, or nothing says which region it is for */
-function readGoal(options: BootstrapOptions, { readFile }: CommandDeps): Goal {
+function readGoal(options: BootstrapOptions, deps: CommandDeps): Goal {
   const { environment } = options;
-  const product = parseProductName(readFile("Pulumi.yaml") ?? "");
+  const product = readProductName(deps);
   const problems = findNameProblems({ product, environment });
   if (environment === LOCAL_STACK || problems.length > 0) {
     const causes = problems.map(({ setting, cause }) => `${setting} ${cause}.`);
     throw new UsageError(["Name a stack such as dev.", ...causes].join("\n"));
   }
-  const file = `Pulumi.${environment}.yaml`;
-  const region = options.region ?? parseStackFile(readFile(file) ?? "").region;
+  const region = options.region ?? readStackFile(environment, deps).region;
   if (region !== undefined) return { ...options, product, region };
-  throw new UsageError(`${file} names no gcp:region. Add --region, such as europe-west1.`);
+  throw new UsageError(
+    `Pulumi.${environment}.yaml names no gcp:region. Add --region, such as europe-west1.`,
+  );
 }
 
 /** @throws OperatorError if the operator lacks a permission in a project that exists */

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "@jest/globals";
-import { emptyWorld, PROJECT, REPOSITORY } from "./cloud.ts";
+import { emptyCloud, PROJECT, REPOSITORY } from "./cloud.ts";
 import { type Machine, startMachine } from "./path.ts";
 
 const CLI = join(import.meta.dirname, "../../../../infra/commands/bootstrap/cli.ts");
@@ -29,32 +29,32 @@ const bootstrap = (machine: Machine, args: readonly string[]) =>
   run(machine, process.execPath, [CLI, ...args]);
 
 test("with gcloud, gh and npx on the PATH it sets up a stack, and again it changes nothing", async () => {
-  const world = emptyWorld();
-  await using machine = await startMachine(world);
+  const cloud = emptyCloud();
+  await using machine = await startMachine(cloud);
   const first = await bootstrap(machine, [...WITH_GITHUB, "--yes"]);
   expect(first).toMatchObject({ code: 0 });
   expect(first.stdout).toMatch(
     /made {5}variables of GitHub's environment dev\n\nNext:\n[\s\S]*npx pulumi preview [^\n]*\n$/,
   );
-  expect(world.credentials?.quota_project_id).toBe(PROJECT);
-  expect(world.environments.get("dev")?.variables.get("GOOGLE_PROJECT")).toBe(PROJECT);
+  expect(cloud.credentials?.quota_project_id).toBe(PROJECT);
+  expect(cloud.environments.get("dev")?.variables.get("GOOGLE_PROJECT")).toBe(PROJECT);
   const second = await bootstrap(machine, WITH_GITHUB);
   expect(second).toMatchObject({ code: 0 });
   expect(second.stdout).toContain("There is nothing to do.");
 });
 
 test("what --dry-run prints is a script that a shell runs to the same end", async () => {
-  const world = emptyWorld();
-  await using machine = await startMachine(world);
+  const cloud = emptyCloud();
+  await using machine = await startMachine(cloud);
   const printed = await bootstrap(machine, [...WITH_GITHUB, "--dry-run"]);
-  expect(world.project).toBeUndefined();
+  expect(cloud.project).toBeUndefined();
   const done = await run(machine, "/bin/bash", ["--norc", "-euc", printed.stdout]);
   expect([done.code, done.stderr]).toEqual([0, ""]);
   expect((await bootstrap(machine, WITH_GITHUB)).stdout).toContain("There is nothing to do.");
 });
 
 test("a program that fails ends it with 1, and one that is missing is named", async () => {
-  await using machine = await startMachine(emptyWorld(), "kms keys create");
+  await using machine = await startMachine(emptyCloud(), "kms keys create");
   const failed = await bootstrap(machine, [...ARGS, "--yes"]);
   expect(failed.code).toBe(1);
   expect(failed.stderr).toContain("--purpose encryption\nfailed: ERROR: quota exceeded\n");

@@ -2,7 +2,7 @@ import { parse, stringify } from "yaml";
 import type { Ended } from "../../../../infra/commands/runProgram.ts";
 
 /** Everything that `npm run bootstrap` can find: at Google, at GitHub and on the machine. */
-export interface World {
+export interface Cloud {
   operator: string | undefined;
   /** Contents of application_default_credentials.json; undefined if there is no such login. */
   credentials: Record<string, string> | undefined;
@@ -50,7 +50,7 @@ export const OPERATOR = "ada@acme.example";
 export const REPOSITORY = "acme/phoenix";
 
 /** Nothing but the logins, and the stack's file as it is in the repository. */
-export function emptyWorld(): World {
+export function emptyCloud(): Cloud {
   return {
     operator: OPERATOR,
     credentials: { type: "authorized_user" },
@@ -111,7 +111,7 @@ function parseCall(args: readonly string[]): Call {
 
 /** Does what gcloud, gh and npx pulumi would, and refuses what they would. */
 export function answer(
-  world: World,
+  cloud: Cloud,
   program: string,
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>> = {},
@@ -120,10 +120,10 @@ export function answer(
     const call = parseCall(args);
     const result =
       program === "gcloud"
-        ? gcloud(world, call)
+        ? gcloud(cloud, call)
         : program === "gh"
-          ? gh(world, call)
-          : pulumi(world, call, env);
+          ? gh(cloud, call)
+          : pulumi(cloud, call, env);
     const stdout = typeof result === "string" ? result : JSON.stringify(result ?? []);
     return { status: 0, stdout, stderr: "" };
   } catch (error) {
@@ -132,26 +132,26 @@ export function answer(
   }
 }
 
-function gcloud(world: World, { words, flags }: Call): unknown {
+function gcloud(cloud: Cloud, { words, flags }: Call): unknown {
   const command = words.slice(0, 5).join(" ");
   const is = (prefix: string) => command === prefix || command.startsWith(`${prefix} `);
-  if (is("auth list")) return world.operator ?? "";
+  if (is("auth list")) return cloud.operator ?? "";
   if (is("auth application-default print-access-token")) {
-    if (world.credentials === undefined) throw new Refused("could not find default credentials");
+    if (cloud.credentials === undefined) throw new Refused("could not find default credentials");
     return "token";
   }
   if (is("auth print-access-token")) return "token-of-gcloud";
   if (is("projects describe")) {
-    const project = need(world.project, "the caller has no permission (or it may not exist)");
+    const project = need(cloud.project, "the caller has no permission (or it may not exist)");
     if (flags.get("--format")?.startsWith("value(")) return project.number;
     return { projectId: PROJECT, projectNumber: project.number, lifecycleState: project.state };
   }
   if (is("projects create")) {
-    if (world.project !== undefined) throw new Refused("ALREADY_EXISTS");
-    world.project = { number: "123456789012", state: "ACTIVE", billing: undefined };
+    if (cloud.project !== undefined) throw new Refused("ALREADY_EXISTS");
+    cloud.project = { number: "123456789012", state: "ACTIVE", billing: undefined };
     return {};
   }
-  const project = need(world.project, "no such project");
+  const project = need(cloud.project, "no such project");
   if (is("billing projects describe")) {
     const { billing } = project;
     return {
@@ -164,31 +164,31 @@ function gcloud(world: World, { words, flags }: Call): unknown {
     return {};
   }
   if (is("services list")) {
-    return [...world.apis].map((name) => ({ config: { name }, state: "ENABLED" }));
+    return [...cloud.apis].map((name) => ({ config: { name }, state: "ENABLED" }));
   }
   if (is("services enable")) {
     need(project.billing, "Billing account is not open");
-    for (const api of words.slice(2)) world.apis.add(api);
+    for (const api of words.slice(2)) cloud.apis.add(api);
     return {};
   }
   if (is("auth application-default set-quota-project")) {
-    needApi(world, "serviceusage");
-    need(world.credentials, "no credentials").quota_project_id = words[3] ?? "";
+    needApi(cloud, "serviceusage");
+    need(cloud.credentials, "no credentials").quota_project_id = words[3] ?? "";
     return {};
   }
-  if (is("projects get-iam-policy")) return policyOf(world, "project");
-  if (is("projects add-iam-policy-binding")) return bind(world, "project", flags);
-  if (is("storage buckets")) return storage(world, words, flags);
-  if (is("kms")) return kms(world, words, flags);
-  if (is("iam service-accounts")) return serviceAccounts(world, words, flags);
-  if (is("iam workload-identity-pools")) return pools(world, words, flags);
+  if (is("projects get-iam-policy")) return policyOf(cloud, "project");
+  if (is("projects add-iam-policy-binding")) return bind(cloud, "project", flags);
+  if (is("storage buckets")) return storage(cloud, words, flags);
+  if (is("kms")) return kms(cloud, words, flags);
+  if (is("iam service-accounts")) return serviceAccounts(cloud, words, flags);
+  if (is("iam workload-identity-pools")) return pools(cloud, words, flags);
   throw new Refused(`invalid choice: ${words.join(" ")}`, 2);
 }
 
-function storage(world: World, words: readonly string[], flags: Call["flags"]): unknown {
-  needApi(world, "storage");
+function storage(cloud: Cloud, words: readonly string[], flags: Call["flags"]): unknown {
+  needApi(cloud, "storage");
   const name = `${PROJECT}-pulumi-state`;
-  const { bucket } = world;
+  const { bucket } = cloud;
   switch (words[2]) {
     case "list":
       return bucket === undefined
@@ -202,9 +202,9 @@ function storage(world: World, words: readonly string[], flags: Call["flags"]): 
             },
           ];
     case "create":
-      need(world.project?.billing, "The billing account is disabled");
+      need(cloud.project?.billing, "The billing account is disabled");
       if (bucket !== undefined) throw new Refused("HTTPError 409: you already own it");
-      world.bucket = {
+      cloud.bucket = {
         versioning: false,
         uniform: flags.has("--uniform-bucket-level-access"),
         prevention: flags.has("--public-access-prevention"),
@@ -219,76 +219,76 @@ function storage(world: World, words: readonly string[], flags: Call["flags"]): 
     }
     case "get-iam-policy":
       need(bucket, "bucket not found: 404");
-      return policyOf(world, "bucket");
+      return policyOf(cloud, "bucket");
     default:
       need(bucket, "bucket not found: 404");
-      return bind(world, "bucket", flags);
+      return bind(cloud, "bucket", flags);
   }
 }
 
-function kms(world: World, words: readonly string[], flags: Call["flags"]): unknown {
-  needApi(world, "cloudkms");
+function kms(cloud: Cloud, words: readonly string[], flags: Call["flags"]): unknown {
+  needApi(cloud, "cloudkms");
   const parent = `projects/${PROJECT}/locations/${flags.get("--location")}/keyRings`;
   switch (`${words[1]} ${words[2]}`) {
     case "keyrings list":
-      return world.keyRing ? [{ name: `${parent}/pulumi` }] : [];
+      return cloud.keyRing ? [{ name: `${parent}/pulumi` }] : [];
     case "keyrings create":
-      if (world.keyRing) throw new Refused("ALREADY_EXISTS: KeyRing already exists.");
-      world.keyRing = true;
+      if (cloud.keyRing) throw new Refused("ALREADY_EXISTS: KeyRing already exists.");
+      cloud.keyRing = true;
       return {};
     case "keys list":
-      if (!world.keyRing) throw new Refused("NOT_FOUND: KeyRing not found.");
-      return world.key === undefined
+      if (!cloud.keyRing) throw new Refused("NOT_FOUND: KeyRing not found.");
+      return cloud.key === undefined
         ? []
-        : [{ name: `${parent}/pulumi/cryptoKeys/state`, primary: { state: world.key } }];
+        : [{ name: `${parent}/pulumi/cryptoKeys/state`, primary: { state: cloud.key } }];
     case "keys create":
-      if (!world.keyRing) throw new Refused("NOT_FOUND: KeyRing not found.");
-      world.key = "ENABLED";
+      if (!cloud.keyRing) throw new Refused("NOT_FOUND: KeyRing not found.");
+      cloud.key = "ENABLED";
       return {};
     case "keys get-iam-policy":
-      need(world.key, "NOT_FOUND: CryptoKey not found.");
-      return policyOf(world, "key");
+      need(cloud.key, "NOT_FOUND: CryptoKey not found.");
+      return policyOf(cloud, "key");
     default:
-      need(world.key, "NOT_FOUND: CryptoKey not found.");
-      return bind(world, "key", flags);
+      need(cloud.key, "NOT_FOUND: CryptoKey not found.");
+      return bind(cloud, "key", flags);
   }
 }
 
-function serviceAccounts(world: World, words: readonly string[], flags: Call["flags"]): unknown {
-  needApi(world, "iam");
+function serviceAccounts(cloud: Cloud, words: readonly string[], flags: Call["flags"]): unknown {
+  needApi(cloud, "iam");
   switch (words[2]) {
     case "list":
-      return [...world.accounts.keys()].map((email) => ({ email }));
+      return [...cloud.accounts.keys()].map((email) => ({ email }));
     case "create": {
       const address = `${words[3]}@${PROJECT}.iam.gserviceaccount.com`;
-      if (world.accounts.has(address)) throw new Refused("Service account already exists");
-      world.accounts.set(address, flags.get("--display-name") ?? "");
+      if (cloud.accounts.has(address)) throw new Refused("Service account already exists");
+      cloud.accounts.set(address, flags.get("--display-name") ?? "");
       return {};
     }
     default: {
       const address = words[3] ?? "";
-      if (!world.accounts.has(address)) throw new Refused("NOT_FOUND: Unknown service account");
-      return words[2] === "get-iam-policy" ? policyOf(world, address) : bind(world, address, flags);
+      if (!cloud.accounts.has(address)) throw new Refused("NOT_FOUND: Unknown service account");
+      return words[2] === "get-iam-policy" ? policyOf(cloud, address) : bind(cloud, address, flags);
     }
   }
 }
 
-function pools(world: World, words: readonly string[], flags: Call["flags"]): unknown {
-  needApi(world, "iam");
-  const parent = `projects/${world.project?.number}/locations/global/workloadIdentityPools`;
+function pools(cloud: Cloud, words: readonly string[], flags: Call["flags"]): unknown {
+  needApi(cloud, "iam");
+  const parent = `projects/${cloud.project?.number}/locations/global/workloadIdentityPools`;
   const isProvider = words[2] === "providers";
   const [verb, id = ""] = words.slice(isProvider ? 3 : 2);
   if (!isProvider) {
     if (verb === "list") {
-      return world.pool === undefined ? [] : [{ name: `${parent}/github`, state: world.pool }];
+      return cloud.pool === undefined ? [] : [{ name: `${parent}/github`, state: cloud.pool }];
     }
-    if (verb === "create" && world.pool !== undefined) throw new Refused("ALREADY_EXISTS");
-    if (verb === "undelete" && world.pool !== "DELETED") throw new Refused("not deleted");
-    world.pool = "ACTIVE";
+    if (verb === "create" && cloud.pool !== undefined) throw new Refused("ALREADY_EXISTS");
+    if (verb === "undelete" && cloud.pool !== "DELETED") throw new Refused("not deleted");
+    cloud.pool = "ACTIVE";
     return {};
   }
   if (verb === "list") {
-    return [...world.providers].map(([name, provider]) => ({
+    return [...cloud.providers].map(([name, provider]) => ({
       name: `${parent}/github/providers/${name}`,
       state: provider.state,
       // Google leaves out zero values.
@@ -298,8 +298,8 @@ function pools(world: World, words: readonly string[], flags: Call["flags"]): un
       attributeCondition: provider.condition,
     }));
   }
-  if (world.pool !== "ACTIVE") throw new Refused("NOT_FOUND: the pool");
-  const present = world.providers.get(id);
+  if (cloud.pool !== "ACTIVE") throw new Refused("NOT_FOUND: the pool");
+  const present = cloud.providers.get(id);
   if (verb === "undelete") {
     if (present?.state !== "DELETED") throw new Refused("not deleted");
     present.state = "ACTIVE";
@@ -307,7 +307,7 @@ function pools(world: World, words: readonly string[], flags: Call["flags"]): un
   }
   if (verb === "create-oidc" && present !== undefined) throw new Refused("ALREADY_EXISTS");
   if (verb === "update-oidc" && present?.state !== "ACTIVE") throw new Refused("NOT_FOUND");
-  world.providers.set(id, {
+  cloud.providers.set(id, {
     state: "ACTIVE",
     disabled: false,
     issuer: flags.get("--issuer-uri") ?? "",
@@ -317,45 +317,45 @@ function pools(world: World, words: readonly string[], flags: Call["flags"]): un
   return {};
 }
 
-function pulumi(world: World, { words, flags }: Call, env: { PULUMI_BACKEND_URL?: string }) {
+function pulumi(cloud: Cloud, { words, flags }: Call, env: { PULUMI_BACKEND_URL?: string }) {
   const [, verb, noun, ...rest] = words;
-  const backend = env.PULUMI_BACKEND_URL || world.backend;
+  const backend = env.PULUMI_BACKEND_URL || cloud.backend;
   if (verb === "version") return "v3.265.0";
   if (verb === "login") {
-    need(world.bucket, `unable to open bucket ${noun}`);
-    world.backend = noun;
+    need(cloud.bucket, `unable to open bucket ${noun}`);
+    cloud.backend = noun;
     return "";
   }
   const url = need(backend, "PULUMI_ACCESS_TOKEN must be set for login", 255);
   if (verb === "whoami") return { user: "root", url };
-  need(url === `gs://${PROJECT}-pulumi-state` ? world.bucket : undefined, "no such bucket", 255);
-  const file = parse(world.file) ?? {};
-  if (verb === "stack" && noun === "ls") return [...world.stacks].map((name) => ({ name }));
+  need(url === `gs://${PROJECT}-pulumi-state` ? cloud.bucket : undefined, "no such bucket", 255);
+  const file = parse(cloud.file) ?? {};
+  if (verb === "stack" && noun === "ls") return [...cloud.stacks].map((name) => ({ name }));
   if (verb === "stack" && noun === "init") {
     const [name = ""] = rest;
-    if (world.stacks.has(name)) throw new Refused(`stack '${name}' already exists`, 255);
-    if (world.key === undefined) throw new Refused("NOT_FOUND: the key", 255);
+    if (cloud.stacks.has(name)) throw new Refused(`stack '${name}' already exists`, 255);
+    if (cloud.key === undefined) throw new Refused("NOT_FOUND: the key", 255);
     const grant = `roles/cloudkms.cryptoKeyEncrypterDecrypter user:${OPERATOR}`;
-    if (!world.policies.get("key")?.has(grant)) throw new Refused("PERMISSION_DENIED", 255);
-    world.stacks.add(name);
-    world.file = stringify({ secretsprovider: flags.get("--secrets-provider"), ...file });
+    if (!cloud.policies.get("key")?.has(grant)) throw new Refused("PERMISSION_DENIED", 255);
+    cloud.stacks.add(name);
+    cloud.file = stringify({ secretsprovider: flags.get("--secrets-provider"), ...file });
     return "";
   }
   const stack = flags.get("--stack") ?? "";
-  if (!world.stacks.has(stack)) throw new Refused(`no stack named '${stack}' found`, 255);
+  if (!cloud.stacks.has(stack)) throw new Refused(`no stack named '${stack}' found`, 255);
   const [name = "", value] = rest;
-  world.file = stringify({ ...file, config: { ...file.config, [name]: value } });
+  cloud.file = stringify({ ...file, config: { ...file.config, [name]: value } });
   return "";
 }
 
-function gh(world: World, { words, flags, fields }: Call): unknown {
+function gh(cloud: Cloud, { words, flags, fields }: Call): unknown {
   if (words[0] === "auth") {
-    need(world.repository, "You are not logged into any GitHub hosts");
+    need(cloud.repository, "You are not logged into any GitHub hosts");
     return "";
   }
-  const repository = need(world.repository, "HTTP 404: Not Found");
+  const repository = need(cloud.repository, "HTTP 404: Not Found");
   if (words[0] === "variable") {
-    const environment = need(world.environments.get(flags.get("--env") ?? ""), "HTTP 404");
+    const environment = need(cloud.environments.get(flags.get("--env") ?? ""), "HTTP 404");
     environment.variables.set(words[2] ?? "", flags.get("--body") ?? "");
     return "";
   }
@@ -365,12 +365,12 @@ function gh(world: World, { words, flags, fields }: Call): unknown {
   const [, , , kind, name = "", part] = path.split("/");
   if (kind === undefined) return { id: repository.id, permissions: { admin: repository.admin } };
   if (name === "") {
-    return { environments: [...world.environments].map(([name, one]) => describe(name, one)) };
+    return { environments: [...cloud.environments].map(([name, one]) => describe(name, one)) };
   }
   if (!repository.admin && flags.has("--method")) throw new Refused("HTTP 403");
-  const present = world.environments.get(name);
+  const present = cloud.environments.get(name);
   if (part === undefined) {
-    world.environments.set(name, {
+    cloud.environments.set(name, {
       ...fromFields(fields),
       policies: present?.policies ?? new Set(),
       variables: present?.variables ?? new Map(),
@@ -431,7 +431,7 @@ function describe(name: string, environment: Environment) {
   };
 }
 
-function policyOf({ policies }: World, resource: string) {
+function policyOf({ policies }: Cloud, resource: string) {
   const bindings = [...(policies.get(resource) ?? [])].map((binding) => {
     const [role, member] = binding.split(" ");
     return { role, members: [member] };
@@ -440,18 +440,18 @@ function policyOf({ policies }: World, resource: string) {
   return { etag: "ACAB", ...(bindings.length > 0 && { bindings }) };
 }
 
-function bind(world: World, resource: string, flags: Call["flags"]) {
+function bind(cloud: Cloud, resource: string, flags: Call["flags"]) {
   const member = flags.get("--member") ?? "";
   const address = member.replace("serviceAccount:", "");
-  if (member.startsWith("serviceAccount:") && !world.accounts.has(address)) {
+  if (member.startsWith("serviceAccount:") && !cloud.accounts.has(address)) {
     throw new Refused(`INVALID_ARGUMENT: Service account ${address} does not exist.`);
   }
-  if (member.startsWith("principal:") && (world.pool !== "ACTIVE" || member.includes("$"))) {
+  if (member.startsWith("principal:") && (cloud.pool !== "ACTIVE" || member.includes("$"))) {
     throw new Refused("INVALID_ARGUMENT: Identity Pool does not exist");
   }
-  const bindings = world.policies.get(resource) ?? new Set();
-  world.policies.set(resource, bindings.add(`${flags.get("--role")} ${member}`));
-  return policyOf(world, resource);
+  const bindings = cloud.policies.get(resource) ?? new Set();
+  cloud.policies.set(resource, bindings.add(`${flags.get("--role")} ${member}`));
+  return policyOf(cloud, resource);
 }
 
 function need<Value>(value: Value | undefined, message: string, status = 1): Value {
@@ -459,7 +459,7 @@ function need<Value>(value: Value | undefined, message: string, status = 1): Val
   return value;
 }
 
-function needApi({ apis }: World, name: string): void {
+function needApi({ apis }: Cloud, name: string): void {
   if (apis.has(`${name}.googleapis.com`)) return;
   throw new Refused(`PERMISSION_DENIED: SERVICE_DISABLED: ${name}.googleapis.com`);
 }

@@ -6,25 +6,26 @@ import type { Ended } from "../../../../infra/commands/runProgram.ts";
 import { evaluateStack } from "../../../support/declaredStack.ts";
 import {
   answer,
+  type Cloud,
   type Environment,
-  emptyWorld,
+  emptyCloud,
   OPERATOR,
   PROJECT,
   REPOSITORY,
-  type World,
 } from "./cloud.ts";
 
 const DEV = ["dev", "--project", PROJECT, "--billing-account", "012345-6789AB-CDEF01"];
 const GITHUB = ["--github", REPOSITORY];
 const PROD = ["prod", ...DEV.slice(1), ...GITHUB, "--approvers", "grace,acme/operators"];
 
-interface Surroundings {
+interface RunOptions {
   /** What is answered to the question; left out if nobody is there. */
   readonly answer?: boolean;
   readonly env?: Record<string, string>;
-  /** Answers in place of the world. */
+  /** Answers in place of the cloud. */
   readonly instead?: (line: string) => Ended | undefined;
-  readonly permissions?: (asked: string[]) => string[];
+  /** Those of the permissions asked about that the operator has: all if left out. */
+  readonly permissions?: (asked: string[]) => string[] | "no answer";
 }
 
 interface Run {
@@ -40,9 +41,9 @@ interface Run {
 const LOOKS = / (list|describe|get-iam-policy|status|version|whoami|ls|print-access-token)( |$)/;
 
 async function run(
-  world: World,
+  cloud: Cloud,
   args: readonly string[],
-  { env = { HOME: "/home/ada" }, instead, permissions, ...more }: Surroundings = {},
+  { env = { HOME: "/home/ada" }, instead, permissions, ...more }: RunOptions = {},
 ): Promise<Run> {
   const out: string[] = [];
   const err: string[] = [];
@@ -64,20 +65,26 @@ async function run(
       const line = [program, ...args].join(" ");
       const looks = LOOKS.test(line) || (line.startsWith("gh api") && !line.includes("--method"));
       if (!looks) changes.push(line);
-      return instead?.(line) ?? answer(world, program, args, { ...env, ...variables });
+      return instead?.(line) ?? answer(cloud, program, args, { ...env, ...variables });
     },
     readFile(path) {
       if (path.endsWith("application_default_credentials.json")) {
-        return world.credentials && JSON.stringify(world.credentials);
+        return cloud.credentials && JSON.stringify(cloud.credentials);
       }
-      return path === "Pulumi.yaml" ? "name: phoenix" : world.file;
+      return path === "Pulumi.yaml" ? "name: phoenix" : cloud.file;
     },
     async wait(seconds) {
       waits.push(seconds);
     },
-    async fetch(_url, init) {
+    async fetch(url, init) {
+      expect(String(url)).toBe(
+        `https://cloudresourcemanager.googleapis.com/v1/projects/${PROJECT}:testIamPermissions`,
+      );
+      expect(new Headers(init?.headers).get("authorization")).toBe("Bearer token-of-gcloud");
       const { permissions: asked } = JSON.parse(String(init?.body));
-      return Response.json({ permissions: permissions?.(asked) ?? asked });
+      const granted = permissions?.(asked) ?? asked;
+      if (granted === "no answer") return new Response("a proxy's page", { status: 407 });
+      return Response.json({ permissions: granted });
     },
   });
   return { status, out: out.join("\n"), err: err.join("\n"), questions, changes, waits };
@@ -119,7 +126,7 @@ const environment: fc.Arbitrary<Environment> = fc.record({
 const maybe = <Value>(arbitrary: fc.Arbitrary<Value>) => fc.option(arbitrary, { nil: undefined });
 
 /** Whatever an earlier, broken-off or different setup can have left. */
-const worlds: fc.Arbitrary<World> = fc
+const clouds: fc.Arbitrary<Cloud> = fc
   .record({
     quota: maybe(fc.constantFrom(PROJECT, "another-project")),
     project: maybe(
@@ -149,8 +156,8 @@ const worlds: fc.Arbitrary<World> = fc
     const exists = found.project !== undefined;
     const has = (api: string) => exists && apis.includes(api);
     const keyRing = found.keyRing && has("cloudkms");
-    const world: World = {
-      ...emptyWorld(),
+    const cloud: Cloud = {
+      ...emptyCloud(),
       ...found,
       credentials: { type: "authorized_user", ...(quota && { quota_project_id: quota }) },
       apis: new Set(exists ? apis.map((api) => `${api}.googleapis.com`) : []),
@@ -166,20 +173,20 @@ const worlds: fc.Arbitrary<World> = fc
       policies: new Map(),
     };
     for (const [resource, role, member] of exists ? grants : []) {
-      const present = world.policies.get(resource) ?? new Set();
-      world.policies.set(resource, present.add(`${role} ${member}`));
+      const present = cloud.policies.get(resource) ?? new Set();
+      cloud.policies.set(resource, present.add(`${role} ${member}`));
     }
-    return world;
+    return cloud;
   });
 
 describe("whatever there is", () => {
   test("one run sets up the stack and its delivery, and a second one changes nothing", async () => {
     await fc.assert(
-      fc.asyncProperty(worlds, async (world) => {
+      fc.asyncProperty(clouds, async (cloud) => {
         const args = [...DEV, ...GITHUB, "--yes"];
-        const first = await run(world, args);
+        const first = await run(cloud, args);
         expect([first.status, first.err.split("\n").slice(1)]).toEqual([0, []]);
-        const second = await run(world, args);
+        const second = await run(cloud, args);
         expect(second).toMatchObject({ status: 0, changes: [] });
         expect(second.out).toContain("There is nothing to do.");
       }),
@@ -188,8 +195,8 @@ describe("whatever there is", () => {
 
   test("--dry-run changes nothing", async () => {
     await fc.assert(
-      fc.asyncProperty(worlds, async (world) => {
-        const { status, changes } = await run(world, [...DEV, ...GITHUB, "--dry-run"]);
+      fc.asyncProperty(clouds, async (cloud) => {
+        const { status, changes } = await run(cloud, [...DEV, ...GITHUB, "--dry-run"]);
         expect([status, changes]).toEqual([0, []]);
       }),
     );
@@ -198,8 +205,8 @@ describe("whatever there is", () => {
 
 describe("from an empty account", () => {
   test("it shows what it will do, asks, says what it did, and ends with the next command", async () => {
-    const world = emptyWorld();
-    const { status, out, err, questions } = await run(world, DEV, { answer: true });
+    const cloud = emptyCloud();
+    const { status, out, err, questions } = await run(cloud, DEV, { answer: true });
     expect({ status, err, questions }).toEqual({
       status: 0,
       err: "Looking at what there is; this takes half a minute.",
@@ -235,29 +242,29 @@ describe("from an empty account", () => {
 
 Next:
   npx pulumi preview --stack dev --policy-pack infra/policy`);
-    expect(world.bucket).toEqual({ versioning: true, uniform: true, prevention: true });
-    expect(world.file).toContain(
+    expect(cloud.bucket).toEqual({ versioning: true, uniform: true, prevention: true });
+    expect(cloud.file).toContain(
       "secretsprovider: gcpkms://projects/acme-phoenix-dev/locations/europe-west1/keyRings/pulumi/cryptoKeys/state",
     );
   });
 
   test("--region is where the state, the key and the stack go", async () => {
-    const world = emptyWorld();
-    const { changes } = await run(world, [...DEV, "--region", "us-central1", "--yes"]);
+    const cloud = emptyCloud();
+    const { changes } = await run(cloud, [...DEV, "--region", "us-central1", "--yes"]);
     expect(changes.filter((line) => line.includes("--location us-central1"))).toHaveLength(4);
-    expect(world.file).toContain("gcp:region: us-central1");
-    expect(world.file).toContain("/locations/us-central1/");
+    expect(cloud.file).toContain("gcp:region: us-central1");
+    expect(cloud.file).toContain("/locations/us-central1/");
   });
 
   test("--json prints one object with every item, its outcome and its commands", async () => {
-    const world = emptyWorld();
-    const planned = JSON.parse((await run(world, [...DEV, "--json", "--dry-run"])).out);
+    const cloud = emptyCloud();
+    const planned = JSON.parse((await run(cloud, [...DEV, "--json", "--dry-run"])).out);
     expect(planned.items[0]).toEqual({
       what: "project acme-phoenix-dev",
       outcome: "make",
       commands: ["gcloud projects create acme-phoenix-dev"],
     });
-    const done = JSON.parse((await run(world, [...DEV, "--json", "--yes"])).out);
+    const done = JSON.parse((await run(cloud, [...DEV, "--json", "--yes"])).out);
     expect(done).toMatchObject({ stack: "dev", project: PROJECT, operator: OPERATOR });
     expect(done.items.map(({ outcome }: { outcome: string }) => outcome)).toEqual([
       ...Array(11).fill("made"),
@@ -267,61 +274,61 @@ Next:
   });
 
   test("whoever says no, or isn't there to say yes, changes nothing", async () => {
-    const no = await run(emptyWorld(), DEV, { answer: false });
+    const no = await run(emptyCloud(), DEV, { answer: false });
     expect(no).toMatchObject({ status: 1, changes: [] });
     expect(no.err).toContain("Nothing was changed.");
-    const nobody = await run(emptyWorld(), DEV);
+    const nobody = await run(emptyCloud(), DEV);
     expect(nobody).toMatchObject({ status: 2, changes: [] });
     expect(nobody.err).toContain("Add --yes to do it, or --dry-run not to.");
   });
 });
 
 describe("what is missing is said before anything changes", () => {
-  const deployed = (change: (world: World) => void) => {
-    const world = emptyWorld();
-    world.project = { number: "123456789012", state: "ACTIVE", billing: "012345-6789AB-CDEF01" };
-    change(world);
-    return world;
+  const deployed = (change: (cloud: Cloud) => void) => {
+    const cloud = emptyCloud();
+    cloud.project = { number: "123456789012", state: "ACTIVE", billing: "012345-6789AB-CDEF01" };
+    change(cloud);
+    return cloud;
   };
   const missing = (program: string) => (line: string) =>
     line.startsWith(program) ? { status: 127, stdout: "", stderr: "" } : undefined;
 
-  const cases: [string, World, readonly string[], Surroundings, string][] = [
-    ["gcloud", emptyWorld(), DEV, { instead: missing("gcloud") }, "gcloud is not installed"],
-    ["npx", emptyWorld(), DEV, { instead: missing("npx") }, "npx pulumi does not run: no npx."],
-    ["gh", emptyWorld(), [...DEV, ...GITHUB], { instead: missing("gh") }, "gh is not installed"],
+  const cases: [string, Cloud, readonly string[], RunOptions, string][] = [
+    ["gcloud", emptyCloud(), DEV, { instead: missing("gcloud") }, "gcloud is not installed"],
+    ["npx", emptyCloud(), DEV, { instead: missing("npx") }, "npx pulumi does not run: no npx."],
+    ["gh", emptyCloud(), [...DEV, ...GITHUB], { instead: missing("gh") }, "gh is not installed"],
     [
       "gcloud's login",
-      { ...emptyWorld(), operator: undefined },
+      { ...emptyCloud(), operator: undefined },
       DEV,
       {},
       "gcloud has no account to act as. Run gcloud auth login.",
     ],
     [
       "application default credentials",
-      { ...emptyWorld(), credentials: undefined },
+      { ...emptyCloud(), credentials: undefined },
       DEV,
       {},
       "Run gcloud auth application-default login.",
     ],
     [
       "gh's login",
-      { ...emptyWorld(), repository: undefined },
+      { ...emptyCloud(), repository: undefined },
       [...DEV, ...GITHUB],
       {},
       "gh is not logged in. Run gh auth login.",
     ],
     [
       "a billing account",
-      emptyWorld(),
+      emptyCloud(),
       DEV.slice(0, 3),
       {},
       "No billing account pays for project acme-phoenix-dev. Add --billing-account ID",
     ],
     [
       "a project that is not being deleted",
-      deployed((world) => {
-        world.project = { number: "1", state: "DELETE_REQUESTED", billing: "x" };
+      deployed((cloud) => {
+        cloud.project = { number: "1", state: "DELETE_REQUESTED", billing: "x" };
       }),
       DEV,
       {},
@@ -336,10 +343,10 @@ describe("what is missing is said before anything changes", () => {
     ],
     [
       "a usable key",
-      deployed((world) => {
-        world.apis.add("cloudkms.googleapis.com");
-        world.keyRing = true;
-        world.key = "DESTROYED";
+      deployed((cloud) => {
+        cloud.apis.add("cloudkms.googleapis.com");
+        cloud.keyRing = true;
+        cloud.key = "DESTROYED";
       }),
       DEV,
       {},
@@ -347,21 +354,21 @@ describe("what is missing is said before anything changes", () => {
     ],
     [
       "admin rights in the repository",
-      { ...emptyWorld(), repository: { id: 4711, admin: false } },
+      { ...emptyCloud(), repository: { id: 4711, admin: false } },
       [...DEV, ...GITHUB],
       {},
       "gh may not change the settings of acme/phoenix.",
     ],
     [
       "somebody who approves deployments to prod",
-      emptyWorld(),
+      emptyCloud(),
       PROD.slice(0, -2),
       {},
       "Nobody could approve a deployment to prod. Add --approvers",
     ],
     [
       "the project that the stack's file names",
-      { ...emptyWorld(), file: "config:\n  gcp:region: europe-west1\n  gcp:project: acme-other\n" },
+      { ...emptyCloud(), file: "config:\n  gcp:region: europe-west1\n  gcp:project: acme-other\n" },
       DEV,
       {},
       "Pulumi.dev.yaml is of project acme-other. Call with --project acme-other.",
@@ -369,7 +376,7 @@ describe("what is missing is said before anything changes", () => {
     [
       "the key that the stack's file names",
       {
-        ...emptyWorld(),
+        ...emptyCloud(),
         file: "secretsprovider: passphrase\nconfig:\n  gcp:region: europe-west1\n",
       },
       DEV,
@@ -378,10 +385,10 @@ describe("what is missing is said before anything changes", () => {
     ],
     [
       "the stack's file of a stack that exists",
-      deployed((world) => {
-        world.apis.add("storage.googleapis.com");
-        world.bucket = { versioning: true, uniform: true, prevention: true };
-        world.stacks.add("dev");
+      deployed((cloud) => {
+        cloud.apis.add("storage.googleapis.com");
+        cloud.bucket = { versioning: true, uniform: true, prevention: true };
+        cloud.stacks.add("dev");
       }),
       DEV,
       {},
@@ -389,35 +396,53 @@ describe("what is missing is said before anything changes", () => {
     ],
     [
       "a region",
-      { ...emptyWorld(), file: "" },
+      { ...emptyCloud(), file: "" },
       DEV,
       {},
       "Pulumi.dev.yaml names no gcp:region. Add --region",
     ],
     [
+      "a stack's file that can be read",
+      { ...emptyCloud(), file: "config: [" },
+      DEV,
+      {},
+      "Pulumi.dev.yaml is not YAML:",
+    ],
+    [
       "the way to the right backend",
-      emptyWorld(),
+      emptyCloud(),
       DEV,
       { env: { PULUMI_BACKEND_URL: "gs://acme-phoenix-prod-pulumi-state" } },
       "PULUMI_BACKEND_URL is set, and not to gs://acme-phoenix-dev-pulumi-state.",
     ],
   ];
-  test.each(cases)("%s", async (_what, world, args, surroundings, message) => {
-    const { status, err, changes } = await run(world, args, surroundings);
+  test.each(cases)("%s", async (_what, cloud, args, options, message) => {
+    const { status, err, changes } = await run(cloud, args, options);
     expect(status).toBeGreaterThan(0);
     expect(err).toContain(message);
     expect(changes).toEqual([]);
   });
 
+  test("nothing is known to be missing where Google does not say what the operator may do", async () => {
+    const cloud = deployed(() => {});
+    const { status, err } = await run(cloud, [...DEV, "--yes"], {
+      permissions: () => "no answer",
+    });
+    expect(status).toBe(0);
+    expect(err).toContain(
+      "Google does not say what you may do in the project, so a step may be refused.",
+    );
+  });
+
   test("all that is missing on the machine is said at once", async () => {
-    const world = { ...emptyWorld(), operator: undefined, repository: undefined };
-    const { err } = await run(world, [...DEV, ...GITHUB]);
+    const cloud = { ...emptyCloud(), operator: undefined, repository: undefined };
+    const { err } = await run(cloud, [...DEV, ...GITHUB]);
     expect(err).toMatch(/gcloud auth login[\s\S]*gh auth login/);
   });
 
   test("a look-up that fails ends it, with what the command said", async () => {
-    const world = deployed(() => {});
-    const { status, err, changes } = await run(world, DEV, {
+    const cloud = deployed(() => {});
+    const { status, err, changes } = await run(cloud, DEV, {
       instead: (line) =>
         line.startsWith("gcloud services list")
           ? { status: 1, stdout: "", stderr: "ERROR: \u001b[31mReauthentication failed\n" }
@@ -433,11 +458,11 @@ describe("what is missing is said before anything changes", () => {
 describe("a step that fails", () => {
   test("at whichever step, nothing after it is done, and the same command goes on from there", async () => {
     const args = [...PROD, "--yes"];
-    const { changes: all } = await run(emptyWorld(), args);
+    const { changes: all } = await run(emptyCloud(), args);
     expect(all.length).toBeGreaterThan(40);
     for (const [index, failing] of all.entries()) {
-      const world = emptyWorld();
-      const stopped = await run(world, args, {
+      const cloud = emptyCloud();
+      const stopped = await run(cloud, args, {
         instead: (line) =>
           line === failing ? { status: 1, stdout: "", stderr: "ERROR: quota exceeded" } : undefined,
       });
@@ -446,14 +471,14 @@ describe("a step that fails", () => {
       expect(stopped.err).toContain("failed: ERROR: quota exceeded");
       expect(stopped.err).toContain("Run the same command again: it goes on from here.");
       expect(stopped.out).not.toContain("Next:");
-      expect((await run(world, args)).status).toBe(0);
-      expect((await run(world, args)).changes).toEqual([]);
+      expect((await run(cloud, args)).status).toBe(0);
+      expect((await run(cloud, args)).changes).toEqual([]);
     }
   });
 
   test("what Google does not know everywhere yet is tried again", async () => {
     const answers = Array(3).fill("ERROR: API has not been used in project 1 before");
-    const { status, err, waits } = await run(emptyWorld(), [...DEV, "--yes"], {
+    const { status, err, waits } = await run(emptyCloud(), [...DEV, "--yes"], {
       instead: (line) =>
         line.startsWith("gcloud kms keyrings create") && answers.length > 0
           ? { status: 1, stdout: "", stderr: answers.pop() }
@@ -466,17 +491,17 @@ describe("a step that fails", () => {
   test("it gives up after two minutes, and doesn't wait for what was there before", async () => {
     const fails = (part: string) => (line: string) =>
       line.includes(part) ? { status: 1, stdout: "", stderr: "NOT_FOUND: account" } : undefined;
-    const late = await run(emptyWorld(), [...DEV, "--yes"], { instead: fails("stack init") });
+    const late = await run(emptyCloud(), [...DEV, "--yes"], { instead: fails("stack init") });
     expect(late.status).toBe(1);
     expect(late.waits.reduce((sum, seconds) => sum + seconds)).toBe(120);
-    const first = await run(emptyWorld(), [...DEV, "--yes"], { instead: fails("projects create") });
+    const first = await run(emptyCloud(), [...DEV, "--yes"], { instead: fails("projects create") });
     expect([first.status, first.waits]).toEqual([1, []]);
   });
 
   test("an account that Google's list lags behind with is no failure", async () => {
-    const world = emptyWorld();
-    await run(world, [...DEV, ...GITHUB, "--yes"]);
-    const again = await run(world, [...DEV, ...GITHUB, "--yes"], {
+    const cloud = emptyCloud();
+    await run(cloud, [...DEV, ...GITHUB, "--yes"]);
+    const again = await run(cloud, [...DEV, ...GITHUB, "--yes"], {
       instead: (line) =>
         line.startsWith("gcloud iam service-accounts list")
           ? { status: 0, stdout: "[]", stderr: "" }
@@ -488,10 +513,10 @@ describe("a step that fails", () => {
 
 describe("delivery from GitHub", () => {
   test("prod wants the approval of somebody else than who starts a deployment", async () => {
-    const world = emptyWorld();
-    const { status, out } = await run(world, [...PROD, "--yes"]);
+    const cloud = emptyCloud();
+    const { status, out } = await run(cloud, [...PROD, "--yes"]);
     expect(status).toBe(0);
-    expect(world.environments.get("prod")).toMatchObject({
+    expect(cloud.environments.get("prod")).toMatchObject({
       preventSelfReview: true,
       reviewers: [
         { type: "User", id: "users/grace".length },
@@ -506,24 +531,24 @@ describe("delivery from GitHub", () => {
   });
 
   test("dev takes main only, and wants no approval", async () => {
-    const world = emptyWorld();
-    await run(world, [...DEV, ...GITHUB, "--yes"]);
-    expect(world.environments.get("dev")).toMatchObject({
+    const cloud = emptyCloud();
+    await run(cloud, [...DEV, ...GITHUB, "--yes"]);
+    expect(cloud.environments.get("dev")).toMatchObject({
       reviewers: [],
       custom: true,
       policies: new Set(["branch main"]),
     });
-    expect(world.providers.get("phoenix-dev-deploy")?.condition).toBe(
+    expect(cloud.providers.get("phoenix-dev-deploy")?.condition).toBe(
       "assertion.repository_id == '4711' && assertion.environment == 'dev' && assertion.ref == 'refs/heads/main'",
     );
-    expect(world.providers.get("phoenix-dev-preview")?.condition).toBe(
+    expect(cloud.providers.get("phoenix-dev-preview")?.condition).toBe(
       "assertion.repository_id == '4711' && assertion.event_name == 'pull_request' && assertion.environment == 'dev-preview'",
     );
   });
 
   test("what somebody else set in an environment stays", async () => {
-    const world = emptyWorld();
-    world.environments.set("prod", {
+    const cloud = emptyCloud();
+    cloud.environments.set("prod", {
       waitTimer: 30,
       reviewers: [{ type: "User", id: 7 }],
       preventSelfReview: false,
@@ -531,8 +556,8 @@ describe("delivery from GitHub", () => {
       policies: new Set(),
       variables: new Map(),
     });
-    await run(world, [...PROD.slice(0, -2), "--yes"]);
-    expect(world.environments.get("prod")).toMatchObject({
+    await run(cloud, [...PROD.slice(0, -2), "--yes"]);
+    expect(cloud.environments.get("prod")).toMatchObject({
       waitTimer: 30,
       reviewers: [{ type: "User", id: 7 }],
       preventSelfReview: true,
@@ -540,11 +565,11 @@ describe("delivery from GitHub", () => {
   });
 
   test("a deployment can use the program's own accounts and no other, and grant no role in the project", async () => {
-    const world = emptyWorld();
-    await run(world, [...DEV, ...GITHUB, "--yes"]);
+    const cloud = emptyCloud();
+    await run(cloud, [...DEV, ...GITHUB, "--yes"]);
     const who = `serviceAccount:phoenix-dev-deploy@${PROJECT}.iam.gserviceaccount.com`;
     const roles = (resource: string) =>
-      [...(world.policies.get(resource) ?? [])]
+      [...(cloud.policies.get(resource) ?? [])]
         .filter((binding) => binding.endsWith(` ${who}`))
         .map((binding) => binding.split(" ")[0]);
     const powerful =
@@ -552,7 +577,7 @@ describe("delivery from GitHub", () => {
     expect(roles("project").filter((role) => powerful.test(role ?? ""))).toEqual([
       "roles/monitoring.editor",
     ]);
-    const used = [...world.accounts.keys()].filter((address) =>
+    const used = [...cloud.accounts.keys()].filter((address) =>
       roles(address).includes("roles/iam.serviceAccountUser"),
     );
     expect(used).toEqual(
@@ -563,8 +588,8 @@ describe("delivery from GitHub", () => {
   });
 
   test("the accounts that it makes for the program are those that the program declares, with their names", async () => {
-    const world = emptyWorld();
-    await run(world, [...PROD, "--yes"]);
+    const cloud = emptyCloud();
+    await run(cloud, [...PROD, "--yes"]);
     const { resources } = await evaluateStack("prod", {
       "gcp:project": PROJECT,
       "phoenix:allowedUsers": "@acme.example",
@@ -576,13 +601,40 @@ describe("delivery from GitHub", () => {
         inputs.displayName,
       ]);
     expect(declared.length).toBe(3);
-    expect([...world.accounts]).toEqual(expect.arrayContaining(declared));
+    expect([...cloud.accounts]).toEqual(expect.arrayContaining(declared));
+  });
+
+  test("a deployment has a role for every kind of resource that the program declares", async () => {
+    const cloud = emptyCloud();
+    await run(cloud, [...PROD, "--yes"]);
+    const { resources } = await evaluateStack("prod", {
+      "gcp:project": PROJECT,
+      "phoenix:allowedUsers": "@acme.example",
+      "phoenix:alertEmails": "oncall@acme.example",
+      "phoenix:publicAccess": "allUsers",
+    });
+    const roles: Record<string, string> = {
+      cloudrunv2: "run.admin",
+      logging: "logging.configWriter",
+      monitoring: "monitoring.editor",
+      projects: "serviceusage.serviceUsageAdmin",
+      pubsub: "pubsub.admin",
+      secretmanager: "secretmanager.admin",
+      serviceaccount: "iam.serviceAccountCreator",
+      storage: "storage.admin",
+    };
+    const declared = resources.flatMap(({ type }) => /^gcp:(\w+)\//.exec(type)?.[1] ?? []);
+    expect([...new Set(declared)].sort()).toEqual(Object.keys(roles));
+    const who = `serviceAccount:phoenix-prod-deploy@${PROJECT}.iam.gserviceaccount.com`;
+    for (const role of Object.values(roles)) {
+      expect(cloud.policies.get("project")).toContain(`roles/${role} ${who}`);
+    }
   });
 });
 
 describe("called in a wrong way", () => {
   test("--help explains it", async () => {
-    expect(await run(emptyWorld(), ["--help"])).toMatchObject({ status: 0, out: HELP });
+    expect(await run(emptyCloud(), ["--help"])).toMatchObject({ status: 0, out: HELP });
   });
 
   test.each([
@@ -599,7 +651,7 @@ describe("called in a wrong way", () => {
     [[...DEV, "--approvers", "grace"], "--approvers is for --github."],
     [[...PROD.slice(0, -1), "a b"], "--approvers takes logins and ORG/TEAM"],
   ])("%j ends with 2 and says so", async (args, message) => {
-    const { status, err, changes } = await run(emptyWorld(), args);
+    const { status, err, changes } = await run(emptyCloud(), args);
     expect([status, changes]).toEqual([2, []]);
     expect(err).toContain(message);
     expect(err).toMatch(/See npm run bootstrap -- --help\.$/);

@@ -2,13 +2,13 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { answer, type World } from "./cloud.ts";
+import { answer, type Cloud } from "./cloud.ts";
 
 const PROGRAMS = ["gcloud", "gh", "npx"];
 
 /** Hands its arguments to the test, and prints and ends as it is told. */
 const SCRIPT = `#!/bin/bash
-exec 3<> "/dev/tcp/127.0.0.1/$WORLD_PORT"
+exec 3<> "/dev/tcp/127.0.0.1/$CLOUD_PORT"
 printf '%s\\0' "$#" "\${0##*/}" "$PULUMI_BACKEND_URL" "$@" >&3
 IFS= read -r status <&3
 IFS= read -r errors <&3
@@ -17,7 +17,7 @@ cat <&3
 exit "$status"
 `;
 
-/** A machine on whose PATH gcloud, gh and npx belong to a world. */
+/** A machine on whose PATH gcloud, gh and npx belong to a cloud. */
 export interface Machine extends AsyncDisposable {
   /** The repository's folder and the home of whoever runs commands. */
   readonly folder: string;
@@ -27,7 +27,7 @@ export interface Machine extends AsyncDisposable {
 }
 
 /** @param fails Commands that fail, by a part of them. */
-export async function startMachine(world: World, fails?: string): Promise<Machine> {
+export async function startMachine(cloud: Cloud, fails?: string): Promise<Machine> {
   const folder = mkdtempSync(join(tmpdir(), "phoenix-bootstrap-"));
   const stackFile = join(folder, "Pulumi.dev.yaml");
   const gcloudConfig = join(folder, "gcloud");
@@ -39,8 +39,8 @@ export async function startMachine(world: World, fails?: string): Promise<Machin
     chmodSync(join(bin, program), 0o755);
   }
   const save = () => {
-    writeFileSync(stackFile, world.file);
-    writeFileSync(credentials, JSON.stringify(world.credentials));
+    writeFileSync(stackFile, cloud.file);
+    writeFileSync(credentials, JSON.stringify(cloud.credentials));
   };
   save();
   writeFileSync(join(folder, "Pulumi.yaml"), "name: phoenix\n");
@@ -52,11 +52,11 @@ export async function startMachine(world: World, fails?: string): Promise<Machin
       text += chunk;
       const [count, program = "", PULUMI_BACKEND_URL = "", ...args] = text.split("\0").slice(0, -1);
       if (count === undefined || args.length < Number(count)) return;
-      world.file = readFileSync(stackFile, "utf8");
+      cloud.file = readFileSync(stackFile, "utf8");
       const ended =
         fails !== undefined && [program, ...args].join(" ").includes(fails)
           ? { status: 1, stdout: "", stderr: "ERROR: quota exceeded" }
-          : answer(world, program, args, { PULUMI_BACKEND_URL });
+          : answer(cloud, program, args, { PULUMI_BACKEND_URL });
       save();
       socket.end(`${ended.status}\n${ended.stderr.trim()}\n${ended.stdout}`);
     });
@@ -69,7 +69,7 @@ export async function startMachine(world: World, fails?: string): Promise<Machin
       PATH: `${bin}${delimiter}/usr/bin${delimiter}/bin`,
       HOME: folder,
       CLOUDSDK_CONFIG: gcloudConfig,
-      WORLD_PORT: String(port),
+      CLOUD_PORT: String(port),
     },
     remove: (program) => rmSync(join(bin, program)),
     async [Symbol.asyncDispose]() {

@@ -70,7 +70,7 @@ export class PortTakenError extends Error {
  * The stack on this machine: what the Pulumi program declares for stack `local`, with stand-ins for
  * Google's Secret Manager and for the provider that users sign in at.
  */
-export class LocalDeployment {
+export class LocalDeployment implements AsyncDisposable {
   readonly fleet: Fleet;
   readonly service: DeclaredService;
   readonly identityProvider: IdentityProvider;
@@ -208,6 +208,10 @@ export class LocalDeployment {
     await this.fleet.close();
     await Promise.all([this.identityProvider.close(), this.secretManager.close()]);
     this.#folder.remove();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }
 

@@ -116,7 +116,7 @@ function claimsIn(token: string): Record<string, unknown> {
 
 /** What one with the manners of a real provider says about a user, in either place. */
 async function claimsAbout(name: ProviderName, { id }: Pick<LocalUser, "id">) {
-  const other = await startIdentityProvider({ port: 0, ...CLIENT, provider: name });
+  await using other = await startIdentityProvider({ port: 0, ...CLIENT, provider: name });
   try {
     const callback = await choose({ user: id }, other);
     const { id_token, access_token } = await tokens(callback.searchParams.get("code"), other);
@@ -161,7 +161,7 @@ test.each<[ProviderName, string, string]>([
 });
 
 test.each(PROVIDER_NAMES)("%s remembers who signed in, and asks nothing", async (name) => {
-  const other = await startIdentityProvider({ port: 0, ...CLIENT, provider: name });
+  await using other = await startIdentityProvider({ port: 0, ...CLIENT, provider: name });
   const cookies = new Map<string, string>();
   await choose({ user: "grace" }, other, cookies);
   const again = await choose({ user: "nobody, for there is no page" }, other, cookies);
@@ -171,7 +171,7 @@ test.each(PROVIDER_NAMES)("%s remembers who signed in, and asks nothing", async 
 });
 
 test.each(["entra", "okta", "keycloak"] as const)("%s has a page to sign out at", async (name) => {
-  const other = await startIdentityProvider({ port: 0, ...CLIENT, provider: name });
+  await using other = await startIdentityProvider({ port: 0, ...CLIENT, provider: name });
   const document = await fetch(`${other.issuer}/.well-known/openid-configuration`);
   const { end_session_endpoint } = (await document.json()) as Record<string, string>;
   const query = new URLSearchParams({
@@ -223,7 +223,7 @@ test("a restart with the same keys signs with the same key", async () => {
   const jwks = await generateJwks();
   const published = [];
   for (const _ of [1, 2]) {
-    const again = await startIdentityProvider({ port: 0, ...CLIENT, jwks });
+    await using again = await startIdentityProvider({ port: 0, ...CLIENT, jwks });
     published.push(await (await fetch(`${again.issuer}/jwks`)).json());
     await again.close();
   }

@@ -34,7 +34,7 @@ export interface IdentityProviderOptions {
   readonly jwks?: JWKS;
 }
 
-export interface IdentityProvider {
+export interface IdentityProvider extends AsyncDisposable {
   readonly issuer: string;
   close(): Promise<void>;
 }
@@ -90,14 +90,12 @@ export async function startIdentityProvider({
       },
     );
   });
-  return {
-    issuer,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  return { issuer, close, [Symbol.asyncDispose]: close };
 }
 
 /** The request as it is for what lives below a path: oidc-provider finds its own path that way. */

@@ -404,7 +404,7 @@ describe("a state file", () => {
 
   test("keeps secrets, payloads and states from one run to the next", async () => {
     const state = join(folder, "secrets.json");
-    const before = await startSecretManager({ state, clock: () => now });
+    await using before = await startSecretManager({ state, clock: () => now });
     const { store } = before.standIn;
     store.createSecret("acme", "KEY", { versionDestroyTtl: "60s" });
     for (let i = 0; i < 4; i += 1) store.add("acme", "KEY", { data: "c2VjcmV0" });
@@ -413,25 +413,24 @@ describe("a state file", () => {
     const told = store.list("acme", "KEY", ALL);
     await before.close();
 
-    const after = await startSecretManager({ state, clock: () => now });
+    await using after = await startSecretManager({ state, clock: () => now });
     expect(after.standIn.store.list("acme", "KEY", ALL)).toEqual(told);
     expect(after.standIn.store.access("acme", "KEY", "4").payload.data).toBe("c2VjcmV0");
     expect(after.standIn.store.add("acme", "KEY", { data: "eA==" }).name).toMatch(/\/5$/);
     now += 60;
     expect(after.standIn.store.get("acme", "KEY", "2").state).toBe("DESTROYED");
-    await after.close();
   });
 
   test("is for nobody else's eyes, and holds no payload that was destroyed", async () => {
     const state = join(folder, "destroyed.json");
-    const { standIn, close } = await startSecretManager({ state });
+    await using secretManager = await startSecretManager({ state });
+    const { standIn } = secretManager;
     standIn.store.createSecret("acme", "KEY");
     standIn.store.add("acme", "KEY", { data: "c2VjcmV0" });
     expect(readFileSync(state, "utf8")).toContain("c2VjcmV0");
     standIn.store.destroy("acme", "KEY", "1");
     expect(readFileSync(state, "utf8")).not.toContain("c2VjcmV0");
     if (process.platform !== "win32") expect(statSync(state).mode & 0o777).toBe(0o600);
-    await close();
   });
 });
 

@@ -142,12 +142,12 @@ test("the original fault: sessions in files are lost as soon as another instance
 
 test("a restart of the whole deployment with the same secret signs nobody out", async () => {
   const state = join(folder, "secrets.json");
-  const first = await LocalDeployment.start({ archive, instances: 1, state });
+  await using first = await LocalDeployment.start({ archive, instances: 1, state });
   const before = await signIn(first.url);
   await first.close();
   expect(existsSync(state)).toBe(true);
 
-  const second = await LocalDeployment.start({ archive, instances: 1, state });
+  await using second = await LocalDeployment.start({ archive, instances: 1, state });
   try {
     const after = new Browser(second.url);
     for (const [name, value] of before.cookies) after.cookies.set(name, value);

@@ -114,7 +114,7 @@ test.each(["dev", "prod"] as const)(
   async (stack) => {
     const { ENVIRONMENT = "", SESSION_COOKIE_SECURE = "" } = await environmentIn(stack);
     const env = { ENVIRONMENT, SESSION_COOKIE_SECURE, ALLOWED_USERS: "@example.com" };
-    const deployed = await LocalDeployment.start({ archive, instances: 1, https: true, env });
+    await using deployed = await LocalDeployment.start({ archive, instances: 1, https: true, env });
     try {
       expect(shapeOf(await sessionCookieAt(deployed.url)).toSorted()).toEqual([
         "__Host-session",

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { httpDate, type StandIn } from "./reply.ts";
 
-export interface RunningStandIn {
+export interface RunningStandIn extends AsyncDisposable {
   /** Base URL, without a slash at its end. */
   readonly url: string;
   close(): Promise<void>;
@@ -25,15 +25,12 @@ export async function startStandIn(standIn: StandIn, port = 0): Promise<RunningS
   server.listen(port, "127.0.0.1", listening.resolve);
   await listening.promise;
   const address = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    close() {
-      const closed = Promise.withResolvers<void>();
-      server.close(() => closed.resolve());
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
       server.closeAllConnections();
-      return closed.promise;
-    },
-  };
+    });
+  return { url: `http://127.0.0.1:${address.port}`, close, [Symbol.asyncDispose]: close };
 }
 
 async function serve(standIn: StandIn, req: IncomingMessage, res: ServerResponse): Promise<void> {

@@ -376,7 +376,7 @@ test("the page after signing out says that the provider may remember, and asks f
 });
 
 test("the page after signing out leads to where the provider forgets, with no token in the URL", async () => {
-  const keycloak = await startProvider(0, "keycloak");
+  await using keycloak = await startProvider(0, "keycloak");
   await using site = await start({ oidc: keycloak.oidc });
   const browser = await signIn(site.url, grace);
   const { csrf_token, id_token } = await sessionOf(browser);
@@ -419,7 +419,7 @@ test("the page after signing out is there without a provider, and nobody sees it
 test.each(["entra", "cognito", "okta", "keycloak"] as const)(
   "signing in works with the manners of %s",
   async (name) => {
-    const other = await startProvider(0, name);
+    await using other = await startProvider(0, name);
     await using site = await start({ oidc: other.oidc });
     const browser = await signIn(site.url, ada);
     expect(await sessionOf(browser)).toMatchObject({ user_id: ada.sub, user_email: ada.email });
@@ -432,7 +432,7 @@ test.each([
   [grace, "email_unstated"],
   [mallory, "email_missing"],
 ])("with Microsoft's manners the log tells what is missing", async (user, reason) => {
-  const entra = await startProvider(0, "entra");
+  await using entra = await startProvider(0, "entra");
   await using site = await start({ oidc: entra.oidc });
   const browser = new Browser(site.url);
   const response = await browser.fetch(await answerOfProvider(browser, user));
@@ -442,7 +442,7 @@ test.each([
 });
 
 test("an issuer that is written otherwise than the provider's own is the operator's to mend", async () => {
-  const keycloak = await startProvider(0, "keycloak");
+  await using keycloak = await startProvider(0, "keycloak");
   const issuer = new URL(`${keycloak.issuer}/`);
   await using site = await start({ oidc: { ...keycloak.oidc, issuer } });
   const browser = new Browser(site.url);
@@ -549,7 +549,7 @@ test("X-Forwarded-Host does not decide where the provider sends a visitor", asyn
 });
 
 test("a provider that is down is a page with Retry-After, and the next visitor gets through", async () => {
-  const gone = await startProvider();
+  await using gone = await startProvider();
   const { port } = new URL(gone.issuer);
   await gone.close();
   await using site = await start({ oidc: gone.oidc });
@@ -563,13 +563,13 @@ test("a provider that is down is a page with Retry-After, and the next visitor g
     step: "discovery",
     cause: "ECONNREFUSED",
   });
-  const back = await startProvider(Number(port));
+  await using back = await startProvider(Number(port));
   await expect(signIn(site.url)).resolves.toBeDefined();
   await back.close();
 });
 
 test("a provider that goes down in the middle is a page with Retry-After, and no session", async () => {
-  const leaving = await startProvider();
+  await using leaving = await startProvider();
   await using site = await start({ oidc: leaving.oidc });
   const browser = new Browser(site.url);
   const callback = await answerOfProvider(browser, ada, "/page");

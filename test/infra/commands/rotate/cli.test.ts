@@ -29,7 +29,8 @@ async function runWith(more: Record<string, string>, ...args: string[]): Promise
 }
 
 test("the command rotates, prints what it did and ends with 0", async () => {
-  const { url, standIn, close } = await startSecretManager();
+  await using secretManager = await startSecretManager();
+  const { url, standIn } = secretManager;
   standIn.store.createSecret("acme", "SECRET_KEY");
   const target = [...SECRET, "--endpoint", url];
 
@@ -47,7 +48,6 @@ test("the command rotates, prints what it did and ends with 0", async () => {
   const failed = await run(...target, "--yes");
   expect(failed).toMatchObject({ code: 1, stdout: "" });
   expect(failed.stderr).toMatch(/^Secret Manager answered 403[^\n]*\n$/);
-  await close();
 });
 
 test("the command ends with 2 and one line on what is wrong when it is called in a wrong way", async () => {

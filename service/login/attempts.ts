@@ -12,8 +12,11 @@ export const ATTEMPT_LIFETIME: Seconds = 600;
 /** Tabs that can sign in at once. Beginning one more gives up the oldest. */
 export const MAX_ATTEMPTS = 8;
 
-/** What all attempts of a browser may take of the 16 kB that Node allows for headers. */
-export const MAX_ATTEMPT_BYTES = 5_800;
+/**
+ * What all attempts of a browser may take. With a session's largest cookies, and data of an earlier
+ * session that is about to go, all stay below 12 kB; Node allows 16 kB for all headers.
+ */
+export const MAX_ATTEMPT_BYTES = 3_700;
 
 /** The secrets of one sign-in, 256 bits each. */
 export interface Proofs {

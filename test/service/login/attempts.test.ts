@@ -116,7 +116,7 @@ test("eight attempts are kept, and one more gives up the oldest", async () => {
 });
 
 // ASVS 3.3.5
-test("six with the longest paths are kept, and Node takes them beside the largest session", async () => {
+test("three with the longest paths are kept, and Node takes them beside the largest session", async () => {
   let now = NOW;
   const { app, begun } = store({ now: () => now, cookieSecure: true });
   await using server = await serve(app);
@@ -127,10 +127,10 @@ test("six with the longest paths are kept, and Node takes them beside the larges
     now += 1;
     expect(header(browser).length).toBeLessThan(MAX_ATTEMPT_BYTES + 100);
   }
-  for (const attempt of begun.slice(-6)) {
+  for (const attempt of begun.slice(-3)) {
     expect(await find(browser, attempt)).toMatchObject({ status: "begun" });
   }
-  const session = MAX_COOKIE_BYTES + MAX_DATA_COOKIE_BYTES;
+  const session = MAX_COOKIE_BYTES + 2 * MAX_DATA_COOKIE_BYTES;
   expect(header(browser).length + session).toBeLessThan(12 * 1024);
 });
 

@@ -1,0 +1,116 @@
+import { randomUUID } from "node:crypto";
+import { expect, test } from "@jest/globals";
+import cookieSession from "cookie-session";
+import express, { type RequestHandler } from "express";
+import { MAX_ATTEMPT_BYTES, MAX_ATTEMPTS } from "../../../service/login/attempts.ts";
+import { MAX_COOKIE_BYTES, MAX_DATA_COOKIE_BYTES } from "../../../service/session/cookie.ts";
+import { startSession } from "../../../service/session/session.ts";
+import { Browser } from "../../support/browser.ts";
+import { serve } from "../../support/httpServer.ts";
+import { sessionApp, shown, signedIn } from "../../support/sessionApp.ts";
+import { application, startProvider } from "../login/application.ts";
+
+/** An ID token with so many groups of 36 characters, signed as with RS256. */
+function idToken(groups: number): string {
+  const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
+  const claims = {
+    iss: "https://accounts.example",
+    sub: "ada",
+    email: "ada@example.com",
+    groups: Array.from({ length: groups }, () => randomUUID()),
+  };
+  return [encode({ alg: "RS256", kid: "1" }), encode(claims), "s".repeat(342)].join(".");
+}
+
+async function start(id_token: string) {
+  const { app, lines } = sessionApp({}, (routes) => {
+    routes.get("/sign-in", (req, res) => {
+      startSession(req, signedIn("ada", { id_token }));
+      res.json({});
+    });
+    routes.get("/save", (req, res) => {
+      req.session.reel = Array.from({ length: 12 }, (_, index) => `the-clip-number-${index}`);
+      res.json({});
+    });
+    routes.get("/read", (req, res) => void res.json(shown(req)));
+  });
+  const server = await serve(app);
+  return { ...server, lines, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+}
+
+test.each([0, 20, 38, 40, 45, 200, 600])(
+  "an ID token with %d groups keeps nobody out, and leaves room for what the application stores",
+  async (groups) => {
+    const token = idToken(groups);
+    await using service = await start(token);
+    const browser = new Browser(service.url);
+    const { headers } = await browser.fetch("/sign-in");
+    const [line = ""] = headers.getSetCookie();
+    expect(line.length).toBeLessThanOrEqual(4_096);
+    expect((await browser.fetch("/save")).status).toBe(200);
+    const session = (await (await browser.fetch("/read")).json()) as Record<string, unknown>;
+    expect(session).toMatchObject({ user_id: "ada", user_email: "ada@example.com" });
+    expect(session.reel).toHaveLength(12);
+    const leftOut = session.id_token === undefined;
+    if (groups <= 20) expect(leftOut).toBe(false);
+    if (groups >= 45) expect(leftOut).toBe(true);
+    if (!leftOut) expect(session.id_token).toBe(token);
+    expect(service.lines).toEqual(
+      leftOut
+        ? [
+            expect.objectContaining({
+              severity: "WARNING",
+              event: "id_token_left_out",
+              bytes: token.length,
+              user_id: "ada",
+            }),
+          ]
+        : [],
+    );
+    expect(JSON.stringify(service.lines)).not.toContain(token.slice(40, 80));
+  },
+);
+
+test("what is in the cookies is what any cookie-session reads", async () => {
+  await using service = await start(idToken(1));
+  const browser = new Browser(service.url);
+  await browser.fetch("/sign-in");
+  await browser.fetch("/save");
+  expect(browser.cookies.size).toBe(2);
+  for (const name of browser.cookies.keys()) {
+    const app = express();
+    app.use(cookieSession({ name, signed: false } as never) as RequestHandler);
+    app.get("/", (req, res) => void res.json(req.session));
+    await using other = await serve(app);
+    const plain = new Browser(other.url);
+    plain.cookies.set(name, browser.cookies.get(name) ?? "");
+    const response = await plain.fetch("/");
+    expect(await response.json()).toEqual({
+      sealed: expect.stringMatching(/^v1\.[\w-]+\.[\w-]{60,}$/),
+    });
+    expect(response.headers.getSetCookie()).toEqual([]);
+  }
+});
+
+test("all cookies of the site together stay below 12 kB, with eight sign-ins begun", async () => {
+  // The largest that each may be, with data that an earlier session's late answer has left.
+  expect(MAX_COOKIE_BYTES + 2 * MAX_DATA_COOKIE_BYTES + MAX_ATTEMPT_BYTES).toBeLessThan(12_000);
+  await using provider = await disposableProvider();
+  await using site = await serve(application({ oidc: provider.oidc }).app);
+  const browser = new Browser(site.url);
+  for (let count = 0; count < MAX_ATTEMPTS; count += 1) {
+    await browser.fetch(`/login?returnTo=/page${"x".repeat(50)}${count}`);
+  }
+  const body = new URLSearchParams({ id_token: idToken(30) });
+  await browser.fetch("/plant", { method: "POST", body });
+  await browser.fetch("/plant", { method: "POST", body });
+  const cookies = [...browser.cookies, ...browser.cookiesAt("/login")];
+  expect(cookies).toHaveLength(MAX_ATTEMPTS + 2);
+  const header = cookies.map(([name, value]) => `${name}=${value}`).join("; ");
+  expect(header.length).toBeLessThan(12_000);
+});
+
+async function disposableProvider() {
+  const provider = await startProvider();
+  return { ...provider, [Symbol.asyncDispose]: () => provider.close() };
+}

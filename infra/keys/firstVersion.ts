@@ -4,7 +4,7 @@ import { ConfigError, OperatorError } from "../../service/contract/errors.ts";
 import type { Environment } from "../../service/contract/settings.ts";
 import { type AccessTokens, googleAccessTokens } from "../../service/google/accessToken.ts";
 import { parseSecretManagerEndpoint } from "../../service/google/endpoint.ts";
-import { type ApiFailure, failedAs, GoogleApiError } from "../../service/google/googleApiError.ts";
+import { type ApiFailure, GoogleApiError } from "../../service/google/googleApiError.ts";
 import { createRestClient } from "../../service/google/restClient.ts";
 import { SECRET_MANAGER_API } from "../../service/google/secretManagerApi.ts";
 import { parseSecretReference } from "../../service/google/secretReference.ts";
@@ -87,13 +87,7 @@ export async function ensureFirstVersion({
 
   /** Numbers begin at 1 and stay, and reading by number is strongly consistent. */
   async function hadAny(): Promise<boolean> {
-    try {
-      await versions.get(1);
-      return true;
-    } catch (error) {
-      if (failedAs(error, "NOT_FOUND")) return false;
-      throw error;
-    }
+    return (await versions.get(1)) !== undefined;
   }
 
   async function hasEnabled(): Promise<boolean> {

@@ -32,14 +32,6 @@ export const LOCAL_ENVIRONMENT = [
   "DEBUG",
   /** Base URL of a stand-in for Secret Manager on this machine. */
   "SECRET_MANAGER_ENDPOINT",
-  /** Seconds that one call to Secret Manager may take. */
-  "KEY_READ_TIMEOUT",
-  /** Lookups of unknown keys that an instance may do at once... */
-  "KEY_LOOKUP_BURST",
-  /** ...and the seconds after which it may do one more. */
-  "KEY_LOOKUP_INTERVAL",
-  /** Seconds for which a key that was not found is not looked up again. */
-  "KEY_ABSENT_TTL",
 ] as const;
 
 /** One value for each variable that the program itself sets. */

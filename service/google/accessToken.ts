@@ -11,24 +11,14 @@ const SCOPE = "https://www.googleapis.com/auth/cloud-platform";
  */
 export function googleAccessTokens(): AccessTokens {
   const client = once(async () => {
+    // Where there is no metadata server, the library's ping warns on stderr, beside the log.
+    process.env.METADATA_SERVER_DETECTION ??= "bios-only";
     const { GoogleAuth } = await import("google-auth-library");
-    silenceLookups();
     return new GoogleAuth({ scopes: [SCOPE] });
   });
   return async function accessToken() {
     const token = await (await client()).getAccessToken();
     if (!token) throw new Error("The account has no access token");
     return token;
-  };
-}
-
-/**
- * Where the library finds no metadata server it also warns of it on stderr, beside the log and in no
- * form of its own. The error that follows says all that is of use.
- */
-function silenceLookups(): void {
-  const emitWarning = process.emitWarning as (...args: unknown[]) => void;
-  process.emitWarning = (...args: unknown[]) => {
-    if (args[1] !== "MetadataLookupWarning") emitWarning.apply(process, args);
   };
 }

@@ -37,8 +37,6 @@ export interface RestClientDeps {
   readonly endpoint: string;
   /** Seconds that a call may take, token and all. */
   readonly timeout: number;
-  /** Time in seconds, from any beginning. */
-  readonly clock?: () => number;
   readonly fetch?: Fetch;
   readonly accessTokens?: AccessTokens;
   readonly abortAfter?: AbortAfter;
@@ -63,31 +61,16 @@ const CODES: Record<number, ApiFailure> = { 404: "NOT_FOUND", 412: "FAILED_PRECO
 /** How Node names a kept connection that the other side had closed, as when an instance thaws. */
 const BROKEN_CONNECTION = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
 
-/** How many times longer than its time limit a call takes only if this process was frozen. */
-const FROZEN_TIMES = 2;
-
 /** A client of a REST API. Not gRPC: its stack would double a cold start. */
 export function createRestClient({
   api,
   endpoint,
   timeout,
-  clock = () => Date.now() / 1000,
   fetch = createHttpFetch(),
   accessTokens = googleAccessTokens(),
   abortAfter = AbortSignal.timeout,
 }: RestClientDeps): RestClient {
   const authenticated = needsToken(endpoint);
-
-  /** Reads again what was frozen in the middle: its time is up, though nobody was slow. */
-  async function read(url: URL): Promise<Answer> {
-    const since = clock();
-    try {
-      return await call({ method: "GET", url, idempotent: true });
-    } catch (error) {
-      if (clock() - since <= FROZEN_TIMES * timeout) throw error;
-      return call({ method: "GET", url, idempotent: true });
-    }
-  }
 
   async function call({ method, url, idempotent, body, contentType }: Call): Promise<Answer> {
     const signal = abortAfter(timeout * 1000);
@@ -181,7 +164,7 @@ export function createRestClient({
   }
 
   return {
-    get: (path, query = {}) => read(urlOf(path, query)),
+    get: (path, query = {}) => call({ method: "GET", url: urlOf(path, query), idempotent: true }),
 
     post(path, body, { query = {}, contentType, idempotent = false } = {}) {
       const text = typeof body === "string" ? body : JSON.stringify(body);

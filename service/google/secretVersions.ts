@@ -2,7 +2,7 @@ import type { KeyVersion, VersionState } from "../keys/keyRing.ts";
 import { LIST_PAGE_SIZE, LIST_PAGES } from "../keys/limits.ts";
 import { asObject, type JsonObject } from "../pure/json.ts";
 import { crc32c } from "./crc32c.ts";
-import { GoogleApiError } from "./googleApiError.ts";
+import { failedAs, GoogleApiError } from "./googleApiError.ts";
 import type { RestClient } from "./restClient.ts";
 import { SECRET_MANAGER_API } from "./secretManagerApi.ts";
 import { type SecretReference, secretResource } from "./secretReference.ts";
@@ -22,12 +22,26 @@ export interface VersionList {
   readonly serverTime: number | undefined;
 }
 
+/** What there is at a number, read with its payload. */
+export type VersionReading =
+  /** The payload's checksum is verified. */
+  | { readonly state: "ENABLED"; readonly payload: Buffer }
+  | { readonly state: "DISABLED" | "DESTROYED" }
+  /** There is no such version, or no such secret. */
+  | { readonly state: "ABSENT"; readonly error: unknown }
+  /** The state can't be told. `refused`: the payload is refused, so it is not ENABLED for sure. */
+  | { readonly state: "UNREADABLE"; readonly error: unknown; readonly refused: boolean };
+
 /** Reads a secret's versions. Every failure is a GoogleApiError; every answer is checked. */
 export interface SecretVersions {
   list(): Promise<VersionList>;
-  get(version: number): Promise<SecretVersion>;
-  /** The payload, its checksum verified. */
-  access(version: number): Promise<Buffer>;
+  /** A version without its payload, in whatever state; undefined if there is none. */
+  get(version: number): Promise<SecretVersion | undefined>;
+  /**
+   * A version with its payload if it is enabled. Never rejects.
+   * @param last its state before: whether a disabled one was destroyed since is not asked
+   */
+  read(version: number, last?: VersionReading["state"]): Promise<VersionReading>;
 }
 
 const STATES: ReadonlySet<unknown> = new Set<VersionState>(["ENABLED", "DISABLED", "DESTROYED"]);
@@ -37,6 +51,26 @@ export const VERSION_NUMBER = /^[1-9]\d{0,8}$/;
 
 export function createSecretVersions(client: RestClient, secret: SecretReference): SecretVersions {
   const resource = `v1/${secretResource(secret)}`;
+
+  async function get(version: number): Promise<SecretVersion | undefined> {
+    try {
+      const { body } = await client.get(`${resource}/versions/${version}`);
+      const parsed = parseVersion(body, secret.name);
+      if (parsed.version !== version) throw invalid("another version than the one asked for");
+      return parsed;
+    } catch (error) {
+      if (failedAs(error, "NOT_FOUND")) return undefined;
+      throw error;
+    }
+  }
+
+  async function access(version: number): Promise<Buffer> {
+    const { body } = await client.get(`${resource}/versions/${version}:access`);
+    if (versionNumber(body.name, secret.name)?.version !== version) {
+      throw invalid("another version than the one asked for");
+    }
+    return parsePayload(asObject(body.payload));
+  }
 
   return {
     async list() {
@@ -56,19 +90,23 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
       return { versions, serverTime };
     },
 
-    async get(version) {
-      const { body } = await client.get(`${resource}/versions/${version}`);
-      const parsed = parseVersion(body, secret.name);
-      if (parsed.version !== version) throw invalid("another version than the one asked for");
-      return parsed;
-    },
+    get,
 
-    async access(version) {
-      const { body } = await client.get(`${resource}/versions/${version}:access`);
-      if (versionNumber(body.name, secret.name)?.version !== version) {
-        throw invalid("another version than the one asked for");
+    async read(version, last) {
+      try {
+        return { state: "ENABLED", payload: await access(version) };
+      } catch (error) {
+        if (failedAs(error, "NOT_FOUND")) return { state: "ABSENT", error };
+        const refused = failedAs(error, "FAILED_PRECONDITION");
+        if (!refused) return { state: "UNREADABLE", error, refused };
+        if (last === "DISABLED" || last === "DESTROYED") return { state: last };
+        const state = await get(version).then(
+          (found) => found?.state,
+          () => undefined,
+        );
+        if (state === "DISABLED" || state === "DESTROYED") return { state };
+        return { state: "UNREADABLE", error, refused };
       }
-      return parsePayload(asObject(body.payload));
     },
   };
 }

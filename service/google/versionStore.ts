@@ -38,15 +38,6 @@ export function createVersionStore({ client, secret, clock }: VersionStoreDeps):
   const source = createSecretVersions(client, secret);
   const resource = `v1/${secretResource(secret)}`;
 
-  async function find(version: number): Promise<SecretVersion | undefined> {
-    try {
-      return await source.get(version);
-    } catch (error) {
-      if (failedAs(error, "NOT_FOUND")) return undefined;
-      throw error;
-    }
-  }
-
   async function change(
     version: SecretVersion,
     verb: string,
@@ -71,7 +62,7 @@ export function createVersionStore({ client, secret, clock }: VersionStoreDeps):
       // Numbers have no gaps, but of a list that was cut off the older ones are left alone.
       const first = listed.length < LIST_PAGES * LIST_PAGE_SIZE ? 1 : (listed.at(-1)?.version ?? 1);
       for (let number = first; number <= newestListed + UNLISTED_VERSIONS; number += 1) {
-        const version = destroyed.get(number) ?? (await find(number));
+        const version = destroyed.get(number) ?? (await source.get(number));
         if (version !== undefined) versions.unshift(version);
         else if (number > newestListed) break;
       }
@@ -100,7 +91,7 @@ export function createVersionStore({ client, secret, clock }: VersionStoreDeps):
         await change(version, "disable", {});
       } catch (error) {
         if (!failedAs(error, "FAILED_PRECONDITION")) throw error;
-        if ((await find(version.version))?.state === "ENABLED") throw error;
+        if ((await source.get(version.version))?.state === "ENABLED") throw error;
       }
     },
 
@@ -111,7 +102,7 @@ export function createVersionStore({ client, secret, clock }: VersionStoreDeps):
       } catch (error) {
         if (!failedAs(error, "FAILED_PRECONDITION")) throw error;
       }
-      const current = await find(version.version);
+      const current = await source.get(version.version);
       return current?.state === "DESTROYED" || current?.scheduledDestroyTime !== undefined;
     },
   };

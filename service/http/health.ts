@@ -16,7 +16,7 @@ export function healthRoutes({ keys, draining }: HealthDeps): Router {
     const readiness = await keys.readiness();
     if (draining()) answer(res, 503, { status: "draining" });
     else if (readiness.ready) answer(res, 200, { status: "ready" });
-    else answer(res, 503, { status: "not ready", reason: readiness.reason });
+    else answer(res, 503, { status: "not ready", code: readiness.code });
   });
   return routes;
 }

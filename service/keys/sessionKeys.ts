@@ -22,7 +22,8 @@ export type KeyLookup =
 
 export type Readiness =
   | { readonly ready: true }
-  | { readonly ready: false; readonly reason: string };
+  /** `code` names the kind of failure and is fit for strangers; the log has the reason. */
+  | { readonly ready: false; readonly code: string };
 
 /** The keys of one service, whatever they come from. No method throws or rejects. */
 export interface SessionKeys {

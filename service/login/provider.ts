@@ -1,10 +1,10 @@
 import { isNativeError } from "node:util/types";
 import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from "jose";
 import * as openid from "openid-client";
-import { createTokenBucket } from "../keys/tokenBucket.ts";
 import { asObject } from "../pure/json.ts";
 import { printable } from "../pure/printable.ts";
 import type { Seconds } from "../pure/seconds.ts";
+import { createTokenBucket } from "../pure/tokenBucket.ts";
 import { SignInError } from "./failures.ts";
 import type { OidcConfig } from "./settings.ts";
 

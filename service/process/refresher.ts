@@ -17,10 +17,10 @@ export interface Refresher {
    * Called by each request before it uses the copy. Starts a refresh if one is due. Returns a promise
    * only if the copy is stale, or not there yet: it resolves when the refresh has ended, well or not,
    * or after the wait limit.
-   * @param needed whether the request can do nothing with the copy as it is: then it waits for any
+   * @param isNeeded whether the request can do nothing with the copy as it is: then it waits for any
    * refresh in flight
    */
-  refresh(needed?: boolean): Promise<void> | undefined;
+  refresh(isNeeded?: () => boolean): Promise<void> | undefined;
   /** When the last refresh that succeeded began, in Unix seconds; undefined before the first. */
   asOf(): Seconds | undefined;
 }
@@ -97,12 +97,12 @@ export function createRefresher<Result>({
     if (isDue(state, clock())) inFlight = attempt();
   }
 
-  async function wait(needed: boolean): Promise<void> {
+  async function wait(isNeeded: () => boolean): Promise<void> {
     const limit = abortAfter(policy.waitLimit * 1000);
     while (
       inFlight !== undefined &&
       !limit.aborted &&
-      (needed || mustWait(state, policy, clock()))
+      (mustWait(state, policy, clock()) || isNeeded())
     ) {
       await unlessAborted(inFlight, limit).catch(() => undefined);
       beginIfDue();
@@ -110,10 +110,10 @@ export function createRefresher<Result>({
   }
 
   return {
-    refresh(needed = false) {
+    refresh(isNeeded = () => false) {
       beginIfDue();
       if (inFlight === undefined) return undefined;
-      return needed || mustWait(state, policy, clock()) ? wait(needed) : undefined;
+      return mustWait(state, policy, clock()) || isNeeded() ? wait(isNeeded) : undefined;
     },
     asOf: () => state.asOf,
   };

@@ -27,7 +27,6 @@ const WINDOW: BrowserContextOptions = { viewport: { width: 1280, height: 800 } }
 export const QUICK_KEYS = {
   KEY_REFRESH_INTERVAL: "1",
   KEY_ACTIVATION_DELAY: "3",
-  KEY_ABSENT_TTL: "1",
 };
 
 /** @throws ChromiumMissingError, and what LocalDeployment throws */

@@ -27,9 +27,6 @@ const INSTANCES = 3;
 const QUICK_KEYS = {
   KEY_ACTIVATION_DELAY: "3",
   KEY_REFRESH_INTERVAL: "1",
-  KEY_ABSENT_TTL: "1",
-  KEY_LOOKUP_INTERVAL: "1",
-  KEY_READ_TIMEOUT: "2",
 };
 
 const lines: string[] = [];

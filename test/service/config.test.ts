@@ -40,10 +40,6 @@ test("a laptop needs nothing but SECRET_KEY", () => {
     keyLimits: {
       activationDelay: 1_800,
       refreshInterval: 60,
-      readTimeout: 2,
-      lookupBurst: 10,
-      lookupInterval: 6,
-      absentTtl: 60,
     },
     sessionType: "cookie",
     cookieSecure: false,
@@ -243,10 +239,6 @@ const NUMBERS: readonly [name: string, min: number, max: number][] = [
   ["PERMANENT_SESSION_LIFETIME", 1, 34_560_000],
   ["KEY_ACTIVATION_DELAY", 1, 86_400],
   ["KEY_REFRESH_INTERVAL", 1, 3_600],
-  ["KEY_READ_TIMEOUT", 1, 30],
-  ["KEY_LOOKUP_BURST", 1, 1_000],
-  ["KEY_LOOKUP_INTERVAL", 1, 3_600],
-  ["KEY_ABSENT_TTL", 1, 86_400],
 ];
 
 test.each(NUMBERS)("%s is a whole number from %d to %d", (name, min, max) => {
@@ -254,7 +246,6 @@ test.each(NUMBERS)("%s is a whole number from %d to %d", (name, min, max) => {
   const apart = {
     KEY_ACTIVATION_DELAY: "86400",
     KEY_REFRESH_INTERVAL: "1",
-    KEY_ABSENT_TTL: "1",
   };
   const env = (text: string) => ({ ...LAPTOP, ...apart, [name]: text });
   for (const text of [min - 1, max + 1, 1.5, "1e3", "0x10", " 1", "+1", "ten", "Infinity", "１"]) {
@@ -264,11 +255,8 @@ test.each(NUMBERS)("%s is a whole number from %d to %d", (name, min, max) => {
   }
   for (const text of [String(min), String(max), ""]) {
     expect(settingsOf(env(text)).filter((setting) => setting === name)).toEqual(
-      // The shortest delay and the longest memory each contradict the other limits.
-      (name === "KEY_ACTIVATION_DELAY" && text === "1") ||
-        (name === "KEY_ABSENT_TTL" && text === String(max))
-        ? [name]
-        : [],
+      // The shortest delay contradicts the interval.
+      name === "KEY_ACTIVATION_DELAY" && text === "1" ? [name] : [],
     );
   }
 });
@@ -298,7 +286,7 @@ const EVERYTHING_WRONG = {
   LISTEN_ADDRESS: "everywhere",
   SECRET_KEY: "hunter2",
   SECRET_KEY_FALLBACKS: "letmein",
-  KEY_READ_TIMEOUT: "0",
+  KEY_REFRESH_INTERVAL: "0",
   SESSION_TYPE: "redis",
   SESSION_COOKIE_SECURE: "false",
   PERMANENT_SESSION_LIFETIME: "7d",
@@ -315,7 +303,7 @@ test("all problems come at once, each with a cause and a remedy", () => {
     "LISTEN_ADDRESS",
     "SECRET_KEY",
     "SECRET_KEY_FALLBACKS",
-    "KEY_READ_TIMEOUT",
+    "KEY_REFRESH_INTERVAL",
     "SESSION_TYPE",
     "SESSION_COOKIE_SECURE",
     "PERMANENT_SESSION_LIFETIME",

@@ -55,7 +55,6 @@ export function createEndedBench(): EndedBench {
       api: CLOUD_STORAGE_API,
       endpoint: "http://127.0.0.1:1",
       timeout,
-      clock: time.now,
       fetch,
       abortAfter: time.abortAfter,
     });

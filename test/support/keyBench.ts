@@ -15,10 +15,6 @@ export const ENDPOINT = "http://127.0.0.1:1";
 export const LIMITS: KeyLimits = {
   activationDelay: 1800,
   refreshInterval: 60,
-  readTimeout: 2,
-  lookupBurst: 10,
-  lookupInterval: 6,
-  absentTtl: 60,
 };
 
 export interface LogLine {

@@ -6,7 +6,6 @@ import type { LocalDeployment } from "../local/deployment.ts";
 export const QUICK_ROTATION = {
   KEY_ACTIVATION_DELAY: "3",
   KEY_REFRESH_INTERVAL: "1",
-  KEY_ABSENT_TTL: "1",
 };
 
 /**

@@ -5,7 +5,7 @@ import { createRestClient } from "../../service/google/restClient.ts";
 import { SECRET_MANAGER_API } from "../../service/google/secretManagerApi.ts";
 import { createVersionStore } from "../../service/google/versionStore.ts";
 import { RETIREMENT_MARGIN } from "../../service/keys/keyRing.ts";
-import { MAX_AGE_INTERVALS } from "../../service/keys/limits.ts";
+import { LOOKUP_INTERVAL, MAX_AGE_INTERVALS, READ_TIMEOUT } from "../../service/keys/limits.ts";
 import type { SessionKeys } from "../../service/keys/sessionKeys.ts";
 import { type Occasion, planRotation } from "../../service/rotator/plan.ts";
 import { RotationError, rotate } from "../../service/rotator/rotate.ts";
@@ -38,7 +38,6 @@ interface Instance {
   frozen: boolean;
   /** Holds back answers while the instance is frozen. */
   gate: PromiseWithResolvers<void> | undefined;
-  attackedAt: number;
 }
 
 interface Session {
@@ -58,8 +57,8 @@ const POLICY = {
 
 /** Within which every instance knows what happened, once Secret Manager answers. */
 const BOUND = MAX_AGE_INTERVALS * LIMITS.refreshInterval;
-/** After a fault, the longest wait until a failed reading or look-up is repeated, and its time. */
-const RECOVERY = LIMITS.refreshInterval * 1.2 + 2 * LIMITS.readTimeout;
+/** After a fault, the longest wait until a failed refresh is repeated, and its time. */
+const RECOVERY = LIMITS.refreshInterval * 1.2 + 2 * READ_TIMEOUT;
 
 /**
  * A fleet of instances in one process: the application with its session middleware and keys, over a
@@ -182,7 +181,6 @@ export class RotationModel {
       ready: false,
       frozen: false,
       gate: undefined,
-      attackedAt: Number.NEGATIVE_INFINITY,
     };
     const fetch: typeof globalThis.fetch = async (input, init = {}) => {
       started.calls += 1;
@@ -285,10 +283,7 @@ export class RotationModel {
       case "key_unavailable": {
         this.seen.unavailable += 1;
         if (response.headers["retry-after"] === undefined) this.#violated("no Retry-After", where);
-        const created = this.#createdAt.get(session.version) ?? 0;
-        const flooded =
-          begun - instance.attackedAt < LIMITS.absentTtl && begun - created < BOUND + RECOVERY;
-        if (!this.#recentFault() && !flooded) this.#violated("unavailable", where);
+        if (!this.#recentFault()) this.#violated("unavailable", where);
         break;
       }
       default:
@@ -373,9 +368,8 @@ export class RotationModel {
 
   async #attack(instance: Instance | undefined, kids: readonly number[]): Promise<void> {
     if (instance === undefined) return;
-    instance.attackedAt = this.#now();
     this.seen.attacks += 1;
-    const newest = this.#versions().length;
+    const newest = this.#createdAt.size;
     const garbage = Buffer.alloc(60).toString("base64url");
     await Promise.all(
       kids.flatMap((kid) =>
@@ -384,16 +378,15 @@ export class RotationModel {
         ),
       ),
     );
-    instance.attackedAt = this.#now();
   }
 
   #checkBudget({ name, born, calls }: Instance): void {
     const alive = this.#now() - born;
-    const versions = this.#versions().length;
+    const versions = this.#createdAt.size;
     const readings = alive / (LIMITS.refreshInterval * 0.8) + 2 + 8 * this.#faults;
-    const lookups = LIMITS.lookupBurst + 1 + (2 * alive) / LIMITS.lookupInterval;
+    const lookups = 2 + alive / LOOKUP_INTERVAL;
     // A list, a number beyond the newest, each version; and once for each its state and time.
-    const budget = readings * (2 + versions) + 2 * versions + 2 * lookups;
+    const budget = readings * (2 + versions) + 2 * versions + lookups;
     const repeated = this.#faults > 0 ? 2 : 1;
     if (calls > budget * repeated) this.#violated("too many calls", { name, calls, budget });
   }
@@ -405,21 +398,13 @@ export class RotationModel {
   /** The truth, which no lag and no fault touches. */
   #versions() {
     const { store } = this.#bench.standIn;
-    const count = this.#count();
-    return Array.from({ length: count }, (_, index) => {
-      const version = index + 1;
-      const { state, createTime } = store.get(SECRET.project, SECRET.name, String(version));
-      return { version, state, createTime: Date.parse(createTime) / 1000 };
-    });
-  }
-
-  #count(): number {
-    const { store } = this.#bench.standIn;
+    const versions = [];
     for (let version = 1; ; version += 1) {
       try {
-        store.get(SECRET.project, SECRET.name, String(version));
+        const { state, createTime } = store.get(SECRET.project, SECRET.name, String(version));
+        versions.push({ version, state, createTime: Date.parse(createTime) / 1000 });
       } catch {
-        return version - 1;
+        return versions;
       }
     }
   }

@@ -148,9 +148,7 @@ function readSettings({
   KEY_REFRESH_INTERVAL,
   PERMANENT_SESSION_LIFETIME,
 }: Environment) {
-  // The least there is, so that the delay has to fit with nothing but the interval.
-  const KEY_ABSENT_TTL = "1";
-  const limits = parseKeyLimits({ KEY_ACTIVATION_DELAY, KEY_REFRESH_INTERVAL, KEY_ABSENT_TTL });
+  const limits = parseKeyLimits({ KEY_ACTIVATION_DELAY, KEY_REFRESH_INTERVAL });
   const lifetime = readSetting({ PERMANENT_SESSION_LIFETIME }, "sessionLifetime");
   if ("value" in limits && "value" in lifetime) {
     const { activationDelay, refreshInterval } = limits.value;

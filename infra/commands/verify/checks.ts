@@ -31,7 +31,7 @@ const health: Check = {
   title: "health",
   async run({ client, url, live }) {
     const ready = await client.ask(new URL("/health/ready", url));
-    const { reason } = ready.json;
+    const { code } = ready.json;
     return faultless(
       [
         (live.status !== 200 || live.json.status !== "live") && [
@@ -40,7 +40,7 @@ const health: Check = {
           "Look in the service's log for why.",
         ],
         (ready.status !== 200 || ready.json.status !== "ready") && [
-          `GET /health/ready: ${ready.status}${typeof reason === "string" ? ` (${reason})` : ""}`,
+          `GET /health/ready: ${ready.status}${typeof code === "string" ? ` (${code})` : ""}`,
           "An instance can't serve requests: most often SECRET_KEY can't be read, or is shorter " +
             "than 32 characters.",
           "Let SECRET_KEY name a secret with an enabled version of at least 32 characters that " +

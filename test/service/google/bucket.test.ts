@@ -20,12 +20,11 @@ function createBench() {
     sent.push(new URL(String(input)));
     return standIn.fetch(input, init);
   };
-  const { abortAfter, now: clock } = time;
+  const { abortAfter } = time;
   const client = createRestClient({
     api: CLOUD_STORAGE_API,
     endpoint: ENDPOINT,
     timeout: 2,
-    clock,
     fetch,
     abortAfter,
   });

@@ -37,11 +37,11 @@ test("a service with keys is live and ready", async () => {
 });
 
 test("without keys it is not ready and says why, but live: a restart would not help", async () => {
-  const state: State = { readiness: { ready: false, reason: "no key yet" }, draining: false };
+  const state: State = { readiness: { ready: false, code: "NO_ENABLED_KEY" }, draining: false };
   await using service = await start(state);
   expect(await service.probe("ready")).toEqual([
     503,
-    { status: "not ready", reason: "no key yet" },
+    { status: "not ready", code: "NO_ENABLED_KEY" },
   ]);
   expect(await service.probe("live")).toEqual([200, { status: "live" }]);
   state.readiness = { ready: true };

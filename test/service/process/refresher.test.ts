@@ -56,9 +56,9 @@ function bench({ random = () => 0.5 }: { random?: () => number } = {}) {
       gate = undefined;
     },
     /** What a request does; returns the seconds for which it waits. */
-    async request(needed?: boolean): Promise<number> {
+    async request(needed = false): Promise<number> {
       const begin = time.now();
-      await time.settle(refresher.refresh(needed));
+      await time.settle(refresher.refresh(() => needed));
       return time.now() - begin;
     },
   };

@@ -211,7 +211,7 @@ test("shows no cookie, though the site says it back", async () => {
       said = cookie ?? said;
       return path === "/health/ready" && method === "GET";
     },
-    (res) => void res.status(503).json({ reason: said }),
+    (res) => void res.status(503).json({ code: said }),
   );
   const visitor = await signedIn();
   let said = `session=${visitor}`;

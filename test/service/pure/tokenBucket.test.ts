@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { createTokenBucket } from "../../../service/keys/tokenBucket.ts";
+import { createTokenBucket } from "../../../service/pure/tokenBucket.ts";
 
 test("a bucket gives its burst at once and then one after each interval", () => {
   const bucket = createTokenBucket(2, 6);

@@ -149,10 +149,12 @@ const clouds: fc.Arbitrary<Cloud> = fc
       fc.constantFrom("phoenix-dev-preview", "phoenix-dev-deploy"),
       provider,
     ),
+    /** Whether there is the stack, where there can be one, and whether its project is set. */
+    stack: maybe(fc.record({ projectSet: fc.boolean() })),
     backend: maybe(fc.constantFrom(`gs://${PROJECT}-pulumi-state`, "https://api.pulumi.com")),
     environments: fc.dictionary(fc.constantFrom("dev", "dev-preview", "other"), environment),
   })
-  .map(({ quota, apis, key, grants, accounts, providers, environments, ...found }) => {
+  .map(({ quota, apis, key, grants, accounts, providers, environments, stack, ...found }) => {
     const exists = found.project !== undefined;
     const has = (api: string) => exists && apis.includes(api);
     const keyRing = found.keyRing && has("cloudkms");
@@ -172,6 +174,10 @@ const clouds: fc.Arbitrary<Cloud> = fc
       environments: new Map(Object.entries(environments)),
       policies: new Map(),
     };
+    if (stack !== undefined && cloud.bucket !== undefined && cloud.key !== undefined) {
+      cloud.stacks.add("dev");
+      cloud.file = `secretsprovider: gcpkms://projects/${PROJECT}/locations/europe-west1/keyRings/pulumi/cryptoKeys/state\nconfig:\n  gcp:region: europe-west1\n${stack.projectSet ? `  gcp:project: ${PROJECT}\n` : ""}`;
+    }
     for (const [resource, role, member] of exists ? grants : []) {
       const present = cloud.policies.get(resource) ?? new Set();
       cloud.policies.set(resource, present.add(`${role} ${member}`));

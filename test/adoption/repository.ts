@@ -19,13 +19,20 @@ const NOTES = "test/adoption/notes/application.ts";
 export const APPLICATION = "service/notes/application.ts";
 
 /** The lines that plug an application in, and what they become; README.md says the same. */
-export const EDITS: readonly {
+export const EDITS: readonly Edit[] = [
+  { file: "service/application.ts", from: "./reels/application.ts", to: "./notes/application.ts" },
+  {
+    file: "infra/commands/verify/application.ts",
+    from: 'export { reelChecks as applicationChecks } from "./reels.ts";',
+    to: "export const applicationChecks = [];",
+  },
+];
+
+interface Edit {
   readonly file: string;
   readonly from: string;
   readonly to: string;
-}[] = [
-  { file: "service/application.ts", from: "./reels/application.ts", to: "./notes/application.ts" },
-];
+}
 
 /** The application's source as it stands in `service/notes`, and in README.md. */
 export function applicationSource(): string {

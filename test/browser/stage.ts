@@ -17,7 +17,7 @@ export type VisitClass<Kind extends Visit> = new (
   hosts: Hosts,
 ) => Kind;
 
-/** A wide window, so that library and reel stand side by side. */
+/** A wide window, as on a laptop. */
 const WINDOW: BrowserContextOptions = { viewport: { width: 1280, height: 800 } };
 
 /**

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
@@ -42,7 +42,7 @@ test("the deployed program starts, says where it listens, and serves", async () 
   ]);
   const home = await fetch(`${service.url}/`);
   expect([home.status, await home.text()]).toEqual([200, expect.stringContaining("Sign in")]);
-  const script = await fetch(`${service.url}/static/reels/page.js`);
+  const script = await fetch(`${service.url}/static/page.js`);
   expect([script.status, script.headers.get("content-type")]).toEqual([
     200,
     expect.stringContaining("javascript"),
@@ -124,16 +124,4 @@ test("a port that is taken is said in one line, with what to do", async () => {
     }),
   ]);
   expect(output).not.toContain("    at ");
-});
-
-test("clips that are not there are an operator's mistake, told without a stack", async () => {
-  const incomplete = join(directory, "incomplete");
-  for (const part of ["index.js", "data"]) {
-    cpSync(join(directory, part), join(incomplete, part), { recursive: true });
-  }
-  await using service = await run({ SECRET_KEY }, join(incomplete, "index.js"));
-  expect(await service.exited).toEqual({ code: 1, signal: null });
-  expect(service.lines).toEqual([
-    expect.objectContaining({ event: "start_refused", code: "ASSETS_INVALID" }),
-  ]);
 });

@@ -1,9 +1,10 @@
+import { execFileSync } from "node:child_process";
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -11,32 +12,27 @@ import { dirname, join, relative } from "node:path";
 
 export const ROOT = join(import.meta.dirname, "..", "..");
 
-/** The sample application: every folder and file of this name belongs to it. */
-const SAMPLE = "reels";
-
-/** The application that takes its place, and where its source is kept. */
-const NOTES = "test/adoption/notes/application.ts";
-export const APPLICATION = "service/notes/application.ts";
-
-/** The lines that plug an application in, and what they become; README.md says the same. */
-export const EDITS: readonly Edit[] = [
-  { file: "service/application.ts", from: "./reels/application.ts", to: "./notes/application.ts" },
-  {
-    file: "infra/commands/verify/application.ts",
-    from: 'export { reelChecks as applicationChecks } from "./reels.ts";',
-    to: "export const applicationChecks = [];",
-  },
-];
-
-interface Edit {
-  readonly file: string;
-  readonly from: string;
-  readonly to: string;
+/** What README.md says about putting another application in the sample's place. */
+export interface Instructions {
+  /** Shell commands that take the sample out. */
+  readonly commands: string;
+  /** Lines of code by the file that they belong to. */
+  readonly code: ReadonlyMap<string, string>;
 }
 
-/** The application's source as it stands in `service/notes`, and in README.md. */
-export function applicationSource(): string {
-  return readFileSync(join(ROOT, NOTES), "utf8").replaceAll('"../../../service/', '"../');
+/** @throws Error if the section is not written as expected. */
+export function readInstructions(): Instructions {
+  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  const [, section = ""] =
+    /^## Put your own application in its place\n(.*?)^## /ms.exec(readme) ?? [];
+  const [, commands] = /^```sh\n(.*?)^```$/ms.exec(section) ?? [];
+  if (commands === undefined)
+    throw new Error("README.md has no commands that take the sample out.");
+  const blocks = section.matchAll(/`([\w./]+\.ts)`:\n\n```ts\n(.*?)^```$/gms);
+  return {
+    commands,
+    code: new Map(Array.from(blocks, ([, file = "", code = ""]) => [file, code])),
+  };
 }
 
 /** Copies the repository to a folder: its files alone, and a link to its packages. */
@@ -48,58 +44,27 @@ export function copyRepository(to: string): void {
   symlinkSync(join(ROOT, "node_modules"), join(to, "node_modules"));
 }
 
-/** Puts the application in the sample's place. */
-export function replaceSample(copy: string): void {
-  for (const part of ["service", "infra", "test"]) {
-    const entries = readdirSync(join(copy, part), { recursive: true, withFileTypes: true });
-    for (const { parentPath, name } of entries) {
-      if (name === SAMPLE || name.startsWith(`${SAMPLE}.`)) {
-        rmSync(join(parentPath, name), { recursive: true, force: true });
-      }
-    }
-  }
-  write(copy, APPLICATION, applicationSource());
-  for (const { file, from, to } of EDITS) {
-    const source = readFileSync(join(copy, file), "utf8");
-    if (!source.includes(from)) throw new Error(`${file} does not plug the sample in: ${from}`);
-    write(copy, file, source.replace(from, to));
+/** Follows the instructions in a copy: new files are written, of others the line that exports. */
+export function follow({ commands, code }: Instructions, copy: string): void {
+  execFileSync("sh", ["-e", "-c", commands], { cwd: copy });
+  for (const [file, lines] of code) {
+    const path = join(copy, file);
+    const plugged = existsSync(path)
+      ? readFileSync(path, "utf8").replace(/^export .*\n/m, lines)
+      : lines;
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, plugged);
   }
 }
 
-/** Files that are in the repository and in the copy, with another content there. */
+/** Files that are in the repository and in the copy, with another content there; sorted. */
 export function changedFiles(copy: string): string[] {
-  const changed: string[] = [];
-  for (const part of readdirSync(copy).filter((name) => name !== "node_modules")) {
-    for (const path of filesIn(copy, part)) {
-      const before = readIfThere(join(ROOT, path));
-      if (before !== undefined && !before.equals(readFileSync(join(copy, path)))) {
-        changed.push(path);
-      }
-    }
-  }
-  return changed;
-}
-
-function filesIn(root: string, part: string): string[] {
-  const entries = readdirSync(root, { withFileTypes: true }).filter(({ name }) => name === part);
-  return entries.flatMap((entry) =>
-    entry.isFile()
-      ? [part]
-      : readdirSync(join(root, part), { recursive: true, withFileTypes: true })
-          .filter((below) => below.isFile())
-          .map(({ parentPath, name }) => relative(root, join(parentPath, name))),
-  );
-}
-
-function readIfThere(path: string): Buffer | undefined {
-  try {
-    return readFileSync(path);
-  } catch {
-    return undefined;
-  }
-}
-
-function write(root: string, path: string, content: string): void {
-  mkdirSync(dirname(join(root, path)), { recursive: true });
-  writeFileSync(join(root, path), content);
+  return readdirSync(copy, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(copy, join(parentPath, name)))
+    .filter((path) => {
+      const before = join(ROOT, path);
+      return existsSync(before) && !readFileSync(before).equals(readFileSync(join(copy, path)));
+    })
+    .toSorted();
 }

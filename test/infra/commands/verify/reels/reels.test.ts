@@ -84,3 +84,10 @@ test.each([
   const kept = await visitor.fetch("/api/reel");
   expect(await kept.json()).toMatchObject({ clips: reel });
 });
+
+test("sees what protects the cookie that a saved reel is kept in", async () => {
+  await using running = await site(instance({ oidc: provider.oidc }));
+  const { failed, text } = await runJson([running.url, ...FEW]);
+  expect(failed).toEqual([]);
+  expect(text("session-cookie")).toMatch(/data-[\w-]{8}: HttpOnly, SameSite=lax, Path=\//);
+});

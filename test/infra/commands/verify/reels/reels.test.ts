@@ -87,7 +87,10 @@ test.each([
 
 test("sees what protects the cookie that a saved reel is kept in", async () => {
   await using running = await site(instance({ oidc: provider.oidc }));
-  const { failed, text } = await runJson([running.url, ...FEW]);
+  const visitor = await signIn(running.url);
+  const { failed, text } = await runJson([running.url, ...FEW], {
+    env: { PHOENIX_SESSION: visitor.cookies.get("session") },
+  });
   expect(failed).toEqual([]);
   expect(text("session-cookie")).toMatch(/data-[\w-]{8}: HttpOnly, SameSite=lax, Path=\//);
 });

@@ -26,7 +26,14 @@ export function webEnvironment(config: StackConfig, secretKey: string): Variable
  * @param secretKey `sm://PROJECT/SECRET`
  */
 export function rotatorEnvironment(config: StackConfig, secretKey: string): Variables<"rotator"> {
-  return { SECRET_KEY: secretKey, ...settingsOf(config, "rotator") };
+  const { project, region, names } = config;
+  return {
+    SECRET_KEY: secretKey,
+    // The address that Cloud Run makes up is an output of the service, and can't be its input.
+    PUSH_AUDIENCE: `projects/${project}/locations/${region}/services/${names.rotator}`,
+    PUSH_ACCOUNT: `${names.push}@${project}.iam.gserviceaccount.com`,
+    ...settingsOf(config, "rotator"),
+  };
 }
 
 function settingsOf(config: StackConfig, reader: Reader): Record<string, string> {

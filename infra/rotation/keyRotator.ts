@@ -110,7 +110,7 @@ export class KeyRotator extends ComponentResource {
           pushEndpoint: interpolate`${this.service.uri}/`,
           oidcToken: {
             serviceAccountEmail: pushAccount.email,
-            audience: this.service.uri,
+            audience: args.environment.PUSH_AUDIENCE,
           },
         },
         retryPolicy: {
@@ -153,6 +153,8 @@ export class KeyRotator extends ComponentResource {
         name: names.rotator,
         labels: { ...labels },
         ingress: "INGRESS_TRAFFIC_INTERNAL_ONLY",
+        // Beside the service's address: https://cloud.google.com/run/docs/configuring/custom-audiences
+        customAudiences: [args.environment.PUSH_AUDIENCE],
         // It keeps nothing, and a stack whose schedule is taken away has to get rid of it.
         deletionProtection: false,
         template: {

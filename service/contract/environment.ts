@@ -14,7 +14,14 @@ export const PROGRAM_ENVIRONMENT = {
     /** `sm://PROJECT/SECRET`, or a value of at least 32 characters. */
     "SECRET_KEY",
   ],
-  rotator: ["SECRET_KEY"],
+  rotator: [
+    /** `sm://PROJECT/SECRET`. */
+    "SECRET_KEY",
+    /** What the tokens of pushes are for. */
+    "PUSH_AUDIENCE",
+    /** E-mail address of the account that Pub/Sub pushes as. */
+    "PUSH_ACCOUNT",
+  ],
 } as const;
 
 /** What is read of all that Cloud Run sets: https://cloud.google.com/run/docs/container-contract#env-vars */

@@ -17,6 +17,8 @@ export interface RotatorConfig {
   readonly secret: SecretReference;
   readonly endpoint: string;
   readonly policy: RotationPolicy;
+  /** What a push has to show. */
+  readonly push: { readonly audience: string; readonly account: string };
 }
 
 /**
@@ -40,6 +42,10 @@ export function parseRotatorConfig(env: Environment): RotatorConfig {
       sessionLifetime: collect(readSetting(env, "sessionLifetime")),
       minimumAge: MINIMUM_AGE,
     },
+    push: {
+      audience: collect(required(env, "PUSH_AUDIENCE", "the audience of the subscription's token")),
+      account: collect(required(env, "PUSH_ACCOUNT", "the address of the subscription's account")),
+    },
   }));
 }
 
@@ -50,5 +56,15 @@ function parseSecret(env: Environment): Parsed<SecretReference> {
     "SECRET_KEY",
     "does not name a secret, and only a secret has versions to rotate",
     "Set it to sm://PROJECT/SECRET",
+  );
+}
+
+function required(env: Environment, name: string, what: string): Parsed<string> {
+  const value = optional(env, name);
+  if (value !== undefined) return { value };
+  return problem(
+    name,
+    "is not set, so that nobody could tell a push from a forgery",
+    `Set it to ${what}`,
   );
 }

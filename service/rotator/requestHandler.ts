@@ -5,12 +5,14 @@ import type { ReadVersions, VersionStore } from "../google/versionStore.ts";
 import type { EventLog } from "../process/eventLog.ts";
 import { planRotation, type RotationPolicy } from "./plan.ts";
 import { parsePushMessage } from "./pushMessage.ts";
+import type { VerifyPush } from "./pushToken.ts";
 import { rotate } from "./rotate.ts";
 
 export interface RequestHandlerDeps {
   readonly store: VersionStore;
   readonly secret: SecretReference;
   readonly policy: RotationPolicy;
+  readonly verifyPush: VerifyPush;
   readonly random: (bytes: number) => Uint8Array;
   readonly log: EventLog;
   /** Whether the process is about to end. */
@@ -28,11 +30,17 @@ const ACKNOWLEDGED = 204;
  * and other secrets are acknowledged and ignored, and so are repetitions.
  */
 export function createRequestHandler(deps: RequestHandlerDeps): RequestListener {
-  const { store, secret, policy, random, log, draining } = deps;
+  const { store, secret, policy, verifyPush, random, log, draining } = deps;
   /** One at a time: the second of two messages sees what the first has done. */
   let last: Promise<unknown> = Promise.resolve();
 
   async function receive(req: IncomingMessage): Promise<number> {
+    const verdict = await verifyPush(req.headers.authorization);
+    if (!verdict.genuine) {
+      const { outcome, reason } = verdict;
+      log.warn({ event: "push_refused", reason }, "The push does not show that Pub/Sub sent it");
+      return outcome === "refused" ? 401 : 503;
+    }
     const body = await readBody(req);
     const message = body === undefined ? undefined : parsePushMessage(body);
     if (message === undefined) {

@@ -7,6 +7,7 @@ import { createLog } from "../process/log.ts";
 import { drainOnSigterm } from "../process/shutdown.ts";
 import { listen, start } from "../process/start.ts";
 import { parseRotatorConfig } from "./config.ts";
+import { createPushTokenVerifier } from "./pushToken.ts";
 import { createRequestHandler } from "./requestHandler.ts";
 import { CALL_TIMEOUT } from "./timeout.ts";
 
@@ -14,7 +15,7 @@ import { CALL_TIMEOUT } from "./timeout.ts";
 const clock = () => Date.now() / 1000;
 
 start(() => {
-  const { logLevel, port, secret, endpoint, policy } = parseRotatorConfig(process.env);
+  const { logLevel, port, secret, endpoint, policy, push } = parseRotatorConfig(process.env);
   const log = createLog({ level: logLevel });
   const client = createRestClient({ api: SECRET_MANAGER_API, endpoint, timeout: CALL_TIMEOUT });
   const store = createVersionStore({ client, secret, clock });
@@ -24,6 +25,7 @@ start(() => {
     store,
     secret,
     policy,
+    verifyPush: createPushTokenVerifier(push),
     random: randomBytes,
     log,
     draining,

@@ -46,6 +46,7 @@ function rotator() {
     store: createVersionStore({ client, secret: SECRET, clock: standIn.now }),
     secret: SECRET,
     policy: { activationDelay: 1_800, sessionLifetime: 604_800, minimumAge: 3_600 },
+    verifyPush: async () => ({ genuine: true }),
     random: (bytes) => Buffer.alloc(bytes, 7),
     log: { info: write, warn: write, error: write },
     draining: () => false,

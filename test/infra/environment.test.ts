@@ -119,6 +119,7 @@ function namesReadIn(parse: (env: Environment) => unknown, forms: Record<string,
 }
 
 const SECRET = { SECRET_KEY: "sm://acme-phoenix/phoenix" };
+const PUSH = { PUSH_AUDIENCE: "the rotator", PUSH_ACCOUNT: "push@acme.example" };
 const VALUE = { SECRET_KEY: "a secret of more than thirty-two characters" };
 
 test("the contract names every variable that the web service reads, and no other", () => {
@@ -128,7 +129,7 @@ test("the contract names every variable that the web service reads, and no other
 
 test("the contract names every variable that the rotator reads, and no other", () => {
   const others = ["PORT", "SECRET_MANAGER_ENDPOINT"];
-  expect([...namesReadIn(parseRotatorConfig, [SECRET])].toSorted()).toEqual(
+  expect([...namesReadIn(parseRotatorConfig, [{ ...SECRET, ...PUSH }])].toSorted()).toEqual(
     [...contractOf("rotator"), ...others].toSorted(),
   );
 });

@@ -103,6 +103,7 @@ describe("the service's archive", () => {
       "index.js",
       "node_modules/express-session/index.js",
       "node_modules/google-auth-library/index.js",
+      "node_modules/jose/index.js",
       "node_modules/openid-client/index.js",
       "node_modules/session-file-store/index.js",
       "package.json",

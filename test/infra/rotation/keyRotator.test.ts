@@ -4,6 +4,7 @@ import { ALL_SETTINGS } from "../../../service/contract/serviceSettings.ts";
 import { declared, environmentOf, input, ROTATOR, SECRET, variable, WEB } from "../select.ts";
 
 const PUSH = "gcp:pubsub/subscription:Subscription rotator";
+const AUDIENCE = "projects/acme-phoenix/locations/europe-west1/services/phoenix-prod-rotator";
 const DEAD_LETTERS = "gcp:pubsub/subscription:Subscription rotator-dead-letters";
 
 test("the rotator is the same bundle with another entry, and nothing reaches it from outside", async () => {
@@ -62,10 +63,21 @@ test("only a rotation that is due is pushed, with a token for the rotator", asyn
       pushEndpoint: "https://phoenix-prod-rotator-abcdefghij-ew.a.run.app/",
       oidcToken: {
         serviceAccountEmail: "phoenix-prod-push@acme-phoenix.iam.gserviceaccount.com",
-        audience: "https://phoenix-prod-rotator-abcdefghij-ew.a.run.app",
+        audience: AUDIENCE,
       },
     },
   });
+});
+
+test("the rotator is told what to check of a push, and Cloud Run takes the same token", async () => {
+  const { get } = await declared("prod");
+  const { serviceAccountEmail } = input(get(PUSH), "pushConfig.oidcToken") as Record<
+    string,
+    string
+  >;
+  expect(variable(get(ROTATOR), "PUSH_AUDIENCE")).toBe(AUDIENCE);
+  expect(variable(get(ROTATOR), "PUSH_ACCOUNT")).toBe(serviceAccountEmail);
+  expect(get(ROTATOR).inputs.customAudiences).toEqual([AUDIENCE]);
 });
 
 test("a push that fails is repeated for hours, then kept for a month", async () => {

@@ -107,6 +107,8 @@ test("the rotator refuses what is wrong with its settings in the same way", asyn
   expect(code).toBe(1);
   expect(lines.map(({ message }) => String(message).split(" ")[0]).toSorted()).toEqual([
     "KEY_ACTIVATION_DELAY",
+    "PUSH_ACCOUNT",
+    "PUSH_AUDIENCE",
     "SECRET_KEY",
   ]);
 });

@@ -3,10 +3,11 @@ import { ConfigError } from "../../../service/contract/errors.ts";
 import { parseRotatorConfig } from "../../../service/rotator/config.ts";
 
 const SECRET_KEY = "sm://acme/SECRET_KEY";
+const PUSH = { PUSH_AUDIENCE: "the rotator", PUSH_ACCOUNT: "push@acme.example" };
 
 function problems(env: Record<string, string>): string[] {
   try {
-    parseRotatorConfig({ SECRET_KEY, ...env });
+    parseRotatorConfig({ SECRET_KEY, ...PUSH, ...env });
   } catch (error) {
     if (error instanceof ConfigError) return error.problems.map(({ setting }) => setting);
     throw error;
@@ -14,19 +15,28 @@ function problems(env: Record<string, string>): string[] {
   return [];
 }
 
-test("all but the secret has a default", () => {
-  expect(parseRotatorConfig({ SECRET_KEY })).toEqual({
+test("all but the secret and the push has a default", () => {
+  expect(parseRotatorConfig({ SECRET_KEY, ...PUSH })).toEqual({
     logLevel: "info",
     port: 8080,
     secret: { project: "acme", name: "SECRET_KEY" },
     endpoint: "https://secretmanager.googleapis.com",
     policy: { activationDelay: 1800, sessionLifetime: 604_800, minimumAge: 3600 },
+    push: { audience: "the rotator", account: "push@acme.example" },
   });
+});
+
+test("without knowing who may push it does not start", () => {
+  expect(problems({ PUSH_AUDIENCE: "", PUSH_ACCOUNT: "" })).toEqual([
+    "PUSH_AUDIENCE",
+    "PUSH_ACCOUNT",
+  ]);
 });
 
 test("everything comes from the environment, but for the hour that makes a repetition one", () => {
   const env = {
     SECRET_KEY,
+    ...PUSH,
     LOG_LEVEL: "warn",
     PORT: "9000",
     SECRET_MANAGER_ENDPOINT: "http://127.0.0.1:8085",

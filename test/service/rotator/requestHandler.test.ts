@@ -47,6 +47,14 @@ async function rotator({ draining = false, empty = false } = {}): Promise<Rotato
     store: bench.store,
     secret: SECRET,
     policy: POLICY,
+    verifyPush: async (authorization) =>
+      authorization === "Bearer genuine"
+        ? { genuine: true }
+        : {
+            genuine: false,
+            outcome: authorization === "Bearer unknown" ? "unavailable" : "refused",
+            reason: "of the test",
+          },
     random: knownRandom,
     log,
     draining: () => draining,
@@ -66,11 +74,29 @@ async function rotator({ draining = false, empty = false } = {}): Promise<Rotato
   };
 }
 
-async function post(url: string, body: string): Promise<number> {
-  const response = await fetch(url, { method: "POST", body });
+async function post(url: string, body: string, authorization = "Bearer genuine"): Promise<number> {
+  const response = await fetch(url, { method: "POST", body, headers: { authorization } });
   expect(await response.text()).toBe("");
   return response.status;
 }
+
+describe("a push that does not show that Pub/Sub sent it", () => {
+  const message = (secretId: string) =>
+    JSON.stringify({
+      message: { messageId: "1", attributes: { eventType: "SECRET_ROTATE", secretId } },
+    });
+
+  test.each([
+    ["is refused", "Bearer forged", 401],
+    ["is to be repeated where Google's keys can't be read", "Bearer unknown", 503],
+  ])("%s, and rotates nothing", async (_, authorization, status) => {
+    const bench = await rotator();
+    const secretId = `projects/${bench.project}/secrets/${SECRET.name}`;
+    expect(await post(bench.url, message(secretId), authorization)).toBe(status);
+    expect(bench.states()).toEqual(["1 ENABLED"]);
+    expect(bench.lines).toMatchObject([{ event: "push_refused", reason: "of the test" }]);
+  });
+});
 
 describe("SECRET_ROTATE for this secret", () => {
   test("rotates it and is acknowledged once that is done", async () => {

@@ -77,7 +77,8 @@ test("the outputs tell a rotation which secret to rotate, and how the service us
     "phoenix:keyRefreshInterval": "45",
     "phoenix:sessionLifetime": "86400",
   });
-  const keys = await readStackKeys("prod", async () => JSON.stringify(outputs));
+  const stdout = JSON.stringify(outputs);
+  const keys = await readStackKeys("prod", async () => ({ status: 0, stdout, stderr: "" }));
   expect(keys).toEqual({
     secret: { project: "acme-phoenix", name: expect.stringContaining("SECRET_KEY") },
     settings: {

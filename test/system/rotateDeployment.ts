@@ -23,7 +23,7 @@ export async function rotateDeployment(
     print: (text) => printed.push(text),
     tell: (text) => printed.push(text),
     ask: undefined,
-    runPulumi: () => Promise.reject(new Error("There is no stack here")),
+    run: () => Promise.reject(new Error("There is no stack here")),
     clock: () => Date.now() / 1000,
     random: randomBytes,
   });

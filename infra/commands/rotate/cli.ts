@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { askOnTerminal } from "../ask.ts";
+import { runProgram } from "../runProgram.ts";
 import { runRotateCommand } from "./command.ts";
-import { runPulumi } from "./stackOutputs.ts";
 
 process.exitCode = await runRotateCommand(process.argv.slice(2), {
   env: process.env,
   print: (text) => console.log(text),
   tell: (text) => console.error(text),
   ask: askOnTerminal,
-  runPulumi,
+  run: runProgram,
   clock: () => Date.now() / 1000,
   random: randomBytes,
 });

@@ -11,6 +11,7 @@ import { type Occasion, planRotation } from "../../../service/rotator/plan.ts";
 import { RotationError, rotate, type StepResult } from "../../../service/rotator/rotate.ts";
 import { CALL_TIMEOUT } from "../../../service/rotator/timeout.ts";
 import { UsageError } from "../commandLine.ts";
+import type { RunProgram } from "../runProgram.ts";
 import { HELP, parseRotateOptions, type RotateOptions } from "./options.ts";
 import {
   describeResult,
@@ -20,7 +21,7 @@ import {
   type Situation,
   versionRows,
 } from "./report.ts";
-import { type RunPulumi, readStackKeys } from "./stackOutputs.ts";
+import { readStackKeys } from "./stackOutputs.ts";
 
 /** The command's surroundings. */
 export interface CommandDeps {
@@ -31,7 +32,7 @@ export interface CommandDeps {
   readonly tell: (text: string) => void;
   /** Asks a yes-or-no question; undefined if nobody is there to answer. */
   readonly ask: ((question: string) => Promise<boolean>) | undefined;
-  readonly runPulumi: RunPulumi;
+  readonly run: RunProgram;
   /** Unix time in seconds. */
   readonly clock: () => number;
   readonly random: (bytes: number) => Uint8Array;
@@ -65,7 +66,7 @@ async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<b
   const { clock, random, print, tell, ask } = deps;
   const { secret, settings } =
     "stack" in target
-      ? await readStackKeys(target.stack, deps.runPulumi)
+      ? await readStackKeys(target.stack, deps.run)
       : { secret: target.secret, settings: withSafeLifetime(deps.env) };
   const { activationDelay, refreshInterval, sessionLifetime } = readSettings(settings);
   const client = createRestClient({

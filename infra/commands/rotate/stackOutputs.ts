@@ -1,11 +1,11 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
-import { messageOf, OperatorError } from "../../../service/contract/errors.ts";
+import { OperatorError } from "../../../service/contract/errors.ts";
 import {
   parseSecretReference,
   type SecretReference,
 } from "../../../service/google/secretReference.ts";
 import { asObject, parseObject } from "../../../service/pure/json.ts";
+import { printable } from "../../../service/pure/printable.ts";
+import type { RunProgram } from "../runProgram.ts";
 
 /** What a stack says of its secret. */
 export interface StackKeys {
@@ -13,9 +13,6 @@ export interface StackKeys {
   /** The service's settings, as environment variables of these names have them. */
   readonly settings: Readonly<Record<string, string>>;
 }
-
-/** Runs Pulumi's command and yields what it prints. Rejects if it fails. */
-export type RunPulumi = (args: readonly string[]) => Promise<string>;
 
 /** The outputs that the stack may tell its settings by, and the variables that they are of. */
 const SETTINGS = {
@@ -28,8 +25,8 @@ const SETTINGS = {
  * Reads the outputs of a deployed stack.
  * @throws OperatorError if Pulumi can't, or if the stack isn't this program's.
  */
-export async function readStackKeys(stack: string, runPulumi: RunPulumi): Promise<StackKeys> {
-  const outputs = parseObject(await readOutputs(stack, runPulumi));
+export async function readStackKeys(stack: string, run: RunProgram): Promise<StackKeys> {
+  const outputs = parseObject(await readOutputs(stack, run));
   const secret = parseSecretReference(String(outputs?.secretKey));
   if (secret === undefined) {
     throw new OperatorError(
@@ -45,24 +42,13 @@ export async function readStackKeys(stack: string, runPulumi: RunPulumi): Promis
   return { secret, settings: Object.fromEntries(settings) };
 }
 
-async function readOutputs(stack: string, runPulumi: RunPulumi): Promise<string> {
-  try {
-    return await runPulumi(["stack", "output", "--json", "--stack", stack]);
-  } catch (error) {
-    const said = String(asObject(error)?.stderr ?? "").trim();
-    const cause = said || messageOf(error);
-    throw new OperatorError(
-      "STACK_UNREADABLE",
-      `The outputs of stack ${stack} can't be read: ${cause}\nSee that npx pulumi stack output --stack ${stack} works, or name the secret: --secret projects/P/secrets/S.`,
-      { cause: error },
-    );
-  }
-}
-
-/** The command of npm's `pulumi` package, as `npx pulumi` runs it. */
-export async function runPulumi(args: readonly string[]): Promise<string> {
-  const windows = process.platform === "win32"; // npx is a script there, which needs a shell
-  const env = { ...process.env, npm_config_loglevel: "error" };
-  const { stdout } = await promisify(execFile)("npx", ["pulumi", ...args], { env, shell: windows });
-  return stdout;
+async function readOutputs(stack: string, run: RunProgram): Promise<string> {
+  const args = ["pulumi", "stack", "output", "--json", "--stack", stack];
+  const { status, stdout, stderr } = await run("npx", args, { npm_config_loglevel: "error" });
+  if (status === 0) return stdout;
+  const cause = printable(stderr, 1000) || `npx pulumi ended with ${status}`;
+  throw new OperatorError(
+    "STACK_UNREADABLE",
+    `The outputs of stack ${stack} can't be read: ${cause}\nSee that npx pulumi stack output --stack ${stack} works, or name the secret: --secret projects/P/secrets/S.`,
+  );
 }

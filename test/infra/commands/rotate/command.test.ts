@@ -54,10 +54,11 @@ async function run(
             questions.push(question);
             return answer;
           },
-    async runPulumi(asked) {
+    async run(_npx, asked) {
       pulumi.push(asked);
-      if (outputs === undefined) throw new Error("no stack named 'dev' found");
-      return JSON.stringify(outputs);
+      return outputs === undefined
+        ? { status: 255, stdout: "", stderr: "error: no stack named 'dev' found" }
+        : { status: 0, stdout: JSON.stringify(outputs), stderr: "" };
     },
     clock: bench.time.now,
     random: knownRandom,
@@ -296,7 +297,7 @@ describe("--stack", () => {
       env: { KEY_REFRESH_INTERVAL: "7", PERMANENT_SESSION_LIFETIME: "60" },
     });
     expect(status).toBe(0);
-    expect(pulumi).toEqual([["stack", "output", "--json", "--stack", "dev"]]);
+    expect(pulumi).toEqual([["pulumi", "stack", "output", "--json", "--stack", "dev"]]);
     expect(out).toContain("3        15 min   ENABLED  signing");
     expect(out).toContain("1        90 days  ENABLED  accepted");
     expect(out).toContain("within 90 s from now");

@@ -36,7 +36,7 @@ function three(options: Partial<InstanceOptions>): Express[] {
   return [1, 2, 3].map(() => instance({ oidc: provider.oidc, ...options }));
 }
 
-const FEW = ["--requests", "30"];
+const FEW = ["--requests", "12"];
 
 async function save(running: Site, file: string): Promise<void> {
   const { status } = await run([running.url, "--save", file, ...FEW]);

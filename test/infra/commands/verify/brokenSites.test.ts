@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => provider.close());
 
 /** A site of three instances that is broken in one way. */
-async function verify(options: Partial<InstanceOptions>, args = ["--requests", "30"]) {
+async function verify(options: Partial<InstanceOptions>, args = ["--requests", "12"]) {
   const three = ["one", "two", "three"].map((name) =>
     instance({ oidc: provider.oidc, instance: name, ...options }),
   );

@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => provider.close());
 
-const FEW = ["--requests", "30"];
+const FEW = ["--requests", "12"];
 
 test.each([
   [[], "Name the site"],
@@ -193,7 +193,7 @@ test("shows what a site says without its control characters", async () => {
   const reason = "no key \u001b[2J\u001b]0;owned\u0007 \u202eyek\u2028 is enabled";
   const damage = instead(
     (_method, path) => path === "/health/ready",
-    (res) => void res.status(503).json({ reason }),
+    (res) => void res.status(503).json({ code: reason }),
   );
   await using running = await site(instance({ oidc: provider.oidc, damage }));
   for (const args of [[], ["--json"]]) {

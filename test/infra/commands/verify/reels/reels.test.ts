@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => provider.close());
 
-const FEW = ["--requests", "30"];
+const FEW = ["--requests", "12"];
 
 async function verify(damage: RequestHandler) {
   await using broken = await site(instance({ oidc: provider.oidc, damage }));

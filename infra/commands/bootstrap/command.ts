@@ -16,8 +16,8 @@ import { readFound } from "./read.ts";
 import { readProductName, readStackFile } from "./readMachine.ts";
 import {
   describeCommands,
+  describeNext,
   describePlan,
-  nextCommands,
   type Outcome,
   todo,
   toJson,
@@ -95,12 +95,7 @@ async function bootstrap(options: BootstrapOptions, deps: CommandDeps): Promise<
   const outcomes = dryRun ? [] : await perform();
   if (json) print(toJson(goal, found, items, outcomes));
   const done = !outcomes.includes("failed");
-  if (done)
-    say(
-      `\nNext:\n${nextCommands(goal, found)
-        .map((line) => `  ${line}`)
-        .join("\n")}`,
-    );
+  if (done) say(describeNext(goal, found));
   return done;
 
   async function confirmed(): Promise<boolean> {

@@ -43,11 +43,8 @@ export function describeCommands({ project }: Goal, items: readonly Item[]): str
   return lines.join("\n").trimStart();
 }
 
-/** What to type next; the last one looks at what a deployment would make. */
-export function nextCommands(
-  { product, environment: stack, github }: Goal,
-  found: Found,
-): string[] {
+/** The last one shows what a deployment would make. */
+function nextCommands({ product, environment: stack, github }: Goal, found: Found): string[] {
   const allowedUsers =
     stack === "prod" && !found.machine.file.allowedUsers
       ? [`npx pulumi config set --stack ${stack} ${product}:allowedUsers @acme.example`]
@@ -64,6 +61,11 @@ export function nextCommands(
     ...delivery,
     `npx pulumi preview --stack ${stack} --policy-pack infra/policy`,
   ];
+}
+
+/** What to type next, for people. */
+export function describeNext(goal: Goal, found: Found): string {
+  return ["", "Next:", ...nextCommands(goal, found).map((line) => `  ${line}`)].join("\n");
 }
 
 /** For programs. */

@@ -49,6 +49,13 @@ export class Browser {
 
   /** Asks for a path of the site, or for an absolute URL. Redirects are not followed. */
   async fetch(pathOrUrl: string, request: BrowserRequest = {}): Promise<Response> {
+    const landing = await this.send(pathOrUrl, request);
+    this.receive(landing);
+    return landing.response;
+  }
+
+  /** Asks as `fetch` does, and leaves the answer on its way: its cookies come with `receive`. */
+  async send(pathOrUrl: string, request: BrowserRequest = {}): Promise<Landing> {
     const url = this.#locate(pathOrUrl);
     const atSite = url.origin === this.site;
     const cookie = this.#cookieHeader(url);
@@ -63,8 +70,12 @@ export class Browser {
       },
       redirect: "manual",
     });
+    return { url, response };
+  }
+
+  /** Keeps the cookies of an answer that has come. */
+  receive({ url, response }: Landing): void {
     for (const line of response.headers.getSetCookie()) this.#keep(url.host, line);
-    return response;
   }
 
   /** Asks, then follows redirects until there is none, or until one that `until` says to stop at. */

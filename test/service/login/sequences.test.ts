@@ -1,0 +1,291 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { ada, grace, type LocalUser } from "../../local/identity/users.ts";
+import { Browser, type Landing } from "../../support/browser.ts";
+import { type RunningServer, serve } from "../../support/httpServer.ts";
+import { application, startProvider } from "./application.ts";
+
+const USERS = [ada, grace];
+const TABS = 4;
+
+let provider: Awaited<ReturnType<typeof startProvider>>;
+let site: RunningServer;
+beforeAll(async () => {
+  provider = await startProvider(0, "keycloak");
+  const instances = [1, 2].map(() => application({ oidc: provider.oidc }).app);
+  let request = 0;
+  site = await serve((req, res) => instances[request++ % instances.length]?.(req, res));
+});
+afterAll(async () => {
+  await site[Symbol.asyncDispose]();
+  await provider.close();
+});
+
+/** An answer of the site that the browser has not got yet. */
+interface Flight {
+  readonly landing: Landing;
+  /** Who the provider says it is, if it is a way back. */
+  readonly who: LocalUser | undefined;
+  /** Whether the code was sent before. */
+  readonly used: boolean;
+  /** Who was signed in when it was sent. */
+  readonly sentAs: string | undefined;
+}
+
+interface Tab {
+  readonly returnTo: string;
+  /** What it asks for next; undefined: it is where it wanted to go, or was cancelled. */
+  next: string | undefined;
+  /** The provider's page, on which somebody is to be chosen. */
+  form: string | undefined;
+  who: LocalUser | undefined;
+  flight: Flight | undefined;
+  lastCallback: string | undefined;
+  /** Whether a way back was cancelled or doubled since the user began. */
+  disturbed: boolean;
+  cancelled: boolean;
+}
+
+/** One browser with several tabs, and what has to be true of it. */
+class Scene {
+  readonly browser = new Browser(site.url);
+  readonly tabs = Array.from(
+    { length: TABS },
+    (_, index): Tab => ({
+      returnTo: `/page?tab=${index}`,
+      next: undefined,
+      form: undefined,
+      who: undefined,
+      flight: undefined,
+      lastCallback: undefined,
+      disturbed: false,
+      cancelled: false,
+    }),
+  );
+  /** Who signed in last in this browser. */
+  expected: string | undefined;
+  remembered: LocalUser | undefined;
+  readonly sentCodes = new Set<string>();
+
+  tab(index: number): Tab {
+    return this.tabs[index] as Tab;
+  }
+
+  begin(tab: Tab, otherAccount: boolean): void {
+    if (tab.flight !== undefined || this.browser.cookiesAt("/login").size >= 4) return;
+    const prompt = otherAccount ? { prompt: "select_account" } : {};
+    tab.next = `/login?${new URLSearchParams({ returnTo: tab.returnTo, ...prompt })}`;
+    Object.assign(tab, { form: undefined, disturbed: false, cancelled: false });
+  }
+
+  async send(tab: Tab): Promise<Flight | undefined> {
+    if (tab.next === undefined || tab.flight !== undefined) return undefined;
+    const code = codeIn(tab.next);
+    const flight = {
+      landing: await this.browser.send(tab.next),
+      who: code === undefined ? undefined : tab.who,
+      used: code !== undefined && this.sentCodes.has(code),
+      sentAs: this.expected,
+    };
+    if (code !== undefined) {
+      this.sentCodes.add(code);
+      tab.lastCallback = tab.next;
+    }
+    return flight;
+  }
+
+  /** The browser gets the answer and goes where it leads. */
+  async receive(tab: Tab, { landing, who, used, sentAs }: Flight): Promise<void> {
+    const { response, url } = landing;
+    this.browser.receive(landing);
+    const text = await response.text();
+    const location = response.headers.get("location");
+    const cancelledPage = tab.cancelled && response.status === 403 && sentAs === undefined;
+    if (response.status >= 400 && !cancelledPage) {
+      throw new Error(`${url.pathname} answered ${response.status}: ${text.slice(-400)}`);
+    }
+    const signedIn = response.headers.getSetCookie().some((line) => /^session=[^;]/.test(line));
+    if (signedIn) {
+      expect(used).toBe(false);
+      this.expected = who?.sub;
+    } else if (who !== undefined && !used && !tab.cancelled) {
+      expect(sentAs).toBe(who.sub);
+    }
+    await this.check();
+    tab.next = location === null ? undefined : new URL(location, url).href;
+    if (tab.next === undefined && !cancelledPage) {
+      expect(`${url.pathname}${url.search}`).toBe(tab.returnTo);
+    }
+    if (tab.next?.startsWith(provider.issuer)) await this.#askProvider(tab, tab.next);
+  }
+
+  /** The provider answers at once: what happens there is not what is tested. */
+  async #askProvider(tab: Tab, url: string): Promise<void> {
+    const { pathname } = new URL("/login/callback", this.browser.site);
+    const landing = await this.browser.follow(url, {}, (target) => target.pathname === pathname);
+    if (landing.url.pathname === pathname) {
+      tab.next = landing.url.href;
+      tab.who = this.remembered;
+    } else {
+      tab.next = undefined;
+      tab.form = landing.url.href;
+    }
+  }
+
+  async choose(tab: Tab, user: LocalUser | "cancel"): Promise<void> {
+    if (tab.form === undefined) return;
+    const body = new URLSearchParams(user === "cancel" ? { cancel: "1" } : { user: user.id });
+    let landing = await this.browser.follow(tab.form, { method: "POST", body }, isCallback);
+    if (!isCallback(landing.url)) landing = await this.#switchAccount(landing);
+    tab.next = landing.url.href;
+    tab.form = undefined;
+    tab.cancelled = user === "cancel";
+    tab.who = user === "cancel" ? undefined : user;
+    if (user !== "cancel") this.remembered = user;
+  }
+
+  /** Where somebody else is chosen than before, the provider's page submits a form by itself. */
+  async #switchAccount({ url, response }: Landing): Promise<Landing> {
+    const page = await response.text();
+    const [, action = ""] = /<form[^>]*action="([^"]*)"/.exec(page) ?? [];
+    const fields = [...page.matchAll(/<input[^>]*name="([^"]*)" value="([^"]*)"/g)];
+    const body = new URLSearchParams();
+    for (const [, name = "", value = ""] of fields) body.append(name, value);
+    const target = new URL(action, url).href;
+    return await this.browser.follow(target, { method: "POST", body }, isCallback);
+  }
+
+  /** The user stops waiting, or clicks again: the same is asked once more. */
+  async disturb(tab: Tab, keepCookies: boolean): Promise<void> {
+    if (tab.disturbed || tab.flight !== undefined) return;
+    const flight = await this.send(tab);
+    if (flight === undefined) return;
+    const { landing, who } = flight;
+    if (codeIn(tab.next ?? "") !== undefined) tab.disturbed = true;
+    await landing.response.body?.cancel();
+    if (!keepCookies) return;
+    this.browser.receive(landing);
+    const started = landing.response.headers
+      .getSetCookie()
+      .some((line) => /^session=[^;]/.test(line));
+    if (started) this.expected = who?.sub;
+    await this.check();
+  }
+
+  async prefetch(tab: Tab, request: { method?: string; headers?: Record<string, string> }) {
+    if (tab.next === undefined) return;
+    const response = await this.browser.fetch(tab.next, request);
+    expect(response.headers.getSetCookie()).toEqual([]);
+    await response.body?.cancel();
+  }
+
+  async signOut(): Promise<void> {
+    const { csrf_token } = await this.#session();
+    if (csrf_token === undefined) return;
+    const body = new URLSearchParams({ _csrf: csrf_token });
+    const response = await this.browser.fetch("/logout", { method: "POST", body });
+    expect(response.status).toBe(303);
+    this.expected = undefined;
+    await this.check();
+  }
+
+  async check(): Promise<void> {
+    expect((await this.#session()).user_id).toBe(this.expected);
+  }
+
+  /** Every tab goes on until it is where it wanted to go. */
+  async finish(): Promise<void> {
+    for (const tab of this.tabs) {
+      for (let hop = 0; tab.next !== undefined || tab.form !== undefined || tab.flight; hop++) {
+        if (hop > 20) throw new Error(`${tab.next ?? tab.form} leads nowhere.`);
+        await this.choose(tab, ada);
+        const flight = tab.flight ?? (await this.send(tab));
+        tab.flight = undefined;
+        if (flight !== undefined) await this.receive(tab, flight);
+      }
+    }
+  }
+
+  async #session(): Promise<{ user_id?: string; csrf_token?: string }> {
+    return (await (await this.browser.fetch("/session")).json()) as object;
+  }
+}
+
+function isCallback({ pathname }: URL): boolean {
+  return pathname === "/login/callback";
+}
+
+function codeIn(url: string): string | undefined {
+  const { pathname, searchParams } = new URL(url, site.url);
+  return pathname === "/login/callback" ? (searchParams.get("code") ?? undefined) : undefined;
+}
+
+type Step = (scene: Scene) => void | Promise<void>;
+
+/** Something that happens in one tab; its name is what a counterexample shows. */
+function inTab(name: string, act: (scene: Scene, tab: Tab) => void | Promise<void>) {
+  return fc.nat(TABS - 1).map((index) => {
+    const step: Step = (scene) => act(scene, scene.tab(index));
+    return Object.assign(step, { toString: () => `${name} in tab ${index}` });
+  });
+}
+
+/** The four steps of a whole sign-in, as far as they can be made. */
+function wholly(user: LocalUser, otherAccount: boolean) {
+  const name = `sign in as ${user.id}${otherAccount ? " with another account" : ""}`;
+  return inTab(name, async (scene, tab) => {
+    scene.begin(tab, otherAccount);
+    for (let hop = 0; hop < 2; hop++) {
+      const flight = await scene.send(tab);
+      if (flight !== undefined) await scene.receive(tab, flight);
+      await scene.choose(tab, user);
+    }
+  });
+}
+
+const next = inTab("next", async (scene, tab) => {
+  const flight = await scene.send(tab);
+  if (flight !== undefined) await scene.receive(tab, flight);
+});
+
+const steps: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: inTab("begin", (scene, tab) => scene.begin(tab, false)) },
+  inTab("begin with another account", (scene, tab) => scene.begin(tab, true)),
+  { weight: 6, arbitrary: next },
+  ...USERS.map((user) => ({
+    weight: 2,
+    arbitrary: inTab(`choose ${user.id}`, (scene, tab) => scene.choose(tab, user)),
+  })),
+  ...USERS.flatMap((user) => [wholly(user, false), wholly(user, true)]),
+  inTab("cancel at the provider", (scene, tab) => scene.choose(tab, "cancel")),
+  inTab("send slowly", async (scene, tab) => {
+    tab.flight ??= await scene.send(tab);
+  }),
+  inTab("receive late", async (scene, tab) => {
+    const { flight } = tab;
+    tab.flight = undefined;
+    if (flight !== undefined) await scene.receive(tab, flight);
+  }),
+  inTab("give up waiting", (scene, tab) => scene.disturb(tab, false)),
+  inTab("click twice", (scene, tab) => scene.disturb(tab, true)),
+  inTab("prefetch", (scene, tab) =>
+    scene.prefetch(tab, { headers: { "sec-purpose": "prefetch" } }),
+  ),
+  inTab("look ahead", (scene, tab) => scene.prefetch(tab, { method: "HEAD" })),
+  inTab("go back to the way back", (_scene, tab) => {
+    if (tab.flight !== undefined || tab.disturbed || tab.lastCallback === undefined) return;
+    Object.assign(tab, { next: tab.lastCallback, form: undefined, disturbed: true });
+  }),
+  fc.constant(Object.assign((scene: Scene) => scene.signOut(), { toString: () => "sign out" })),
+);
+
+test("in any sequence, who signed in last is signed in, nobody else is, and every tab gets to its page", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(steps, { minLength: 5, maxLength: 40 }), async (sequence) => {
+      const scene = new Scene();
+      for (const step of sequence) await step(scene);
+      await scene.finish();
+    }),
+    { numRuns: 80 },
+  );
+}, 120_000);

@@ -8,8 +8,16 @@ import { grantPropagationHook } from "./web/grantPropagation.ts";
 handleErrors();
 
 /** What `npx pulumi up` runs; each export is a stack output. */
-export const { url, signInRedirectUri, secretKey, keyPolicy, release, service, revision } =
-  await declareStack(buildArchive, {
-    firstVersion: firstVersionHook,
-    grantPropagation: grantPropagationHook,
-  }).catch(showMistake);
+export const {
+  url,
+  signInRedirectUri,
+  postLogoutRedirectUri,
+  secretKey,
+  keyPolicy,
+  release,
+  service,
+  revision,
+} = await declareStack(buildArchive, {
+  firstVersion: firstVersionHook,
+  grantPropagation: grantPropagationHook,
+}).catch(showMistake);

@@ -2,6 +2,7 @@ import { log, type Output, type ResourceHook } from "@pulumi/pulumi";
 import { type Api, Apis } from "./apis.ts";
 import { type DeployedArchive, type Release, ServiceBundle } from "./bundle/serviceBundle.ts";
 import { rotatorEnvironment, webEnvironment } from "./config/environment.ts";
+import { LOCAL_STACK } from "./config/place.ts";
 import { readConfig, type StackConfig } from "./config/stackConfig.ts";
 import type { FirstVersionOptions } from "./keys/firstVersion.ts";
 import { checkReplication } from "./keys/replication.ts";
@@ -10,6 +11,7 @@ import { Monitoring } from "./monitoring/monitoring.ts";
 import { KeyRotator } from "./rotation/keyRotator.ts";
 import { planSchedule, readSecret } from "./rotation/rotationSchedule.ts";
 import { RotationTopic } from "./rotation/rotationTopic.ts";
+import { publicUrlOf } from "./web/publicUrl.ts";
 import { WebService } from "./web/webService.ts";
 
 /** What `npx pulumi stack output` shows. None of it is secret. */
@@ -18,6 +20,8 @@ export interface StackOutputs {
   readonly url: Output<string>;
   /** What the OpenID Connect provider is told to send visitors back to. */
   readonly signInRedirectUri: Output<string>;
+  /** Where it sends visitors back to after they sign out there. */
+  readonly postLogoutRedirectUri: Output<string>;
   /** SECRET_KEY as `npm run rotate` and the service name it: sm://PROJECT/SECRET. */
   readonly secretKey: string;
   /** What a rotation has to know of the service. */
@@ -67,6 +71,10 @@ export async function declareStack(
   const setting = `${product}:secretLocations`;
   const locations = config.secretLocations;
   checkReplication({ setting, stack: environment, locations }, current);
+  const publicUrl =
+    environment === LOCAL_STACK
+      ? undefined
+      : await publicUrlOf({ project, region, service: names.web });
   const schedule =
     rotationPeriod === undefined ? undefined : planSchedule(rotationPeriod, current, new Date());
 
@@ -102,7 +110,7 @@ export async function declareStack(
     serviceName: names.web,
     apis,
     release,
-    environment: webEnvironment(config, sessionKey.reference),
+    environment: webEnvironment(config, sessionKey.reference, publicUrl),
     sessionKey,
     clientSecret: oidcClientSecret && {
       secretId: names.clientSecret,
@@ -145,7 +153,8 @@ export async function declareStack(
 
   return {
     url: web.url,
-    signInRedirectUri: web.url.apply((url) => `${url}/login/callback`),
+    signInRedirectUri: web.url.apply((url) => `${publicUrl ?? url}/login/callback`),
+    postLogoutRedirectUri: web.url.apply((url) => `${publicUrl ?? url}/signed-out`),
     secretKey: sessionKey.reference,
     keyPolicy: {
       activationDelay: values.keyActivationDelay,

@@ -1,11 +1,12 @@
 import { isIP } from "node:net";
-import type { Deployment } from "./contract/checks.ts";
+import { type Deployment, publicUrl } from "./contract/checks.ts";
 import type { Problem } from "./contract/errors.ts";
 import { readSetting } from "./contract/serviceSettings.ts";
 import {
   type Environment,
   optional,
   type Parsed,
+  parse,
   parsePort,
   problem,
   readAll,
@@ -36,6 +37,10 @@ export interface WebConfig {
   readonly cookieSecure: boolean;
   /** Seconds from sign-in until a session ends. */
   readonly sessionLifetime: number;
+  /** Where users find the service; undefined: wherever the Host header says. */
+  readonly publicUrl: URL | undefined;
+  /** More hosts at which it answers. */
+  readonly alsoServedAt: readonly string[];
   readonly signIn: SignInSettings;
 }
 
@@ -60,6 +65,8 @@ export function parseWebConfig(env: Environment): WebConfig {
       sessionType: collect(parseSessionType(env, cloudRun)),
       cookieSecure: collect(parseCookieSecure(env, deployment)),
       sessionLifetime: collect(readSetting(env, "sessionLifetime", deployment)),
+      publicUrl: collect(parsePublicUrl(env, deployment)),
+      alsoServedAt: collect(readSetting(env, "alsoServedAt", deployment)),
       signIn: collect(parseSignInSettings(env, deployment)),
     };
   });
@@ -80,6 +87,17 @@ function parseEnvironment(env: Environment, cloudRun: boolean): Parsed<string> {
 function refuseDebug(env: Environment): Parsed<undefined> {
   if (optional(env, "DEBUG") === undefined) return { value: undefined };
   return problem("DEBUG", "makes packages write visitors' cookies to the log", "Leave it out");
+}
+
+function parsePublicUrl(env: Environment, deployment: Deployment): Parsed<URL | undefined> {
+  if (deployment.cloudRun && optional(env, "PUBLIC_URL") === undefined) {
+    return problem(
+      "PUBLIC_URL",
+      "is not set, so the sign-in provider could be told any of the service's addresses",
+      "Set it to the address at which users find the service, such as https://phoenix.example.org",
+    );
+  }
+  return parse<URL | undefined>(env, "PUBLIC_URL", publicUrl, { fallback: undefined, deployment });
 }
 
 function parseAddress(env: Environment): Parsed<string | undefined> {

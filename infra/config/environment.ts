@@ -10,9 +10,16 @@ type Variables<Service extends Reader> = ProgramEnvironment<Service> &
  * What the web service reads from its environment, but for the client secret.
  *
  * @param secretKey `sm://PROJECT/SECRET`
+ * @param publicUrl Undefined in the local run, where the Host header says it.
  */
-export function webEnvironment(config: StackConfig, secretKey: string): Variables<"web"> {
+export function webEnvironment(
+  config: StackConfig,
+  secretKey: string,
+  publicUrl: string | undefined,
+): Variables<"web"> {
   return {
+    // Cloud Run shows nothing for an empty value, so a deployment never declares one.
+    PUBLIC_URL: publicUrl ?? "",
     ENVIRONMENT: config.environment,
     GOOGLE_CLOUD_PROJECT: config.project,
     SECRET_KEY: secretKey,

@@ -1,6 +1,7 @@
 import {
   ALL_SETTINGS,
   allowListFaults,
+  domainTrustFaults,
   type SettingName,
   type SettingValue,
   signInFaults,
@@ -29,13 +30,17 @@ export function parseServiceSettings(settings: Settings): ServiceConfig {
     values[name] = value;
     if (!unset && !secret) texts[name] = Array.isArray(value) ? value.join(",") : text;
   }
-  const { allowedUsers } = values as Partial<ServiceValues>;
+  const { allowedUsers, oidcIssuer, oidcClientId, oidcClientSecret, oidcTrustedDomains } =
+    values as Partial<ServiceValues>;
+  // One thing at a time: where sign-in lacks a setting, that comes first.
+  const issuer = oidcClientId && oidcClientSecret ? oidcIssuer : undefined;
   const faults = [
     ...signInFaults(
       (name) => settings.text(name) !== "",
       (name) => settings.nameOf(name),
     ),
     ...(allowedUsers === undefined ? [] : allowListFaults(allowedUsers, settings.deployment)),
+    ...domainTrustFaults(allowedUsers ?? [], issuer, oidcTrustedDomains ?? []),
   ];
   for (const fault of faults) {
     settings.fault(fault.setting, fault, fault.setting === "oidcClientSecret");

@@ -114,7 +114,64 @@ export const issuer: Check<URL> = (text, { cloudRun }) => {
   if (url.pathname.includes("/.well-known/")) {
     return refuse("is the address of a discovery document, not the issuer that it begins with");
   }
+  const never = NEVER_ISSUERS.find(({ of, but }) => of.test(url.href) && !but.test(url.href));
+  if (never !== undefined) return refuse(never.cause);
   return { value: url };
+};
+
+/** Addresses that look like an issuer, and that their provider never calls itself. */
+const NEVER_ISSUERS: readonly {
+  readonly of: RegExp;
+  readonly but: RegExp;
+  readonly cause: string;
+}[] = [
+  {
+    of: /^https:\/\/login\.microsoftonline\.com\//,
+    but: /\.com\/[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\/v2\.0$/,
+    cause: "is not what Microsoft calls itself: https://login.microsoftonline.com/TENANT_ID/v2.0",
+  },
+  {
+    of: /^https:\/\/accounts\.google\.com\//,
+    but: /\.com\/$/,
+    cause: "is not what Google calls itself: https://accounts.google.com",
+  },
+  {
+    of: /\/realms\/[^/]+\/$/,
+    but: /(?!)/,
+    cause: "ends in a slash, which what Keycloak calls itself never does",
+  },
+];
+
+/** Comma-separated domains, each in the form in which they compare. */
+export const domains: Check<readonly string[]> = (text) => {
+  const checked = users(
+    listOf(text)
+      .map((entry) => `@${entry.replace(/^@/, "")}`)
+      .join(","),
+    { cloudRun: false, environment: undefined },
+  );
+  if ("value" in checked) return { value: checked.value.map((entry) => entry.slice(1)) };
+  const mend = { placeholder: "DOMAINS", example: "example.org,example.com" };
+  return { fault: { cause: `is ${shown(text)}, not a list of domains`, mend } };
+};
+
+/** Comma-separated hosts, with a port or without, as the Host header has them. */
+export const hosts: Check<readonly string[]> = (text) => {
+  const entries = listOf(text).map((entry) => entry.toLowerCase());
+  if (entries.every((entry) => URL.parse(`https://${entry}/`)?.host === entry)) {
+    return { value: entries };
+  }
+  const mend = { placeholder: "HOSTS", example: "www.example.org,example.org" };
+  return { fault: { cause: `is ${shown(text)}, not a list of host names`, mend } };
+};
+
+/** The address at which users find the service: scheme and host, no more. */
+export const publicUrl: Check<URL> = (text, { cloudRun }) => {
+  const url = URL.parse(text);
+  const secure = url?.protocol === "https:" || (!cloudRun && url !== null && isLoopbackHttp(url));
+  if (url !== null && secure && url.href === `${url.origin}/`) return { value: url };
+  const mend = { placeholder: "URL", example: "https://phoenix.example.org" };
+  return { fault: { cause: `is ${shown(text)}, not an https URL without a path`, mend } };
 };
 
 /** Comma-separated e-mail addresses and @domains, each in the form in which they compare. */

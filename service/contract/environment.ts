@@ -13,6 +13,8 @@ export const PROGRAM_ENVIRONMENT = {
     "GOOGLE_CLOUD_PROJECT",
     /** `sm://PROJECT/SECRET`, or a value of at least 32 characters. */
     "SECRET_KEY",
+    /** The one address at which users find the service; empty in the local run: any. */
+    "PUBLIC_URL",
   ],
   rotator: [
     /** `sm://PROJECT/SECRET`. */

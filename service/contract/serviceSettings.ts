@@ -2,13 +2,16 @@ import {
   type Check,
   cookieSecure,
   type Deployment,
+  domains,
   type Fault,
+  hosts,
   issuer,
   oneOf,
   opaque,
   users,
   wholeNumber,
 } from "./checks.ts";
+import { domainClaimOf } from "./domainTrust.ts";
 import { type Environment, type Parsed, parse } from "./settings.ts";
 
 /** The services that a bundle holds. */
@@ -87,6 +90,22 @@ export const SERVICE_SETTINGS = {
     variable: "ALLOWED_USERS",
     readBy: ["web"],
     check: users,
+    fallback: [],
+    optional: true,
+  }),
+  /** Domains whose addresses the provider gives to the domain's own accounts only. */
+  oidcTrustedDomains: setting<readonly string[]>({
+    variable: "OIDC_TRUSTED_DOMAINS",
+    readBy: ["web"],
+    check: domains,
+    fallback: [],
+    optional: true,
+  }),
+  /** Hosts at which the service answers without redirecting to its public URL. */
+  alsoServedAt: setting<readonly string[]>({
+    variable: "ALSO_SERVED_AT",
+    readBy: ["web"],
+    check: hosts,
     fallback: [],
     optional: true,
   }),
@@ -179,6 +198,27 @@ export function allowListFaults(
     "is not set, so that in prod everyone with an account at the provider could sign in";
   const mend = { placeholder: "USERS", example: "@example.org,ada@example.com" };
   return [{ setting: "allowedUsers", cause, mend }];
+}
+
+/**
+ * A domain that may sign in counts only where it is known how the provider says that an account is
+ * the domain's own, or where somebody has stated that it is.
+ */
+export function domainTrustFaults(
+  allowedUsers: readonly string[],
+  issuer: URL | undefined,
+  trustedDomains: readonly string[],
+): CrossFault[] {
+  if (issuer === undefined || domainClaimOf(issuer) !== undefined) return [];
+  const missing = allowedUsers
+    .filter((entry) => entry.startsWith("@") && !trustedDomains.includes(entry.slice(1)))
+    .map((entry) => entry.slice(1));
+  if (missing.length === 0) return [];
+  const cause =
+    `lacks ${missing.join(", ")}, which may sign in as a whole: of ${issuer.host} it is not known ` +
+    "whether it gives addresses there to anybody who once read mail at them";
+  const mend = { placeholder: "DOMAINS", example: [...trustedDomains, ...missing].join(",") };
+  return [{ setting: "oidcTrustedDomains", cause, mend }];
 }
 
 /** Infers a setting's type from its check. */

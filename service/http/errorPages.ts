@@ -42,7 +42,7 @@ export function errorHandler({ log }: { readonly log: Logger }): ErrorRequestHan
   return (error, req, res, _next) => {
     const answer = answerTo(error);
     const line = { ...describeForLog(error), ...res.locals.trace };
-    const request = `${req.method} ${req.path}`;
+    const request = `${req.method} ${req.path.slice(0, 100)}`;
     if (answer.status >= 500) log.error({ event: "request_failed", ...line }, `${request} failed`);
     else if (error instanceof OperatorError) {
       log.warn({ event: "request_refused", ...line }, `${request} refused`);

@@ -52,6 +52,8 @@ function verdictIn({ email_verified, xms_edov }: Claims): EmailVerdict {
 /** Whether the provider's own claims say that the account is one of its address's domain. */
 function isHosted(email: string, claims: Claims, issuer: URL): boolean {
   switch (domainClaimOf(issuer)) {
+    case "each":
+      return true;
     case "hd":
       return isText(claims.hd) || /@gmail\.com$/i.test(email);
     case "xms_edov":

@@ -2,6 +2,7 @@ import type { Deployment } from "../contract/checks.ts";
 import {
   allowListFaults,
   type CrossFault,
+  domainTrustFaults,
   readSetting,
   SERVICE_SETTINGS,
   type SettingName,
@@ -41,8 +42,14 @@ export function parseSignInSettings(
     const allowedUsers = collected(readSetting(env, "allowedUsers", deployment));
     // Undefined where the list itself is refused.
     collected(none(allowListFaults(allowedUsers ?? ["?"], deployment)));
+    const trustedDomains = collected(readSetting(env, "oidcTrustedDomains", deployment));
+    const known = clientId && clientSecret ? issuer : undefined;
+    collected(none(domainTrustFaults(allowedUsers ?? [], known, trustedDomains ?? [])));
     return {
-      oidc: issuer && clientId && clientSecret ? { issuer, clientId, clientSecret } : undefined,
+      oidc:
+        issuer && clientId && clientSecret
+          ? { issuer, clientId, clientSecret, trustedDomains }
+          : undefined,
       allowedUsers,
     };
   });

@@ -42,6 +42,12 @@ export function createLog({ level, destination = standardOutput() }: LogDeps): L
   );
 }
 
+/** What strangers send is bounded, so that the lines of one request stay below 2 kB. */
+const MAX_PATH_LENGTH = 400;
+const MAX_MESSAGE_PATH_LENGTH = 100;
+const MAX_AGENT_LENGTH = 200;
+const MAX_IP_LENGTH = 64;
+
 export interface RequestLogDeps {
   readonly log: Logger;
   readonly instance: string;
@@ -57,7 +63,7 @@ export interface RequestLogDeps {
 export function requestLog({ log, instance, project }: RequestLogDeps): RequestHandler {
   return function logRequest(req, res, next) {
     const start = process.hrtime.bigint();
-    const path = req.path;
+    const path = req.path.slice(0, MAX_PATH_LENGTH);
     const trace = traceOf(req, project);
     res.locals.trace = trace;
     res.once("close", () => {
@@ -71,15 +77,15 @@ export function requestLog({ log, instance, project }: RequestLogDeps): RequestH
           requestUrl: path,
           status: statusCode,
           latency: `${seconds.toFixed(6)}s`,
-          remoteIp: req.ip,
-          userAgent: req.headers["user-agent"],
+          remoteIp: req.ip?.slice(0, MAX_IP_LENGTH),
+          userAgent: req.headers["user-agent"]?.slice(0, MAX_AGENT_LENGTH),
         },
         instance,
         ...session,
         ...(aborted && { aborted }),
         ...trace,
       };
-      const message = `${req.method} ${path} ${statusCode}${aborted ? " (client left)" : ""}`;
+      const message = `${req.method} ${path.slice(0, MAX_MESSAGE_PATH_LENGTH)} ${statusCode}${aborted ? " (client left)" : ""}`;
       if (statusCode >= 500) log.error(line, message);
       else if (path.startsWith("/health/")) log.debug(line, message);
       else log.info(line, message);

@@ -23,6 +23,8 @@ const CLOUD_RUN = { PORT: "8080", K_SERVICE: "phoenix" };
 const EVERYTHING = {
   ...SIGN_IN,
   "phoenix:allowedUsers": "@acme.example",
+  "phoenix:oidcTrustedDomains": "acme.example",
+  "phoenix:alsoServedAt": "www.acme.example",
   "phoenix:rotationPeriod": "30d",
 };
 

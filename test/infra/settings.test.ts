@@ -36,6 +36,8 @@ interface Effect {
   readonly expected: unknown;
 }
 
+const MICROSOFT = "https://login.microsoftonline.com/00000000-0000-4000-8000-000000000000/v2.0";
+
 const EFFECTS: readonly Effect[] = [
   {
     setting: "sessionLifetime",
@@ -53,10 +55,24 @@ const EFFECTS: readonly Effect[] = [
   },
   {
     setting: "oidcIssuer",
-    value: "https://id.example",
+    value: MICROSOFT,
     changes: [WEB],
     read: ({ get }) => variable(get(WEB), "OIDC_ISSUER"),
-    expected: "https://id.example",
+    expected: MICROSOFT,
+  },
+  {
+    setting: "oidcTrustedDomains",
+    value: "acme.example",
+    changes: [WEB],
+    read: ({ get }) => variable(get(WEB), "OIDC_TRUSTED_DOMAINS"),
+    expected: "acme.example",
+  },
+  {
+    setting: "alsoServedAt",
+    value: "www.acme.example",
+    changes: [WEB],
+    read: ({ get }) => variable(get(WEB), "ALSO_SERVED_AT"),
+    expected: "www.acme.example",
   },
   {
     setting: "oidcClientId",

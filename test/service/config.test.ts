@@ -7,6 +7,7 @@ const SECRET_KEY = "a secret of more than thirty-two characters";
 const LAPTOP = { SECRET_KEY };
 const CLOUD_RUN = {
   K_SERVICE: "phoenix-dev",
+  PUBLIC_URL: "https://phoenix.example",
   ENVIRONMENT: "dev",
   SECRET_KEY: "sm://acme-phoenix/phoenix-dev-SECRET_KEY",
   SESSION_COOKIE_SECURE: "true",
@@ -44,6 +45,8 @@ test("a laptop needs nothing but SECRET_KEY", () => {
     sessionType: "cookie",
     cookieSecure: false,
     sessionLifetime: 604_800,
+    publicUrl: undefined,
+    alsoServedAt: [],
     signIn: { oidc: undefined, allowedUsers: [] },
   });
 });
@@ -281,6 +284,7 @@ test("LISTEN_ADDRESS is an IP address of the machine", () => {
 
 const EVERYTHING_WRONG = {
   K_SERVICE: "phoenix-prod",
+  PUBLIC_URL: "https://phoenix.example",
   LOG_LEVEL: "loud",
   PORT: "http",
   LISTEN_ADDRESS: "everywhere",
@@ -330,4 +334,32 @@ test("no problem says a secret's value", () => {
 test("the error is an operator's, and its message is a sentence or two for each problem", () => {
   const expected = { code: "CONFIG_INVALID", message: expect.stringMatching(/^SECRET_KEY is not/) };
   expect(() => parseWebConfig({})).toThrow(expect.objectContaining(expected));
+});
+
+test("on Cloud Run the service needs its public URL, elsewhere it may do without", () => {
+  expect(settingsOf({ ...CLOUD_RUN, PUBLIC_URL: "" })).toEqual(["PUBLIC_URL"]);
+  expect(parseWebConfig({ ...LAPTOP, PUBLIC_URL: "http://localhost:8080" }).publicUrl?.origin).toBe(
+    "http://localhost:8080",
+  );
+});
+
+test.each([
+  "phoenix.example",
+  "http://phoenix.example",
+  "https://phoenix.example/path",
+  "https://phoenix.example?",
+  "https://user@phoenix.example",
+  "ftp://phoenix.example",
+  "http://localhost:8080",
+])("%s is no public URL on Cloud Run", (PUBLIC_URL) => {
+  expect(settingsOf({ ...CLOUD_RUN, PUBLIC_URL })).toEqual(["PUBLIC_URL"]);
+});
+
+test("hosts that it is also served at are host names, in lower case", () => {
+  expect(parseWebConfig({ ...LAPTOP, ALSO_SERVED_AT: "A.example, b.example:8443" })).toMatchObject({
+    alsoServedAt: ["a.example", "b.example:8443"],
+  });
+  for (const ALSO_SERVED_AT of ["https://a.example", "a.example/path", "a b", "a@b"]) {
+    expect(settingsOf({ ...LAPTOP, ALSO_SERVED_AT })).toEqual(["ALSO_SERVED_AT"]);
+  }
 });

@@ -97,6 +97,8 @@ function localConfig(directory: string): Record<string, string> {
   };
 }
 
+const GET_PROJECT = "gcp:organizations/getProject:getProject";
+
 async function evaluate(
   stack: string,
   config: Record<string, string>,
@@ -109,6 +111,7 @@ async function evaluate(
         state: withoutZeros({ ...computed(type, inputs), ...inputs }) as Record<string, unknown>,
       }),
       call: ({ token, inputs }) => {
+        if (token === GET_PROJECT) return { ...inputs, number: PROJECT_NUMBER };
         if (options.call === undefined) throw new Error(`${token} found nothing.`);
         return options.call(token, inputs);
       },

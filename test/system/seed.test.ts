@@ -66,7 +66,10 @@ test("1. session configuration is read correctly", async () => {
     ["local", false],
   ] as const) {
     const env = await environmentIn(stack);
-    const config = parseWebConfig({ ...env, ...(cookieSecure && { K_SERVICE: "phoenix" }) });
+    const config = parseWebConfig({
+      ...env,
+      ...(cookieSecure && { K_SERVICE: "phoenix", PUBLIC_URL: "https://phoenix.example" }),
+    });
     expect(config).toMatchObject({
       environment: stack,
       sessionType: "cookie",

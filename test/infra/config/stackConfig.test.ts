@@ -535,7 +535,7 @@ describe("a configuration is refused", () => {
 
   test("where the client secret is readable in the stack's file", () => {
     const signIn = {
-      "phoenix:oidcIssuer": "https://id.example",
+      "phoenix:oidcIssuer": "https://accounts.google.com",
       "phoenix:oidcClientId": "id",
       "phoenix:oidcClientSecret": "open-to-see",
     };

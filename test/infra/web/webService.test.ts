@@ -14,7 +14,11 @@ test("dev and prod say that cookies are sent over https only, and local says the
 });
 
 test("the environment is the contract's", async () => {
-  const stack = await declared("prod", SIGN_IN);
+  const stack = await declared("prod", {
+    ...SIGN_IN,
+    "phoenix:oidcTrustedDomains": "acme.example",
+    "phoenix:alsoServedAt": "www.acme.example",
+  });
   const names = environmentOf(stack.get(WEB)).map(({ name }) => name);
   const settings = ALL_SETTINGS.filter(([, { readBy }]) => readBy.includes("web"));
   expect(names.toSorted()).toEqual(
@@ -40,6 +44,7 @@ test("the environment says what the configuration says", async () => {
     GOOGLE_CLOUD_PROJECT: "acme-phoenix",
     LOG_LEVEL: "info",
     SECRET_KEY: "sm://acme-phoenix/phoenix-prod-SECRET_KEY",
+    PUBLIC_URL: "https://phoenix-prod-123456789012.europe-west1.run.app",
     SESSION_COOKIE_SECURE: "true",
     PERMANENT_SESSION_LIFETIME: "3600",
     OIDC_ISSUER: "https://accounts.google.com",
@@ -206,6 +211,7 @@ test("the outputs are what whoever deploys needs next", async () => {
   expect(outputs).toEqual({
     url: "https://phoenix-prod-123456789012.europe-west1.run.app",
     signInRedirectUri: "https://phoenix-prod-123456789012.europe-west1.run.app/login/callback",
+    postLogoutRedirectUri: "https://phoenix-prod-123456789012.europe-west1.run.app/signed-out",
     secretKey: "sm://acme-phoenix/phoenix-prod-SECRET_KEY",
     keyPolicy: { activationDelay: 1800, refreshInterval: 60, sessionLifetime: 604_800 },
     release: `sha256:${"0".repeat(64)}`,

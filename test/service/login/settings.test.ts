@@ -34,6 +34,7 @@ test("all of the provider's settings make a provider", () => {
         issuer: new URL("https://accounts.google.com"),
         clientId: "an id",
         clientSecret: "a secret",
+        trustedDomains: [],
       },
       allowedUsers: ["ada@example.com", "@example.org"],
     },
@@ -82,6 +83,38 @@ test("white space around the client's id or secret is found here, not by the pro
 test("prod must say who may sign in, other environments need not", () => {
   expect(problemsOf(GOOGLE, PROD)).toEqual(["ALLOWED_USERS"]);
   expect(problemsOf(GOOGLE, DEV)).toEqual([]);
+});
+
+test("a domain may sign in only where it is known or stated that its accounts are its own", () => {
+  const elsewhere = { ...GOOGLE, OIDC_ISSUER: "https://id.example" };
+  const ALLOWED_USERS = "@acme.example, ada@other.example, @müller.example";
+  const microsoft = {
+    ...GOOGLE,
+    OIDC_ISSUER: "https://login.microsoftonline.com/00000000-0000-4000-8000-000000000000/v2.0",
+  };
+  expect(problemsOf({ ...GOOGLE, ALLOWED_USERS })).toEqual([]);
+  expect(problemsOf({ ...microsoft, ALLOWED_USERS })).toEqual([]);
+  expect(problemsOf({ ...elsewhere, ALLOWED_USERS: "ada@other.example" })).toEqual([]);
+  expect(problemsOf({ ALLOWED_USERS })).toEqual([]);
+  expect(problemsOf({ ...elsewhere, ALLOWED_USERS })).toEqual(["OIDC_TRUSTED_DOMAINS"]);
+  const stated = { ...elsewhere, ALLOWED_USERS, OIDC_TRUSTED_DOMAINS: "acme.example" };
+  expect(causesOf(stated)[0]).toContain("xn--mller-kva.example");
+  const all = { ...stated, OIDC_TRUSTED_DOMAINS: "Acme.example, @xn--mller-kva.example" };
+  expect(parseSignInSettings(all, LAPTOP)).toMatchObject({
+    value: { oidc: { trustedDomains: ["acme.example", "xn--mller-kva.example"] } },
+  });
+});
+
+test.each([
+  "https://login.microsoftonline.com/common/v2.0",
+  "https://login.microsoftonline.com/organizations/v2.0",
+  "https://login.microsoftonline.com/00000000-0000-4000-8000-000000000000",
+  "https://login.microsoftonline.com/00000000-0000-4000-8000-000000000000/v2.0/",
+  "https://login.microsoftonline.com/acme.example/v2.0",
+  "https://accounts.google.com/o/oauth2",
+  "https://id.example/realms/acme/",
+])("%s can never be right, because the provider does not call itself so", (OIDC_ISSUER) => {
+  expect(problemsOf({ ...GOOGLE, OIDC_ISSUER })).toEqual(["OIDC_ISSUER"]);
 });
 
 test("all problems come at once, and none of them says the secret", () => {

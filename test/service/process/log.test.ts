@@ -87,6 +87,17 @@ test("a request is a line with what was asked, answered, by whom, and what becam
   ]);
 });
 
+test("a request's lines stay below 2 kB, whatever is sent", async () => {
+  await using web = await start();
+  const headers = { "user-agent": '"'.repeat(6_000), traceparent: TRACEPARENT };
+  for (const path of [`/${"a".repeat(7_000)}`, `/api/${'"'.repeat(7_000)}`]) {
+    const before = (await web.lines()).length;
+    await fetch(`${web.url}${path}`, { headers });
+    const written = (await web.lines()).slice(before).map((line) => JSON.stringify(line));
+    expect(written.join("").length).toBeLessThan(2_000);
+  }
+});
+
 describe("the trace", () => {
   test.each([
     "",
@@ -171,7 +182,7 @@ describe("a whole visit, with every secret that there is in one", () => {
     site = web;
     const visitor = new Visitor(site.url);
     const callback = new URL(await answerOfProvider(visitor, ada, "/notes?private=hunter2"));
-    secrets.set("the sign-in's cookie", visitor.cookies.get("sign-in") ?? "");
+    secrets.set("the sign-in's cookie", [...visitor.cookiesAt("/login").values()].join());
     for (const name of ["code", "state"]) {
       secrets.set(`the callback's ${name}`, callback.searchParams.get(name) ?? "");
     }

@@ -60,6 +60,7 @@ test("with LISTEN_ADDRESS it can be reached at that address only", async () => {
 test("what is wrong with the settings ends it with status 1 and a line of JSON for each problem", async () => {
   const { code, lines, output } = await refusal({
     K_SERVICE: "phoenix-prod",
+    PUBLIC_URL: "https://phoenix.example",
     ENVIRONMENT: "prod",
     SECRET_KEY: "hunter2",
     SESSION_COOKIE_SECURE: "false",

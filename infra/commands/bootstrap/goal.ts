@@ -78,7 +78,10 @@ export function jobs(goal: Goal): Readonly<Record<"preview" | "deploy", Job>> {
   };
 }
 
+/** The stack whose deployments want somebody's approval, and that releases go to. */
+export const APPROVED_STACK = "prod";
+
 /** Whether deployments of the stack want somebody's approval. */
 export function wantsApproval({ environment }: Goal): boolean {
-  return environment === "prod";
+  return environment === APPROVED_STACK;
 }

@@ -1,4 +1,5 @@
 import { parseCommandLine, UsageError } from "../commandLine.ts";
+import { APPROVED_STACK } from "./goal.ts";
 
 export interface BootstrapOptions {
   /** Name of the stack. */
@@ -88,8 +89,9 @@ export function parseBootstrapOptions(args: readonly string[]): BootstrapOptions
     const value = values[name];
     if (value !== undefined && !form.test(value)) mistakes.push(mistake);
   }
-  if (values.approvers !== undefined && values.github === undefined) {
-    mistakes.push("--approvers is for --github.");
+  const delivered = values.github !== undefined && environment === APPROVED_STACK;
+  if (values.approvers !== undefined && !delivered) {
+    mistakes.push(`--approvers is for ${APPROVED_STACK} with --github.`);
   }
   if (mistakes.length > 0) throw new UsageError(mistakes.join("\n"));
   return {

@@ -654,7 +654,8 @@ describe("called in a wrong way", () => {
     [[...DEV, "--region", "europe"], "--region takes a region such as europe-west1."],
     [["dev", "--project", PROJECT, "--billing-account", "1"], "--billing-account takes an ID"],
     [[...DEV, "--github", "phoenix"], "--github takes a repository as OWNER/NAME."],
-    [[...DEV, "--approvers", "grace"], "--approvers is for --github."],
+    [[...DEV, ...GITHUB, "--approvers", "grace"], "--approvers is for prod with --github."],
+    [["prod", ...DEV.slice(1), "--approvers", "grace"], "--approvers is for prod with --github."],
     [[...PROD.slice(0, -1), "a b"], "--approvers takes logins and ORG/TEAM"],
   ])("%j ends with 2 and says so", async (args, message) => {
     const { status, err, changes } = await run(emptyCloud(), args);

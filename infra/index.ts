@@ -13,6 +13,7 @@ export const {
   signInRedirectUri,
   postLogoutRedirectUri,
   secretKey,
+  endedSessions,
   keyPolicy,
   release,
   service,

@@ -22,6 +22,8 @@ export interface StackNames {
   readonly clientSecret: string;
   /** Names of buckets are Google-wide, so the project's is a part of it. */
   readonly bucket: string;
+  /** The bucket of the sessions that have ended. */
+  readonly ended: string;
   /** Topic of what happens to SECRET_KEY. */
   readonly secretEvents: string;
   /** Subscription that calls the rotator. */
@@ -42,6 +44,7 @@ export function stackNames(project: string, { product, environment }: StackId): 
     secretKey: `${prefix}-SECRET_KEY`,
     clientSecret: `${prefix}-OIDC_CLIENT_SECRET`,
     bucket: `${project}-${prefix}-bundles`,
+    ended: `${project}-${prefix}-ended`,
     secretEvents: `${prefix}-secret-events`,
     rotation: `${prefix}-rotation`,
     deadLetters: `${prefix}-rotation-dead-letters`,

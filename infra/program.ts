@@ -4,6 +4,8 @@ import { type DeployedArchive, type Release, ServiceBundle } from "./bundle/serv
 import { rotatorEnvironment, webEnvironment } from "./config/environment.ts";
 import { LOCAL_STACK } from "./config/place.ts";
 import { readConfig, type StackConfig } from "./config/stackConfig.ts";
+import { checkEndedLocation } from "./ended/endedLocation.ts";
+import { EndedSessions } from "./ended/endedSessions.ts";
 import type { FirstVersionOptions } from "./keys/firstVersion.ts";
 import { checkReplication } from "./keys/replication.ts";
 import { SessionKey } from "./keys/sessionKey.ts";
@@ -24,6 +26,8 @@ export interface StackOutputs {
   readonly postLogoutRedirectUri: Output<string>;
   /** SECRET_KEY as `npm run rotate` and the service name it: sm://PROJECT/SECRET. */
   readonly secretKey: string;
+  /** Where the sessions that have ended are, as the service takes it: gs://BUCKET. */
+  readonly endedSessions: string;
   /** What a rotation has to know of the service. */
   readonly keyPolicy: KeyPolicy;
   /** Digest of the bundle, or reference of the image, that is deployed. */
@@ -78,6 +82,13 @@ export async function declareStack(
   const schedule =
     rotationPeriod === undefined ? undefined : planSchedule(rotationPeriod, current, new Date());
 
+  await checkEndedLocation(
+    names.ended,
+    config.endedLocation,
+    `${product}:endedLocation`,
+    environment,
+  );
+
   const apis = new Apis("apis", { project, names: apisOf(config) });
   const archive = config.image === undefined ? buildArchive() : undefined;
   const bundle = new ServiceBundle("bundle", {
@@ -103,6 +114,14 @@ export async function declareStack(
     rotation: schedule && events && { ...events, schedule },
     secretManagerApi: apis.of("secretmanager"),
   });
+  const endedSessions = new EndedSessions("ended-sessions", {
+    project,
+    bucketName: names.ended,
+    location: config.endedLocation,
+    labels,
+    deletionProtection: config.deletionProtection,
+    storageApi: apis.of("storage"),
+  });
   const web = new WebService("web", {
     project,
     region,
@@ -110,8 +129,9 @@ export async function declareStack(
     serviceName: names.web,
     apis,
     release,
-    environment: webEnvironment(config, sessionKey.reference, publicUrl),
+    environment: webEnvironment(config, sessionKey.reference, publicUrl, endedSessions.reference),
     sessionKey,
+    endedSessions,
     clientSecret: oidcClientSecret && {
       secretId: names.clientSecret,
       value: oidcClientSecret,
@@ -156,6 +176,7 @@ export async function declareStack(
     signInRedirectUri: web.url.apply((url) => `${publicUrl ?? url}/login/callback`),
     postLogoutRedirectUri: web.url.apply((url) => `${publicUrl ?? url}/signed-out`),
     secretKey: sessionKey.reference,
+    endedSessions: endedSessions.reference,
     keyPolicy: {
       activationDelay: values.keyActivationDelay,
       refreshInterval: config.keyRefreshInterval,

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import express, { type Express, type RequestHandler } from "express";
 import helmet from "helmet";
 import type { Logger } from "pino";
+import type { EndedSessions } from "./ended/endedSessions.ts";
 import type { Application } from "./http/application.ts";
 import { errorHandler, notFound } from "./http/errorPages.ts";
 import { healthRoutes } from "./http/health.ts";
@@ -10,6 +11,7 @@ import { type PublicAddress, redirectToPublicUrl } from "./http/publicUrl.ts";
 import { staticFiles } from "./http/staticFiles.ts";
 import type { SessionKeys } from "./keys/sessionKeys.ts";
 import { csrfProtection } from "./login/csrf.ts";
+import { createPendingSignOuts } from "./login/pendingSignOuts.ts";
 import { signInRoutes } from "./login/routes.ts";
 import type { SignInSettings } from "./login/settings.ts";
 import { requestLog } from "./process/log.ts";
@@ -27,6 +29,7 @@ export interface AppDeps extends PublicAddress {
   readonly keys: SessionKeys;
   readonly sealer: Sealer;
   readonly sessions: AddSessions;
+  readonly ended: EndedSessions;
   readonly cookieSecure: boolean;
   readonly signIn: SignInSettings;
   /** Unix time in seconds. */
@@ -67,8 +70,10 @@ export function createApp(deps: AppDeps): Express {
   app.use(forSignedIn(express.json({ limit: BODY_LIMIT })));
   app.use(forSignedIn(express.urlencoded({ extended: false, limit: BODY_LIMIT })));
   app.use(csrfProtection(deps));
+  const pendingSignOuts = createPendingSignOuts(deps);
+  app.use(pendingSignOuts.retry);
   app.use(homeRoutes(application));
-  app.use(signInRoutes(deps));
+  app.use(signInRoutes({ ...deps, pendingSignOuts }));
   app.use(application.routes({ ...deps, directory: ownDirectory }));
 
   app.use(notFound());

@@ -11,6 +11,8 @@ import {
   problem,
   readAll,
 } from "./contract/settings.ts";
+import type { OnOutage } from "./ended/endedSessions.ts";
+import { type EndedBucket, parseEndedSessions } from "./ended/settings.ts";
 import { parseSecretManagerEndpoint } from "./google/endpoint.ts";
 import { parseSecretReference, type SecretReference } from "./google/secretReference.ts";
 import { type KeyLimits, parseKeyLimits } from "./keys/limits.ts";
@@ -42,6 +44,9 @@ export interface WebConfig {
   /** More hosts at which it answers. */
   readonly alsoServedAt: readonly string[];
   readonly signIn: SignInSettings;
+  /** Where the sessions that have ended are listed; undefined: each instance knows its own. */
+  readonly endedBucket: EndedBucket | undefined;
+  readonly endedOutage: OnOutage;
 }
 
 /**
@@ -68,6 +73,8 @@ export function parseWebConfig(env: Environment): WebConfig {
       publicUrl: collect(parsePublicUrl(env, deployment)),
       alsoServedAt: collect(readSetting(env, "alsoServedAt", deployment)),
       signIn: collect(parseSignInSettings(env, deployment)),
+      endedBucket: collect(parseEndedSessions(env, cloudRun)),
+      endedOutage: collect(readSetting(env, "endedOutage", deployment)),
     };
   });
 }

@@ -4,12 +4,16 @@ import type { Logger } from "pino";
 import { createApp } from "./app.ts";
 import { application } from "./application.ts";
 import { parseWebConfig, type WebConfig } from "./config.ts";
+import { createEndedSessions, type EndedSessions } from "./ended/endedSessions.ts";
+import { openEndedBucket } from "./ended/openBucket.ts";
 import { createSecretManagerKeys } from "./keys/secretManager.ts";
 import type { SessionKeys } from "./keys/sessionKeys.ts";
 import { createStaticKeys } from "./keys/static.ts";
+import { createAdmission } from "./login/stillAdmitted.ts";
 import { createLog } from "./process/log.ts";
 import { drainOnSigterm } from "./process/shutdown.ts";
 import { listen, start } from "./process/start.ts";
+import type { SessionCheck } from "./session/sealed.ts";
 import { createSealer } from "./session/sealer.ts";
 import { createSessions } from "./session/sessions.ts";
 
@@ -29,6 +33,11 @@ start(() => {
   const keys = createKeys(config, log);
   // Under way while the rest is made; whoever needs a key waits for it.
   void keys.refresh();
+  const ended = createEnded(config, log);
+  ended.start();
+  const admitted = createAdmission(config.signIn);
+  const check: SessionCheck["check"] = (credential) =>
+    admitted(credential) ? ended.check(credential) : "ended";
   const sealer = createSealer({ keys, environment: config.environment, clock });
   const server = createServer({
     keepAliveTimeout: KEEP_ALIVE_MILLISECONDS,
@@ -40,7 +49,8 @@ start(() => {
     instance,
     keys,
     sealer,
-    sessions: createSessions({ ...config, instance, keys, sealer, clock, log }),
+    ended,
+    sessions: createSessions({ ...config, instance, keys, sealer, ended: { check }, clock, log }),
     clock,
     draining: drainOnSigterm(server, log),
     application,
@@ -49,6 +59,18 @@ start(() => {
   server.on("request", app);
   listen(server, config, log.child({ instance }));
 });
+
+function createEnded(config: WebConfig, log: Logger): EndedSessions {
+  const { endedBucket, endedOutage: onOutage, sessionLifetime: lifetime } = config;
+  if (endedBucket === undefined) {
+    log.warn(
+      { event: "ended_sessions_apart" },
+      "ENDED_SESSIONS is not set: a session that ends on one instance goes on at others",
+    );
+  }
+  const bucket = endedBucket && openEndedBucket(endedBucket);
+  return createEndedSessions({ bucket, onOutage, lifetime, log, clock });
+}
 
 function createKeys({ secretKey, keyLimits }: WebConfig, log: Logger): SessionKeys {
   if (secretKey.form === "static") return createStaticKeys(secretKey.secret, secretKey.fallbacks);

@@ -11,11 +11,13 @@ type Variables<Service extends Reader> = ProgramEnvironment<Service> &
  *
  * @param secretKey `sm://PROJECT/SECRET`
  * @param publicUrl Undefined in the local run, where the Host header says it.
+ * @param endedSessions `gs://BUCKET`
  */
 export function webEnvironment(
   config: StackConfig,
   secretKey: string,
   publicUrl: string | undefined,
+  endedSessions: string,
 ): Variables<"web"> {
   return {
     // Cloud Run shows nothing for an empty value, so a deployment never declares one.
@@ -23,6 +25,7 @@ export function webEnvironment(
     ENVIRONMENT: config.environment,
     GOOGLE_CLOUD_PROJECT: config.project,
     SECRET_KEY: secretKey,
+    ENDED_SESSIONS: endedSessions,
     ...settingsOf(config, "web"),
   };
 }

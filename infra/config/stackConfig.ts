@@ -1,5 +1,6 @@
 import { getProject, getStack, type Output, runtime, secret } from "@pulumi/pulumi";
 import { ConfigError } from "../../service/contract/errors.ts";
+import { parseEndedLocation } from "../ended/endedLocation.ts";
 import type { StackId } from "../names.ts";
 import { CLIENT_SECRET, checkEncryption, type PublicAccess, parsePublicAccess } from "./access.ts";
 import { type CapacityConfig, parseCapacity } from "./capacity.ts";
@@ -20,6 +21,8 @@ export interface StackConfig
   /** What reaches the services. */
   readonly service: ServiceConfig;
   readonly publicAccess: PublicAccess;
+  /** Where the bucket of the sessions that have ended is. */
+  readonly endedLocation: string;
   /** What whoever deploys should know though nothing is wrong, in sentences. */
   readonly notes: readonly string[];
 }
@@ -49,6 +52,7 @@ export function parseConfig(
     ...place,
     service,
     publicAccess: parsePublicAccess(settings),
+    endedLocation: parseEndedLocation(settings, place.region),
     ...parseKeys(settings, service.values, capacity.maxInstances),
     ...capacity,
     ...parseRelease(settings, place),

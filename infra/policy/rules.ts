@@ -76,8 +76,24 @@ export const RULES: readonly PolicyRule[] = [
     violations: of(BUCKET, (inputs) => [
       ...(inputs.publicAccessPrevention === "enforced" ? [] : ["can be made public"]),
       ...(inputs.uniformBucketLevelAccess === true ? [] : ["has access lists for objects"]),
-      ...(at(inputs, "versioning", "enabled") === true ? [] : ["loses what is replaced"]),
+      ...(at(inputs, "versioning", "enabled") === true || isEnded(inputs)
+        ? []
+        : ["loses what is replaced"]),
     ]),
+  },
+  {
+    name: "ended-sessions-expire",
+    description: "The list of the ended forgets what no session can need, and nothing before.",
+    violations: of(BUCKET, (inputs) => {
+      if (!isEnded(inputs)) return [];
+      const rules = [inputs.lifecycleRules ?? []].flat();
+      const byCustomTime = (rule: unknown) =>
+        Number(at(rule, "condition", "daysSinceCustomTime")) >= 1;
+      return [
+        ...(rules.length > 0 ? [] : ["keeps everything for ever"]),
+        ...(rules.every(byCustomTime) ? [] : ["deletes by something else than the custom time"]),
+      ];
+    }),
   },
   {
     name: "secrets-are-kept",
@@ -174,6 +190,11 @@ export const RULES: readonly PolicyRule[] = [
 /** The service with sessions; the other is the rotator. */
 function isWebService(inputs: CheckedResource["inputs"]): boolean {
   return environment(inputs).some(({ name }) => name === "SESSION_COOKIE_SECURE");
+}
+
+/** The bucket of the sessions that have ended, to which nobody can do more than add. */
+function isEnded(inputs: CheckedResource["inputs"]): boolean {
+  return text(inputs.name).endsWith("-ended");
 }
 
 function of(

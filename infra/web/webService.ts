@@ -14,6 +14,7 @@ import type { Release } from "../bundle/serviceBundle.ts";
 import type { PublicAccess } from "../config/access.ts";
 import type { CapacityConfig } from "../config/capacity.ts";
 import type { TrafficShare } from "../config/release.ts";
+import type { EndedSessions } from "../ended/endedSessions.ts";
 import type { Grantee, SessionKey } from "../keys/sessionKey.ts";
 import { accountTitle } from "../names.ts";
 import { ClientSecret, type ClientSecretArgs } from "./clientSecret.ts";
@@ -31,6 +32,8 @@ export interface WebServiceArgs {
   readonly environment: ProgramEnvironment<"web"> & Readonly<Record<string, string>>;
   /** The secret that SECRET_KEY names. */
   readonly sessionKey: SessionKey;
+  /** What ENDED_SESSIONS names. */
+  readonly endedSessions: EndedSessions;
   /** Undefined where nobody can sign in yet. */
   readonly clientSecret:
     | Pick<ClientSecretArgs, "secretId" | "value" | "locations" | "afterGrant">
@@ -84,6 +87,7 @@ export class WebService extends ComponentResource {
       sessionKey.secret,
       sessionKey.grant("secretAccessor", { name, member: account.member }),
       sessionKey.grant("viewer", { name, member: account.member }),
+      ...args.endedSessions.grantAdding({ name, member: account.member }),
       ...(clientSecret ? [clientSecret.version, clientSecret.grant] : []),
     ];
     this.service = new Service(

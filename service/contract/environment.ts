@@ -15,6 +15,8 @@ export const PROGRAM_ENVIRONMENT = {
     "SECRET_KEY",
     /** The one address at which users find the service; empty in the local run: any. */
     "PUBLIC_URL",
+    /** `gs://BUCKET`: where instances tell each other which sessions have ended. */
+    "ENDED_SESSIONS",
   ],
   rotator: [
     /** `sm://PROJECT/SECRET`. */
@@ -41,6 +43,8 @@ export const LOCAL_ENVIRONMENT = [
   "DEBUG",
   /** Base URL of a stand-in for Secret Manager on this machine. */
   "SECRET_MANAGER_ENDPOINT",
+  /** Base URL of a stand-in for Cloud Storage on this machine. */
+  "CLOUD_STORAGE_ENDPOINT",
 ] as const;
 
 /** One value for each variable that the program itself sets. */

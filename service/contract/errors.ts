@@ -18,6 +18,8 @@ export type ErrorCode =
   | "ASSETS_INVALID"
   /** Sessions: all but the first are mistakes in the application's code or its front. */
   | "KEYS_UNAVAILABLE"
+  | "ENDED_UNAVAILABLE"
+  | "SIGN_OUT_FAILED"
   | "SESSION_TOO_LARGE"
   | "SESSION_NOT_SERIALIZABLE"
   | "SESSION_NOT_STARTED"

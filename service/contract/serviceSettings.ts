@@ -109,6 +109,13 @@ export const SERVICE_SETTINGS = {
     fallback: [],
     optional: true,
   }),
+  /** What becomes of sessions when it has not been known for 15 minutes which have ended. */
+  endedOutage: setting<"continue" | "refuse">({
+    variable: "ENDED_OUTAGE",
+    readBy: ["web"],
+    check: oneOf(["continue", "refuse"] as const),
+    fallback: "continue",
+  }),
   /**
    * Seconds for which a new key is accepted before it signs. Half an hour: Secret Manager's lists
    * usually converge within minutes, and an instance that has no requests for long reads the ring

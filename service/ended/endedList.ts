@@ -146,8 +146,10 @@ export function createEndedList({
       checked.set(hash, result === "ended" ? Number.POSITIVE_INFINITY : readAt);
     },
 
-    // One second more than what is still ended.
-    earliestStart: (person, now) => Math.max(now, latestMark(person) + CLOCK_SKEW + 1),
+    earliestStart(person, now) {
+      // One second more than what is still ended; a credential's times are whole seconds.
+      return Math.max(now, Math.ceil(latestMark(person) + CLOCK_SKEW + 1));
+    },
 
     markedAt: endedAt,
   };

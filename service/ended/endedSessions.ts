@@ -9,6 +9,7 @@ import { pollEnded } from "./endedFeed.ts";
 import { createEndedList, type EndedListOptions, type JudgedSession } from "./endedList.ts";
 import { type Person, sessionHash, sessionObject, userMark, type Who } from "./marks.ts";
 import { createMarkWriter } from "./markWriter.ts";
+import { createRecentEntries } from "./recentEntries.ts";
 
 /** Whether a session goes on; or that it can't be told now, and when to ask again, in seconds. */
 export type Standing = "live" | "ended" | { readonly retryAfter: Seconds };
@@ -27,7 +28,7 @@ export interface EndedSessions {
    * Ends one session. This instance refuses it from now on, also if it rejects.
    * @throws OperatorError if other instances may go on accepting it.
    */
-  endSession(session: EndableSession): Promise<void>;
+  endSession(session: Pick<EndableSession, "sid" | "exp">): Promise<void>;
   /**
    * Ends all sessions of those people.
    * @param before Unix time up to which they have begun; now, if it is left out.
@@ -65,6 +66,9 @@ const MAX_OUTAGE: Seconds = 900;
 
 /** Seconds after a failed read of one session's mark in which no other is begun. */
 const READ_BACKOFF: Seconds = 5;
+
+/** Marks that an instance remembers to have written, so that nobody has it write them for ever. */
+const MAX_WRITTEN = 10_000;
 
 /**
  * Which sessions have ended, followed in a bucket by the requests that need to know. An outage of
@@ -112,6 +116,8 @@ export function createEndedSessions({
   });
   /** Since when reads of single marks fail, and when the last one did. */
   let readsFail: { readonly since: Seconds; readonly last: Seconds } | undefined;
+  /** Sessions whose marks this instance has written: writing them again is of no use. */
+  const written = createRecentEntries<true>(MAX_WRITTEN);
   const reads = new Map<string, Promise<Standing>>();
   let pollNow: Promise<void> | undefined;
   let pollNext: Promise<void> | undefined;
@@ -190,8 +196,11 @@ export function createEndedSessions({
     },
 
     async endSession(session) {
+      const hash = sessionHash(session.sid);
       learnSession(list, session.sid, clock());
+      if (written.get(hash)) return;
       await writer.endSession(session);
+      written.set(hash, true);
     },
 
     async endPeople(who, before) {

@@ -4,8 +4,8 @@ import { OperatorError } from "../contract/errors.ts";
 import { isApi } from "../login/requireSignIn.ts";
 import {
   InsecureTransportError,
-  KeysUnavailableError,
   SessionNotKeptError,
+  SessionUnavailableError,
 } from "../session/errors.ts";
 import { messagePage } from "./html.ts";
 import { sendProblem } from "./problem.ts";
@@ -53,7 +53,7 @@ export function errorHandler({ log }: { readonly log: Logger }): ErrorRequestHan
       return;
     }
     for (const name of REPRESENTATION_HEADERS) res.removeHeader(name);
-    if (error instanceof KeysUnavailableError) res.set("Retry-After", String(error.retryAfter));
+    if (error instanceof SessionUnavailableError) res.set("Retry-After", String(error.retryAfter));
     send(req, res, answer);
   };
 }
@@ -75,9 +75,9 @@ const REPRESENTATION_HEADERS = [
 ];
 
 function answerTo(error: unknown): Answer {
-  if (error instanceof KeysUnavailableError) {
-    const { message } = error;
-    return { status: 503, code: "keys_unavailable", title: "One moment, please", detail: message };
+  if (error instanceof SessionUnavailableError) {
+    const { code, message: detail } = error;
+    return { status: 503, code: code.toLowerCase(), title: "One moment, please", detail };
   }
   if (error instanceof InsecureTransportError) {
     const { message } = error;

@@ -1,4 +1,5 @@
 import { Router } from "express";
+import { pendingNotice } from "../login/pendingSignOuts.ts";
 import { signInLink } from "../login/returnTo.ts";
 import { isSignedIn } from "../session/session.ts";
 import type { Application } from "./application.ts";
@@ -19,7 +20,7 @@ export function homeRoutes({ home, start }: Pick<Application, "home" | "start">)
         body: html`<main class="message home">
 <h1>${PRODUCT}</h1>
 <p>${start.text}</p>
-<p><a class="button" href="${signInLink(home)}">Sign in</a></p>
+${pendingNotice(res)}<p><a class="button" href="${signInLink(home)}">Sign in</a></p>
 </main>`,
       }),
     );

@@ -40,6 +40,10 @@ ${head}`,
 <input type="hidden" name="_csrf" value="${csrf_token}">
 <button class="quiet">Sign out</button>
 </form>
+<form id="sign-out-everywhere" method="post" action="/logout/everywhere">
+<input type="hidden" name="_csrf" value="${csrf_token}">
+<button class="quiet">Sign out everywhere</button>
+</form>
 </header>
 ${body}`,
   });

@@ -5,6 +5,7 @@ import {
   type Response,
   Router,
 } from "express";
+import type { EndedSessions } from "../ended/endedSessions.ts";
 import { type PublicAddress, siteOf } from "../http/publicUrl.ts";
 import type { EventLog } from "../process/eventLog.ts";
 import { once } from "../pure/once.ts";
@@ -17,11 +18,13 @@ import { admit } from "./allowList.ts";
 import { type Attempt, createAttempts, isNewerSession, type Purpose } from "./attempts.ts";
 import { failurePage, levelOf, SignInError } from "./failures.ts";
 import type { Identity, OidcClient } from "./oidc.ts";
+import type { PendingSignOuts } from "./pendingSignOuts.ts";
 import { createRedemptions } from "./redemptions.ts";
 import { requireSignIn } from "./requireSignIn.ts";
 import { DEFAULT_RETURN_TO, parseReturnTo } from "./returnTo.ts";
 import type { SignInSettings } from "./settings.ts";
 import { createSignedOut, SIGNED_OUT_PATH } from "./signedOut.ts";
+import { createSignOuts } from "./signOuts.ts";
 
 export interface SignInDeps extends Pick<PublicAddress, "publicUrl"> {
   readonly signIn: SignInSettings;
@@ -30,6 +33,8 @@ export interface SignInDeps extends Pick<PublicAddress, "publicUrl"> {
   /** Unix time in seconds. */
   readonly clock: () => Seconds;
   readonly log: EventLog;
+  readonly ended: EndedSessions;
+  readonly pendingSignOuts: PendingSignOuts;
 }
 
 /** How long signing out waits for the provider's metadata, if this instance has not read it yet. */
@@ -41,9 +46,12 @@ interface Prepared {
   readonly redirectUri: URL;
 }
 
-/** `GET /login?returnTo=`, `GET /login/callback`, `GET /api/session`, `POST /logout` and `GET /signed-out`. */
+/**
+ * `GET /login?returnTo=`, `GET /login/callback`, `GET /api/session`, `POST /logout`,
+ * `POST /logout/everywhere` and `GET /signed-out`.
+ */
 export function signInRoutes(deps: SignInDeps): Router {
-  const { clock, cookieSecure, log } = deps;
+  const { clock, cookieSecure, ended, log } = deps;
   const { oidc, allowedUsers } = deps.signIn;
   // Loaded with the first sign-in: no start needs it.
   const oidcClient =
@@ -51,6 +59,7 @@ export function signInRoutes(deps: SignInDeps): Router {
   const attempts = createAttempts(deps);
   const redemptions = createRedemptions();
   const signedOut = createSignedOut(deps);
+  const signOuts = createSignOuts(deps);
   const routes = Router();
 
   async function prepare(req: Request): Promise<Prepared> {
@@ -99,14 +108,17 @@ export function signInRoutes(deps: SignInDeps): Router {
     attempts.finish(res, attempt);
     // The same user may have signed in in another tab meanwhile, and that tab has the CSRF token.
     if (!isSameUser(req, identity) || attempt.otherAccount || !isNewerSession(req, attempt)) {
-      startSession(req, {
+      const signedIn = {
         user_id: identity.subject,
         user_email: identity.email,
         id_token: identity.idToken,
         iss: identity.issuer,
         provider_sid: identity.providerSid,
         of_domain: identity.ofDomain,
-      });
+      };
+      const startTime = ended.startTime(signedIn);
+      await signOuts.endCurrent(req, res);
+      startSession(req, { ...signedIn, iat: await startTime });
       const { trace } = res.locals;
       log.info({ event: "signed_in", user_id: identity.subject, ...trace }, "Signed in");
     }
@@ -174,11 +186,15 @@ export function signInRoutes(deps: SignInDeps): Router {
 
   routes.post("/logout", async (req, res) => {
     const signedIn = isSignedIn(req);
+    const ending = signOuts.endCurrent(req, res);
     const url = signedIn ? await endSessionUrl(req) : undefined;
+    await ending;
     endSession(req);
     if (url !== undefined) signedOut.remember(res, url);
     res.redirect(303, signedIn ? SIGNED_OUT_PATH : "/");
   });
+
+  routes.post("/logout/everywhere", requireSignIn, signOuts.everywhere);
 
   routes.get(SIGNED_OUT_PATH, async (req, res) => {
     if (isSignedIn(req)) res.redirect(303, DEFAULT_RETURN_TO);

@@ -1,9 +1,10 @@
 import type { Request, Response } from "express";
-import { html, page } from "../http/html.ts";
+import { type Html, html, page } from "../http/html.ts";
 import type { Seconds } from "../pure/seconds.ts";
 import { cookieValue } from "../session/cookie.ts";
 import { KeysUnavailableError } from "../session/errors.ts";
 import type { Sealer } from "../session/sealer.ts";
+import { pendingNotice } from "./pendingSignOuts.ts";
 import { DEFAULT_RETURN_TO, signInLink } from "./returnTo.ts";
 
 export interface SignedOutDeps {
@@ -45,18 +46,20 @@ export function createSignedOut({ sealer, cookieSecure, clock }: SignedOutDeps):
       const token = cookieValue(req.headers.cookie, name);
       const opened = token === undefined ? undefined : await sealer.open(name, token);
       const href = opened?.outcome === "ok" ? opened.sealed.data.href : undefined;
-      res.type("html").send(signedOutPage(typeof href === "string" ? href : undefined));
+      res
+        .type("html")
+        .send(signedOutPage(typeof href === "string" ? href : undefined, pendingNotice(res)));
     },
   };
 }
 
 /** The provider may remember the user, and then signs them in again without a question. */
-function signedOutPage(endSessionUrl: string | undefined): string {
+function signedOutPage(endSessionUrl: string | undefined, notice: Html | undefined): string {
   return page({
     title: "You are signed out",
     body: html`<main class="message">
 <h1>You are signed out</h1>
-<p>The sign-in provider may still remember you. Then &ldquo;Sign in&rdquo; asks for no password, whoever uses this browser.</p>
+${notice}<p>The sign-in provider may still remember you. Then &ldquo;Sign in&rdquo; asks for no password, whoever uses this browser.</p>
 ${endSessionUrl && html`<p>On a shared computer, <a href="${endSessionUrl}">sign out at the provider</a> too.</p>`}
 <p><a class="button" href="${signInLink(DEFAULT_RETURN_TO)}">Sign in</a></p>
 <p><a href="${signInLink(DEFAULT_RETURN_TO, { otherAccount: true })}">Use another account</a></p>

@@ -70,9 +70,9 @@ export class CurrentSession {
     return this.#session;
   }
 
-  start({ user_id, user_email, id_token, ...provider }: SignedIn): void {
+  start({ user_id, user_email, id_token, iat: begins, ...provider }: SignedIn): void {
     const { clock, lifetime } = this.#store;
-    const iat = clock();
+    const iat = begins ?? clock();
     const csrf_token = randomBytes(CSRF_TOKEN_BYTES).toString("base64url");
     const sid = randomBytes(SID_BYTES).toString("base64url");
     this.#changeCredential("started", {

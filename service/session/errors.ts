@@ -1,4 +1,4 @@
-import { OperatorError } from "../contract/errors.ts";
+import { type ErrorCode, OperatorError } from "../contract/errors.ts";
 
 /** A session can't be kept: the response is an error, and the session stays as it was. */
 export abstract class SessionNotKeptError extends OperatorError {}
@@ -62,17 +62,43 @@ export class SessionChangedLateError extends SessionNotKeptError {
   }
 }
 
-/** No key can be used now: answer 503 and leave every cookie as it is. */
-export class KeysUnavailableError extends OperatorError {
+/** Something that a session needs can't be had now: answer 503 and leave every cookie as it is. */
+export class SessionUnavailableError extends OperatorError {
   /** Seconds after which to try again. */
   readonly retryAfter: number;
 
+  constructor(code: ErrorCode, message: string, retryAfter: number) {
+    super(code, message);
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** No key can be used now. */
+export class KeysUnavailableError extends SessionUnavailableError {
   constructor(retryAfter: number) {
     super(
       "KEYS_UNAVAILABLE",
       "The keys that seal sessions can't be read at the moment. Nobody is signed out by this: try again in a moment.",
+      retryAfter,
     );
-    this.retryAfter = retryAfter;
+  }
+}
+
+/** Sessions that somebody wanted to end go on. */
+export class SignOutFailedError extends SessionUnavailableError {
+  constructor(message: string, retryAfter: number) {
+    super("SIGN_OUT_FAILED", message, retryAfter);
+  }
+}
+
+/** Which sessions have ended has not been known for too long. */
+export class EndedUnavailableError extends SessionUnavailableError {
+  constructor(retryAfter: number) {
+    super(
+      "ENDED_UNAVAILABLE",
+      "Which sessions have ended can't be read at the moment. Nobody is signed out by this: try again in a moment.",
+      retryAfter,
+    );
   }
 }
 

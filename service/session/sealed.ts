@@ -1,4 +1,5 @@
 import type { NextFunction, Request, Response } from "express";
+import type { Standing } from "../ended/endedSessions.ts";
 import type { SessionKeys } from "../keys/sessionKeys.ts";
 import type { EventLog } from "../process/eventLog.ts";
 import type { Seconds } from "../pure/seconds.ts";
@@ -18,7 +19,12 @@ import {
   type SessionStore,
   setSession,
 } from "./currentSession.ts";
-import { InsecureTransportError, KeysUnavailableError, SessionTooLargeError } from "./errors.ts";
+import {
+  EndedUnavailableError,
+  InsecureTransportError,
+  KeysUnavailableError,
+  SessionTooLargeError,
+} from "./errors.ts";
 import { type Opened, type ReadyToken, type Refusal, type Sealer, then } from "./sealer.ts";
 import type { Credential, SessionReport } from "./session.ts";
 import { defineSession, keepBeforeHeaders } from "./sessionHooks.ts";
@@ -35,12 +41,12 @@ export interface SealedSessionDeps {
   readonly clock: () => Seconds;
   readonly log: EventLog;
   /** Sessions that have ended before their time. */
-  readonly ended?: EndedSessions | undefined;
+  readonly ended: SessionCheck;
 }
 
-export interface EndedSessions {
-  /** Whether a session has ended. A promise only if that has to be looked up. */
-  check(credential: Credential): boolean | Promise<boolean>;
+export interface SessionCheck {
+  /** A promise only if it has to wait. */
+  check(credential: Credential): Standing | Promise<Standing>;
 }
 
 const NOTHING: readonly string[] = [];
@@ -52,6 +58,12 @@ const MAX_CLEARED = 10;
 type Received =
   | { readonly outcome: "none" }
   | { readonly outcome: "ended"; readonly kid: string; readonly age: number }
+  | {
+      readonly outcome: "ended_unavailable";
+      readonly kid: string;
+      readonly age: number;
+      readonly retryAfter: Seconds;
+    }
   | { readonly outcome: "ok"; readonly kid: string; readonly age: number; credential: Credential }
   | Refusal;
 
@@ -84,8 +96,11 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
     const credential = { ...sealed.data, iat: sealed.iat, exp };
     if (!isCredential(credential)) return { outcome: "malformed" };
     const ok: Received = { outcome: "ok", kid, age, credential };
-    if (ended === undefined) return ok;
-    return then(ended.check(credential), (over) => (over ? { outcome: "ended", kid, age } : ok));
+    return then(ended.check(credential), (standing): Received => {
+      if (standing === "live") return ok;
+      if (standing === "ended") return { outcome: "ended", kid, age };
+      return { outcome: "ended_unavailable", kid, age, ...standing };
+    });
   }
 
   /** The data's cookie with its key; undefined if there is none that could open. */
@@ -204,7 +219,9 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
       const ready = data?.outcome === "ready" ? data : undefined;
       setSession(req, new CurrentSession(store, req, credential, ready));
       if (outcome.outcome === "key_unavailable") next(new KeysUnavailableError(outcome.retryAfter));
-      else next();
+      else if (outcome.outcome === "ended_unavailable") {
+        next(new EndedUnavailableError(outcome.retryAfter));
+      } else next();
     }
 
     const refreshed = keys.refresh();

@@ -43,6 +43,8 @@ export interface SignedIn {
   readonly provider_sid?: string | undefined;
   /** Whether the address's domain speaks for the account: whoever leaves it loses the account. */
   readonly of_domain: boolean;
+  /** When the session begins; now, if it is left out. Later than now after whatever ended others. */
+  readonly iat?: Seconds | undefined;
 }
 
 /** What the credential's cookie holds. Only starting and ending a session ever set or clear it. */
@@ -64,7 +66,9 @@ export interface SessionReport {
     | "malformed"
     | "unknown_key"
     | "retired_key"
-    | "key_unavailable";
+    | "key_unavailable"
+    /** Whether it has ended has not been known for too long. */
+    | "ended_unavailable";
   readonly kid?: string;
   readonly session_age?: number;
 }

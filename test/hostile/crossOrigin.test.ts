@@ -9,10 +9,11 @@ import { cookieOf, createTarget, sessionOf, tokenFor } from "./target.ts";
  */
 const COOKIE = `session=${cookieOf(tokenFor(ada))}`;
 const TOKEN = sessionOf(ada).csrf_token;
-const { app, lines } = createTarget();
+/** Whoever signs out is out for good. */
+let target = createTarget();
 
 beforeEach(() => {
-  lines.length = 0;
+  target = createTarget();
 });
 
 const ORIGINS: Record<string, string>[] = [
@@ -49,7 +50,7 @@ const STATE_CHANGES = [
 ] as const;
 
 async function send(request: InjectOptions) {
-  return inject(app, {
+  return inject(target.app, {
     ...request,
     headers: { host: "phoenix.example", cookie: COOKIE, ...request.headers },
   });
@@ -77,6 +78,7 @@ test("without the session's token nothing is changed, wherever and however it is
 test("another site's page can't sign anybody out, and proof of the same origin is good for nothing else", async () => {
   const own = [{ "sec-fetch-site": "same-origin" }, { origin: "http://phoenix.example" }];
   for (const headers of own) {
+    target = createTarget();
     for (const [method, url] of STATE_CHANGES.filter(([, path]) => path !== "/logout")) {
       expect((await send({ method, url, headers })).statusCode).toBe(403);
     }
@@ -92,6 +94,7 @@ test("another site's page can't sign anybody out, and proof of the same origin i
     expect([statusCode, answered.location]).toEqual([303, "/signed-out"]);
     expect(answered["set-cookie"]).toMatch(/^session=;/);
   }
+  target = createTarget();
   for (const headers of [
     { origin: "http://phoenix.example", "sec-fetch-site": "cross-site" },
     { origin: "http://phoenix.example", "sec-fetch-site": "none" },
@@ -186,5 +189,5 @@ test("a refusal repeats nothing of the token, and neither does the log", async (
     headers: { "x-csrf-token": "x" },
   });
   expect(response.payload).not.toContain(TOKEN);
-  expect(JSON.stringify(lines)).not.toContain(TOKEN);
+  expect(JSON.stringify(target.lines)).not.toContain(TOKEN);
 });

@@ -11,6 +11,7 @@ import { createSealer, type Sealer } from "../../service/session/sealer.ts";
 import { type AddSessions, createSessions } from "../../service/session/sessions.ts";
 import { application as notes } from "../adoption/notes/application.ts";
 import { ada, grace, type LocalUser } from "../local/identity/users.ts";
+import { endedHere } from "../support/endedHere.ts";
 import { type CredentialData, credentialData } from "../support/sessionApp.ts";
 
 const SERVICE = join(import.meta.dirname, "..", "..", "service");
@@ -50,6 +51,7 @@ export function createTarget({
     destination: { write: (line) => void lines.push(JSON.parse(line)) },
   });
   const sealer = createSealer({ keys, environment, clock });
+  const ended = endedHere(clock);
   const sessions = createSessions({
     sessionType: "cookie",
     cookieSecure,
@@ -57,6 +59,7 @@ export function createTarget({
     instance: "target",
     keys,
     sealer,
+    ended,
     clock,
     log,
   });
@@ -67,6 +70,7 @@ export function createTarget({
     keys,
     sealer,
     sessions,
+    ended,
     cookieSecure,
     signIn: { oidc, allowedUsers: [] },
     clock,

@@ -122,11 +122,14 @@ function namesReadIn(parse: (env: Environment) => unknown, forms: Record<string,
 
 const SECRET = { SECRET_KEY: "sm://acme-phoenix/phoenix" };
 const PUSH = { PUSH_AUDIENCE: "the rotator", PUSH_ACCOUNT: "push@acme.example" };
+const BUCKET = { ENDED_SESSIONS: "gs://phoenix-ended" };
 const VALUE = { SECRET_KEY: "a secret of more than thirty-two characters" };
 
 test("the contract names every variable that the web service reads, and no other", () => {
   const contract = [...contractOf("web"), ...PLATFORM_ENVIRONMENT, ...LOCAL_ENVIRONMENT];
-  expect([...namesReadIn(parseWebConfig, [SECRET, VALUE])].toSorted()).toEqual(contract.toSorted());
+  expect([...namesReadIn(parseWebConfig, [{ ...SECRET, ...BUCKET }, VALUE])].toSorted()).toEqual(
+    contract.toSorted(),
+  );
 });
 
 test("the contract names every variable that the rotator reads, and no other", () => {

@@ -6,8 +6,9 @@ function grantsOf({ resources }: Selected): string[] {
   return resources
     .filter(({ inputs }) => "role" in inputs || "member" in inputs || "members" in inputs)
     .map(({ inputs, type }) => {
-      const { secretId, topic, subscription, serviceAccountId, name } = inputs;
-      const on = secretId ?? topic ?? subscription ?? serviceAccountId ?? name ?? `all of ${type}`;
+      const { secretId, topic, subscription, bucket, serviceAccountId, name } = inputs;
+      const on =
+        secretId ?? topic ?? subscription ?? bucket ?? serviceAccountId ?? name ?? `all of ${type}`;
       return `${inputs.member ?? inputs.members} ${inputs.role} ${on}`;
     })
     .toSorted();
@@ -17,10 +18,12 @@ const ACME = "acme-phoenix.iam.gserviceaccount.com";
 const SECRET_MANAGER = "service-123456789012@gcp-sa-secretmanager.iam.gserviceaccount.com";
 const PUBSUB = "service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com";
 
-test("dev grants its web service what reading the one secret takes, and nothing else", async () => {
+test("dev grants its web service to read its secret and to read and add who ended, no more", async () => {
   expect(grantsOf(await declared("dev"))).toEqual([
     `serviceAccount:phoenix-dev@${ACME} roles/secretmanager.secretAccessor phoenix-dev-SECRET_KEY`,
     `serviceAccount:phoenix-dev@${ACME} roles/secretmanager.viewer phoenix-dev-SECRET_KEY`,
+    `serviceAccount:phoenix-dev@${ACME} roles/storage.objectCreator acme-phoenix-phoenix-dev-ended`,
+    `serviceAccount:phoenix-dev@${ACME} roles/storage.objectViewer acme-phoenix-phoenix-dev-ended`,
   ]);
 });
 
@@ -31,6 +34,8 @@ test("prod with all there is grants exactly this", async () => {
     [
       `${web} roles/secretmanager.secretAccessor phoenix-prod-SECRET_KEY`,
       `${web} roles/secretmanager.viewer phoenix-prod-SECRET_KEY`,
+      `${web} roles/storage.objectCreator acme-phoenix-phoenix-prod-ended`,
+      `${web} roles/storage.objectViewer acme-phoenix-phoenix-prod-ended`,
       `${web} roles/secretmanager.secretAccessor phoenix-prod-OIDC_CLIENT_SECRET`,
       `serviceAccount:phoenix-prod-rotator@${ACME} roles/secretmanager.secretVersionManager phoenix-prod-SECRET_KEY`,
       `serviceAccount:phoenix-prod-push@${ACME} roles/run.invoker phoenix-prod-rotator`,

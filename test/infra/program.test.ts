@@ -6,6 +6,7 @@ import { type DeclaredOptions, withoutZeros } from "../support/declaredStack.ts"
 import { ALERTS, DEPLOYED, declared, idOf, SECRET, SIGN_IN, WEB } from "./select.ts";
 
 const BUCKET = "gcp:storage/bucket:Bucket bundles";
+const ENDED = "gcp:storage/bucket:Bucket ended-sessions";
 const ALL = { ...SIGN_IN, ...ALERTS };
 
 test("nothing uses an API before it is enabled", async () => {
@@ -152,7 +153,7 @@ test("exactly this is guarded against Pulumi, kept, or left as others change it"
       .filter(({ options }) => option(options))
       .map(idOf)
       .toSorted();
-  expect(having(prod, ({ protect }) => protect)).toEqual([WEB, SECRET, BUCKET].toSorted());
+  expect(having(prod, ({ protect }) => protect)).toEqual([WEB, SECRET, BUCKET, ENDED].toSorted());
   expect(having(dev, ({ protect }) => protect)).toEqual([]);
   expect(having(prod, ({ retainOnDelete }) => retainOnDelete)).toEqual([
     "gcp:storage/bucketObject:BucketObject bundle",
@@ -173,6 +174,7 @@ test("a resource belongs to the component that is about it", async () => {
     Apis: ["Service"],
     ServiceBundle: ["Bucket", "BucketObject"],
     RotationTopic: ["ServiceIdentity", "Topic", "TopicIAMMember"],
+    EndedSessions: ["Bucket", "BucketIAMMember"],
     SessionKey: ["Secret", "SecretIamMember"],
     WebService: ["Account", "Service"],
     ClientSecret: ["Secret", "SecretIamMember", "SecretVersion"],

@@ -15,6 +15,7 @@ import type { Revision } from "./instance.ts";
 import { RunFolder } from "./runFolder.ts";
 import { type RunningSecretManager, startSecretManager } from "./secretManager.ts";
 import { mapSources, SOURCE_MAPS } from "./sourceMap.ts";
+import { type RunningStorage, startStorage } from "./storage.ts";
 
 /** Ports of this machine; 0 for any that is free. */
 export interface Ports {
@@ -75,6 +76,8 @@ export class LocalDeployment implements AsyncDisposable {
   readonly service: DeclaredService;
   readonly identityProvider: IdentityProvider;
   readonly secretManager: RunningSecretManager;
+  /** Where the sessions that have ended are. */
+  readonly storage: RunningStorage;
   /** The secret that is SECRET_KEY: `projects/PROJECT/secrets/SECRET`. */
   readonly secretKey: string;
   readonly #folder: RunFolder;
@@ -87,6 +90,7 @@ export class LocalDeployment implements AsyncDisposable {
     this.service = parts.service;
     this.identityProvider = parts.identityProvider;
     this.secretManager = parts.secretManager;
+    this.storage = parts.storage;
     this.secretKey = secretNameOf(parts.service);
     this.#folder = parts.folder;
     this.#sourceMaps = parts.sourceMaps;
@@ -120,6 +124,11 @@ export class LocalDeployment implements AsyncDisposable {
         }),
       );
       opened.push(() => secretManager.close());
+      const storage = await startStorage({
+        ...(options.clock && { clock: options.clock }),
+        ...(options.state !== undefined && { state: `${options.state}.ended` }),
+      });
+      opened.push(() => storage.close());
       const stack = await evaluateStack(
         "local",
         {
@@ -133,6 +142,7 @@ export class LocalDeployment implements AsyncDisposable {
         { buildArchive: () => options.archive ?? buildArchive() },
       );
       const service = await findService(stack, "web");
+      createBucket(storage, service);
       const secret = findSecrets(stack).find((one) => secretName(one) === secretNameOf(service));
       if (secret !== undefined) createSecret(secretManager, secret);
       await ensureFirstVersion({
@@ -150,6 +160,7 @@ export class LocalDeployment implements AsyncDisposable {
         env: {
           ...service.env,
           SECRET_MANAGER_ENDPOINT: secretManager.url,
+          CLOUD_STORAGE_ENDPOINT: storage.url,
           LISTEN_ADDRESS: LOOPBACK,
           ...(options.sourceMaps && { NODE_OPTIONS: SOURCE_MAPS.join(" ") }),
           ...options.env,
@@ -168,7 +179,8 @@ export class LocalDeployment implements AsyncDisposable {
         }),
       );
       const sourceMaps = options.sourceMaps ?? false;
-      const parts = { service, identityProvider, secretManager, folder, revision, sourceMaps };
+      const stored = { secretManager, storage };
+      const parts = { service, identityProvider, ...stored, folder, revision, sourceMaps };
       return new LocalDeployment(parts, fleet);
     } catch (error) {
       for (const close of opened.reverse()) await close();
@@ -206,7 +218,8 @@ export class LocalDeployment implements AsyncDisposable {
   /** Ends every process and server, and removes what was unpacked. */
   async close(): Promise<void> {
     await this.fleet.close();
-    await Promise.all([this.identityProvider.close(), this.secretManager.close()]);
+    const { identityProvider, secretManager, storage } = this;
+    await Promise.all([identityProvider.close(), secretManager.close(), storage.close()]);
     this.#folder.remove();
   }
 
@@ -219,6 +232,7 @@ interface Parts {
   readonly service: DeclaredService;
   readonly identityProvider: IdentityProvider;
   readonly secretManager: RunningSecretManager;
+  readonly storage: RunningStorage;
   readonly folder: RunFolder;
   readonly sourceMaps: boolean;
   readonly revision: Revision;
@@ -246,6 +260,15 @@ function createSecret(
   } catch (error) {
     if ((error as { status?: unknown }).status !== "ALREADY_EXISTS") throw error;
   }
+}
+
+/** The bucket that the program declares; one of an earlier run keeps its objects. */
+function createBucket({ standIn: { objects } }: RunningStorage, { env }: DeclaredService): void {
+  const [, bucket] = /^gs:\/\/(.+)$/.exec(env.ENDED_SESSIONS ?? "") ?? [];
+  if (bucket === undefined) {
+    throw new Error("The program declares ENDED_SESSIONS that is no gs://BUCKET.");
+  }
+  if (!objects.hasBucket(bucket)) objects.createBucket(bucket);
 }
 
 function instancesOf({ minInstances, maxInstances }: DeclaredService): number {

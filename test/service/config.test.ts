@@ -11,6 +11,7 @@ const CLOUD_RUN = {
   ENVIRONMENT: "dev",
   SECRET_KEY: "sm://acme-phoenix/phoenix-dev-SECRET_KEY",
   SESSION_COOKIE_SECURE: "true",
+  ENDED_SESSIONS: "gs://acme-phoenix-phoenix-dev-ended",
 };
 
 type Env = Record<string, string | undefined>;
@@ -48,6 +49,8 @@ test("a laptop needs nothing but SECRET_KEY", () => {
     publicUrl: undefined,
     alsoServedAt: [],
     signIn: { oidc: undefined, allowedUsers: [] },
+    endedBucket: undefined,
+    endedOutage: "continue",
   });
 });
 
@@ -73,7 +76,45 @@ test("Cloud Run's settings are taken as they are declared", () => {
       endpoint: "https://secretmanager.googleapis.com",
     },
     cookieSecure: true,
+    endedBucket: {
+      name: "acme-phoenix-phoenix-dev-ended",
+      endpoint: "https://storage.googleapis.com",
+    },
   });
+});
+
+test("on Cloud Run instances tell each other who signed out, or the service does not start", () => {
+  const [problem, ...others] = problemsOf({ ...CLOUD_RUN, ENDED_SESSIONS: undefined });
+  expect(others).toEqual([]);
+  expect(problem?.setting).toBe("ENDED_SESSIONS");
+  expect(problem?.remedy).toContain("gs://BUCKET");
+});
+
+test.each([
+  "acme-ended",
+  "gs://",
+  "gs://acme-ended/",
+  "gs://acme-ended/feed",
+  "gs://Acme",
+  "gs://a",
+  "gs://acme.example.com",
+  "s3://acme-ended",
+])("%s names no bucket", (text) => {
+  expect(settingsOf({ ...LAPTOP, ENDED_SESSIONS: text })).toEqual(["ENDED_SESSIONS"]);
+});
+
+test("Cloud Storage is asked at its own address or on this machine", () => {
+  const env = { ...LAPTOP, ENDED_SESSIONS: "gs://ended" };
+  const local = { ...env, CLOUD_STORAGE_ENDPOINT: "http://127.0.0.1:8085" };
+  expect(parseWebConfig(local).endedBucket?.endpoint).toBe("http://127.0.0.1:8085");
+  const elsewhere = { ...env, CLOUD_STORAGE_ENDPOINT: "https://example.com" };
+  expect(settingsOf(elsewhere)).toEqual(["CLOUD_STORAGE_ENDPOINT"]);
+});
+
+test("an outage of the list of the ended is gone through, or refused", () => {
+  const outage = (ENDED_OUTAGE: string) => parseWebConfig({ ...LAPTOP, ENDED_OUTAGE }).endedOutage;
+  expect([outage("continue"), outage("refuse")]).toEqual(["continue", "refuse"]);
+  expect(settingsOf({ ...LAPTOP, ENDED_OUTAGE: "panic" })).toEqual(["ENDED_OUTAGE"]);
 });
 
 test("without SECRET_KEY the service does not start, and says what the original one said", () => {
@@ -314,6 +355,7 @@ test("all problems come at once, each with a cause and a remedy", () => {
     "OIDC_ISSUER",
     "OIDC_CLIENT_ID",
     "ALLOWED_USERS",
+    "ENDED_SESSIONS",
   ]);
   for (const { cause, remedy } of problems) {
     expect(cause).toMatch(/^(?:is|has|starts) .*[^.]$/);

@@ -9,6 +9,7 @@ import { createLog } from "../../service/process/log.ts";
 import { createSealer } from "../../service/session/sealer.ts";
 import { createSessions } from "../../service/session/sessions.ts";
 import { application } from "../adoption/notes/application.ts";
+import { endedHere } from "../support/endedHere.ts";
 import { SECRET } from "../support/sessionApp.ts";
 
 const SERVICE = join(import.meta.dirname, "..", "..", "service");
@@ -58,6 +59,7 @@ export function webApp(options: WebAppOptions = {}): WebApp {
   });
   const clock = () => Math.floor(Date.now() / 1000);
   const sealer = createSealer({ keys, environment: "test", clock });
+  const ended = endedHere(clock);
   const sessions = createSessions({
     sessionType: "cookie",
     cookieSecure,
@@ -65,6 +67,7 @@ export function webApp(options: WebAppOptions = {}): WebApp {
     instance: INSTANCE,
     keys,
     sealer,
+    ended,
     clock,
     log,
   });
@@ -75,6 +78,7 @@ export function webApp(options: WebAppOptions = {}): WebApp {
     keys,
     sealer,
     sessions,
+    ended,
     cookieSecure,
     signIn: { oidc, allowedUsers: [] },
     clock,

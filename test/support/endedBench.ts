@@ -41,8 +41,9 @@ export interface EndedInstance extends EndedSessions {
   readonly lines: EndedLogLine[];
 }
 
-export function createEndedBench(): EndedBench {
-  const time = createVirtualTime();
+/** @param start Unix time at which it begins. */
+export function createEndedBench(start?: number): EndedBench {
+  const time = createVirtualTime(start);
   const wait = (seconds: number) =>
     new Promise<void>((resolve) => {
       time.abortAfter(seconds * 1000).addEventListener("abort", () => resolve());

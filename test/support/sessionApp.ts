@@ -3,9 +3,11 @@ import { errorHandler } from "../../service/http/errorPages.ts";
 import type { SessionKeys } from "../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../service/keys/static.ts";
 import { createLog } from "../../service/process/log.ts";
+import type { SessionCheck } from "../../service/session/sealed.ts";
 import { createSealer } from "../../service/session/sealer.ts";
 import type { Credential, SignedIn } from "../../service/session/session.ts";
 import { createSessions } from "../../service/session/sessions.ts";
+import { endedHere } from "./endedHere.ts";
 
 export const SECRET = "a secret of more than thirty-two characters";
 
@@ -17,6 +19,7 @@ export interface SessionAppOptions {
   readonly sessionLifetime?: number;
   readonly clock?: () => number;
   readonly instance?: string;
+  readonly ended?: SessionCheck;
 }
 
 export interface SessionApp {
@@ -47,6 +50,7 @@ export function sessionApp(
     instance: options.instance ?? "test",
     keys,
     sealer: createSealer({ keys, environment, clock }),
+    ended: options.ended ?? endedHere(clock),
     clock,
     log,
   });

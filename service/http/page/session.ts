@@ -91,8 +91,17 @@ export function watchSession<Message>(events: SessionEvents<Message> = {}): Page
 
 /** Signs out when the visitor asks for it; without an answer, the form is sent as any other. */
 function guardSignOut(csrfToken: () => string, forget: () => void, onSignedOut: () => void): void {
-  const form = document.querySelector<HTMLFormElement>("#sign-out");
-  form?.addEventListener("submit", async (event) => {
+  const forms = document.querySelectorAll<HTMLFormElement>("#sign-out, #sign-out-everywhere");
+  for (const form of forms) guardForm(form, csrfToken, forget, onSignedOut);
+}
+
+function guardForm(
+  form: HTMLFormElement,
+  csrfToken: () => string,
+  forget: () => void,
+  onSignedOut: () => void,
+): void {
+  form.addEventListener("submit", async (event) => {
     event.preventDefault();
     forget();
     try {

@@ -3,6 +3,7 @@ import { createLog } from "../../../service/process/log.ts";
 import { createSealer } from "../../../service/session/sealer.ts";
 import { startSession } from "../../../service/session/session.ts";
 import { createSessions } from "../../../service/session/sessions.ts";
+import { endedHere } from "../../support/endedHere.ts";
 import { SECRET, visitorSession } from "../visitor.ts";
 import { serveAnswer } from "./onExpress.ts";
 
@@ -16,6 +17,7 @@ const addSessions = createSessions({
   instance: "bench",
   keys,
   sealer: createSealer({ keys, environment: "local", clock }),
+  ended: endedHere(clock),
   clock,
   log: createLog({ level: "info" }),
 });

@@ -5,6 +5,7 @@ import { createLog } from "../../../service/process/log.ts";
 import { CurrentSession, setSession } from "../../../service/session/currentSession.ts";
 import { createSealer } from "../../../service/session/sealer.ts";
 import { defineSession } from "../../../service/session/sessionHooks.ts";
+import { endedHere } from "../../support/endedHere.ts";
 import { SECRET, visitorSession } from "../visitor.ts";
 import { listen } from "./answer.ts";
 
@@ -30,6 +31,7 @@ listen(
         next();
       });
     },
+    ended: endedHere(clock),
     cookieSecure: false,
     signIn: { oidc: undefined, allowedUsers: [] },
     clock,

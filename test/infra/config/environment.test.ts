@@ -108,7 +108,7 @@ test("the services start with every configuration that the program accepts", () 
       const onCloudRun = { K_SERVICE: "phoenix", PORT: "8080" };
       const web = parseWebConfig({
         ...onCloudRun,
-        ...webEnvironment(config, SECRET_KEY, "https://phoenix.example"),
+        ...webEnvironment(config, SECRET_KEY, "https://phoenix.example", "gs://phoenix-ended"),
         ...(clientSecret && { OIDC_CLIENT_SECRET: clientSecret }),
       });
       const rotator = parseRotatorConfig({

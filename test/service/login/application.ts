@@ -1,6 +1,11 @@
 import express, { type Express } from "express";
+import type { EndedSessions } from "../../../service/ended/endedSessions.ts";
 import { createStaticKeys } from "../../../service/keys/static.ts";
 import { csrfProtection } from "../../../service/login/csrf.ts";
+import {
+  createPendingSignOuts,
+  type PendingSignOuts,
+} from "../../../service/login/pendingSignOuts.ts";
 import { requireSignIn } from "../../../service/login/requireSignIn.ts";
 import { signInRoutes } from "../../../service/login/routes.ts";
 import type { OidcConfig } from "../../../service/login/settings.ts";
@@ -8,6 +13,7 @@ import { createSealer } from "../../../service/session/sealer.ts";
 import { startSession } from "../../../service/session/session.ts";
 import type { ProviderName } from "../../local/identity/manners.ts";
 import { type IdentityProvider, startIdentityProvider } from "../../local/identityProvider.ts";
+import { endedHere } from "../../support/endedHere.ts";
 import { SECRET, type SessionApp, sessionApp, shown, signedIn } from "../../support/sessionApp.ts";
 
 export const CLIENT = { clientId: "phoenix", clientSecret: "a secret of the tests" };
@@ -21,6 +27,7 @@ export interface ApplicationOptions {
   readonly secret?: string;
   /** Seconds by which this instance's clock is ahead; change it to travel in time. */
   readonly time?: { ahead: number };
+  readonly ended?: EndedSessions;
 }
 
 /** One instance of an application that has sessions, sign-in, and pages that show the session. */
@@ -32,35 +39,40 @@ export function application({
   environment = "test",
   secret = SECRET,
   time = { ahead: 0 },
+  ended = endedHere(() => Math.floor(Date.now() / 1000) + time.ahead),
 }: ApplicationOptions): SessionApp {
   const clock = () => Math.floor(Date.now() / 1000) + time.ahead;
   const keys = createStaticKeys(secret);
   const sealer = createSealer({ keys, environment, clock });
   const signIn = { oidc, allowedUsers };
-  const written = sessionApp({ keys, environment, cookieSecure, clock }, (app) => {
+  const pendingSignOuts = createPendingSignOuts({ ended, sealer, cookieSecure, clock });
+  const sessions = { keys, environment, cookieSecure, clock, ended };
+  const written = sessionApp(sessions, (app) => {
     const log = {
       info: (details: object, message: string) => void written.lines.push({ ...details, message }),
       warn: (details: object, message: string) => void written.lines.push({ ...details, message }),
       error: (details: object, message: string) => void written.lines.push({ ...details, message }),
     };
     app.use(express.json(), express.urlencoded({ extended: false }));
-    addPages(app);
-    app.use(signInRoutes({ signIn, cookieSecure, publicUrl, sealer, clock, log }));
+    addPages(app, pendingSignOuts);
+    const deps = { signIn, cookieSecure, publicUrl, sealer, clock, log, ended, pendingSignOuts };
+    app.use(signInRoutes(deps));
   });
   return written;
 }
 
-function addPages(app: Express): void {
+function addPages(app: Express, { retry }: PendingSignOuts): void {
   app.post("/plant", (req, res) => {
     startSession(req, signedIn("mallory", req.body));
     req.session.note = "planted";
     res.sendStatus(204);
   });
   app.use(csrfProtection());
+  app.use(retry);
   app.get("/session", (req, res) => void res.json(shown(req)));
   app.post("/change", (_req, res) => void res.sendStatus(204));
   app.get("/page", requireSignIn, (_req, res) => void res.send("a page"));
-  app.get("/", (_req, res) => void res.send("start page"));
+  app.get("/", (_req, res) => void res.send(res.locals.signOutPending ? "not yet" : "start page"));
   app.all("/api/thing", requireSignIn, (_req, res) => void res.json({ thing: true }));
 }
 

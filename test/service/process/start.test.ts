@@ -16,6 +16,9 @@ beforeAll(() => {
 }, 30_000);
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
+/** Said once by an instance that has no list to share with others. */
+const APART = expect.objectContaining({ severity: "WARNING", event: "ended_sessions_apart" });
+
 function run(env: Record<string, string>, program = "index.js") {
   return startService({ directory, program: [program], env });
 }
@@ -31,6 +34,7 @@ async function refusal(env: Record<string, string>, program?: string) {
 test("the deployed program starts, says where it listens, and serves", async () => {
   await using service = await run({ SECRET_KEY });
   expect(service.lines).toEqual([
+    APART,
     {
       severity: "INFO",
       time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
@@ -78,6 +82,7 @@ test("what is wrong with the settings ends it with status 1 and a line of JSON f
     "SESSION_COOKIE_SECURE",
     "PERMANENT_SESSION_LIFETIME",
     "OIDC_CLIENT_SECRET",
+    "ENDED_SESSIONS",
   ]);
   for (const line of lines) {
     expect(line).toEqual({
@@ -119,6 +124,7 @@ test("a port that is taken is said in one line, with what to do", async () => {
   const { code, lines, output } = await refusal({ SECRET_KEY, PORT: String(first.port) });
   expect(code).toBe(1);
   expect(lines).toEqual([
+    APART,
     expect.objectContaining({
       severity: "CRITICAL",
       event: "listen_failed",

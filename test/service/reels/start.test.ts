@@ -15,6 +15,7 @@ test("clips that are not there are an operator's mistake, told without a stack",
     await using service = await startService({ directory, program: ["index.js"], env });
     expect(await service.exited).toEqual({ code: 1, signal: null });
     expect(service.lines).toEqual([
+      expect.objectContaining({ event: "ended_sessions_apart" }),
       expect.objectContaining({ event: "start_refused", code: "ASSETS_INVALID" }),
     ]);
   } finally {

@@ -10,6 +10,7 @@ import { createLog } from "../../../service/process/log.ts";
 import { createSealer } from "../../../service/session/sealer.ts";
 import { startSession } from "../../../service/session/session.ts";
 import { createSessions } from "../../../service/session/sessions.ts";
+import { endedHere } from "../../support/endedHere.ts";
 
 type Style = (res: Response, change: () => void) => unknown;
 
@@ -135,7 +136,8 @@ function createApp(cookieSecure: boolean): Express {
   const sealer = createSealer({ keys, environment: "test", clock });
   const settings = { sessionType: "cookie", sessionLifetime: 600, instance: "test" } as const;
   const onError = errorHandler({ log });
-  createSessions({ ...settings, cookieSecure, keys, sealer, clock, log })(app, onError);
+  const ended = endedHere(clock);
+  createSessions({ ...settings, cookieSecure, keys, sealer, ended, clock, log })(app, onError);
   app.get("/sign-in", (req, res) => {
     startSession(req, VISITOR);
     res.send("done");

@@ -10,6 +10,7 @@ import type { OidcConfig } from "../../../../../service/login/settings.ts";
 import { createLog } from "../../../../../service/process/log.ts";
 import { createSealer } from "../../../../../service/session/sealer.ts";
 import { createSessions } from "../../../../../service/session/sessions.ts";
+import { endedHere } from "../../../../support/endedHere.ts";
 import { type RunningServer, serve } from "../../../../support/httpServer.ts";
 
 export interface InstanceOptions {
@@ -42,6 +43,7 @@ export function instance({
 }: InstanceOptions): Express {
   const clock = () => Math.floor(Date.now() / 1000);
   const sealer = createSealer({ keys, environment, clock });
+  const ended = endedHere(clock);
   const sessionLifetime = lifetime;
   const log = createLog({ level: "fatal" });
   const app = express();
@@ -61,9 +63,11 @@ export function instance({
         instance,
         keys,
         sealer,
+        ended,
         clock,
         log,
       }),
+      ended,
       cookieSecure,
       signIn: { oidc, allowedUsers: [] },
       clock,

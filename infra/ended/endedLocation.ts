@@ -1,0 +1,66 @@
+import { getBucket } from "@pulumi/gcp/storage/getBucket.js";
+import { ConfigError } from "../../service/contract/errors.ts";
+import { shown } from "../../service/pure/printable.ts";
+import type { Settings } from "../config/settings.ts";
+
+const SETTING = "endedLocation";
+
+/** In Europe, and not in the multi-region EU: https://cloud.google.com/storage/docs/locations */
+const OUTSIDE_EU = new Set(["europe-west2", "europe-west6"]);
+
+/** Where the bucket of the ended is: by default the multi-region that holds the stack's region. */
+export function parseEndedLocation(settings: Settings, region: string): string {
+  const text = settings.text(SETTING).toUpperCase();
+  if (text === "") return multiRegionOf(region);
+  if (!/^([A-Z]+\d?|[A-Z]+-[A-Z]+\d{1,2})$/.test(text)) {
+    settings.report(
+      SETTING,
+      `is ${shown(text)}, not a location of Cloud Storage`,
+      `${settings.setLike(SETTING, "LOCATION", "EU")}, or ${lowerFirst(settings.remove(SETTING))} for the multi-region that holds gcp:region`,
+    );
+  }
+  return text;
+}
+
+/**
+ * Refuses another location than the one that the bucket has: it would be made anew, and an empty
+ * list brings back the sessions that ended.
+ *
+ * @throws ConfigError
+ */
+export async function checkEndedLocation(
+  bucket: string,
+  location: string,
+  setting: string,
+  stack: string,
+): Promise<void> {
+  const current = await locationOf(bucket);
+  if (current === undefined || current === location) return;
+  throw new ConfigError([
+    {
+      setting,
+      cause: `is ${location}, and the bucket ${bucket} is in ${current}; a new one would bring back the sessions that have ended`,
+      remedy: `Run \`npx pulumi config set --stack ${stack} ${setting} ${current}\``,
+    },
+  ]);
+}
+
+/** Undefined if there is no such bucket yet, or it can't be read. */
+async function locationOf(name: string): Promise<string | undefined> {
+  try {
+    return (await getBucket({ name })).location.toUpperCase() || undefined;
+  } catch {
+    // Before the first deployment there is none. Any other failure shows when it is deployed.
+    return undefined;
+  }
+}
+
+function multiRegionOf(region: string): string {
+  if (region.startsWith("us-")) return "US";
+  if (region.startsWith("asia-")) return "ASIA";
+  return region.startsWith("europe-") && !OUTSIDE_EU.has(region) ? "EU" : region.toUpperCase();
+}
+
+function lowerFirst(sentence: string): string {
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1);
+}

@@ -1,0 +1,36 @@
+import { type Environment, optional, type Parsed, problem } from "../contract/settings.ts";
+import { parseCloudStorageEndpoint } from "../google/endpoint.ts";
+
+/** Where the marks of sessions that have ended are. */
+export interface EndedBucket {
+  readonly name: string;
+  /** Base URL of Cloud Storage's API. */
+  readonly endpoint: string;
+}
+
+const VARIABLE = "ENDED_SESSIONS";
+
+/** https://cloud.google.com/storage/docs/buckets#naming, without dots: those name domains. */
+const NOTATION = /^gs:\/\/([a-z\d][a-z\d_-]{1,61}[a-z\d])$/;
+
+/** `gs://BUCKET`; undefined, outside Cloud Run: an instance knows what ended on itself only. */
+export function parseEndedSessions(
+  env: Environment,
+  cloudRun: boolean,
+): Parsed<EndedBucket | undefined> {
+  const text = optional(env, VARIABLE);
+  if (text === undefined) {
+    if (!cloudRun) return { value: undefined };
+    return problem(
+      VARIABLE,
+      "is not set, so that a session that ends on one instance would go on at the others",
+      "Set it to gs://BUCKET, as npx pulumi up does",
+    );
+  }
+  const [, name] = NOTATION.exec(text) ?? [];
+  if (name === undefined) {
+    return problem(VARIABLE, "does not name a bucket", "Write it as gs://BUCKET");
+  }
+  const endpoint = parseCloudStorageEndpoint(env);
+  return "problems" in endpoint ? endpoint : { value: { name, endpoint: endpoint.value } };
+}

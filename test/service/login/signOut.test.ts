@@ -1,0 +1,196 @@
+import { expect, test } from "@jest/globals";
+import type { Express } from "express";
+import { inject } from "light-my-request";
+import { createEndedBench, type EndedBench } from "../../support/endedBench.ts";
+import { application } from "./application.ts";
+
+/** Two instances that share the list of the ended. */
+function createFleet() {
+  const bench = createEndedBench(Date.now() / 1000);
+  const start = (ended = bench.instance()) => application({ oidc: undefined, ended });
+  return { bench, one: start(), other: start() };
+}
+
+/** What a browser sends of what it was told to keep. */
+class Cookies {
+  readonly #values = new Map<string, string>();
+
+  keep(lines: readonly string[]): void {
+    for (const line of lines) {
+      const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+      if (/max-age=0|expires=Thu, 01 Jan 1970/i.test(line)) this.#values.delete(name);
+      else this.#values.set(name, value);
+    }
+  }
+
+  has(name: string): boolean {
+    return this.#values.has(name);
+  }
+
+  get header(): string {
+    return [...this.#values].map(([name, value]) => `${name}=${value}`).join("; ");
+  }
+}
+
+async function ask(app: Express, cookies: Cookies, url: string, method: "GET" | "POST" = "GET") {
+  const token = method === "GET" ? "" : await csrfToken(app, cookies);
+  const headers = { cookie: cookies.header, "x-csrf-token": token, accept: "text/html" };
+  const response = await inject(app, { url, method, headers });
+  cookies.keep([response.headers["set-cookie"] ?? []].flat());
+  return response;
+}
+
+async function csrfToken(app: Express, cookies: Cookies): Promise<string> {
+  const { body } = await inject(app, { url: "/session", headers: { cookie: cookies.header } });
+  return JSON.parse(body).csrf_token ?? "";
+}
+
+async function signedIn(app: Express, details = {}): Promise<Cookies> {
+  const cookies = new Cookies();
+  const response = await inject(app, { url: "/plant", method: "POST", payload: details });
+  cookies.keep([response.headers["set-cookie"] ?? []].flat());
+  return cookies;
+}
+
+/** A copy of somebody's cookies, as a thief has them. */
+function copyOf(cookies: Cookies): Cookies {
+  const copy = new Cookies();
+  copy.keep(cookies.header.split("; "));
+  return copy;
+}
+
+async function isAccepted(app: Express, cookies: Cookies): Promise<boolean> {
+  const { statusCode } = await ask(app, cookies, "/api/thing");
+  return statusCode === 200;
+}
+
+async function later(bench: EndedBench): Promise<void> {
+  await bench.time.advance(20);
+}
+
+test("signing out ends the session on this instance at once and on others within 20 s", async () => {
+  const { bench, one, other } = createFleet();
+  const cookies = await signedIn(one.app);
+  const copy = copyOf(cookies);
+  expect(await isAccepted(other.app, copy)).toBe(true);
+  const response = await ask(one.app, cookies, "/logout", "POST");
+  expect([response.statusCode, response.headers.location]).toEqual([303, "/signed-out"]);
+  expect(cookies.header).toBe("");
+  expect(await isAccepted(one.app, copy)).toBe(false);
+  await later(bench);
+  expect(await isAccepted(other.app, copy)).toBe(false);
+});
+
+test("a refused session stays in the browser: its cookie is not touched", async () => {
+  const { one } = createFleet();
+  const cookies = await signedIn(one.app);
+  const copy = copyOf(cookies);
+  await ask(one.app, cookies, "/logout", "POST");
+  const { headers } = await inject(one.app, { url: "/page", headers: { cookie: copy.header } });
+  expect(headers["set-cookie"]).toBeUndefined();
+});
+
+test("a sign-out that can't be written clears the cookie, says so, and is made good later", async () => {
+  const { bench, one, other } = createFleet();
+  const cookies = await signedIn(one.app);
+  const copy = copyOf(cookies);
+  await isAccepted(other.app, copy);
+  bench.standIn.fail({ fault: "unavailable" });
+  const response = await ask(one.app, cookies, "/logout", "POST");
+  expect([response.statusCode, response.headers.location]).toEqual([303, "/signed-out"]);
+  expect([cookies.has("session"), cookies.has("sign-out")]).toEqual([false, true]);
+  expect(one.lines).toContainEqual(expect.objectContaining({ event: "sign_out_not_written" }));
+  expect((await ask(one.app, cookies, "/")).body).toBe("not yet");
+  const page = await ask(one.app, cookies, "/signed-out");
+  expect(page.body).toContain("has not reached all parts of the service yet");
+  expect(cookies.has("sign-out")).toBe(true);
+
+  bench.standIn.heal();
+  expect((await ask(other.app, cookies, "/")).body).toBe("start page");
+  expect(cookies.has("sign-out")).toBe(false);
+  await later(bench);
+  expect(await isAccepted(other.app, copy)).toBe(false);
+});
+
+test("sign-outs that wait are kept beside each other, and a made-up one does nothing", async () => {
+  const { bench, one } = createFleet();
+  const cookies = new Cookies();
+  const copies: Cookies[] = [];
+  bench.standIn.fail({ fault: "unavailable", on: ["create"] });
+  for (let i = 0; i < 3; i += 1) {
+    const signed = await signedIn(one.app);
+    copies.push(copyOf(signed));
+    cookies.keep(signed.header.split("; "));
+    await ask(one.app, cookies, "/logout", "POST");
+  }
+  bench.standIn.heal();
+  const late = application({ oidc: undefined, ended: bench.instance() });
+  await ask(late.app, cookies, "/");
+  for (const copy of copies) expect(await isAccepted(late.app, copy)).toBe(false);
+
+  const { create } = bench.standIn.calls;
+  const forged = new Cookies();
+  forged.keep(["sign-out=v1.abc.def"]);
+  expect((await ask(late.app, forged, "/")).body).toBe("start page");
+  expect(bench.standIn.calls.create).toBe(create);
+});
+
+test("a copy of the cookie that waits has each instance write once, and no more", async () => {
+  const { bench, one, other } = createFleet();
+  const cookies = await signedIn(one.app);
+  bench.standIn.fail({ fault: "unavailable" });
+  await ask(one.app, cookies, "/logout", "POST");
+  const copy = copyOf(cookies);
+  bench.standIn.heal();
+  const before = bench.standIn.calls.create;
+  for (let i = 0; i < 5; i += 1) await ask(other.app, copyOf(copy), "/");
+  expect(bench.standIn.calls.create - before).toBe(2);
+});
+
+test("signing out everywhere ends all sessions of that user, and nobody else's", async () => {
+  const { bench, one, other } = createFleet();
+  const [here, there] = [await signedIn(one.app), await signedIn(other.app)];
+  const somebody = await signedIn(one.app, { user_id: "grace" });
+  const response = await ask(one.app, here, "/logout/everywhere", "POST");
+  expect([response.statusCode, response.headers.location]).toEqual([303, "/"]);
+  expect(here.header).toBe("");
+  await later(bench);
+  expect(await isAccepted(other.app, there)).toBe(false);
+  expect(await isAccepted(other.app, somebody)).toBe(true);
+});
+
+test("signing out everywhere takes the session's token, and a session", async () => {
+  const { bench, one } = createFleet();
+  const cookies = await signedIn(one.app);
+  const without = { url: "/logout/everywhere", method: "POST" } as const;
+  for (const cookie of [cookies.header, ""]) {
+    expect((await inject(one.app, { ...without, headers: { cookie } })).statusCode).toBe(403);
+  }
+  expect(await isAccepted(one.app, cookies)).toBe(true);
+  expect(bench.standIn.calls.create).toBe(0);
+});
+
+test("signing out everywhere that can't be written leaves everybody signed in, and says so", async () => {
+  const { bench, one } = createFleet();
+  const cookies = await signedIn(one.app);
+  bench.standIn.fail({ fault: "forbidden", on: ["create"] });
+  const response = await ask(one.app, cookies, "/logout/everywhere", "POST");
+  expect(response.statusCode).toBe(503);
+  expect(response.headers["retry-after"]).toBe("10");
+  expect(response.body).toContain("you are still signed in");
+  expect(await isAccepted(one.app, cookies)).toBe(true);
+});
+
+test("one person signs out everywhere once a minute", async () => {
+  const { bench, one } = createFleet();
+  await ask(one.app, await signedIn(one.app), "/logout/everywhere", "POST");
+  const { create } = bench.standIn.calls;
+  // A session that begins after what ended the others.
+  const iat = Math.floor(Date.now() / 1000) + 5;
+  const again = await signedIn(one.app, { iat });
+  const response = await ask(one.app, again, "/logout/everywhere", "POST");
+  expect(response.statusCode).toBe(429);
+  expect(response.headers["retry-after"]).toBe("60");
+  expect(bench.standIn.calls.create).toBe(create);
+  expect(await isAccepted(one.app, again)).toBe(true);
+});

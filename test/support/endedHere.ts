@@ -1,0 +1,8 @@
+import { createEndedSessions, type EndedSessions } from "../../service/ended/endedSessions.ts";
+
+/** What an instance without a bucket knows: the sessions that ended on itself. */
+export function endedHere(clock: () => number): EndedSessions {
+  const log = { info() {}, warn() {}, error() {} };
+  const options = { onOutage: "continue", lifetime: 604_800, log, clock } as const;
+  return createEndedSessions({ bucket: undefined, ...options });
+}

@@ -75,7 +75,7 @@ async function start(): Promise<{ readonly url: string; readonly process: ChildP
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
         output += text;
-        const [, address] = /Phoenix is at (\S+)/.exec(output) ?? [];
+        const [, address] = /The site is at (\S+)/.exec(output) ?? [];
         if (address !== undefined) end(() => resolve(address));
       });
     }

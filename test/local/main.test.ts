@@ -45,7 +45,7 @@ async function run(
   });
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     written.stdout += text;
-    const [, url] = /Phoenix is at (\S+)\n/.exec(written.stdout) ?? [];
+    const [, url] = /The site is at (\S+)\n/.exec(written.stdout) ?? [];
     if (url !== undefined) ready.resolve(url);
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -127,7 +127,7 @@ test("a port that is taken is said in one line with a way out, status 1, and not
     ) ?? [];
   // The two after it may be somebody else's just as well.
   expect([port, port + 1, port + 2]).toContain(Number(named));
-  expect(command.stdout()).not.toContain("Phoenix is at");
+  expect(command.stdout()).not.toContain("The site is at");
   await new Promise((resolve) => other.close(resolve));
 });
 
@@ -197,7 +197,7 @@ inTerminal(
   async () => {
     const terminal = runInTerminal([process.execPath, MAIN, "--port", "0", "--no-watch"]);
     try {
-      await terminal.until("Phoenix is at http://localhost:");
+      await terminal.until("The site is at http://localhost:");
       await terminal.until("Type a, then Enter");
       const started = descendantsOf(terminal.process.pid ?? 0);
       terminal.type("a");

@@ -76,7 +76,7 @@ function announce(
   const times = `KEY_ACTIVATION_DELAY=${KEY_ACTIVATION_DELAY} KEY_REFRESH_INTERVAL=${KEY_REFRESH_INTERVAL}`;
   const instances = fleet.instances().length;
   const paragraphs = [
-    `Phoenix is at ${url}
+    `The site is at ${url}
 ${instances === 1 ? "1 instance" : `${instances} instances`}, ready after ${(took / 1000).toFixed(1)} s. Ctrl-C ends everything.`,
     `Rotate SECRET_KEY; the new key signs ${KEY_ACTIVATION_DELAY} seconds later:
   ${times} \\

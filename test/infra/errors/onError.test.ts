@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import type { ErrorHook } from "@pulumi/pulumi";
+import type { ErrorHook, ResourceHook } from "@pulumi/pulumi";
 import { onError, withHook } from "../../../infra/errors/onError.ts";
 
 const DISABLED =
@@ -213,13 +213,15 @@ test("what is deleted is not tried again", async () => {
   expect(await decide("delete", [DISABLED])).toMatchObject({ again: false, waits: [] });
 });
 
-test("everything at Google is tried again, and keeps its other options", () => {
+test("everything at Google is tried again, and keeps its other options and hooks", () => {
   const hook = { name: "hook" } as ErrorHook;
+  const before = { name: "before" } as ResourceHook;
+  const own = { protect: true, hooks: { beforeCreate: [before] } };
   const options = (type: string) =>
-    withHook(hook)({ type, name: "x", props: { a: 1 }, opts: { protect: true } } as never);
+    withHook(hook)({ type, name: "x", props: { a: 1 }, opts: { ...own } } as never);
   expect(options("gcp:storage/bucket:Bucket")).toEqual({
     props: { a: 1 },
-    opts: { protect: true, hooks: { onError: [hook] } },
+    opts: { protect: true, hooks: { beforeCreate: [before], onError: [hook] } },
   });
   expect(options("infra:web:WebService")).toBeUndefined();
 });

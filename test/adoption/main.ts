@@ -19,7 +19,7 @@ const START_TIMEOUT = 60_000;
 
 const folder = mkdtempSync(join(tmpdir(), "phoenix-adoption-"));
 const copy = join(folder, "repository");
-let site: ChildProcess | undefined;
+let site: Site | undefined;
 try {
   copyRepository(copy);
   follow(readInstructions(), copy);
@@ -29,15 +29,11 @@ try {
   await run("lint");
   await run("test");
   await run("bundle");
-  const started = await start();
-  site = started.process;
-  await use(started.url);
-  await run("verify", started.url);
+  site = await start();
+  await use(site.url);
+  await run("verify", site.url);
 } finally {
-  site?.kill("SIGINT");
-  if (site !== undefined && site.exitCode === null) {
-    await new Promise((resolve) => site?.once("exit", resolve));
-  }
+  await site?.end();
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -58,16 +54,22 @@ async function run(script: string, ...args: string[]): Promise<void> {
   throw new Error(`npm run ${script} ended with ${code} in the copy.`);
 }
 
-/** Starts the application; resolves with its address. */
-async function start(): Promise<{ readonly url: string; readonly process: ChildProcess }> {
+/** The application as `npm start` runs it. */
+interface Site {
+  readonly url: string;
+  /** Ends it as Ctrl-C does in a terminal: every process of the group gets the signal. */
+  end(): Promise<void>;
+}
+
+async function start(): Promise<Site> {
   const began = performance.now();
   const child = npm("start", "--port", "0", "--no-watch");
   let output = "";
   const url = await new Promise<string>((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new Error(`npm start is not ready:\n${output}`)),
-      START_TIMEOUT,
-    );
+    const timer = setTimeout(() => {
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGINT");
+      reject(new Error(`npm start is not ready:\n${output}`));
+    }, START_TIMEOUT);
     const end = (act: () => void) => {
       clearTimeout(timer);
       act();
@@ -82,7 +84,14 @@ async function start(): Promise<{ readonly url: string; readonly process: ChildP
     child.once("close", () => end(() => reject(new Error(`npm start ended:\n${output}`))));
   });
   say(`npm start: ${url}, ${seconds(began)}`);
-  return { url, process: child };
+  return {
+    url,
+    async end() {
+      const closed = new Promise((resolve) => child.once("close", resolve));
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGINT");
+      await closed;
+    },
+  };
 }
 
 /** Signs in, saves a note in both ways, and reads it wherever it is shown. */
@@ -118,6 +127,8 @@ function npm(script: string, ...args: string[]): ChildProcess {
   return spawn("npm", ["run", script, "--", ...args], {
     cwd: copy,
     stdio: ["ignore", "pipe", "pipe"],
+    // A process group of its own, so that all of it can be ended.
+    detached: true,
     env: { ...process.env, NO_COLOR: "1" },
   });
 }

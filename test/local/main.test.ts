@@ -163,11 +163,16 @@ test("it prints one address, serves it from several instances, and Ctrl-C ends a
 }, 30_000);
 
 test("ending npm ends the run", async () => {
-  await using command = await run(["start", "--", "--port", "0", "--no-watch"], {}, "npm");
+  await using command = await run(
+    ["start", "--", "--port", "0", "--instances", "1", "--no-watch"],
+    {},
+    "npm",
+  );
   const { url = "", pid } = command;
   expect((await fetch(url)).status).toBe(200);
   const started = descendantsOf(pid);
-  expect(started.length).toBeGreaterThan(3);
+  // The shell of npm, the run and its instance.
+  expect(started.length).toBeGreaterThanOrEqual(3);
   command.kill("SIGTERM");
   await command.exited;
   while (started.some(isRunning)) await delay(5);
@@ -175,7 +180,13 @@ test("ending npm ends the run", async () => {
 }, 30_000);
 
 test("--session-type filesystem shows the fault: other instances do not know who signed in", async () => {
-  await using command = await start("--port=0", "--no-watch", "--session-type", "filesystem");
+  await using command = await start(
+    "--port=0",
+    "--instances=2",
+    "--no-watch",
+    "--session-type",
+    "filesystem",
+  );
   expect(command.stdout()).toContain("expect to be asked to sign in again and again");
   expect(command.stdout()).toContain(`npm run verify -- ${command.url}\n`);
   const visitor = await signIn(command.url ?? "", ada);
@@ -195,7 +206,15 @@ const inTerminal = hasTerminals ? test : test.skip;
 inTerminal(
   "in a terminal it adds, kills and ends at a key, and leaves nothing",
   async () => {
-    const terminal = runInTerminal([process.execPath, MAIN, "--port", "0", "--no-watch"]);
+    const terminal = runInTerminal([
+      process.execPath,
+      MAIN,
+      "--port",
+      "0",
+      "--instances",
+      "1",
+      "--no-watch",
+    ]);
     try {
       await terminal.until("The site is at http://localhost:");
       await terminal.until("Type a, then Enter");
@@ -204,7 +223,7 @@ inTerminal(
       await terminal.until(/instance \w+ is ready/);
       started.push(...descendantsOf(terminal.process.pid ?? 0));
       terminal.type("k");
-      await terminal.until(/instance \w+ was killed; 3 left/);
+      await terminal.until(/instance \w+ was killed; 1 left/);
       terminal.type("?");
       await terminal.until("Type a, then Enter");
       terminal.type("q");
@@ -243,13 +262,13 @@ syncBuiltinESMExports();
 
 test("Ctrl-C during the start leaves no process and no file", async () => {
   const temporary = mkdtempSync(join(tmpdir(), "phoenix-main-"));
-  const args = [...CTRL_C_AT_FIRST_INSTANCE, MAIN, "--port", "0", "--instances", "12"];
+  const args = [...CTRL_C_AT_FIRST_INSTANCE, MAIN, "--port", "0", "--instances", "4"];
   await using command = await run(args, { TMPDIR: temporary });
   expect(await command.exited).toEqual({ code: 0, signal: null });
   const instances = [...command.stdout().matchAll(/instance is process (\d+)/g)].map(([, pid]) =>
     Number(pid),
   );
-  expect(instances).toHaveLength(12);
+  expect(instances).toHaveLength(4);
   while (instances.some(isRunning)) await delay(5);
   expect(readdirSync(keptFile(".")).join()).not.toContain(`run-${command.pid}-`);
   rmdirSync(temporary);
@@ -266,7 +285,7 @@ syncBuiltinESMExports();
 `);
 
 test("what fails after the start ends the run with status 1, and leaves nothing", async () => {
-  await using command = await run([...NO_WATCHES, MAIN, "--port", "0"]);
+  await using command = await run([...NO_WATCHES, MAIN, "--port", "0", "--instances", "1"]);
   expect(await command.exited).toEqual({ code: 1, signal: null });
   expect(command.stderr()).toMatch(/^service can't be watched: .*ENOSPC.*--no-watch/);
   await expect(fetch(command.url ?? "")).rejects.toThrow("fetch failed");

@@ -15,7 +15,7 @@ export interface RotationPolicy extends RetirementPolicy {
 }
 
 /** Why a rotation is done. */
-export type Occasion = "planned" | "compromised";
+export type RotationReason = "planned" | "compromised";
 
 export type Step<Version extends KeyVersion = KeyVersion> =
   | { readonly action: "add" }
@@ -40,7 +40,7 @@ export function planRotation<Version extends KeyVersion>(
   versions: readonly Version[],
   policy: RotationPolicy,
   now: number,
-  occasion: Occasion,
+  occasion: RotationReason,
 ): RotationPlan<Version> {
   const newestFirst = versions.toSorted((a, b) => b.version - a.version);
   if (occasion === "compromised") {
@@ -68,7 +68,7 @@ export function newVersionSignsFrom(
   versions: readonly KeyVersion[],
   policy: RotationPolicy,
   now: number,
-  occasion: Occasion,
+  occasion: RotationReason,
 ): number {
   const alone = occasion === "compromised" || !versions.some(isAccepted);
   return alone ? now : signsFrom({ createTime: now }, policy);

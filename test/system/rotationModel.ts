@@ -7,7 +7,7 @@ import { createVersionStore } from "../../service/google/versionStore.ts";
 import { RETIREMENT_MARGIN } from "../../service/keys/keyRing.ts";
 import { LOOKUP_INTERVAL, MAX_AGE_INTERVALS, READ_TIMEOUT } from "../../service/keys/limits.ts";
 import type { SessionKeys } from "../../service/keys/sessionKeys.ts";
-import { type Occasion, planRotation } from "../../service/rotator/plan.ts";
+import { planRotation, type RotationReason } from "../../service/rotator/plan.ts";
 import { RotationError, rotate } from "../../service/rotator/rotate.ts";
 import { isSignedIn, startSession } from "../../service/session/session.ts";
 import type { FaultRule } from "../local/secretManager/faults.ts";
@@ -19,7 +19,7 @@ export type Action =
   | { readonly do: "wait"; readonly seconds: number }
   | { readonly do: "signIn"; readonly instance: number }
   | { readonly do: "request"; readonly instance: number; readonly session: number }
-  | { readonly do: "rotate"; readonly occasion: Occasion }
+  | { readonly do: "rotate"; readonly occasion: RotationReason }
   | { readonly do: "disable" | "destroy"; readonly version: number }
   | { readonly do: "scaleUp" }
   | { readonly do: "scaleDown" | "freeze" | "thaw"; readonly instance: number }
@@ -297,7 +297,7 @@ export class RotationModel {
     return this.#bench.time.settle(inject(instance.app, request));
   }
 
-  async #rotate(occasion: Occasion): Promise<void> {
+  async #rotate(occasion: RotationReason): Promise<void> {
     const client = createRestClient({
       api: SECRET_MANAGER_API,
       endpoint: ENDPOINT,

@@ -7,7 +7,7 @@ import { SECRET_MANAGER_API } from "../../../service/google/secretManagerApi.ts"
 import { type SecretReference, secretResource } from "../../../service/google/secretReference.ts";
 import { createVersionStore } from "../../../service/google/versionStore.ts";
 import { parseKeyLimits } from "../../../service/keys/limits.ts";
-import { type Occasion, planRotation } from "../../../service/rotator/plan.ts";
+import { planRotation, type RotationReason } from "../../../service/rotator/plan.ts";
 import { RotationError, rotate, type StepResult } from "../../../service/rotator/rotate.ts";
 import { CALL_TIMEOUT } from "../../../service/rotator/timeout.ts";
 import { UsageError } from "../commandLine.ts";
@@ -17,8 +17,8 @@ import {
   describeResult,
   describeSteps,
   describeVersions,
+  type RotationOverview,
   refusedWithin,
-  type Situation,
   versionRows,
 } from "./report.ts";
 import { readStackKeys } from "./stackOutputs.ts";
@@ -77,31 +77,31 @@ async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<b
   });
   const store = createVersionStore({ client, secret, clock });
 
-  const occasion: Occasion = options.compromised ? "compromised" : "planned";
+  const occasion: RotationReason = options.compromised ? "compromised" : "planned";
   // Until the last version signs, another one would be of no use.
   const minimumAge = options.again ? 0 : activationDelay;
   const policy = { activationDelay, sessionLifetime, minimumAge };
   const { versions, now } = await store.read();
   const plan = planRotation(versions, policy, now, occasion);
-  const situation: Situation = { versions, policy, refreshInterval, now, occasion, plan };
+  const overview: RotationOverview = { versions, policy, refreshInterval, now, occasion, plan };
 
   const say = json ? () => undefined : print;
   say(`${secretResource(secret)}\n`);
-  say(`${describeVersions(situation)}\n`);
-  say(describeSteps(situation));
+  say(`${describeVersions(overview)}\n`);
+  say(describeSteps(overview));
 
   const nothing = plan.steps.length === 0;
   if (dryRun || nothing || !(await confirmed())) {
-    if (json) print(toJson(secret, situation, []));
+    if (json) print(toJson(secret, overview, []));
     return dryRun || nothing;
   }
   say("");
   const results = await perform();
-  if (json) print(toJson(secret, situation, results));
+  if (json) print(toJson(secret, overview, results));
   const failed = results.some(({ outcome }) => outcome === "failed");
   if (!failed && occasion === "compromised") {
     say(
-      `\nEvery instance refuses the old keys within ${refusedWithin(situation)} s from now. Everyone signs in once more.`,
+      `\nEvery instance refuses the old keys within ${refusedWithin(overview)} s from now. Everyone signs in once more.`,
     );
   }
   return !failed;
@@ -114,7 +114,7 @@ async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<b
       );
     }
     // Whoever is asked has to see what for, while a program reads what is printed.
-    if (json) tell(`${describeVersions(situation)}\n\n${describeSteps(situation)}`);
+    if (json) tell(`${describeVersions(overview)}\n\n${describeSteps(overview)}`);
     const agreed = await ask("\nDo this? [y/N] ");
     if (!agreed) tell("Nothing was changed.");
     return agreed;
@@ -163,21 +163,21 @@ function readSettings({
 
 function toJson(
   secret: SecretReference,
-  situation: Situation,
+  overview: RotationOverview,
   results: readonly StepResult[],
 ): string {
-  const { plan, occasion } = situation;
+  const { plan, occasion } = overview;
   const output = {
     secret: secretResource(secret),
     occasion,
-    versions: versionRows(situation),
+    versions: versionRows(overview),
     steps: plan.steps.map((step, index) => {
       const { outcome = "planned", added } = results[index] ?? {};
       const version = step.action === "add" ? added?.version : step.version.version;
       return { action: step.action, ...(version !== undefined && { version }), outcome };
     }),
     ...(plan.alreadyAdded && { alreadyAdded: plan.alreadyAdded.version }),
-    ...(occasion === "compromised" && { refusedWithin: refusedWithin(situation) }),
+    ...(occasion === "compromised" && { refusedWithin: refusedWithin(overview) }),
   };
   return JSON.stringify(output, null, 2);
 }

@@ -3,21 +3,21 @@ import { type KeyVersion, type Role, ringRoles } from "../../../service/keys/key
 import { MAX_AGE_INTERVALS } from "../../../service/keys/limits.ts";
 import {
   newVersionSignsFrom,
-  type Occasion,
   type RotationPlan,
   type RotationPolicy,
+  type RotationReason,
 } from "../../../service/rotator/plan.ts";
 import type { StepResult } from "../../../service/rotator/rotate.ts";
 
 /** A rotation as people and programs are told of it. */
-export interface Situation {
+export interface RotationOverview {
   readonly versions: readonly KeyVersion[];
   readonly policy: RotationPolicy;
   /** Seconds between two readings of the ring by the service. */
   readonly refreshInterval: number;
   /** Unix time in seconds, the server's. */
   readonly now: number;
-  readonly occasion: Occasion;
+  readonly occasion: RotationReason;
   readonly plan: RotationPlan;
 }
 
@@ -30,12 +30,12 @@ interface VersionRow {
 }
 
 /** Seconds after the last step by which no instance accepts a disabled key any more. */
-export function refusedWithin({ refreshInterval }: Situation): number {
+export function refusedWithin({ refreshInterval }: RotationOverview): number {
   return MAX_AGE_INTERVALS * refreshInterval;
 }
 
 /** The versions that are not gone, the newest first. */
-export function versionRows({ versions, policy, now }: Situation): VersionRow[] {
+export function versionRows({ versions, policy, now }: RotationOverview): VersionRow[] {
   const roles = ringRoles(versions, policy, now);
   return versions
     .filter(({ state }) => state !== "DESTROYED")
@@ -50,8 +50,8 @@ export function versionRows({ versions, policy, now }: Situation): VersionRow[] 
 }
 
 /** A table of the versions. */
-export function describeVersions(situation: Situation): string {
-  const rows = versionRows(situation).map(({ version, age, state, role }) => [
+export function describeVersions(overview: RotationOverview): string {
+  const rows = versionRows(overview).map(({ version, age, state, role }) => [
     String(version),
     duration(age),
     state,
@@ -68,8 +68,8 @@ export function describeVersions(situation: Situation): string {
 }
 
 /** What is going to be done, and what it means. */
-export function describeSteps(situation: Situation): string {
-  const { plan, occasion, versions, policy, now } = situation;
+export function describeSteps(overview: RotationOverview): string {
+  const { plan, occasion, versions, policy, now } = overview;
   const lines = plan.steps.map((step, index) => {
     const what =
       step.action === "add"
@@ -87,7 +87,7 @@ export function describeSteps(situation: Situation): string {
   if (plan.steps.length === 0) lines.push("There is nothing to do.");
   if (occasion === "compromised") {
     lines.push(
-      `Everyone signs in once more: each instance refuses all old sessions within ${refusedWithin(situation)} s of the last step.`,
+      `Everyone signs in once more: each instance refuses all old sessions within ${refusedWithin(overview)} s of the last step.`,
     );
   }
   return lines.join("\n");

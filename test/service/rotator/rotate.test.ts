@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { MIN_SECRET_LENGTH } from "../../../service/keys/sessionKeys.ts";
-import { type Occasion, planRotation } from "../../../service/rotator/plan.ts";
+import { planRotation, type RotationReason } from "../../../service/rotator/plan.ts";
 import { RotationError, rotate, type StepResult } from "../../../service/rotator/rotate.ts";
 import {
   createRotationBench,
@@ -16,7 +16,7 @@ import {
 /** Reads, plans and rotates, as the command and the rotator do. */
 async function run(
   { store }: Pick<RotationBench, "store">,
-  occasion: Occasion = "planned",
+  occasion: RotationReason = "planned",
   onStep?: (result: StepResult) => void,
 ): Promise<StepResult[]> {
   const { versions, now } = await store.read();

@@ -4,15 +4,15 @@ import {
   describeSteps,
   describeVersions,
   duration,
-  type Situation,
+  type RotationOverview,
   versionRows,
 } from "../../../../infra/commands/rotate/report.ts";
 import type { SecretVersion } from "../../../../service/google/secretVersions.ts";
 import type { KeyVersion } from "../../../../service/keys/keyRing.ts";
 import {
-  type Occasion,
   planRotation,
   type RotationPolicy,
+  type RotationReason,
 } from "../../../../service/rotator/plan.ts";
 import { DAY, POLICY } from "../../../service/rotator/rotationBench.ts";
 
@@ -22,11 +22,11 @@ function version(number: number, age: number, rest: Partial<KeyVersion> = {}): K
   return { version: number, state: "ENABLED", createTime: NOW - age, ...rest };
 }
 
-function situation(
+function overview(
   versions: readonly KeyVersion[],
-  occasion: Occasion = "planned",
+  occasion: RotationReason = "planned",
   change: Partial<RotationPolicy> = {},
-): Situation {
+): RotationOverview {
   const policy = { ...POLICY, ...change };
   const plan = planRotation(versions, policy, NOW, occasion);
   return { versions, policy, refreshInterval: 60, now: NOW, occasion, plan };
@@ -44,7 +44,7 @@ const RING = [
 
 describe("the table", () => {
   test("shows each version that is not gone, the newest first, with what it does", () => {
-    expect(describeVersions(situation(RING))).toBe(
+    expect(describeVersions(overview(RING))).toBe(
       [
         "VERSION  AGE      STATE     ROLE",
         "11       10 min   ENABLED   not yet active",
@@ -58,19 +58,19 @@ describe("the table", () => {
   });
 
   test("says so if there are none", () => {
-    expect(describeVersions(situation([]))).toBe("The secret has no versions.");
+    expect(describeVersions(overview([]))).toBe("The secret has no versions.");
   });
 
   test("never shows an age below zero, whatever the clocks say", () => {
-    expect(versionRows(situation([version(1, -0.7)]))).toMatchObject([{ age: 0 }]);
-    expect(Object.is(versionRows(situation([version(1, -0.3)]))[0]?.age, 0)).toBe(true);
+    expect(versionRows(overview([version(1, -0.7)]))).toMatchObject([{ age: 0 }]);
+    expect(Object.is(versionRows(overview([version(1, -0.3)]))[0]?.age, 0)).toBe(true);
   });
 });
 
 describe("the steps", () => {
   test("tell what is done and why", () => {
     const versions = [version(1, 60 * DAY), version(2, 30 * DAY)];
-    expect(describeSteps(situation(versions))).toBe(
+    expect(describeSteps(overview(versions))).toBe(
       [
         "  1. Add a version. It signs in 30 min, when every instance knows it.",
         "  2. Destroy version 1, which no session needs any more.",
@@ -79,7 +79,7 @@ describe("the steps", () => {
   });
 
   test("tell why no version is added", () => {
-    expect(describeSteps(situation([version(1, 5 * DAY), version(2, 200)]))).toBe(
+    expect(describeSteps(overview([version(1, 5 * DAY), version(2, 200)]))).toBe(
       [
         "Version 2 was added 3 min ago, so none is added now (--again adds one).",
         "There is nothing to do.",
@@ -88,13 +88,13 @@ describe("the steps", () => {
   });
 
   test("tell that the first version signs at once", () => {
-    expect(describeSteps(situation([]))).toBe(
+    expect(describeSteps(overview([]))).toBe(
       "  1. Add a version. It signs as soon as an instance has read it.",
     );
   });
 
   test("tell after a leak by when all old sessions are refused", () => {
-    expect(describeSteps(situation([version(1, DAY), version(2, 60)], "compromised"))).toBe(
+    expect(describeSteps(overview([version(1, DAY), version(2, 60)], "compromised"))).toBe(
       [
         "  1. Add a version. It signs as soon as an instance has read it.",
         "  2. Disable version 2.",

@@ -13,13 +13,13 @@ function tokenOf(page: Page): Promise<string> {
   return page.evaluate(`document.querySelector("meta[name=csrf-token]").content`);
 }
 
-test("signing out leads to the start page, and the session's cookie is gone", async () => {
+test("signing out leads to a page that says so, and the session's cookie is gone", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const { page } = visit;
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.getByRole("link", { name: "Sign in" }).waitFor();
-  expect(new URL(page.url()).pathname).toBe("/");
+  expect(new URL(page.url()).pathname).toBe("/signed-out");
   expect((await visit.context.cookies(stage.url)).map(({ name }) => name)).not.toContain("session");
 });
 

@@ -57,7 +57,7 @@ export function watchSession<Message>(events: SessionEvents<Message> = {}): Page
 
   channel.addEventListener("message", ({ data }: MessageEvent<TabMessage>) => {
     if (data.type === "signing-out") events.onSignOut?.();
-    else if (data.type === "signed-out") leave();
+    else if (data.type === "signed-out") leave("/");
     else if (data.user !== user) location.reload();
     else if (data.type === "application") events.onMessage?.(data.message as Message);
     else {
@@ -117,7 +117,7 @@ function guardForm(
       return;
     }
     onSignedOut();
-    leave();
+    leave("/signed-out");
   });
 }
 
@@ -129,10 +129,10 @@ function guardBackButton(): void {
   window.addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 }
 
-/** Goes to the start page, without a way back. */
-function leave(): void {
+/** Goes to a page for who is signed out, without a way back. */
+function leave(path: string): void {
   document.documentElement.hidden = true;
-  location.replace("/");
+  location.replace(path);
 }
 
 function renewToken(csrfToken: string): void {

@@ -1,0 +1,43 @@
+import { expect, test } from "@jest/globals";
+import { application } from "../../service/application.ts";
+import { useStage } from "./useStage.ts";
+import { Visit } from "./visit.ts";
+
+/** A provider that remembers who signed in, as most do. */
+const stage = useStage(Visit, { provider: "keycloak" });
+
+const TABS = [1, 2, 3, 4, 5, 6];
+
+test("tabs that are restored at once after the session ended all come to their page, in one session", async () => {
+  const visit = await stage.visit();
+  const { context } = visit;
+  await visit.signIn();
+  // A page that is open would notice that its session is gone.
+  await visit.page.goto("about:blank");
+  await context.clearCookies({ domain: "localhost" });
+  const pages = await Promise.all(TABS.map(() => context.newPage()));
+  await Promise.all(
+    pages.map((page, index) => page.goto(`${application.home}?tab=${TABS[index]}`)),
+  );
+  expect(pages.map((page) => new URL(page.url()).search)).toEqual(TABS.map((tab) => `?tab=${tab}`));
+  const tokens = pages.map((page) =>
+    page.locator('meta[name="csrf-token"]').getAttribute("content"),
+  );
+  expect(new Set(await Promise.all(tokens)).size).toBe(1);
+  const answers = pages.map((page) =>
+    page.evaluate(`fetch(${JSON.stringify(application.api)}).then(({ status }) => status)`),
+  );
+  expect(new Set(await Promise.all(answers))).toEqual(new Set([200]));
+});
+
+test("after signing out the way to the provider's own sign-out is there, and asks again afterwards", async () => {
+  const visit = await stage.visit();
+  await visit.signIn();
+  const { page } = visit;
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("link", { name: "sign out at the provider" }).click();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.waitForURL("**/signed-out");
+  await page.getByRole("link", { name: "Sign in" }).click();
+  await page.getByText("Who are you?").waitFor();
+});

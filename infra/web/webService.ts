@@ -109,7 +109,7 @@ export class WebService extends ComponentResource {
           ...(args.redeploy !== "" && { annotations: { redeploy: args.redeploy } }),
           serviceAccount: account.email,
           maxInstanceRequestConcurrency: capacity.concurrency,
-          // Clips are sent from here, and a phone may take its time.
+          // Files are sent from here, and a phone may take its time.
           timeout: "300s",
           // Every revision in the split would keep its own. Google keeps what is left out here.
           scaling: { minInstanceCount: 0, maxInstanceCount: capacity.maxInstances },

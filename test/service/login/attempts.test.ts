@@ -83,7 +83,7 @@ test("its cookie is small, goes to /login only, and shows none of its secrets", 
   for (const cookieSecure of [false, true]) {
     const { app, begun } = store({ cookieSecure });
     await using server = await serve(app);
-    const response = await new Browser(server.url).fetch(`${PATH}/begin?to=/reel-maker`);
+    const response = await new Browser(server.url).fetch(`${PATH}/begin?to=/notes`);
     const cookie = response.headers.getSetCookie().join();
     const name = cookieSecure ? "__Secure-sign-in" : "sign-in";
     expect(cookie).toMatch(new RegExp(`^${name}-${NOW}-[\\w-]{12}=v1\\.`));

@@ -20,12 +20,12 @@ async function start(options: SessionAppOptions = {}) {
       res.json({});
     });
     routes.post("/save", async (req, res) => {
-      req.session.reel = [String(req.query.reel ?? req.body.reel)];
+      req.session.note = String(req.query.note ?? req.body.note);
       await new Promise<void>((resolve) => void saves.push(resolve));
       res.json({});
     });
     routes.post("/save-at-once", (req, res) => {
-      req.session.reel = [String(req.body.reel)];
+      req.session.note = String(req.body.note);
       res.json({});
     });
     routes.get("/read", (req, res) => void res.json({ ...shown(req), ...res.locals.session }));
@@ -33,8 +33,8 @@ async function start(options: SessionAppOptions = {}) {
   const server = await serve(app);
 
   /** A save that has arrived, and the way to let it be answered. */
-  async function slowSave(browser: Browser, reel: string): Promise<() => Promise<Response>> {
-    const answer = browser.fetch(`/save?reel=${reel}`, { method: "POST" });
+  async function slowSave(browser: Browser, note: string): Promise<() => Promise<Response>> {
+    const answer = browser.fetch(`/save?note=${note}`, { method: "POST" });
     while (saves.length === 0) await new Promise(setImmediate);
     const release = saves.shift();
     return () => {
@@ -73,7 +73,7 @@ test("the late answer to a save turns nobody's session into another person's", a
   await finish();
   const session = await read();
   expect(session).toMatchObject({ user_id: "grace", session: "ok" });
-  expect(session).not.toHaveProperty("reel");
+  expect(session).not.toHaveProperty("note");
 });
 
 test("a late save of an earlier session is not in a later one of the same person, and its cookie goes", async () => {
@@ -84,7 +84,7 @@ test("a late save of an earlier session is not in a later one of the same person
   await browser.fetch("/sign-in/ada");
   await finish();
   expect(browser.cookies.size).toBe(2);
-  expect(await read()).not.toHaveProperty("reel");
+  expect(await read()).not.toHaveProperty("note");
   expect([...browser.cookies.keys()]).toEqual(["session"]);
 });
 
@@ -93,7 +93,7 @@ test("a POST whose body arrives after signing out was answered gets no session",
   const { browser, read } = service;
   await browser.fetch("/sign-in/ada");
   const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
-  const body = JSON.stringify({ reel: "tides" });
+  const body = JSON.stringify({ note: "milk" });
   const headers = { cookie, "content-type": "application/json", "content-length": body.length };
   const late = send(`${service.url}/save-at-once`, { method: "POST", headers });
   const answered = new Promise<string[]>((resolve, reject) => {
@@ -137,15 +137,15 @@ test("each session has an id, a CSRF token and a lifetime of its own, whoever it
   await browser.fetch("/save-at-once", {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: '{"reel":"tides"}',
+    body: '{"note":"milk"}',
   });
   const before = await read();
-  expect(before).toHaveProperty("reel", ["tides"]);
+  expect(before).toHaveProperty("note", "milk");
   now += 59;
   await browser.fetch("/sign-in/ada");
   now += 59;
   const after = await read();
   expect(after).toMatchObject({ session: "ok", session_age: 59 });
-  expect(after).not.toHaveProperty("reel");
+  expect(after).not.toHaveProperty("note");
   expect(after.csrf_token).not.toBe(before.csrf_token);
 });

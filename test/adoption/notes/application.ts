@@ -25,7 +25,7 @@ export const application: Application = {
 <form class="field" method="post">
 <input type="hidden" name="_csrf" value="${req.session.csrf_token}">
 <label for="note">Note</label>
-<textarea id="note" name="note" maxlength="1000">${req.session.note}</textarea>
+<textarea id="note" name="note" maxlength="300">${req.session.note}</textarea>
 <button class="button">Save</button>
 </form>
 </main>`;
@@ -47,5 +47,5 @@ export const application: Application = {
 /** The note that a form or a program sent. */
 function noteOf(req: Request): string {
   const note: unknown = req.body?.note;
-  return typeof note === "string" ? note.slice(0, 1000) : "";
+  return typeof note === "string" ? note.slice(0, 300) : "";
 }

@@ -14,7 +14,7 @@ import {
 import type { OnOutage } from "./ended/endedSessions.ts";
 import { type EndedBucket, parseEndedSessions } from "./ended/settings.ts";
 import { parseSecretManagerEndpoint } from "./google/endpoint.ts";
-import { parseSecretReference, type SecretReference } from "./google/secretReference.ts";
+import { parseSecretReference, type SecretReference } from "./google/secretVersions.ts";
 import { type KeyLimits, parseKeyLimits } from "./keys/limits.ts";
 import { MIN_SECRET_LENGTH } from "./keys/sessionKeys.ts";
 import { parseSignInSettings, type SignInSettings } from "./login/settings.ts";

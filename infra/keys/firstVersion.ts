@@ -6,10 +6,12 @@ import { type AccessTokens, googleAccessTokens } from "../../service/google/acce
 import { parseSecretManagerEndpoint } from "../../service/google/endpoint.ts";
 import { type ApiFailure, GoogleApiError } from "../../service/google/googleApiError.ts";
 import { createRestClient } from "../../service/google/restClient.ts";
-import { SECRET_MANAGER_API } from "../../service/google/secretManagerApi.ts";
-import { parseSecretReference } from "../../service/google/secretReference.ts";
-import { createSecretVersions } from "../../service/google/secretVersions.ts";
-import { createVersionStore } from "../../service/google/versionStore.ts";
+import {
+  createSecretVersions,
+  createVersionStore,
+  parseSecretReference,
+  SECRET_MANAGER_API,
+} from "../../service/google/secretVersions.ts";
 import { planRotation } from "../../service/rotator/plan.ts";
 import { RotationError, rotate } from "../../service/rotator/rotate.ts";
 import { CALL_TIMEOUT } from "../../service/rotator/timeout.ts";
@@ -72,7 +74,7 @@ export async function ensureFirstVersion({
     accessTokens: tokensOf(env),
   });
   const versions = createSecretVersions(client, secret);
-  const store = createVersionStore({ client, secret, clock: () => Date.now() / 1000 });
+  const store = createVersionStore(client, secret);
 
   async function attempt(): Promise<boolean> {
     if (await hadAny()) {

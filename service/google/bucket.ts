@@ -1,5 +1,5 @@
 import { asObject, type JsonObject } from "../pure/json.ts";
-import type { Seconds } from "../pure/seconds.ts";
+import { parseTime, type Seconds } from "../pure/seconds.ts";
 import { CLOUD_STORAGE_API } from "./cloudStorageApi.ts";
 import { failedAs, GoogleApiError } from "./googleApiError.ts";
 import type { RestClient } from "./restClient.ts";
@@ -120,14 +120,14 @@ function multipart(resource: string): string {
 
 function parseObject(item: JsonObject | undefined): StoredObject {
   const { name, timeCreated, metadata } = item ?? {};
-  const time = typeof timeCreated === "string" ? Date.parse(timeCreated) : Number.NaN;
-  if (typeof name !== "string" || Number.isNaN(time)) {
+  const time = parseTime(timeCreated);
+  if (typeof name !== "string" || time === undefined) {
     throw invalid("an object without a name or a time of creation");
   }
   const texts = Object.entries(asObject(metadata) ?? {}).filter(
     (entry): entry is [string, string] => typeof entry[1] === "string",
   );
-  return { name, timeCreated: time / 1000, metadata: Object.fromEntries(texts) };
+  return { name, timeCreated: time, metadata: Object.fromEntries(texts) };
 }
 
 function named(name: string, object: StoredObject): StoredObject {

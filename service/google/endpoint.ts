@@ -2,7 +2,7 @@ import { isLoopbackHttp } from "../contract/loopback.ts";
 import { type Environment, optional, type Parsed, problem } from "../contract/settings.ts";
 
 export const SECRET_MANAGER = "https://secretmanager.googleapis.com";
-export const CLOUD_STORAGE = "https://storage.googleapis.com";
+const CLOUD_STORAGE = "https://storage.googleapis.com";
 
 /** The global address, or a region's. */
 const SECRET_MANAGER_HOST = /^secretmanager(\.[a-z\d-]+\.rep)?\.googleapis\.com$/;
@@ -13,25 +13,19 @@ const CLOUD_STORAGE_HOST = /^storage(\.[a-z\d-]+\.rep)?\.googleapis\.com$/;
  * machine. No other host is taken, because whoever answers chooses the keys.
  */
 export function parseSecretManagerEndpoint(env: Environment): Parsed<string> {
-  const name = "SECRET_MANAGER_ENDPOINT";
-  const text = optional(env, name);
-  return text === undefined
-    ? { value: SECRET_MANAGER }
-    : parsed(name, "Secret Manager", parseSecretManager(text));
+  const text = optional(env, "SECRET_MANAGER_ENDPOINT") ?? SECRET_MANAGER;
+  return parsed("SECRET_MANAGER_ENDPOINT", "Secret Manager", parseSecretManager(text));
 }
 
 /** Base URL of Cloud Storage's API in the same way: whoever answers chooses who is signed out. */
 export function parseCloudStorageEndpoint(env: Environment): Parsed<string> {
-  const name = "CLOUD_STORAGE_ENDPOINT";
-  const text = optional(env, name);
-  return text === undefined
-    ? { value: CLOUD_STORAGE }
-    : parsed(name, "Cloud Storage", parseEndpoint(text, CLOUD_STORAGE_HOST));
+  const text = optional(env, "CLOUD_STORAGE_ENDPOINT") ?? CLOUD_STORAGE;
+  return parsed("CLOUD_STORAGE_ENDPOINT", "Cloud Storage", baseUrl(text, CLOUD_STORAGE_HOST));
 }
 
 /** Secret Manager's endpoint without a slash at its end; undefined if it may not be used. */
 export function parseSecretManager(text: string): string | undefined {
-  return parseEndpoint(text, SECRET_MANAGER_HOST);
+  return baseUrl(text, SECRET_MANAGER_HOST);
 }
 
 /** Whether calls there carry a token: to Google always, to a stand-in never. */
@@ -39,13 +33,12 @@ export function needsToken(endpoint: string): boolean {
   return !isLoopbackHttp(new URL(endpoint));
 }
 
-function parseEndpoint(text: string, host: RegExp): string | undefined {
+function baseUrl(text: string, host: RegExp): string | undefined {
   if (!URL.canParse(text)) return undefined;
   const url = new URL(text);
   const bare = url.pathname === "/" && !url.search && !url.hash && !url.username && !url.password;
-  if (!bare) return undefined;
   const google = url.protocol === "https:" && host.test(url.host);
-  return google || isLoopbackHttp(url) ? url.origin : undefined;
+  return bare && (google || isLoopbackHttp(url)) ? url.origin : undefined;
 }
 
 function parsed(name: string, api: string, value: string | undefined): Parsed<string> {

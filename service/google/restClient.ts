@@ -1,7 +1,7 @@
-import { MAX_ANSWER_BYTES } from "../keys/limits.ts";
 import { type AbortAfter, unlessAborted } from "../process/abort.ts";
 import { asObject, type JsonObject, parseObject } from "../pure/json.ts";
 import { printable } from "../pure/printable.ts";
+import { parseTime, type Seconds } from "../pure/seconds.ts";
 import { type AccessTokens, googleAccessTokens } from "./accessToken.ts";
 import { needsToken } from "./endpoint.ts";
 import { type ApiFailure, type GoogleApi, GoogleApiError } from "./googleApiError.ts";
@@ -9,8 +9,8 @@ import { createHttpFetch, type Fetch, type FetchRequest, type FetchResponse } fr
 
 export interface Answer {
   readonly body: JsonObject;
-  /** The server's time, in Unix seconds; undefined if it did not say. */
-  readonly serverTime: number | undefined;
+  /** The server's time; undefined if it did not say. */
+  readonly serverTime: Seconds | undefined;
 }
 
 export type Query = Readonly<Record<string, string>>;
@@ -35,12 +35,15 @@ export interface RestClientDeps {
   readonly api: GoogleApi;
   /** Base URL, as `service/google/endpoint.ts` returns it. */
   readonly endpoint: string;
-  /** Seconds that a call may take, token and all. */
-  readonly timeout: number;
+  /** How long a call may take, token and all. */
+  readonly timeout: Seconds;
   readonly fetch?: Fetch;
   readonly accessTokens?: AccessTokens;
   readonly abortAfter?: AbortAfter;
 }
+
+/** Bytes of an answer that are read: ten times the largest page of a list. */
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
 const FAILURES: Record<number, ApiFailure> = {
   401: "UNAUTHENTICATED",
@@ -72,77 +75,47 @@ export function createRestClient({
 }: RestClientDeps): RestClient {
   const authenticated = needsToken(endpoint);
 
-  async function call({ method, url, idempotent, body, contentType }: Call): Promise<Answer> {
+  async function call(
+    path: string,
+    query: Query,
+    { idempotent, contentType, ...content }: Content,
+  ): Promise<Answer> {
+    const url = new URL(`/${path}`, endpoint);
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     const signal = abortAfter(timeout * 1000);
     const headers: Record<string, string> = { accept: "application/json" };
     if (contentType !== undefined) headers["content-type"] = contentType;
     if (authenticated) headers.authorization = `Bearer ${await token(signal)}`;
-    const request: FetchRequest = {
-      method,
-      headers,
-      signal,
-      redirect: "manual",
-      ...(body !== undefined && { body }),
-    };
 
+    const request: FetchRequest = { ...content, headers, signal, redirect: "manual" };
     const response = await send(url, request, idempotent);
     const text = await readText(response, signal);
-    if (!response.ok) throw refusal(api, response.status, parseObject(text));
-    const answer = parseObject(text);
-    if (answer === undefined) {
+    const body = parseObject(text);
+    if (!response.ok) throw refusal(api, response.status, body);
+    if (body === undefined) {
       throw new GoogleApiError(api, "INVALID_ANSWER", `${api.name}'s answer is not a JSON object`);
     }
-    return { body: answer, serverTime: parseTime(response.headers.get("date")) };
+    return { body, serverTime: parseTime(response.headers.get("date")) };
   }
 
   async function token(signal: AbortSignal): Promise<string> {
     try {
       return await unlessAborted(accessTokens(), signal);
-    } catch (error) {
-      if (signal.aborted) throw timedOut(error);
-      throw new GoogleApiError(
-        api,
-        "NO_CREDENTIALS",
-        `There are no usable Google credentials to call ${api.name} with`,
-        { cause: error },
-      );
+    } catch (cause) {
+      if (signal.aborted) throw timedOut(cause);
+      const what = `There are no usable Google credentials to call ${api.name} with`;
+      throw new GoogleApiError(api, "NO_CREDENTIALS", what, { cause });
     }
   }
 
-  async function send(
-    url: URL,
-    request: FetchRequest,
-    idempotent: boolean,
-  ): Promise<FetchResponse> {
+  async function send(url: URL, request: FetchRequest, mayRepeat: boolean): Promise<FetchResponse> {
     try {
       return await fetch(url, request);
     } catch (error) {
-      const again = idempotent && BROKEN_CONNECTION.has(connectionCode(error));
-      if (!again || request.signal?.aborted) throw unanswered(error, request.signal);
-    }
-    try {
-      return await fetch(url, request);
-    } catch (error) {
+      const broken = BROKEN_CONNECTION.has(connectionCode(error)) && !request.signal.aborted;
+      if (mayRepeat && broken) return send(url, request, false);
       throw unanswered(error, request.signal);
     }
-  }
-
-  function unanswered(error: unknown, signal: AbortSignal | null | undefined): GoogleApiError {
-    if (signal?.aborted) return timedOut(error);
-    const code = connectionCode(error);
-    const detail = code === "" ? "" : ` (${code})`;
-    return new GoogleApiError(
-      api,
-      "UNREACHABLE",
-      `${api.name} at ${endpoint} can't be reached${detail}`,
-      { cause: error },
-    );
-  }
-
-  function timedOut(error: unknown): GoogleApiError {
-    return new GoogleApiError(api, "TIMEOUT", `${api.name} did not answer within ${timeout} s`, {
-      cause: error,
-    });
   }
 
   async function readText(response: FetchResponse, signal: AbortSignal): Promise<string> {
@@ -163,67 +136,61 @@ export function createRestClient({
     return Buffer.concat(chunks).toString("utf8");
   }
 
-  return {
-    get: (path, query = {}) => call({ method: "GET", url: urlOf(path, query), idempotent: true }),
-
-    post(path, body, { query = {}, contentType, idempotent = false } = {}) {
-      const text = typeof body === "string" ? body : JSON.stringify(body);
-      return call({
-        method: "POST",
-        url: urlOf(path, query),
-        idempotent,
-        body: text,
-        contentType: contentType ?? "application/json",
-      });
-    },
-  };
-
-  function urlOf(path: string, query: Query): URL {
-    const url = new URL(`/${path}`, endpoint);
-    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-    return url;
+  function unanswered(cause: unknown, signal: AbortSignal): GoogleApiError {
+    if (signal.aborted) return timedOut(cause);
+    const code = connectionCode(cause);
+    const what = `${api.name} at ${endpoint} can't be reached${code && ` (${code})`}`;
+    return new GoogleApiError(api, "UNREACHABLE", what, { cause });
   }
+
+  function timedOut(cause: unknown): GoogleApiError {
+    const what = `${api.name} did not answer within ${timeout} s`;
+    return new GoogleApiError(api, "TIMEOUT", what, { cause });
+  }
+
+  return {
+    get: (path, query = {}) => call(path, query, { method: "GET", idempotent: true }),
+    post: (path, body, { query = {}, contentType, idempotent = false } = {}) =>
+      call(path, query, {
+        method: "POST",
+        body: typeof body === "string" ? body : JSON.stringify(body),
+        contentType: contentType ?? "application/json",
+        idempotent,
+      }),
+  };
 }
 
-interface Call {
-  readonly method: string;
-  readonly url: URL;
-  readonly idempotent: boolean;
-  readonly body?: string;
+interface Content extends Pick<FetchRequest, "method" | "body"> {
   readonly contentType?: string;
+  readonly idempotent: boolean;
 }
 
 /** The error that an answer other than 2xx stands for. */
 function refusal(api: GoogleApi, status: number, body: JsonObject | undefined): GoogleApiError {
   const error = asObject(body?.error);
-  const said =
-    typeof error?.message === "string"
-      ? `: ${printable(error.message, 300).replace(/\.$/, "")}`
-      : "";
-  const cause = `${api.name} answered ${status}${said}`;
-  const known = knownFailure(status, error);
-  // Only Google's own 404 says that something is absent: a proxy's says nothing.
-  const failure =
-    (status < 500 ? known : undefined) ?? FAILURES[status] ?? failureOf(status, error);
-  return new GoogleApiError(api, failure, cause);
+  const message =
+    typeof error?.message === "string" ? printable(error.message, 300).replace(/\.$/, "") : "";
+  const failure = (status < 500 && resourceFailure(status, error)) || callFailure(status, error);
+  return new GoogleApiError(
+    api,
+    failure,
+    `${api.name} answered ${status}${message && `: ${message}`}`,
+  );
 }
 
-function knownFailure(status: number, error: JsonObject | undefined): ApiFailure | undefined {
+/** Only Google's own errors say that something is absent: a proxy's 404 says nothing. */
+function resourceFailure(status: number, error: JsonObject | undefined): ApiFailure | undefined {
   if (typeof error?.status === "string") return STATUSES[error.status];
   return error?.code === status ? CODES[status] : undefined;
 }
 
-function failureOf(status: number, error: JsonObject | undefined): ApiFailure {
+function callFailure(status: number, error: JsonObject | undefined): ApiFailure {
   if (status >= 500) return "SERVER_ERROR";
-  return status >= 400 && error !== undefined ? "REJECTED" : "INVALID_ANSWER";
+  const refused = status >= 400 && error !== undefined;
+  return FAILURES[status] ?? (refused ? "REJECTED" : "INVALID_ANSWER");
 }
 
 function connectionCode(error: unknown): string {
   const cause = error instanceof Error ? (error.cause ?? error) : undefined;
   return asObject(cause)?.code?.toString() ?? "";
-}
-
-function parseTime(date: string | null): number | undefined {
-  const time = Date.parse(date ?? "");
-  return Number.isNaN(time) ? undefined : time / 1000;
 }

@@ -1,11 +1,32 @@
 import type { KeyVersion, VersionState } from "../keys/keyRing.ts";
-import { LIST_PAGE_SIZE, LIST_PAGES } from "../keys/limits.ts";
 import { asObject, type JsonObject } from "../pure/json.ts";
-import { crc32c } from "./crc32c.ts";
-import { failedAs, GoogleApiError } from "./googleApiError.ts";
+import { parseTime, type Seconds } from "../pure/seconds.ts";
+import { COMMON_REMEDIES, failedAs, type GoogleApi, GoogleApiError } from "./googleApiError.ts";
 import type { RestClient } from "./restClient.ts";
-import { SECRET_MANAGER_API } from "./secretManagerApi.ts";
-import { type SecretReference, secretResource } from "./secretReference.ts";
+
+export const SECRET_MANAGER_API: GoogleApi = {
+  name: "Secret Manager",
+  code: "SECRET_MANAGER",
+  remedies: {
+    ...COMMON_REMEDIES,
+    FORBIDDEN:
+      "Grant the account roles on the secret (to read: secretmanager.secretAccessor and .viewer; " +
+      "to rotate: .secretVersionManager), and see that the API is enabled",
+    NOT_FOUND: "Check the project and the secret's name: gcloud secrets list --project PROJECT",
+    FAILED_PRECONDITION:
+      "Look at the version's state: gcloud secrets versions list SECRET --project PROJECT",
+    EXHAUSTED:
+      "Wait a minute; if it lasts, raise the quota, or how long instances go without" +
+      " reading: npx pulumi config set --stack STACK keyRefreshInterval SECONDS",
+    REJECTED: "Check the secret's name and this program's version",
+  },
+};
+
+export interface SecretReference {
+  /** ID or number of the project. */
+  readonly project: string;
+  readonly name: string;
+}
 
 /** A version as Secret Manager describes it. */
 export interface SecretVersion extends KeyVersion {
@@ -16,10 +37,10 @@ export interface SecretVersion extends KeyVersion {
 }
 
 export interface VersionList {
-  /** All versions, the newest first, destroyed ones too. May lag behind the truth. */
+  /** The newest first, destroyed ones too. */
   readonly versions: readonly SecretVersion[];
-  /** The server's time, in Unix seconds; undefined if it did not say. */
-  readonly serverTime: number | undefined;
+  /** The server's time; undefined if it did not say. */
+  readonly serverTime: Seconds | undefined;
 }
 
 /** What there is at a number, read with its payload. */
@@ -34,30 +55,78 @@ export type VersionReading =
 
 /** Reads a secret's versions. Every failure is a GoogleApiError; every answer is checked. */
 export interface SecretVersions {
+  /** All versions. May lag behind the truth for minutes, and rarely for hours. */
   list(): Promise<VersionList>;
-  /** A version without its payload, in whatever state; undefined if there is none. */
+  /** A version without its payload, in whatever state; undefined if there is none. Never lags. */
   get(version: number): Promise<SecretVersion | undefined>;
   /**
-   * A version with its payload if it is enabled. Never rejects.
+   * A version with its payload if it is enabled. Never lags, never rejects.
    * @param last its state before: whether a disabled one was destroyed since is not asked
    */
   read(version: number, last?: VersionReading["state"]): Promise<VersionReading>;
 }
 
+/** Reads and changes a secret's versions. Every failure is a GoogleApiError. */
+export interface VersionStore {
+  /**
+   * All versions, without payloads and without lag, and the server's time: versions' ages don't
+   * depend on this machine's clock.
+   */
+  read(): Promise<{ readonly versions: readonly SecretVersion[]; readonly now: Seconds }>;
+  /** Adds a version and returns it, its checksum confirmed by the server. */
+  add(payload: Uint8Array): Promise<SecretVersion>;
+  /** Disables a version; done already is fine too. */
+  disable(version: SecretVersion): Promise<void>;
+  /**
+   * Destroys a version, if it is still as it was read; done already is fine too.
+   * @returns false if somebody changed it meanwhile.
+   */
+  destroy(version: SecretVersion): Promise<boolean>;
+}
+
+/** Numbers above or between those of a list that are asked for; only a list that lags hides any. */
+export const UNLISTED_VERSIONS = 100;
+
+/** The API's largest: 350 KB. A secret rotated weekly fills a page in 19 years. */
+const LIST_PAGE_SIZE = 1000;
+
+/** Pages that are read: an answer that always names a next page ends here. */
+const LIST_PAGES = 10;
+
+/** https://cloud.google.com/resource-manager/docs/creating-managing-projects; domain-scoped IDs too. */
+const PROJECT = "[a-z\\d][a-z\\d.:-]{0,61}[a-z\\d]";
+/** https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets/create */
+const NAME = "[A-Za-z\\d_-]{1,255}";
+const REFERENCE = new RegExp(`^(?:sm://(${PROJECT})/|projects/(${PROJECT})/secrets/)(${NAME})$`);
+
+const NUMBER = "[1-9]\\d{0,8}";
+/** Of one version: what a key is called. */
+export const VERSION_NUMBER = new RegExp(`^${NUMBER}$`);
+const VERSION_NAME = new RegExp(`^projects/([^/]+)/secrets/(${NAME})/versions/(${NUMBER})$`);
+
 const STATES: ReadonlySet<unknown> = new Set<VersionState>(["ENABLED", "DISABLED", "DESTROYED"]);
 const BASE64 = /^(?:[A-Za-z\d+/]{4})*(?:[A-Za-z\d+/]{2}==|[A-Za-z\d+/]{3}=)?$/;
-/** Of one version: what a key is called. */
-export const VERSION_NUMBER = /^[1-9]\d{0,8}$/;
 
+/** Parses `sm://PROJECT/SECRET` or `projects/PROJECT/secrets/SECRET`; undefined if it is neither. */
+export function parseSecretReference(text: string): SecretReference | undefined {
+  const [, short, long, name] = REFERENCE.exec(text) ?? [];
+  const project = short ?? long;
+  return project === undefined || name === undefined ? undefined : { project, name };
+}
+
+/** `projects/PROJECT/secrets/SECRET`: how Secret Manager's API names it. */
+export function secretResource({ project, name }: SecretReference): string {
+  return `projects/${project}/secrets/${name}`;
+}
+
+/** @param client of SECRET_MANAGER_API */
 export function createSecretVersions(client: RestClient, secret: SecretReference): SecretVersions {
-  const resource = `v1/${secretResource(secret)}`;
+  const resource = `v1/${secretResource(secret)}/versions`;
 
   async function get(version: number): Promise<SecretVersion | undefined> {
     try {
-      const { body } = await client.get(`${resource}/versions/${version}`);
-      const parsed = parseVersion(body, secret.name);
-      if (parsed.version !== version) throw invalid("another version than the one asked for");
-      return parsed;
+      const { body } = await client.get(`${resource}/${version}`);
+      return parseVersion(body, secret, version);
     } catch (error) {
       if (failedAs(error, "NOT_FOUND")) return undefined;
       throw error;
@@ -65,10 +134,8 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
   }
 
   async function access(version: number): Promise<Buffer> {
-    const { body } = await client.get(`${resource}/versions/${version}:access`);
-    if (versionNumber(body.name, secret.name)?.version !== version) {
-      throw invalid("another version than the one asked for");
-    }
+    const { body } = await client.get(`${resource}/${version}:access`);
+    parseName(body.name, secret, version);
     return parsePayload(asObject(body.payload));
   }
 
@@ -76,14 +143,14 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
     async list() {
       const versions: SecretVersion[] = [];
       let pageToken: string | undefined;
-      let serverTime: number | undefined;
+      let serverTime: Seconds | undefined;
       for (let page = 0; page < LIST_PAGES; page += 1) {
         const query = { pageSize: String(LIST_PAGE_SIZE), ...(pageToken && { pageToken }) };
-        const answer = await client.get(`${resource}/versions`, query);
+        const answer = await client.get(resource, query);
         serverTime ??= answer.serverTime;
         const { versions: entries = [], nextPageToken } = answer.body;
         if (!Array.isArray(entries)) throw invalid("a list without versions");
-        for (const entry of entries) versions.push(parseVersion(asObject(entry), secret.name));
+        for (const entry of entries) versions.push(parseVersion(asObject(entry), secret));
         if (typeof nextPageToken !== "string" || nextPageToken === "") break;
         pageToken = nextPageToken;
       }
@@ -98,34 +165,103 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
       } catch (error) {
         if (failedAs(error, "NOT_FOUND")) return { state: "ABSENT", error };
         const refused = failedAs(error, "FAILED_PRECONDITION");
-        if (!refused) return { state: "UNREADABLE", error, refused };
-        if (last === "DISABLED" || last === "DESTROYED") return { state: last };
-        const state = await get(version).then(
-          (found) => found?.state,
-          () => undefined,
-        );
-        if (state === "DISABLED" || state === "DESTROYED") return { state };
+        if (refused) {
+          const isSettled = last === "DISABLED" || last === "DESTROYED";
+          const state = isSettled ? last : await stateOf(version);
+          if (state === "DISABLED" || state === "DESTROYED") return { state };
+        }
         return { state: "UNREADABLE", error, refused };
       }
     },
   };
+
+  function stateOf(version: number): Promise<VersionState | undefined> {
+    return get(version).then(
+      (found) => found?.state,
+      () => undefined,
+    );
+  }
 }
 
-/**
- * A version as the API describes it.
- * @throws GoogleApiError if it is not one of that secret.
- */
-export function parseVersion(resource: JsonObject | undefined, secretName: string): SecretVersion {
-  const name = versionNumber(resource?.name, secretName);
-  const createTime = timestamp(resource?.createTime);
-  if (resource === undefined || name === undefined || createTime === undefined) {
-    throw invalid("a version without a name or a time of creation");
+/** @param client of SECRET_MANAGER_API */
+export function createVersionStore(client: RestClient, secret: SecretReference): VersionStore {
+  const { list, get } = createSecretVersions(client, secret);
+  const resource = `v1/${secretResource(secret)}`;
+
+  async function change(version: number, verb: string, body: object): Promise<void> {
+    const answer = await client.post(`${resource}/versions/${version}:${verb}`, body);
+    parseVersion(answer.body, secret, version);
   }
-  const { state, etag } = resource;
-  if (!isState(state)) throw invalid("a version in an unknown state");
-  const scheduledDestroyTime = timestamp(resource.scheduledDestroyTime);
+
   return {
-    ...name,
+    /**
+     * What is decided on the list can't be undone, and it may lag: so every version that is not
+     * destroyed is read by its number, and so are those that it leaves out.
+     */
+    async read() {
+      const { versions: listed, serverTime } = await list();
+      const newestListed = Math.max(0, ...listed.map(({ version }) => version));
+      const destroyed = new Map(
+        listed.filter(({ state }) => state === "DESTROYED").map((v) => [v.version, v]),
+      );
+      const versions: SecretVersion[] = [];
+      // Numbers have no gaps, but of a list that was cut off the older ones are left alone.
+      const first = listed.length < LIST_PAGES * LIST_PAGE_SIZE ? 1 : (listed.at(-1)?.version ?? 1);
+      for (let number = first; number <= newestListed + UNLISTED_VERSIONS; number += 1) {
+        const version = destroyed.get(number) ?? (await get(number));
+        if (version !== undefined) versions.unshift(version);
+        else if (number > newestListed) break;
+      }
+      return { versions, now: serverTime ?? Date.now() / 1000 };
+    },
+
+    async add(payload) {
+      const data = Buffer.from(payload).toString("base64");
+      const dataCrc32c = String(crc32c(payload));
+      const { body } = await client.post(`${resource}:addVersion`, {
+        payload: { data, dataCrc32c },
+      });
+      const added = parseVersion(body, secret);
+      if (body.clientSpecifiedPayloadChecksum === true) return added;
+      throw invalid(`version ${added.version} and did not confirm the payload's checksum`);
+    },
+
+    async disable({ version }) {
+      try {
+        await change(version, "disable", {});
+      } catch (error) {
+        if (!failedAs(error, "FAILED_PRECONDITION")) throw error;
+        if ((await get(version))?.state === "ENABLED") throw error;
+      }
+    },
+
+    async destroy({ version, etag }) {
+      try {
+        await change(version, "destroy", etag === undefined ? {} : { etag });
+        return true;
+      } catch (error) {
+        if (!failedAs(error, "FAILED_PRECONDITION")) throw error;
+      }
+      const current = await get(version);
+      return current?.state === "DESTROYED" || current?.scheduledDestroyTime !== undefined;
+    },
+  };
+}
+
+/** @param expected its number; any if it is left out */
+function parseVersion(
+  resource: JsonObject | undefined,
+  secret: SecretReference,
+  expected?: number,
+): SecretVersion {
+  const { name, state, etag } = resource ?? {};
+  const named = parseName(name, secret, expected);
+  const createTime = parseTime(resource?.createTime);
+  const scheduledDestroyTime = parseTime(resource?.scheduledDestroyTime);
+  if (createTime === undefined) throw invalid("a version without a time of creation");
+  if (!isState(state)) throw invalid("a version in an unknown state");
+  return {
+    ...named,
     state,
     createTime,
     ...(typeof etag === "string" && { etag }),
@@ -133,22 +269,18 @@ export function parseVersion(resource: JsonObject | undefined, secretName: strin
   };
 }
 
-function versionNumber(
-  name: unknown,
-  secretName: string,
-): { readonly version: number; readonly project: string } | undefined {
-  if (typeof name !== "string") return undefined;
-  const [projects, project, secrets, secret, versions, version, ...rest] = name.split("/");
-  const matches =
-    projects === "projects" &&
-    secrets === "secrets" &&
-    secret === secretName &&
-    versions === "versions" &&
-    rest.length === 0;
-  if (!matches || !project || version === undefined || !VERSION_NUMBER.test(version)) {
-    return undefined;
+/** The project is not compared: Secret Manager writes its number, whatever it was asked for. */
+function parseName(name: unknown, secret: SecretReference, expected?: number) {
+  const [, project, secretName, number] =
+    (typeof name === "string" && VERSION_NAME.exec(name)) || [];
+  const version = Number(number);
+  if (project === undefined || secretName !== secret.name) {
+    throw invalid("a version without a name of this secret's");
   }
-  return { version: Number(version), project };
+  if (expected !== undefined && version !== expected) {
+    throw invalid("another version than the one asked for");
+  }
+  return { version, project };
 }
 
 /** A checksum that is missing is accepted, because the API calls it optional; a wrong one never. */
@@ -166,16 +298,28 @@ function isState(state: unknown): state is VersionState {
   return STATES.has(state);
 }
 
-/** Unix seconds of an RFC 3339 time. */
-function timestamp(text: unknown): number | undefined {
-  const time = typeof text === "string" ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(time) ? undefined : time / 1000;
-}
-
 function invalid(what: string): GoogleApiError {
   return new GoogleApiError(
     SECRET_MANAGER_API,
     "INVALID_ANSWER",
     `Secret Manager answered with ${what}`,
   );
+}
+
+/** The reversed polynomial of CRC-32C (Castagnoli): RFC 3720, B.4. */
+const POLYNOMIAL = 0x82f63b78;
+
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let remainder = byte;
+  for (let bit = 0; bit < 8; bit += 1) {
+    remainder = remainder & 1 ? (remainder >>> 1) ^ POLYNOMIAL : remainder >>> 1;
+  }
+  return remainder;
+});
+
+/** The checksum that Secret Manager keeps with a payload; not the CRC-32 of node:zlib. */
+export function crc32c(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ byte) & 0xff] ?? 0);
+  return (crc ^ 0xffffffff) >>> 0;
 }

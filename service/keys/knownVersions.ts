@@ -16,107 +16,82 @@ export interface KnownVersion {
   readonly createTime: Seconds | undefined;
 }
 
+/** A version whose key is accepted. */
 export type UsableVersion = KnownVersion & { readonly key: SessionKey };
 
-/** What a reading found out about a version. */
-export interface Finding {
-  readonly state: VersionReading["state"];
-  readonly payload?: Buffer;
-  readonly createTime?: Seconds | undefined;
+export interface VersionSummary {
+  readonly usable: readonly UsableVersion[];
+  /** Those, and the unreadable ones, which other instances may be able to read. */
+  readonly enabled: readonly KnownVersion[];
+  /** Numbers of all versions that may be enabled. */
+  readonly toVerify: readonly number[];
+  /** The highest number that exists, in whatever state; 0 if none is known. */
+  readonly newest: number;
 }
 
-export interface KnownVersions {
-  /** The number of a reading that begins now: what it finds out is as of now. */
-  beginReading(): number;
-  /** Keeps a finding, unless a later reading was there before. */
-  learn(reading: number, version: number, finding: Finding): void;
-  get(version: number): KnownVersion | undefined;
-  /** The versions whose keys are accepted. */
-  usable(): readonly UsableVersion[];
-  /** Those, and the unreadable ones, which other instances may be able to read. */
-  enabled(): readonly KnownVersion[];
-  /** Every version that may be enabled. */
-  toVerify(): readonly number[];
-  /** The highest number that exists, in whatever state; 0 if none is known. */
-  newest(): number;
-}
+export type KnownVersions = ReturnType<typeof createKnownVersions>;
 
 /**
  * Readings can end in another order than they began in: an instance that froze in the middle of one
  * ends it hours later. So each version carries its reading, and an older one never wins. Readings are
  * counted, not timed, because clocks jump.
- * @param onUnfit called for a version whose payload can't be a key, once for each
+ * @param onUnfit called for a version whose payload can't be a key, when it is learned
  */
-export function createKnownVersions(
-  onUnfit: (version: number, reason: string) => void,
-): KnownVersions {
+export function createKnownVersions(onUnfit: (version: number, reason: string) => void) {
   const entries = new Map<number, KnownVersion>();
-  const reported = new Set<number>();
   let readings = 0;
-  let summary: ReturnType<typeof summarize> | undefined;
+  /** Derived from the entries when it is asked for, because each request does. */
+  let summary: VersionSummary | undefined;
 
-  function keyOf(version: number, payload: Buffer | undefined): SessionKey | undefined {
-    if (payload === undefined) return undefined;
-    const reason = unfitness(payload);
-    if (reason !== undefined) {
-      if (!reported.has(version)) onUnfit(version, reason);
-      reported.add(version);
+  function keyOf(version: number, payload: Buffer): SessionKey | undefined {
+    const before = entries.get(version);
+    const { length } = payload.toString("utf8").trim();
+    if (length < MIN_SECRET_LENGTH) {
+      const isKnown = before?.state === "ENABLED" && before.key === undefined;
+      const reason = `its payload has ${length} characters, and a key needs at least ${MIN_SECRET_LENGTH}`;
+      if (!isKnown) onUnfit(version, reason);
       return undefined;
     }
     const secret = createSecretKey(payload);
-    const before = entries.get(version)?.key;
     // The same key stays the same object, so that what was derived from it stays good.
-    return before?.secret.equals(secret) ? before : { kid: String(version), secret };
+    return before?.key?.secret.equals(secret) ? before.key : { kid: String(version), secret };
   }
 
-  const summarized = () => {
-    summary ??= summarize([...entries.values()]);
-    return summary;
-  };
-
   return {
-    beginReading() {
+    /** The number of a reading that begins now: what it finds out is as of now. */
+    beginReading(): number {
       readings += 1;
       return readings;
     },
-    learn(reading, version, { state, payload, createTime }) {
+    /** Keeps what a reading found out about a version, unless a later reading was there before. */
+    learn(
+      reading: number,
+      version: number,
+      found: Pick<KnownVersion, "state"> & { payload?: Buffer; createTime?: Seconds | undefined },
+    ): void {
       const before = entries.get(version);
       if (before !== undefined && before.reading > reading) return;
-      entries.set(version, {
-        version,
-        reading,
-        state,
-        key: keyOf(version, payload),
-        createTime: createTime ?? before?.createTime,
-      });
+      const { state, payload, createTime = before?.createTime } = found;
+      const key = payload && keyOf(version, payload);
+      entries.set(version, { version, reading, state, key, createTime });
       summary = undefined;
     },
-    get: (version) => entries.get(version),
-    usable: () => summarized().usable,
-    enabled: () => summarized().enabled,
-    toVerify: () => summarized().toVerify,
-    newest: () => summarized().newest,
+    get: (version: number) => entries.get(version),
+    summary(): VersionSummary {
+      summary ??= summarize([...entries.values()]);
+      return summary;
+    },
   };
 }
 
-function summarize(all: readonly KnownVersion[]) {
+function summarize(all: readonly KnownVersion[]): VersionSummary {
+  const numbers = (some: readonly KnownVersion[]) => some.map(({ version }) => version);
   const usable = all.filter((known): known is UsableVersion => known.key !== undefined);
   const unreadable = all.filter(({ state }) => state === "UNREADABLE");
-  const existing = all.filter(({ state }) => state !== "ABSENT");
   return {
     usable,
     enabled: [...usable, ...unreadable],
-    toVerify: existing
-      .filter(({ state }) => state === "ENABLED" || state === "UNREADABLE")
-      .map(({ version }) => version),
-    newest: existing.reduce((newest, { version }) => Math.max(newest, version), 0),
+    toVerify: numbers(all.filter(({ state }) => state === "ENABLED" || state === "UNREADABLE")),
+    newest: Math.max(0, ...numbers(all.filter(({ state }) => state !== "ABSENT"))),
   };
-}
-
-/** Why a payload can't be a key; undefined if it can. */
-function unfitness(payload: Buffer): string | undefined {
-  const { length } = payload.toString("utf8").trim();
-  return length < MIN_SECRET_LENGTH
-    ? `its payload has ${length} characters, and a key needs at least ${MIN_SECRET_LENGTH}`
-    : undefined;
 }

@@ -28,21 +28,6 @@ export const JITTER = 0.2;
 /** How many intervals old a ring may be before requests wait for a new one. */
 export const MAX_AGE_INTERVALS = 2;
 
-/** Versions in one page of the list: 350 KB. A secret rotated weekly fills it in 19 years. */
-export const LIST_PAGE_SIZE = 1000;
-
-/** Pages that are read: an answer that always names a next page ends here. */
-export const LIST_PAGES = 10;
-
-/** Numbers that one reading asks for though no list named them; only a list that lags hides any. */
-export const UNLISTED_VERSIONS = 100;
-
-/** Calls of one reading that are in flight at once. */
-export const PARALLEL_CALLS = 8;
-
-/** Bytes of an answer that are read: ten times the largest page. */
-export const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
-
 /** The limits that the environment sets, with defaults for those that it doesn't. */
 export function parseKeyLimits(env: Environment, deployment?: Deployment): Parsed<KeyLimits> {
   const parsed = collect((collected) => ({

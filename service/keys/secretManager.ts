@@ -2,15 +2,19 @@ import { messageOf, OperatorError } from "../contract/errors.ts";
 import type { AccessTokens } from "../google/accessToken.ts";
 import type { Fetch } from "../google/httpFetch.ts";
 import { createRestClient } from "../google/restClient.ts";
-import { SECRET_MANAGER_API } from "../google/secretManagerApi.ts";
-import { type SecretReference, secretResource } from "../google/secretReference.ts";
-import { createSecretVersions, VERSION_NUMBER } from "../google/secretVersions.ts";
+import {
+  createSecretVersions,
+  SECRET_MANAGER_API,
+  type SecretReference,
+  secretResource,
+  VERSION_NUMBER,
+} from "../google/secretVersions.ts";
 import type { AbortAfter } from "../process/abort.ts";
 import type { EventLog } from "../process/eventLog.ts";
 import { createRefresher } from "../process/refresher.ts";
 import type { Seconds } from "../pure/seconds.ts";
 import { chooseSigner, maySign, signsFrom } from "./keyRing.ts";
-import { createKnownVersions, type KnownVersion } from "./knownVersions.ts";
+import { createKnownVersions, type KnownVersion, type UsableVersion } from "./knownVersions.ts";
 import { JITTER, type KeyLimits, MAX_AGE_INTERVALS, READ_TIMEOUT, RETRY_AFTER } from "./limits.ts";
 import type { KeyLookup, Readiness, SessionKey, SessionKeys } from "./sessionKeys.ts";
 import { createVersionReader } from "./versionReader.ts";
@@ -53,7 +57,7 @@ export function createSecretManagerKeys({
   abortAfter = AbortSignal.timeout,
   ...rest
 }: SecretManagerKeysDeps): SessionKeys {
-  const { refreshInterval } = limits;
+  const maxAge = MAX_AGE_INTERVALS * limits.refreshInterval;
   const client = createRestClient({
     api: SECRET_MANAGER_API,
     endpoint,
@@ -70,7 +74,6 @@ export function createSecretManagerKeys({
   const reader = createVersionReader({
     source: createSecretVersions(client, secret),
     known,
-    clock,
     abortAfter,
     onLookupFailure: (version, error) =>
       log.warn(
@@ -79,12 +82,7 @@ export function createSecretManagerKeys({
       ),
   });
   const refresher = createRefresher({
-    policy: {
-      interval: refreshInterval,
-      jitter: JITTER,
-      maxAge: MAX_AGE_INTERVALS * refreshInterval,
-      waitLimit: READ_TIMEOUT,
-    },
+    policy: { interval: limits.refreshInterval, jitter: JITTER, maxAge, waitLimit: READ_TIMEOUT },
     clock,
     random,
     abortAfter,
@@ -100,48 +98,43 @@ export function createSecretManagerKeys({
   async function read(): Promise<void> {
     const since = clock();
     const { reading, failures, ...result } = await reader.readAll();
-    const chosen = signer(clock());
-    const isConfirmed = chosen === undefined || chosen.reading >= reading;
+    const signer = chosen(clock());
+    const isConfirmed = signer === undefined || signer.reading >= reading;
     const isLatest = complete === undefined || complete.asOf <= since;
     if (result.complete && isConfirmed && isLatest) {
-      complete = { asOf: since, enabled: known.enabled() };
+      complete = { asOf: since, enabled: known.summary().enabled };
     }
     if (failures.length > 0) throw failures[0];
   }
 
-  function signer(now: Seconds) {
-    const candidates = known
-      .usable()
-      .flatMap((version) =>
-        version.createTime === undefined ? [] : [{ ...version, createTime: version.createTime }],
-      );
-    const chosen = chooseSigner(candidates, limits, now);
-    if (chosen === undefined || signsFrom(chosen, limits) <= now) return chosen;
+  function chosen(now: Seconds): UsableVersion | undefined {
+    const { usable, enabled } = known.summary();
+    const signer = chooseSigner(usable.filter(isAged), limits, now);
+    if (signer === undefined || signsFrom(signer, limits) <= now) return signer;
     // An older one, which can't be read here just now, is the one that signs elsewhere.
-    const tooSoon = known.enabled().some(({ version }) => version < chosen.version);
-    return tooSoon ? undefined : chosen;
+    return enabled.some(({ version }) => version < signer.version) ? undefined : signer;
   }
 
-  function signingKey(): SessionKey | undefined {
+  function signer(): SessionKey | undefined {
     const now = clock();
-    const chosen = signer(now);
-    if (chosen === undefined || complete === undefined) return undefined;
+    const version = chosen(now);
+    if (version === undefined || complete === undefined) return undefined;
     // A successor that was disabled since may have had the version retired before.
-    const successors = [...complete.enabled, ...known.enabled()];
-    return maySign(chosen, successors, complete.asOf, limits, now) ? chosen.key : undefined;
+    const successors = [...complete.enabled, ...known.summary().enabled];
+    return maySign(version, successors, complete.asOf, limits, now) ? version.key : undefined;
   }
 
-  const isWithoutSigner = () => signingKey() === undefined;
+  const isWithoutSigner = () => signer() === undefined;
 
   function reportRefreshed(): void {
     failure = undefined;
-    const keys = known.usable();
-    const newest = keys.reduce((max, { createTime = 0 }) => Math.max(max, createTime), 0);
+    const { usable } = known.summary();
+    const newest = Math.max(0, ...usable.map(({ createTime = 0 }) => createTime));
     log.info(
       {
         event: "key_ring_refreshed",
-        versions: keys.map(({ key }) => key.kid),
-        signing_kid: signingKey()?.kid,
+        versions: usable.map(({ key }) => key.kid),
+        signing_kid: signer()?.kid,
         ...(newest > 0 && { newest_key_age: Math.round(clock() - newest) }),
       },
       "The versions of SECRET_KEY were read",
@@ -150,53 +143,61 @@ export function createSecretManagerKeys({
 
   function reportStale(error: unknown): void {
     failure = error;
+    const cause = messageOf(error);
     const asOf = refresher.asOf();
-    const age = asOf === undefined ? undefined : Math.round(clock() - asOf);
+    if (asOf === undefined) {
+      log.error(
+        { event: "key_ring_stale", cause },
+        "The versions of SECRET_KEY could not all be read yet",
+      );
+      return;
+    }
+    const age = Math.round(clock() - asOf);
     log.error(
-      {
-        event: "key_ring_stale",
-        cause: messageOf(error),
-        ...(age !== undefined && { ring_age: age }),
-      },
-      age === undefined
-        ? "The versions of SECRET_KEY could not all be read yet"
-        : `The versions of SECRET_KEY can't be read: going on with those of ${age} s ago`,
+      { event: "key_ring_stale", cause, ring_age: age },
+      `The versions of SECRET_KEY can't be read: going on with those of ${age} s ago`,
     );
   }
 
-  async function find(version: number): Promise<KeyLookup> {
+  async function lookUp(version: number): Promise<KeyLookup> {
     const nothingAbove = await reader.lookUp(version);
-    const answer = answerOf(known.get(version));
+    const entry = known.get(version);
+    const answer = answerOf(entry);
     if (answer !== undefined) return answer;
-    if (version > known.newest()) return nothingAbove ? { status: "unknown" } : UNAVAILABLE;
+    if (version > known.summary().newest) return nothingAbove ? UNKNOWN : UNAVAILABLE;
     // A refresh learned of higher numbers meanwhile, and not of this one yet.
-    return known.get(version) === undefined ? find(version) : UNAVAILABLE;
+    return entry === undefined ? lookUp(version) : UNAVAILABLE;
   }
 
   function readinessNow(): Readiness {
     if (!isWithoutSigner()) return { ready: true };
-    const resource = secretResource(secret);
-    const [code, reason] =
-      failure !== undefined
-        ? [codeOf(failure), messageOf(failure)]
-        : refresher.asOf() === undefined
-          ? ["KEYS_NOT_READ_YET", "Secret Manager has not answered yet. Try again in a moment."]
-          : [
-              "NO_ENABLED_KEY",
-              `${resource} has no enabled version that can be a key. Add one: npm run rotate -- --secret ${resource}`,
-            ];
+    const [code, reason] = whyNotReady();
     log.error({ event: "keys_not_ready", code, reason }, "There is no key to sign sessions with");
     return { ready: false, code };
+  }
+
+  function whyNotReady(): [code: string, reason: string] {
+    if (failure instanceof OperatorError) return [failure.code, failure.message];
+    if (failure !== undefined) return ["INTERNAL", messageOf(failure)];
+    if (refresher.asOf() === undefined) {
+      return ["KEYS_NOT_READ_YET", "Secret Manager has not answered yet. Try again in a moment."];
+    }
+    const resource = secretResource(secret);
+    const command = `npm run rotate -- --secret ${resource}`;
+    return [
+      "NO_ENABLED_KEY",
+      `${resource} has no enabled version that can be a key. Add one: ${command}`,
+    ];
   }
 
   return {
     refresh: () => refresher.refresh(isWithoutSigner),
     find(kid) {
-      if (!VERSION_NUMBER.test(kid)) return { status: "unknown" };
+      if (!VERSION_NUMBER.test(kid)) return UNKNOWN;
       const version = Number(kid);
-      return answerOf(known.get(version)) ?? find(version);
+      return answerOf(known.get(version)) ?? lookUp(version);
     },
-    signer: signingKey,
+    signer,
     readiness() {
       const waiting = isWithoutSigner() ? refresher.refresh(() => true) : undefined;
       return waiting === undefined ? readinessNow() : waiting.then(readinessNow);
@@ -204,26 +205,27 @@ export function createSecretManagerKeys({
   };
 }
 
+const UNKNOWN: KeyLookup = { status: "unknown" };
 const UNAVAILABLE: KeyLookup = { status: "unavailable", retryAfter: RETRY_AFTER };
 
 /** The answer that needs no reading; undefined if one is needed. */
-function answerOf(version: KnownVersion | undefined): KeyLookup | undefined {
-  switch (version?.state) {
+function answerOf(known: KnownVersion | undefined): KeyLookup | undefined {
+  switch (known?.state) {
     case "ENABLED":
       // A version without a key never sealed anything.
-      return version.key === undefined
-        ? { status: "unknown" }
-        : { status: "found", key: version.key };
+      return known.key === undefined ? UNKNOWN : { status: "found", key: known.key };
     case "DISABLED":
     case "DESTROYED":
       return { status: "retired" };
     case "ABSENT":
-      return { status: "unknown" };
+      return UNKNOWN;
     default:
       return undefined;
   }
 }
 
-function codeOf(error: unknown): string {
-  return error instanceof OperatorError ? error.code : "INTERNAL";
+function isAged<Version extends KnownVersion>(
+  version: Version,
+): version is Version & { readonly createTime: Seconds } {
+  return version.createTime !== undefined;
 }

@@ -1,12 +1,16 @@
-import type { SecretVersion, SecretVersions, VersionReading } from "../google/secretVersions.ts";
-import { type AbortAfter, unlessAborted } from "../process/abort.ts";
-import { isWithin } from "../pure/refreshSchedule.ts";
+import {
+  type SecretVersion,
+  type SecretVersions,
+  UNLISTED_VERSIONS,
+  type VersionReading,
+} from "../google/secretVersions.ts";
+import { type AbortAfter, aborted } from "../process/abort.ts";
 import type { Seconds } from "../pure/seconds.ts";
-import type { KnownVersion, KnownVersions } from "./knownVersions.ts";
-import { LOOKUP_INTERVAL, PARALLEL_CALLS, UNLISTED_VERSIONS } from "./limits.ts";
+import type { KnownVersions } from "./knownVersions.ts";
+import { LOOKUP_INTERVAL } from "./limits.ts";
 
 /** Result of reading all versions. */
-export interface Reading {
+export interface RefreshResult {
   /** Its number; what is known and has this number was confirmed by it. */
   readonly reading: number;
   /** What was not answered; empty if all was. */
@@ -17,7 +21,7 @@ export interface Reading {
 
 /** Reads a secret's versions into what is known of them. No method throws or rejects. */
 export interface VersionReader {
-  readAll(): Promise<Reading>;
+  readAll(): Promise<RefreshResult>;
   /**
    * Looks up a version that is not known, for a request. All requests that come before the lookup
    * begins share it, and one begins each LOOKUP_INTERVAL at most.
@@ -29,19 +33,24 @@ export interface VersionReader {
 export interface VersionReaderDeps {
   readonly source: SecretVersions;
   readonly known: KnownVersions;
-  /** Unix time in seconds. */
-  readonly clock: () => Seconds;
   readonly abortAfter: AbortAfter;
-  readonly onLookupFailure: (version: number, error: unknown) => void;
+  readonly onLookupFailure: OnFailure;
 }
 
-/** What belongs to one reading, of all versions or of a few. */
-interface Scope {
-  readonly reading: number;
+type OnFailure = (version: number, error: unknown) => void;
+
+/** One reading, of all versions or of a few. */
+interface Reading {
+  readonly number: number;
+  readonly onFailure: OnFailure;
   /** What the list says; undefined if it was not asked, or didn't answer. */
   readonly listed?: ReadonlyMap<number, SecretVersion> | undefined;
-  readonly onFailure: (version: number, error: unknown) => void;
+  /** Calls that were made: no version is read twice. */
+  readonly calls: Map<number, Promise<VersionReading>>;
 }
+
+/** Calls of one reading that are in flight at once. */
+const PARALLEL_CALLS = 8;
 
 /**
  * The list tells which versions there are, and may lag by hours; a version that is read by its number
@@ -55,35 +64,39 @@ interface Scope {
 export function createVersionReader({
   source,
   known,
-  clock,
   abortAfter,
   onLookupFailure,
 }: VersionReaderDeps): VersionReader {
-  const wanted = new Set<number>();
-  let queued: Promise<boolean> | undefined;
-  let running: Promise<unknown> = Promise.resolve();
-  let lastBegan: Seconds | undefined;
+  const begin = (onFailure: OnFailure): Reading => ({
+    number: known.beginReading(),
+    onFailure,
+    calls: new Map(),
+  });
+
+  function read({ calls }: Reading, version: number): Promise<VersionReading> {
+    const call = calls.get(version) ?? source.read(version, known.get(version)?.state);
+    calls.set(version, call);
+    return call;
+  }
 
   /** Calls: the list's pages, one for each version that may be enabled, one above the newest. */
-  async function readAll(): Promise<Reading> {
+  async function readAll(): Promise<RefreshResult> {
     const failures: unknown[] = [];
-    const reading = known.beginReading();
-    const [list, verified] = await Promise.all([
+    const begun = begin((_, error) => failures.push(error));
+    const verified = known.summary().toVerify;
+    const [list] = await Promise.all([
       source.list().catch((error: unknown) => void failures.push(error)),
-      readEach(known.toVerify()),
+      forEach(verified, (version) => read(begun, version)),
     ]);
     const listed = list && new Map(list.versions.map((version) => [version.version, version]));
-    const scope = {
-      reading,
-      listed,
-      onFailure: (_: number, error: unknown) => failures.push(error),
-    };
+    const reading = { ...begun, listed };
     for (const { version, state } of list?.versions ?? []) {
-      if (state !== "ENABLED") known.learn(reading, version, { state });
+      if (state !== "ENABLED") known.learn(reading.number, version, { state });
     }
-    await learnEach(scope, verified);
-    const complete = list !== undefined && (await readOthers(scope, list.versions, verified));
-    return { reading, failures, complete: complete && known.enabled().every(isAged) };
+    await forEach(verified, (version) => learn(reading, version));
+    const isComplete = listed !== undefined && (await readOthers(reading, listed));
+    const areAged = known.summary().enabled.every(({ createTime }) => createTime !== undefined);
+    return { reading: reading.number, failures, complete: isComplete && areAged };
   }
 
   /**
@@ -92,101 +105,70 @@ export function createVersionReader({
    * @returns whether every version is known by now
    */
   async function readOthers(
-    scope: Scope,
-    listed: readonly SecretVersion[],
-    verified: ReadonlyMap<number, VersionReading>,
+    reading: Reading,
+    listed: ReadonlyMap<number, SecretVersion>,
   ): Promise<boolean> {
-    const fresh = listed
-      .filter(({ version, state }) => state === "ENABLED" && !verified.has(version))
-      .map(({ version }) => version);
-    const newest = Math.max(known.newest(), ...fresh);
-    const others = await readEach([...fresh, ...gaps(newest, fresh), newest + 1]);
-    const existing = new Map(others);
-    existing.delete(newest + 1);
-    await learnEach(scope, existing);
-    return readUpwards(scope, others);
-  }
-
-  /** Numbers below the newest of which nothing is known, the highest first. */
-  function gaps(newest: number, fresh: readonly number[]): number[] {
-    const found: number[] = [];
-    for (let version = newest - 1; version > 0 && found.length < UNLISTED_VERSIONS; version -= 1) {
-      if (known.get(version) === undefined && !fresh.includes(version)) found.push(version);
+    const isFresh = ({ version, state }: SecretVersion) =>
+      state === "ENABLED" && !reading.calls.has(version);
+    const fresh = [...listed.values()].filter(isFresh).map(({ version }) => version);
+    const newest = Math.max(known.summary().newest, ...fresh);
+    const unlisted: number[] = [];
+    for (let version = newest - 1; version > 0; version -= 1) {
+      if (unlisted.length === UNLISTED_VERSIONS) break;
+      if (known.get(version) === undefined && !listed.has(version)) unlisted.push(version);
     }
-    return found;
-  }
-
-  async function readEach(versions: readonly number[]): Promise<Map<number, VersionReading>> {
-    const found = new Map<number, VersionReading>();
-    const queue = versions.values();
-    const worker = async () => {
-      for (const version of queue) {
-        found.set(version, await source.read(version, known.get(version)?.state));
-      }
-    };
-    await Promise.all(Array.from({ length: PARALLEL_CALLS }, worker));
-    return found;
-  }
-
-  async function learnEach(
-    scope: Scope,
-    found: ReadonlyMap<number, VersionReading>,
-  ): Promise<void> {
-    await Promise.all([...found].map(([version, read]) => learn(scope, version, read)));
+    await forEach([...fresh, ...unlisted, newest + 1], (version) => read(reading, version));
+    await forEach([...fresh, ...unlisted], (version) => learn(reading, version));
+    return readUpwards(reading);
   }
 
   /**
-   * Learns the versions above the newest, one after the other.
-   * @param read what was read already
+   * Reads the versions above the newest, one after the other.
    * @returns whether it came to one that is absent
    */
-  async function readUpwards(
-    scope: Scope,
-    read: ReadonlyMap<number, VersionReading> = new Map(),
-  ): Promise<boolean> {
+  async function readUpwards(reading: Reading): Promise<boolean> {
     for (let count = 0; count < UNLISTED_VERSIONS; count += 1) {
-      const version = known.newest() + 1;
-      const next = read.get(version) ?? (await source.read(version));
+      const version = known.summary().newest + 1;
+      const next = await read(reading, version);
       if (next.state === "ABSENT") return true;
       // It need not exist.
       if (next.state === "UNREADABLE" && !next.refused) {
-        scope.onFailure(version, next.error);
+        reading.onFailure(version, next.error);
         return false;
       }
-      await learn(scope, version, next);
+      await learn(reading, version);
     }
     return false;
   }
 
-  /** Learns what was read of a version that exists, together with what the list says. */
-  async function learn(scope: Scope, version: number, read: VersionReading): Promise<void> {
-    const { reading, listed, onFailure } = scope;
+  /** Reads a version and learns what that and the list say of it. */
+  async function learn(reading: Reading, version: number): Promise<void> {
+    const { number, listed, onFailure } = reading;
+    const found = await read(reading, version);
     const entry = listed?.get(version);
     const before = known.get(version)?.state;
     // Whichever of the two says that a version was disabled is believed.
     if (entry !== undefined && entry.state !== "ENABLED") return;
-    if (read.state === "ENABLED") {
+    if (found.state === "ENABLED") {
       const createTime = entry?.createTime ?? (await createTimeOf(version, onFailure));
-      known.learn(reading, version, { ...read, createTime });
-    } else if (read.state === "UNREADABLE") {
-      onFailure(version, read.error);
-      const untold = before === undefined || before === "UNREADABLE";
-      if (read.refused || untold) {
-        known.learn(reading, version, { state: read.state, createTime: entry?.createTime });
-      }
-    } else if (read.state === "ABSENT") {
+      return known.learn(number, version, { ...found, createTime });
+    }
+    if (found.state === "UNREADABLE") {
+      onFailure(version, found.error);
+      const isUntold = before === undefined || before === "UNREADABLE";
+      if (!found.refused && !isUntold) return;
+      return known.learn(number, version, { state: found.state, createTime: entry?.createTime });
+    }
+    if (found.state === "ABSENT") {
       // A secret that is gone as a whole is an accident, which ends nobody's session.
-      const certain = entry === undefined && (before === undefined || listed !== undefined);
-      if (certain) known.learn(reading, version, read);
-      else onFailure(version, read.error);
-    } else known.learn(reading, version, read);
+      const isCertain = entry === undefined && (before === undefined || listed !== undefined);
+      if (!isCertain) return onFailure(version, found.error);
+    }
+    known.learn(number, version, { state: found.state });
   }
 
   /** Also of a version that is known: a list that lags doesn't say. */
-  async function createTimeOf(
-    version: number,
-    onFailure: Scope["onFailure"],
-  ): Promise<Seconds | undefined> {
+  async function createTimeOf(version: number, onFailure: OnFailure): Promise<Seconds | undefined> {
     const { state, createTime, key } = known.get(version) ?? {};
     if (createTime !== undefined) return createTime;
     if (state === "ENABLED" && key === undefined) return undefined;
@@ -198,42 +180,47 @@ export function createVersionReader({
     }
   }
 
-  async function beginLookup(): Promise<boolean> {
-    await running;
-    const age = lastBegan === undefined ? -1 : clock() - lastBegan;
-    if (isWithin(age, LOOKUP_INTERVAL)) await delay(LOOKUP_INTERVAL - age);
+  const wanted = new Set<number>();
+  let queued: Promise<boolean> | undefined;
+  /** The last lookup, and the interval since it began. */
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function nextLookup(): Promise<boolean> {
+    await last;
     queued = undefined;
-    lastBegan = clock();
     const versions = [...wanted];
     wanted.clear();
     const lookup = readByNumber(versions);
-    running = lookup;
+    last = Promise.all([lookup, aborted(abortAfter(LOOKUP_INTERVAL * 1000))]);
     return lookup;
   }
 
   async function readByNumber(versions: readonly number[]): Promise<boolean> {
-    const scope = { reading: known.beginReading(), onFailure: onLookupFailure };
-    const newest = known.newest();
+    const reading = begin(onLookupFailure);
+    const { newest } = known.summary();
     const below = versions.filter((version) => version <= newest);
-    await learnEach(scope, await readEach(below));
-    return below.length < versions.length && (await readUpwards(scope));
-  }
-
-  async function delay(seconds: Seconds): Promise<void> {
-    const never = new Promise<void>(() => undefined);
-    await unlessAborted(never, abortAfter(seconds * 1000)).catch(() => undefined);
+    await forEach(below, (version) => learn(reading, version));
+    return below.length < versions.length && (await readUpwards(reading));
   }
 
   return {
     readAll,
     lookUp(version) {
       wanted.add(version);
-      queued ??= beginLookup();
+      queued ??= nextLookup();
       return queued;
     },
   };
 }
 
-function isAged({ createTime }: KnownVersion): boolean {
-  return createTime !== undefined;
+/** Does something for each version, for PARALLEL_CALLS at once. */
+async function forEach(
+  versions: readonly number[],
+  task: (version: number) => Promise<unknown>,
+): Promise<void> {
+  const queue = versions.values();
+  const worker = async () => {
+    for (const version of queue) await task(version);
+  };
+  await Promise.all(Array.from({ length: PARALLEL_CALLS }, worker));
 }

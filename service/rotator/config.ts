@@ -8,7 +8,7 @@ import {
   readAll,
 } from "../contract/settings.ts";
 import { parseSecretManagerEndpoint } from "../google/endpoint.ts";
-import { parseSecretReference, type SecretReference } from "../google/secretReference.ts";
+import { parseSecretReference, type SecretReference } from "../google/secretVersions.ts";
 import type { RotationPolicy } from "./plan.ts";
 
 export interface RotatorConfig {

@@ -40,10 +40,10 @@ export function planRotation<Version extends KeyVersion>(
   versions: readonly Version[],
   policy: RotationPolicy,
   now: number,
-  occasion: RotationReason,
+  reason: RotationReason,
 ): RotationPlan<Version> {
   const newestFirst = versions.toSorted((a, b) => b.version - a.version);
-  if (occasion === "compromised") {
+  if (reason === "compromised") {
     const disable = newestFirst
       .filter(isAccepted)
       .map((version) => ({ action: "disable", version }) as const);
@@ -68,8 +68,8 @@ export function newVersionSignsFrom(
   versions: readonly KeyVersion[],
   policy: RotationPolicy,
   now: number,
-  occasion: RotationReason,
+  reason: RotationReason,
 ): number {
-  const alone = occasion === "compromised" || !versions.some(isAccepted);
+  const alone = reason === "compromised" || !versions.some(isAccepted);
   return alone ? now : signsFrom({ createTime: now }, policy);
 }

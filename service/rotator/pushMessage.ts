@@ -1,4 +1,4 @@
-import { parseSecretReference, type SecretReference } from "../google/secretReference.ts";
+import { parseSecretReference, type SecretReference } from "../google/secretVersions.ts";
 import { asObject, parseObject } from "../pure/json.ts";
 
 /** What a Pub/Sub push brings, as far as it matters here. */

@@ -1,7 +1,6 @@
 import type { IncomingMessage, RequestListener } from "node:http";
 import { messageOf } from "../contract/errors.ts";
-import type { SecretReference } from "../google/secretReference.ts";
-import type { ReadVersions, VersionStore } from "../google/versionStore.ts";
+import type { SecretReference, SecretVersion, VersionStore } from "../google/secretVersions.ts";
 import type { EventLog } from "../process/eventLog.ts";
 import { planRotation, type RotationPolicy } from "./plan.ts";
 import { parsePushMessage } from "./pushMessage.ts";
@@ -65,7 +64,7 @@ export function createRequestHandler(deps: RequestHandlerDeps): RequestListener 
 
   async function rotateNow(named: SecretReference, messageId: string): Promise<number> {
     const current = await store.read();
-    if (!isOurs(named, current)) {
+    if (!isOurs(named, current.versions)) {
       log.info({ event: "push_ignored", messageId }, "A secret of another project");
       return ACKNOWLEDGED;
     }
@@ -86,7 +85,7 @@ export function createRequestHandler(deps: RequestHandlerDeps): RequestListener 
   }
 
   /** Secret Manager's events name the project by its number, which the versions tell. */
-  function isOurs({ project }: SecretReference, { versions }: ReadVersions): boolean {
+  function isOurs({ project }: SecretReference, versions: readonly SecretVersion[]): boolean {
     const [newest] = versions;
     return project === secret.project || newest === undefined || project === newest.project;
   }

@@ -1,6 +1,5 @@
 import { messageOf, OperatorError } from "../contract/errors.ts";
-import type { SecretVersion } from "../google/secretVersions.ts";
-import type { VersionStore } from "../google/versionStore.ts";
+import type { SecretVersion, VersionStore } from "../google/secretVersions.ts";
 import type { RotationPlan, Step } from "./plan.ts";
 
 /** 384 bits: more than AES-256 takes, so that nothing is lost in the derivation. */

@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { createRestClient } from "../google/restClient.ts";
-import { SECRET_MANAGER_API } from "../google/secretManagerApi.ts";
-import { createVersionStore } from "../google/versionStore.ts";
+import { createVersionStore, SECRET_MANAGER_API } from "../google/secretVersions.ts";
 import { createLog } from "../process/log.ts";
 import { drainOnSigterm } from "../process/shutdown.ts";
 import { listen, start } from "../process/start.ts";
@@ -11,14 +10,11 @@ import { createPushTokenVerifier } from "./pushToken.ts";
 import { createRequestHandler } from "./requestHandler.ts";
 import { CALL_TIMEOUT } from "./timeout.ts";
 
-/** Unix time in seconds. */
-const clock = () => Date.now() / 1000;
-
 start(() => {
   const { logLevel, port, secret, endpoint, policy, push } = parseRotatorConfig(process.env);
   const log = createLog({ level: logLevel });
   const client = createRestClient({ api: SECRET_MANAGER_API, endpoint, timeout: CALL_TIMEOUT });
-  const store = createVersionStore({ client, secret, clock });
+  const store = createVersionStore(client, secret);
   const server = createServer();
   const draining = drainOnSigterm(server, log);
   const handler = createRequestHandler({

@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { createRestClient } from "../../service/google/restClient.ts";
-import { SECRET_MANAGER_API } from "../../service/google/secretManagerApi.ts";
-import { parseSecretReference } from "../../service/google/secretReference.ts";
-import { createVersionStore } from "../../service/google/versionStore.ts";
+import {
+  createVersionStore,
+  parseSecretReference,
+  SECRET_MANAGER_API,
+} from "../../service/google/secretVersions.ts";
 import { planRotation } from "../../service/rotator/plan.ts";
 import { rotate } from "../../service/rotator/rotate.ts";
 import type { Chance } from "../hostile/chance.ts";
@@ -176,8 +178,7 @@ export function keyInjector(deps: InjectorDeps): Injector {
     endpoint: secretManager.url,
     timeout: 5,
   });
-  const clock = () => Date.now() / 1000;
-  const store = createVersionStore({ client, secret, clock });
+  const store = createVersionStore(client, secret);
 
   /** As `npm run rotate` does it. */
   async function rotation(): Promise<void> {

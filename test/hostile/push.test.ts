@@ -2,8 +2,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { type InjectOptions, inject } from "light-my-request";
 import { createRestClient } from "../../service/google/restClient.ts";
-import { SECRET_MANAGER_API } from "../../service/google/secretManagerApi.ts";
-import { createVersionStore } from "../../service/google/versionStore.ts";
+import { createVersionStore, SECRET_MANAGER_API } from "../../service/google/secretVersions.ts";
 import { parsePushMessage } from "../../service/rotator/pushMessage.ts";
 import { createRequestHandler } from "../../service/rotator/requestHandler.ts";
 import { createSecretManagerStandIn } from "../local/secretManager/standIn.ts";
@@ -43,7 +42,7 @@ function rotator() {
   const lines: object[] = [];
   const write = (fields: object, message: string) => void lines.push({ ...fields, message });
   const handler = createRequestHandler({
-    store: createVersionStore({ client, secret: SECRET, clock: standIn.now }),
+    store: createVersionStore(client, SECRET),
     secret: SECRET,
     policy: { activationDelay: 1_800, sessionLifetime: 604_800, minimumAge: 3_600 },
     verifyPush: async () => ({ genuine: true }),

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { crc32c } from "../../service/google/crc32c.ts";
+import { crc32c } from "../../service/google/secretVersions.ts";
 import type { KeyLookup } from "../../service/keys/sessionKeys.ts";
 import { serve } from "../support/httpServer.ts";
 import { createKeyBench } from "../support/keyBench.ts";

@@ -24,7 +24,6 @@ export async function rotateDeployment(
     tell: (text) => printed.push(text),
     ask: undefined,
     run: () => Promise.reject(new Error("There is no stack here")),
-    clock: () => Date.now() / 1000,
     random: randomBytes,
   });
   const text = printed.join("\n");

@@ -2,8 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Express } from "express";
 import { inject } from "light-my-request";
 import { createRestClient } from "../../service/google/restClient.ts";
-import { SECRET_MANAGER_API } from "../../service/google/secretManagerApi.ts";
-import { createVersionStore } from "../../service/google/versionStore.ts";
+import { createVersionStore, SECRET_MANAGER_API } from "../../service/google/secretVersions.ts";
 import { RETIREMENT_MARGIN } from "../../service/keys/keyRing.ts";
 import { LOOKUP_INTERVAL, MAX_AGE_INTERVALS, READ_TIMEOUT } from "../../service/keys/limits.ts";
 import type { SessionKeys } from "../../service/keys/sessionKeys.ts";
@@ -19,7 +18,7 @@ export type Action =
   | { readonly do: "wait"; readonly seconds: number }
   | { readonly do: "signIn"; readonly instance: number }
   | { readonly do: "request"; readonly instance: number; readonly session: number }
-  | { readonly do: "rotate"; readonly occasion: RotationReason }
+  | { readonly do: "rotate"; readonly reason: RotationReason }
   | { readonly do: "disable" | "destroy"; readonly version: number }
   | { readonly do: "scaleUp" }
   | { readonly do: "scaleDown" | "freeze" | "thaw"; readonly instance: number }
@@ -100,7 +99,7 @@ export class RotationModel {
         break;
       }
       case "rotate":
-        await this.#rotate(action.occasion);
+        await this.#rotate(action.reason);
         break;
       case "disable":
       case "destroy":
@@ -297,7 +296,7 @@ export class RotationModel {
     return this.#bench.time.settle(inject(instance.app, request));
   }
 
-  async #rotate(occasion: RotationReason): Promise<void> {
+  async #rotate(reason: RotationReason): Promise<void> {
     const client = createRestClient({
       api: SECRET_MANAGER_API,
       endpoint: ENDPOINT,
@@ -305,10 +304,10 @@ export class RotationModel {
       fetch: this.#bench.standIn.fetch,
       abortAfter: this.#bench.time.abortAfter,
     });
-    const store = createVersionStore({ client, secret: SECRET, clock: () => this.#now() });
+    const store = createVersionStore(client, SECRET);
     const work = async () => {
       const { versions, now } = await store.read();
-      const plan = planRotation(versions, POLICY, now, occasion);
+      const plan = planRotation(versions, POLICY, now, reason);
       for (const { version } of versions) {
         const needed = this.#sessions.some((s) => s.version === version && s.expires[1] > now);
         const destroyed = plan.steps.some(
@@ -329,7 +328,7 @@ export class RotationModel {
     if (this.#failing) this.#faultUntil = now;
     for (const { version, state, createTime } of this.#versions()) {
       if (!this.#createdAt.has(version)) this.#createdAt.set(version, createTime);
-      const revoked = occasion === "compromised" && state === "DISABLED";
+      const revoked = reason === "compromised" && state === "DISABLED";
       if (revoked && !this.#revokedAt.has(version)) this.#revokedAt.set(version, now);
     }
   }

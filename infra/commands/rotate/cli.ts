@@ -9,6 +9,5 @@ process.exitCode = await runRotateCommand(process.argv.slice(2), {
   tell: (text) => console.error(text),
   ask: askOnTerminal,
   run: runProgram,
-  clock: () => Date.now() / 1000,
   random: randomBytes,
 });

@@ -3,9 +3,12 @@ import { MAX_LIFETIME, readSetting } from "../../../service/contract/serviceSett
 import { type Environment, optional } from "../../../service/contract/settings.ts";
 import type { AccessTokens } from "../../../service/google/accessToken.ts";
 import { createRestClient } from "../../../service/google/restClient.ts";
-import { SECRET_MANAGER_API } from "../../../service/google/secretManagerApi.ts";
-import { type SecretReference, secretResource } from "../../../service/google/secretReference.ts";
-import { createVersionStore } from "../../../service/google/versionStore.ts";
+import {
+  createVersionStore,
+  SECRET_MANAGER_API,
+  type SecretReference,
+  secretResource,
+} from "../../../service/google/secretVersions.ts";
 import { parseKeyLimits } from "../../../service/keys/limits.ts";
 import { planRotation, type RotationReason } from "../../../service/rotator/plan.ts";
 import { RotationError, rotate, type StepResult } from "../../../service/rotator/rotate.ts";
@@ -33,8 +36,6 @@ export interface CommandDeps {
   /** Asks a yes-or-no question; undefined if nobody is there to answer. */
   readonly ask: ((question: string) => Promise<boolean>) | undefined;
   readonly run: RunProgram;
-  /** Unix time in seconds. */
-  readonly clock: () => number;
   readonly random: (bytes: number) => Uint8Array;
   readonly fetch?: typeof fetch;
   readonly accessTokens?: AccessTokens;
@@ -63,7 +64,7 @@ export async function runRotateCommand(
 
 async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<boolean> {
   const { target, dryRun, json, yes, endpoint } = options;
-  const { clock, random, print, tell, ask } = deps;
+  const { random, print, tell, ask } = deps;
   const { secret, settings } =
     "stack" in target
       ? await readStackKeys(target.stack, deps.run)
@@ -75,15 +76,15 @@ async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<b
     endpoint,
     timeout: CALL_TIMEOUT,
   });
-  const store = createVersionStore({ client, secret, clock });
+  const store = createVersionStore(client, secret);
 
-  const occasion: RotationReason = options.compromised ? "compromised" : "planned";
+  const reason: RotationReason = options.compromised ? "compromised" : "planned";
   // Until the last version signs, another one would be of no use.
   const minimumAge = options.again ? 0 : activationDelay;
   const policy = { activationDelay, sessionLifetime, minimumAge };
   const { versions, now } = await store.read();
-  const plan = planRotation(versions, policy, now, occasion);
-  const overview: RotationOverview = { versions, policy, refreshInterval, now, occasion, plan };
+  const plan = planRotation(versions, policy, now, reason);
+  const overview: RotationOverview = { versions, policy, refreshInterval, now, reason, plan };
 
   const say = json ? () => undefined : print;
   say(`${secretResource(secret)}\n`);
@@ -99,7 +100,7 @@ async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<b
   const results = await perform();
   if (json) print(toJson(secret, overview, results));
   const failed = results.some(({ outcome }) => outcome === "failed");
-  if (!failed && occasion === "compromised") {
+  if (!failed && reason === "compromised") {
     say(
       `\nEvery instance refuses the old keys within ${refusedWithin(overview)} s from now. Everyone signs in once more.`,
     );
@@ -166,10 +167,10 @@ function toJson(
   overview: RotationOverview,
   results: readonly StepResult[],
 ): string {
-  const { plan, occasion } = overview;
+  const { plan, reason } = overview;
   const output = {
     secret: secretResource(secret),
-    occasion,
+    reason,
     versions: versionRows(overview),
     steps: plan.steps.map((step, index) => {
       const { outcome = "planned", added } = results[index] ?? {};
@@ -177,7 +178,7 @@ function toJson(
       return { action: step.action, ...(version !== undefined && { version }), outcome };
     }),
     ...(plan.alreadyAdded && { alreadyAdded: plan.alreadyAdded.version }),
-    ...(occasion === "compromised" && { refusedWithin: refusedWithin(overview) }),
+    ...(reason === "compromised" && { refusedWithin: refusedWithin(overview) }),
   };
   return JSON.stringify(output, null, 2);
 }

@@ -2,7 +2,7 @@ import { parseSecretManager, SECRET_MANAGER } from "../../../service/google/endp
 import {
   parseSecretReference,
   type SecretReference,
-} from "../../../service/google/secretReference.ts";
+} from "../../../service/google/secretVersions.ts";
 import { parseCommandLine, UsageError } from "../commandLine.ts";
 
 export interface RotateOptions {

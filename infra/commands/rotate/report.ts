@@ -17,7 +17,7 @@ export interface RotationOverview {
   readonly refreshInterval: number;
   /** Unix time in seconds, the server's. */
   readonly now: number;
-  readonly occasion: RotationReason;
+  readonly reason: RotationReason;
   readonly plan: RotationPlan;
 }
 
@@ -69,7 +69,7 @@ export function describeVersions(overview: RotationOverview): string {
 
 /** What is going to be done, and what it means. */
 export function describeSteps(overview: RotationOverview): string {
-  const { plan, occasion, versions, policy, now } = overview;
+  const { plan, reason, versions, policy, now } = overview;
   const lines = plan.steps.map((step, index) => {
     const what =
       step.action === "add"
@@ -85,7 +85,7 @@ export function describeSteps(overview: RotationOverview): string {
     );
   }
   if (plan.steps.length === 0) lines.push("There is nothing to do.");
-  if (occasion === "compromised") {
+  if (reason === "compromised") {
     lines.push(
       `Everyone signs in once more: each instance refuses all old sessions within ${refusedWithin(overview)} s of the last step.`,
     );
@@ -93,7 +93,7 @@ export function describeSteps(overview: RotationOverview): string {
   return lines.join("\n");
 
   function describeAdd(): string {
-    const from = newVersionSignsFrom(versions, policy, now, occasion);
+    const from = newVersionSignsFrom(versions, policy, now, reason);
     if (from > now)
       return `Add a version. It signs in ${duration(from - now)}, when every instance knows it`;
     return "Add a version. It signs as soon as an instance has read it";

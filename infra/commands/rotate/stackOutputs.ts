@@ -2,7 +2,7 @@ import { OperatorError } from "../../../service/contract/errors.ts";
 import {
   parseSecretReference,
   type SecretReference,
-} from "../../../service/google/secretReference.ts";
+} from "../../../service/google/secretVersions.ts";
 import { asObject, parseObject } from "../../../service/pure/json.ts";
 import { printable } from "../../../service/pure/printable.ts";
 import type { RunProgram } from "../runProgram.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { crc32c } from "../../../service/google/crc32c.ts";
+import { crc32c } from "../../../service/google/secretVersions.ts";
 
 test("checksums agree with the published examples", () => {
   // RFC 3720, B.4, and the check value of CRC-32/ISCSI.

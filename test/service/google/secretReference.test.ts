@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { parseSecretReference, secretResource } from "../../../service/google/secretReference.ts";
+import { parseSecretReference, secretResource } from "../../../service/google/secretVersions.ts";
 
 test("a secret is named by Berglas' notation or by its resource", () => {
   const secret = { project: "my-project", name: "phoenix-dev-SECRET_KEY" };

@@ -255,8 +255,8 @@ test("a plan names each version once, never one that is gone or going, and never
     fc.property(
       secretsAndPolicies,
       fc.constantFrom("planned" as const, "compromised" as const),
-      ([versions, policy], occasion) => {
-        const plan = planRotation(versions, policy, NOW, occasion);
+      ([versions, policy], reason) => {
+        const plan = planRotation(versions, policy, NOW, reason);
         const named = plan.steps.flatMap((step) => (step.action === "add" ? [] : [step.version]));
         expect(new Set(named.map(({ version }) => version)).size).toBe(named.length);
         for (const { state, scheduledDestroyTime } of named) {
@@ -266,15 +266,15 @@ test("a plan names each version once, never one that is gone or going, and never
         const adds = plan.steps.map(({ action }) => action === "add");
         expect(adds.slice(1)).not.toContain(true);
         const sorted = versions.toSorted((a, b) => a.version - b.version);
-        expect(planRotation(sorted, policy, NOW, occasion)).toEqual(plan);
+        expect(planRotation(sorted, policy, NOW, reason)).toEqual(plan);
       },
     ),
   );
 });
 
 test("a new version signs after the activation delay, or at once if it is the only one", () => {
-  const signsFrom = (...[versions, occasion]: [KeyVersion[], "planned" | "compromised"]) =>
-    newVersionSignsFrom(versions, POLICY, NOW, occasion) - NOW;
+  const signsFrom = (...[versions, reason]: [KeyVersion[], "planned" | "compromised"]) =>
+    newVersionSignsFrom(versions, POLICY, NOW, reason) - NOW;
   expect(signsFrom([version(1, 5 * DAY)], "planned")).toBe(1800);
   expect(signsFrom([version(1, 5 * DAY)], "compromised")).toBe(0);
   expect(signsFrom([version(1, 5 * DAY, { state: "DISABLED" })], "planned")).toBe(0);

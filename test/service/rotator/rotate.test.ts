@@ -16,11 +16,11 @@ import {
 /** Reads, plans and rotates, as the command and the rotator do. */
 async function run(
   { store }: Pick<RotationBench, "store">,
-  occasion: RotationReason = "planned",
+  reason: RotationReason = "planned",
   onStep?: (result: StepResult) => void,
 ): Promise<StepResult[]> {
   const { versions, now } = await store.read();
-  const plan = planRotation(versions, POLICY, now, occasion);
+  const plan = planRotation(versions, POLICY, now, reason);
   return rotate(plan, { store, random: knownRandom, ...(onStep && { onStep }) });
 }
 
@@ -86,11 +86,11 @@ describe("the new version", () => {
   });
 
   test.each(OUTAGES)("is all or nothing: without it nothing else is done (%s)", async (fault) => {
-    for (const occasion of ["planned", "compromised"] as const) {
+    for (const reason of ["planned", "compromised"] as const) {
       const bench = await withOldVersions();
       const before = bench.states();
       bench.standIn.fail({ fault, on: ["add"] });
-      const error = await failure(run(bench, occasion));
+      const error = await failure(run(bench, reason));
       expect(told(error.results)).toEqual(["add failed"]);
       expect(error.message).toMatch(/ Run the same again to finish\.$/);
       expect(bench.states()).toEqual(before);

@@ -1,7 +1,10 @@
 import type { GoogleApiError } from "../../../service/google/googleApiError.ts";
 import { createRestClient } from "../../../service/google/restClient.ts";
-import { SECRET_MANAGER_API } from "../../../service/google/secretManagerApi.ts";
-import { createVersionStore, type VersionStore } from "../../../service/google/versionStore.ts";
+import {
+  createVersionStore,
+  SECRET_MANAGER_API,
+  type VersionStore,
+} from "../../../service/google/secretVersions.ts";
 import type { RotationPolicy } from "../../../service/rotator/plan.ts";
 import { CALL_TIMEOUT } from "../../../service/rotator/timeout.ts";
 import type { Fault } from "../../local/secretManager/faults.ts";
@@ -50,7 +53,7 @@ export function createRotationBench(settings: Record<string, unknown> = {}): Rot
   });
   return {
     ...bench,
-    store: createVersionStore({ client, secret: SECRET, clock: time.now }),
+    store: createVersionStore(client, SECRET),
     states() {
       const states: string[] = [];
       for (let version = 1; ; version += 1) {

@@ -15,7 +15,7 @@ const RESOURCE = `projects/${SECRET.project}/secrets/${SECRET.name}`;
 const NAMED = ["--secret", RESOURCE, "--endpoint", ENDPOINT];
 const WEEK = { PERMANENT_SESSION_LIFETIME: String(7 * DAY) };
 
-interface Surroundings {
+interface RunOptions {
   readonly env?: Record<string, string>;
   /** What is answered to the question; left out if nobody is there. */
   readonly answer?: boolean;
@@ -37,7 +37,7 @@ interface Run {
 async function run(
   bench: RotationBench,
   args: readonly string[],
-  { env = WEEK, answer, outputs, fetch = bench.standIn.fetch }: Surroundings = {},
+  { env = WEEK, answer, outputs, fetch = bench.standIn.fetch }: RunOptions = {},
 ): Promise<Run> {
   const out: string[] = [];
   const err: string[] = [];
@@ -60,7 +60,6 @@ async function run(
         ? { status: 255, stdout: "", stderr: "error: no stack named 'dev' found" }
         : { status: 0, stdout: JSON.stringify(outputs), stderr: "" };
     },
-    clock: bench.time.now,
     random: knownRandom,
     fetch,
     accessTokens: () => Promise.reject(new Error("There are no credentials here")),
@@ -242,7 +241,7 @@ describe("--json", () => {
     expect([status, err]).toEqual([0, ""]);
     expect(JSON.parse(out)).toEqual({
       secret: RESOURCE,
-      occasion: "planned",
+      reason: "planned",
       versions: [
         { version: 3, age: 600, state: "ENABLED", role: "not yet active" },
         { version: 2, age: 30 * DAY + 600, state: "ENABLED", role: "signing" },
@@ -264,7 +263,7 @@ describe("--json", () => {
     });
     const leak = await run(bench, [...NAMED, "--json", "--dry-run", "--compromised"]);
     const { steps, ...rest } = JSON.parse(leak.out);
-    expect(rest).toMatchObject({ occasion: "compromised", refusedWithin: 120 });
+    expect(rest).toMatchObject({ reason: "compromised", refusedWithin: 120 });
     expect(rest).not.toHaveProperty("alreadyAdded");
     expect(steps[0]).toEqual({ action: "add", outcome: "planned" });
   });
@@ -380,13 +379,8 @@ describe("the exit status", () => {
   });
 
   test("is not for bugs: those keep their stack", async () => {
-    const bench = await ring();
-    const broken = { ...bench, time: { ...bench.time, now: undefined as never } };
-    const fetch: typeof globalThis.fetch = async (input, init) => {
-      const answer = await bench.standIn.fetch(input, init);
-      return new Response(answer.body, { status: answer.status });
-    };
-    await expect(run(broken, [...NAMED, "--dry-run"], { fetch })).rejects.toThrow(TypeError);
+    const env = null as never;
+    await expect(run(await ring(), NAMED, { env })).rejects.toThrow(TypeError);
   });
 });
 

@@ -24,12 +24,12 @@ function version(number: number, age: number, rest: Partial<KeyVersion> = {}): K
 
 function overview(
   versions: readonly KeyVersion[],
-  occasion: RotationReason = "planned",
+  reason: RotationReason = "planned",
   change: Partial<RotationPolicy> = {},
 ): RotationOverview {
   const policy = { ...POLICY, ...change };
-  const plan = planRotation(versions, policy, NOW, occasion);
-  return { versions, policy, refreshInterval: 60, now: NOW, occasion, plan };
+  const plan = planRotation(versions, policy, NOW, reason);
+  return { versions, policy, refreshInterval: 60, now: NOW, reason, plan };
 }
 
 const RING = [

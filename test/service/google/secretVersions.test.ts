@@ -1,8 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
-import { crc32c } from "../../../service/google/crc32c.ts";
 import { createRestClient } from "../../../service/google/restClient.ts";
-import { SECRET_MANAGER_API } from "../../../service/google/secretManagerApi.ts";
-import { createVersionStore } from "../../../service/google/versionStore.ts";
+import {
+  crc32c,
+  createVersionStore,
+  SECRET_MANAGER_API,
+} from "../../../service/google/secretVersions.ts";
 import { ENDPOINT, SECRET } from "../../support/keyBench.ts";
 import { createRotationBench, OUTAGES } from "../rotator/rotationBench.ts";
 
@@ -21,7 +23,7 @@ function answering(answer: (url: URL, method: string) => Response) {
     timeout: 10,
     fetch,
   });
-  return { sent, store: createVersionStore({ client, secret: SECRET, clock: () => 1000 }) };
+  return { sent, store: createVersionStore(client, SECRET) };
 }
 
 function versionBody(change: object = {}): object {
@@ -60,7 +62,10 @@ describe("reading", () => {
         ? Response.json({})
         : Response.json({ error: { code: 404, status: "NOT_FOUND" } }, { status: 404 }),
     );
-    expect(await store.read()).toEqual({ versions: [], now: 1000 });
+    const began = Date.now() / 1000;
+    const { versions, now } = await store.read();
+    expect(versions).toEqual([]);
+    expect(now).toBeGreaterThanOrEqual(began);
     const bench = createRotationBench();
     bench.standIn.advance(5000);
     expect((await bench.store.read()).now).toBe(bench.time.now() + 5000);
@@ -119,7 +124,7 @@ describe("reading", () => {
       fetch,
     });
     const secret = { ...SECRET, name: "ANOTHER" };
-    const store = createVersionStore({ client, secret, clock: () => 0 });
+    const store = createVersionStore(client, secret);
     await expect(store.read()).rejects.toMatchObject({ failure: "NOT_FOUND" });
   });
 });

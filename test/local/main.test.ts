@@ -1,12 +1,11 @@
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmdirSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
 import { askMany, untilSaved } from "../support/askMany.ts";
+import { serve } from "../support/httpServer.ts";
 import { signIn } from "../support/signIn.ts";
 import { hasTerminals, runInTerminal } from "../support/terminal.ts";
 import { ada } from "./identity/users.ts";
@@ -116,9 +115,8 @@ test("options that make no sense are refused all at once with status 2", async (
 });
 
 test("a port that is taken is said in one line with a way out, status 1, and nothing is left", async () => {
-  const other = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => other.once("listening", resolve));
-  const { port } = other.address() as AddressInfo;
+  await using other = await serve(() => undefined);
+  const port = Number(new URL(other.url).port);
   await using command = await start("--port", String(port));
   expect(await command.exited).toEqual({ code: 1, signal: null });
   const [, named = ""] =
@@ -128,7 +126,6 @@ test("a port that is taken is said in one line with a way out, status 1, and not
   // The two after it may be somebody else's just as well.
   expect([port, port + 1, port + 2]).toContain(Number(named));
   expect(command.stdout()).not.toContain("The site is at");
-  await new Promise((resolve) => other.close(resolve));
 });
 
 test("it prints one address, serves it from several instances, and Ctrl-C ends all of it", async () => {

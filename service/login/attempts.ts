@@ -111,7 +111,7 @@ export function createAttempts(deps: AttemptsDeps): Attempts {
   function set(res: Response, { startedAt, state }: Attempt, data: SealedAttempt): number {
     const name = `${prefix}-${startedAt}-${tagOf(state)}`;
     const exp = startedAt + ATTEMPT_LIFETIME;
-    const token = sealer.seal(name, { iat: startedAt, exp, data });
+    const token = sealer.seal(prefix, { iat: startedAt, exp, data }, name);
     res.cookie(name, token, { ...options, maxAge: Math.max(1, exp - clock()) * 1000 });
     return name.length + 1 + token.length;
   }
@@ -142,7 +142,7 @@ export function createAttempts(deps: AttemptsDeps): Attempts {
       const name = sent(req).find((each) => each.name.endsWith(`-${tag}`))?.name;
       const token = name && cookieValue(req.headers.cookie, name);
       if (name === undefined || token === undefined) return { status: "unknown", outcome: "none" };
-      const opened = await sealer.open(name, token);
+      const opened = await sealer.open(prefix, token, name);
       if (opened.outcome === "key_unavailable") throw new KeysUnavailableError(opened.retryAfter);
       if (opened.outcome !== "ok") return { status: "unknown", outcome: opened.outcome };
       return read(opened.sealed.data, opened.sealed.iat);

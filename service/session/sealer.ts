@@ -37,13 +37,14 @@ export interface ReadyToken {
 /**
  * Seals and opens tokens with the service's keys. `name` says what a token is for (a session's is
  * its cookie's name), `boundTo` what else it belongs to: a token of one name, of one session or of
- * another environment never opens as another's.
+ * another environment never opens as another's. A key is derived and kept for each name, so names
+ * are constants, and what differs from visitor to visitor goes into `boundTo`.
  */
 export interface Sealer {
   /** @throws KeysUnavailableError if no key can be used now. */
   seal(name: string, content: Sealed<object>, boundTo?: string): string;
   /** Never throws. A promise only if a key has to be read first. */
-  open(name: string, token: string): Opened | Promise<Opened>;
+  open(name: string, token: string, boundTo?: string): Opened | Promise<Opened>;
   /**
    * Signs a text: much cheaper than sealing, where nothing is secret.
    * @throws KeysUnavailableError if no key can be used now.
@@ -106,8 +107,10 @@ export function createSealer({
       return seal(encodeContent(content), key, purpose, random(NONCE_BYTES));
     },
 
-    open: (name, token) =>
-      then(prepare(token), (ready) => (ready.outcome === "ready" ? ready.open(name) : ready)),
+    open: (name, token, boundTo) =>
+      then(prepare(token), (ready) =>
+        ready.outcome === "ready" ? ready.open(name, boundTo) : ready,
+      ),
 
     sign(name, text) {
       const key = keys.signer();

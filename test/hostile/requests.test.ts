@@ -262,7 +262,7 @@ describe("returnTo", () => {
         });
         const [, name = "", token = ""] =
           /^(sign-in[^=]+)=([^;]+)/.exec(String(response.headers["set-cookie"])) ?? [];
-        const opened = await target.sealer.open(name, token);
+        const opened = await target.sealer.open("sign-in", token, name);
         if (opened.outcome !== "ok") throw new Error(opened.outcome);
         const returnTo = String(opened.sealed.data.r);
         const url = new URL(returnTo, "https://phoenix.example/login/callback");

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { expect, test } from "@jest/globals";
 import { createStaticKeys } from "../../../service/keys/static.ts";
 import {
@@ -10,7 +11,7 @@ import {
 } from "../../../service/login/attempts.ts";
 import { MAX_RETURN_TO_LENGTH } from "../../../service/login/returnTo.ts";
 import { MAX_COOKIE_BYTES, MAX_DATA_COOKIE_BYTES } from "../../../service/session/cookie.ts";
-import { createSealer } from "../../../service/session/sealer.ts";
+import { createSealer, type Sealer } from "../../../service/session/sealer.ts";
 import { Browser } from "../../support/browser.ts";
 import { serve } from "../../support/httpServer.ts";
 import { SECRET, sessionApp } from "../../support/sessionApp.ts";
@@ -26,11 +27,16 @@ interface Options {
   readonly now?: () => number;
   readonly cookieSecure?: boolean;
   readonly environment?: string;
+  readonly sealer?: Sealer;
 }
 
 /** An application that begins, finds and finishes attempts; what it began is in `begun`. */
-function store({ now = () => NOW, cookieSecure = false, environment }: Options = {}) {
-  const sealer = sealerAt(now, environment);
+function store({
+  now = () => NOW,
+  cookieSecure = false,
+  environment,
+  sealer = sealerAt(now, environment),
+}: Options = {}) {
   const attempts = createAttempts({ sealer, cookieSecure, clock: now });
   const begun: Attempt[] = [];
   const { app } = sessionApp({ clock: now }, (routes) => {
@@ -197,6 +203,34 @@ test("one attempt's cookie under another's name does not open", async () => {
   expect(await find(browser, begun[0])).toEqual({ status: "unknown", outcome: "tampered" });
 });
 
+test("however many are begun, and whatever names strangers make up, one key seals them all", async () => {
+  const sealer = sealerAt(() => NOW);
+  const names = new Set<string>();
+  const { app } = store({
+    sealer: {
+      ...sealer,
+      seal(name, ...rest) {
+        names.add(name);
+        return sealer.seal(name, ...rest);
+      },
+      open(name, ...rest) {
+        names.add(name);
+        return sealer.open(name, ...rest);
+      },
+    },
+  });
+  await using server = await serve(app);
+  const browser = new Browser(server.url);
+  await browser.fetch(`${PATH}/begin`);
+  await browser.fetch(`${PATH}/begin`);
+  const [token = ""] = browser.cookiesAt("/login").values();
+  const tag = hash("sha256", "made up", "base64url").slice(0, 12);
+  browser.cookiesAt("/login").set(`sign-in-1-${tag}`, token);
+  const found = await find(browser, { state: "made up" });
+  expect(found).toEqual({ status: "unknown", outcome: "tampered" });
+  expect([...names]).toEqual(["sign-in"]);
+});
+
 test("what another version of the service sealed is not taken for an attempt", async () => {
   const { app, begun } = store();
   await using server = await serve(app);
@@ -204,7 +238,7 @@ test("what another version of the service sealed is not taken for an attempt", a
   await browser.fetch(`${PATH}/begin`);
   const [name = ""] = browser.cookiesAt("/login").keys();
   for (const data of [{}, { r: 7, f: "" }, { r: "/page" }, { returnTo: "/page" }]) {
-    const token = sealerAt(() => NOW).seal(name, { iat: NOW, exp: NOW + 1, data });
+    const token = sealerAt(() => NOW).seal("sign-in", { iat: NOW, exp: NOW + 1, data }, name);
     browser.cookiesAt("/login").set(name, token);
     expect(await find(browser, begun[0])).toEqual({ status: "unknown", outcome: "malformed" });
   }

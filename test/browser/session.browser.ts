@@ -17,7 +17,7 @@ test("signing out leads to a page that says so, and the session's cookie is gone
   const visit = await stage.visit();
   await visit.begin();
   const { page } = visit;
-  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("button", { name: "Sign out", exact: true }).click();
   await page.getByRole("link", { name: "Sign in" }).waitFor();
   expect(new URL(page.url()).pathname).toBe("/signed-out");
   expect((await visit.context.cookies(stage.url)).map(({ name }) => name)).not.toContain("session");
@@ -29,7 +29,7 @@ test("after signing out the back button shows nothing private", async () => {
   const { page } = visit;
   await page.goto(`${application.home}?again`);
   await visit.untilLoaded();
-  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("button", { name: "Sign out", exact: true }).click();
   await page.getByRole("link", { name: "Sign in" }).waitFor();
   await page.goBack();
   await page.getByText("Who are you?").waitFor();
@@ -40,7 +40,7 @@ test("signing out in one tab signs out in the other", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const other = await visit.openTab();
-  await visit.page.getByRole("button", { name: "Sign out" }).click();
+  await visit.page.getByRole("button", { name: "Sign out", exact: true }).click();
   await other.getByRole("link", { name: "Sign in" }).waitFor();
   expect(new URL(other.url()).pathname).toBe("/");
   expect(await other.content()).not.toContain(ada.email);

@@ -34,9 +34,9 @@ test("after signing out the way to the provider's own sign-out is there, and ask
   const visit = await stage.visit();
   await visit.signIn();
   const { page } = visit;
-  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("button", { name: "Sign out", exact: true }).click();
   await page.getByRole("link", { name: "sign out at the provider" }).click();
-  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("button", { name: "Sign out", exact: true }).click();
   await page.waitForURL("**/signed-out");
   await page.getByRole("link", { name: "Sign in" }).click();
   await page.getByText("Who are you?").waitFor();

@@ -23,7 +23,7 @@ test("signing out leaves no reel behind, neither saved nor as a draft", async ()
   await visit.begin();
   const { page } = visit;
   await visit.choose("Embers");
-  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("button", { name: "Sign out", exact: true }).click();
   await page.getByRole("link", { name: "Sign in" }).waitFor();
   expect(await page.evaluate("localStorage.length + sessionStorage.length")).toBe(0);
 });

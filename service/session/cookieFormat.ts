@@ -1,4 +1,5 @@
 import cookieSession from "cookie-session";
+import { decodeBase64 } from "../pure/base64.ts";
 import { type CookieName, cookieAttributes } from "./cookie.ts";
 
 /**
@@ -11,16 +12,10 @@ const TAIL = '"}';
 
 /** The token in a cookie's value; undefined if cookie-session would not have written the value. */
 export function tokenIn(value: string): string | undefined {
-  const json = Buffer.from(value, "base64").toString("latin1");
-  if (!json.startsWith(HEAD) || !json.endsWith(TAIL)) return undefined;
-  const token = json.slice(HEAD.length, -TAIL.length);
-  // Decoding is lenient: only what encoding gives is accepted.
-  return encode(token) === value ? token : undefined;
-}
-
-/** There is nothing in a token that JSON would escape. */
-function encode(token: string): string {
-  return Buffer.from(HEAD + token + TAIL, "latin1").toString("base64");
+  const json = decodeBase64(value, "base64")?.toString("latin1");
+  if (json === undefined || !json.startsWith(HEAD) || !json.endsWith(TAIL)) return undefined;
+  // There is nothing in a token that JSON would escape; whether it is one is seen when it is opened.
+  return json.slice(HEAD.length, -TAIL.length);
 }
 
 /** The Set-Cookie header that keeps a token for `maxAge` seconds. */

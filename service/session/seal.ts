@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, type KeyObject } from "node:crypto";
 import type { SessionKey } from "../keys/sessionKeys.ts";
+import { decodeBase64 } from "../pure/base64.ts";
 import { derivedKey } from "./derivedKey.ts";
 
 /**
@@ -59,11 +60,8 @@ export function parseToken(token: string): ParsedToken | undefined {
   if (version !== VERSION || kid === undefined || body === undefined || rest !== undefined) {
     return undefined;
   }
-  const bytes = Buffer.from(body, "base64url");
-  // Decoding is lenient, and so only what encoding gives is taken.
-  if (bytes.length < NONCE_BYTES + TAG_BYTES || bytes.toString("base64url") !== body) {
-    return undefined;
-  }
+  const bytes = decodeBase64(body, "base64url");
+  if (bytes === undefined || bytes.length < NONCE_BYTES + TAG_BYTES) return undefined;
   if (!KID.test(kid)) return undefined;
   return {
     kid,

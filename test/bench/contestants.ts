@@ -14,8 +14,8 @@ export interface Contestant {
    * because the server has no sessions.
    */
   readonly cookies: "sign-in" | "none" | ((visitor: number) => string);
-  /** Visitors whose requests come in turns. */
-  readonly visitors: number;
+  /** Whether each visitor has saved something in their session. */
+  readonly saved?: boolean;
 }
 
 /** A contestant that can't run here, and why. */
@@ -28,15 +28,14 @@ export interface Absentee {
 /** The names by which goals refer to rows. */
 export const BARE = "bare";
 export const PHOENIX = "phoenix";
+export const SAVED = "saved";
 export const COOKIE_SESSION = "cookie-session";
 export const FLASK = "flask";
 export const APPLICATION = "application";
 export const WITHOUT_SESSIONS = "without-sessions";
 
-/** As many as an instance serves at a time by default, about: each has a page open that asks again and again. */
-const VISITORS = 64;
-/** So many that the service has forgotten each when it comes again. */
-const STRANGERS = 2000;
+/** Visitors whose requests come in turns: so many that no server has the last one's at hand still. */
+export const VISITORS = 2000;
 
 export function contestants(work: WorkFolder): (Contestant | Absentee)[] {
   const node = (source: string) => ["node", work.compile(source)];
@@ -48,7 +47,6 @@ export function contestants(work: WorkFolder): (Contestant | Absentee)[] {
     title,
     start: { command: node(source), env: { SESSION_DIRECTORY: files } },
     cookies: "sign-in",
-    visitors: VISITORS,
   });
   return [
     {
@@ -60,9 +58,9 @@ export function contestants(work: WorkFolder): (Contestant | Absentee)[] {
       start: phoenix,
     },
     {
-      ...own("strangers", "  the same, each cookie unknown", "phoenixSessions.ts"),
+      ...own(SAVED, "  the same, with saved data", "phoenixSessions.ts"),
       start: phoenix,
-      visitors: STRANGERS,
+      saved: true,
     },
     own(COOKIE_SESSION, "cookie-session, signed", "cookieSession.ts"),
     own("memory-store", "express-session, memory store", "memoryStore.ts"),
@@ -79,7 +77,6 @@ export function contestants(work: WorkFolder): (Contestant | Absentee)[] {
         env: { SECRET_KEY: SECRET, SESSION_COOKIE_SECURE: "false" },
       },
       cookies: createPhoenixCookies(),
-      visitors: VISITORS,
     },
     {
       ...own(WITHOUT_SESSIONS, "  the same, without sessions", "withoutSessions.ts"),
@@ -108,6 +105,5 @@ function flask(): Contestant | Absentee {
       env: { SECRET_KEY: SECRET, API_PATH: PATH, PYTHONDONTWRITEBYTECODE: "1" },
     },
     cookies: "sign-in",
-    visitors: VISITORS,
   };
 }

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ChildServer } from "./childServer.ts";
 import { progress } from "./commandLine.ts";
-import type { Contestant } from "./contestants.ts";
+import { type Contestant, VISITORS } from "./contestants.ts";
 import type { Placement } from "./cores.ts";
 import type { LoadFigures, LoadGenerator } from "./load.ts";
 import { median, spread } from "./statistics.ts";
@@ -159,10 +159,10 @@ async function prepare(
   const headers: string[] = [];
   if (contestant.cookies !== "none") {
     await expectStatus(url, undefined, 401);
-    for (let visitor = 0; visitor < contestant.visitors; visitor += 1) {
+    for (let visitor = 0; visitor < VISITORS; visitor += 1) {
       headers.push(
         contestant.cookies === "sign-in"
-          ? await signIn(server.url, visitor)
+          ? await signIn(server.url, visitor, contestant.saved)
           : contestant.cookies(visitor),
       );
     }
@@ -179,8 +179,8 @@ async function prepare(
   };
 }
 
-async function signIn(url: string, visitor: number): Promise<string> {
-  const query = new URLSearchParams({ visitor: String(visitor) });
+async function signIn(url: string, visitor: number, saved = false): Promise<string> {
+  const query = new URLSearchParams({ visitor: String(visitor), ...(saved && { saved: "1" }) });
   for (const [name, value] of Object.entries(visitorSession(visitor))) {
     query.set(name, String(value));
   }

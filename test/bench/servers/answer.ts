@@ -15,7 +15,7 @@ export function sessionOf(query: { readonly visitor?: unknown }): object {
 
 /** Whether a session is that of somebody signed in. */
 export function isSignedIn(session: unknown): boolean {
-  return typeof (session as { readonly id_token?: unknown } | null)?.id_token === "string";
+  return typeof (session as { readonly user_id?: unknown } | null)?.user_id === "string";
 }
 
 export function listen(listener: RequestListener): void {

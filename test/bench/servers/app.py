@@ -18,6 +18,6 @@ def sign_in():
 
 @app.get(os.environ["API_PATH"])
 def answer():
-    if "id_token" not in session:
+    if "user_id" not in session:
         return {"code": "sign_in_required"}, 401
     return jsonify(data=None, instance="bench")

@@ -7,6 +7,9 @@ import { endedHere } from "../../support/endedHere.ts";
 import { SECRET, visitorSession } from "../visitor.ts";
 import { serveAnswer } from "./onExpress.ts";
 
+/** As much as a full reel. */
+const SAVED = ["aurora", "bloom", "contours", "coral", "embers", "generations", "mosaic", "orbits"];
+
 /** The service's own sessions, and nothing else of it. */
 const clock = () => Math.floor(Date.now() / 1000);
 const keys = createStaticKeys(SECRET);
@@ -23,5 +26,8 @@ const addSessions = createSessions({
 });
 serveAnswer(
   (app) => addSessions(app, (error, _req, res) => void res.status(500).end(String(error))),
-  (req) => startSession(req, visitorSession(Number(req.query.visitor))),
+  (req) => {
+    startSession(req, visitorSession(Number(req.query.visitor)));
+    if (req.query.saved !== undefined) Object.assign(req.session, { saved: SAVED });
+  },
 );

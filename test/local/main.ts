@@ -69,7 +69,7 @@ function start({ port, instances, sessionType, provider }: LocalOptions): Promis
 
 function announce(
   { url, fleet, service, secretManager, secretKey }: LocalDeployment,
-  { sessionType }: LocalOptions,
+  { sessionType, provider }: LocalOptions,
   took: number,
 ): void {
   const { KEY_ACTIVATION_DELAY, KEY_REFRESH_INTERVAL } = service.env;
@@ -82,6 +82,9 @@ ${instances === 1 ? "1 instance" : `${instances} instances`}, ready after ${(too
   ${times} \\
     npm run rotate -- --secret ${secretKey} --endpoint ${secretManager.url}`,
   ];
+  if (provider !== "plain") {
+    paragraphs.push(`The sign-in provider has the manners of ${provider}: see service/README.md.`);
+  }
   if (sessionType === "filesystem") {
     paragraphs.push(`Each instance keeps its sessions in its own files: expect to be asked to sign in again and again.
 To see why: npm run verify -- ${url}`);

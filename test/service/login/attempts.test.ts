@@ -85,6 +85,7 @@ test("an attempt is found by its state, with all that it was begun for", async (
   });
 });
 
+// ASVS 3.3.3
 test("its cookie is small, goes to /login only, and shows none of its secrets", async () => {
   for (const cookieSecure of [false, true]) {
     const { app, begun } = store({ cookieSecure });

@@ -161,6 +161,17 @@ test("exactly this is guarded against Pulumi, kept, or left as others change it"
   expect(having(prod, ({ ignoreChanges }) => ignoreChanges.length > 0)).toEqual([SECRET]);
 });
 
+test("the first key is added before the web service, and a revision waits for its grant", async () => {
+  const { resources } = await declared("prod", ALL);
+  const hooked = resources.filter(({ options }) => options.hooks.length > 0);
+  expect(Object.fromEntries(hooked.map((each) => [idOf(each), each.options.hooks]))).toEqual({
+    [WEB]: ["beforeCreate first-version", "beforeUpdate first-version"],
+    "gcp:secretmanager/secretIamMember:SecretIamMember oidc-client-secret-reader": [
+      "afterCreate grant-propagation",
+    ],
+  });
+});
+
 test("a resource belongs to the component that is about it", async () => {
   const { resources } = await declared("prod", ALL);
   const owners = new Map<string, Set<string>>();

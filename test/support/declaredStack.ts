@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { output, runtime } from "@pulumi/pulumi";
+import { output, type ResourceHook, runtime } from "@pulumi/pulumi";
 import { parse } from "yaml";
 import type { DeployedArchive } from "../../infra/bundle/serviceBundle.ts";
 import { LOCAL_STACK, localProject } from "../../infra/config/place.ts";
-import { declareStack } from "../../infra/program.ts";
+import { declareStack, type StackHooks } from "../../infra/program.ts";
 
 /** A resource as the program registers it with Pulumi's engine. */
 export interface DeclaredResource {
@@ -30,6 +30,8 @@ export interface DeclaredOptions {
   readonly retainOnDelete: boolean;
   readonly ignoreChanges: readonly string[];
   readonly additionalSecretOutputs: readonly string[];
+  /** `MOMENT NAME` of what a deployment would do besides. */
+  readonly hooks: readonly string[];
 }
 
 export interface DeclaredStack {
@@ -51,6 +53,12 @@ export const PROJECT_NUMBER = "123456789012";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
 const NO_ARCHIVE: DeployedArchive = { path: "/dev/null", sha256: "0".repeat(64) };
+/** Hooks that are declared and never run. */
+const HOOKS: StackHooks = {
+  firstVersion: () => standInHook("first-version"),
+  grantPropagation: () => standInHook("grant-propagation"),
+};
+
 let last: Promise<unknown> = Promise.resolve();
 
 /**
@@ -128,7 +136,7 @@ async function evaluate(
   let failure: unknown;
   const declared = await runtime.runInPulumiStack(async () => {
     try {
-      return await declareStack(options.buildArchive ?? (() => NO_ARCHIVE));
+      return await declareStack(options.buildArchive ?? (() => NO_ARCHIVE), HOOKS);
     } catch (error) {
       // Pulumi would hand it on twice, the second time to nobody.
       failure = error;
@@ -153,6 +161,13 @@ interface RegisterRequest {
   getDependenciesList(): string[];
   getIgnorechangesList(): string[];
   getAdditionalsecretoutputsList(): string[];
+  getHooks():
+    | {
+        getBeforeCreateList(): string[];
+        getAfterCreateList(): string[];
+        getBeforeUpdateList(): string[];
+      }
+    | undefined;
   getObject(): unknown;
 }
 interface RegisterResponse {
@@ -200,8 +215,24 @@ function describe(request: RegisterRequest, urn: string): DeclaredResource {
       retainOnDelete: request.getRetainondelete(),
       ignoreChanges: request.getIgnorechangesList(),
       additionalSecretOutputs: request.getAdditionalsecretoutputsList(),
+      hooks: hooksOf(request),
     },
   };
+}
+
+function hooksOf(request: RegisterRequest): string[] {
+  const hooks = request.getHooks();
+  return [
+    ...(hooks?.getBeforeCreateList() ?? []).map((name) => `beforeCreate ${name}`),
+    ...(hooks?.getAfterCreateList() ?? []).map((name) => `afterCreate ${name}`),
+    ...(hooks?.getBeforeUpdateList() ?? []).map((name) => `beforeUpdate ${name}`),
+  ];
+}
+
+/** Pulumi's constructor would register it with an engine, which there is none of. */
+function standInHook(name: string): ResourceHook {
+  const registered = { name, __pulumiResourceHook: true, __registered: Promise.resolve() };
+  return registered as unknown as ResourceHook;
 }
 
 /** What Google would have made up. */

@@ -65,7 +65,7 @@ export class LogMetrics extends ComponentResource {
     readonly label: [label: string, field: string] | undefined;
   }): string {
     const { args, metric, description, filter, label } = counter;
-    // Letters and underscores only, so that the name is the same in PromQL.
+    // PromQL allows only letters, digits and underscores in metric names.
     const name = `${args.serviceName}_${metric}`.replaceAll("-", "_");
     new Metric(
       metric,

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, jest, test } from "@jest/globals";
 import { readStackKeys } from "../../infra/commands/rotate/stackOutputs.ts";
-import { type DeclaredOptions, withoutZeros } from "../support/declaredStack.ts";
+import type { DeclaredOptions } from "../support/declaredStack.ts";
+import { withoutZeros } from "../support/googleJson.ts";
 import { ALERTS, DEPLOYED, declared, idOf, SECRET, SIGN_IN, WEB } from "./select.ts";
 
 const BUCKET = "gcp:storage/bucket:Bucket bundles";

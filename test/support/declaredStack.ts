@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import type { DeployedArchive } from "../../infra/bundle/serviceBundle.ts";
 import { LOCAL_STACK, localProject } from "../../infra/config/place.ts";
 import { declareStack, type StackHooks } from "../../infra/program.ts";
+import { withoutZeros } from "./googleJson.ts";
 
 /** A resource as the program registers it with Pulumi's engine. */
 export interface DeclaredResource {
@@ -292,24 +293,6 @@ function idAt(type: string, inputs: Record<string, unknown>): string | undefined
     default:
       return undefined;
   }
-}
-
-/** Google's JSON leaves out 0, false, "" and empty lists, and so does what it answers here. */
-export function withoutZeros(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutZeros);
-  if (typeof value !== "object" || value === null) return value;
-  if (Object.getPrototypeOf(value) !== Object.prototype) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, each]) => !isZero(each))
-      .map(([key, each]) => [key, withoutZeros(each)]),
-  );
-}
-
-function isZero(value: unknown): boolean {
-  return (
-    value === 0 || value === false || value === "" || (Array.isArray(value) && value.length === 0)
-  );
 }
 
 /** Values of Outputs, however deep. */

@@ -4,6 +4,7 @@ import { rotatorEnvironment, webEnvironment } from "../../../infra/config/enviro
 import { parseConfig } from "../../../infra/config/stackConfig.ts";
 import { parseWebConfig } from "../../../service/config.ts";
 import { ConfigError } from "../../../service/contract/errors.ts";
+import { ALL_SETTINGS } from "../../../service/contract/serviceSettings.ts";
 import { parseRotatorConfig } from "../../../service/rotator/config.ts";
 import { stackConfig } from "../../support/declaredStack.ts";
 
@@ -160,5 +161,16 @@ test.each([
   } else {
     expect(byProgram().service.values.allowedUsers).toEqual([expected]);
     expect(byService().signIn.allowedUsers).toEqual([expected]);
+  }
+});
+
+test("Pulumi.yaml has each setting that reaches a service, with the service's own default", () => {
+  const defaults = stackConfig("none");
+  for (const [name, { check, fallback }] of ALL_SETTINGS) {
+    const text = defaults[`phoenix:${name}`];
+    const checked = text ? check(text, { cloudRun: true, environment: "x" }) : { value: fallback };
+    // A developer's machine has no https.
+    const expected = name === "sessionCookieSecure" ? true : fallback;
+    expect([name, text, checked]).toEqual([name, expect.any(String), { value: expected }]);
   }
 });

@@ -1,3 +1,4 @@
+import { withoutZeros } from "../../support/googleJson.ts";
 export interface ApiRequest {
   readonly method: string;
   readonly url: URL;
@@ -25,7 +26,12 @@ export interface StandIn {
 }
 
 export function answer(status: number, body: object): Reply {
-  return { kind: "answer", status, type: "application/json", body: JSON.stringify(body) };
+  return {
+    kind: "answer",
+    status,
+    type: "application/json",
+    body: JSON.stringify(withoutZeros(body)),
+  };
 }
 
 /** `fetch` of a stand-in, without a network. */

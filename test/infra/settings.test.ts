@@ -18,6 +18,7 @@ import {
 /** All there is. */
 const BASE = { ...SIGN_IN, ...ALERTS };
 const BUCKET = "gcp:storage/bucket:Bucket bundles";
+const ENDED = "gcp:storage/bucket:Bucket ended-sessions";
 const OBJECT = "gcp:storage/bucketObject:BucketObject bundle";
 const CLIENT_SECRET = "gcp:secretmanager/secretVersion:SecretVersion oidc-client-secret";
 const OLD_KEYS = "gcp:logging/metric:Metric old_keys";
@@ -115,6 +116,20 @@ const EFFECTS: readonly Effect[] = [
     changes: [SECRET, OLD_KEYS],
     read: ({ get }) => input(get(SECRET), "rotation.rotationPeriod"),
     expected: "604800s",
+  },
+  {
+    setting: "endedLocation",
+    value: "europe-west1",
+    changes: [ENDED],
+    read: ({ get }) => get(ENDED).inputs.location,
+    expected: "EUROPE-WEST1",
+  },
+  {
+    setting: "endedOutage",
+    value: "refuse",
+    changes: [WEB],
+    read: ({ get }) => variable(get(WEB), "ENDED_OUTAGE"),
+    expected: "refuse",
   },
   {
     setting: "secretLocations",
@@ -229,9 +244,9 @@ const EFFECTS: readonly Effect[] = [
   {
     setting: "deletionProtection",
     value: "false",
-    changes: [WEB, SECRET, BUCKET],
-    read: ({ get }) => [WEB, SECRET, BUCKET].map((id) => get(id).options.protect),
-    expected: [false, false, false],
+    changes: [WEB, SECRET, BUCKET, ENDED],
+    read: ({ get }) => [WEB, SECRET, BUCKET, ENDED].map((id) => get(id).options.protect),
+    expected: [false, false, false, false],
   },
 ];
 

@@ -41,6 +41,8 @@ test("the environment says what the configuration says", async () => {
     Object.fromEntries(environmentOf(get(WEB)).map(({ name, value }) => [name, value])),
   ).toEqual({
     ENVIRONMENT: "prod",
+    ENDED_OUTAGE: "continue",
+    ENDED_SESSIONS: "gs://acme-phoenix-phoenix-prod-ended",
     GOOGLE_CLOUD_PROJECT: "acme-phoenix",
     LOG_LEVEL: "info",
     SECRET_KEY: "sm://acme-phoenix/phoenix-prod-SECRET_KEY",
@@ -209,6 +211,7 @@ test("labels are on the service and its revisions", async () => {
 test("the outputs are what whoever deploys needs next", async () => {
   const { outputs } = await declared("prod");
   expect(outputs).toEqual({
+    endedSessions: "gs://acme-phoenix-phoenix-prod-ended",
     url: "https://phoenix-prod-123456789012.europe-west1.run.app",
     signInRedirectUri: "https://phoenix-prod-123456789012.europe-west1.run.app/login/callback",
     postLogoutRedirectUri: "https://phoenix-prod-123456789012.europe-west1.run.app/signed-out",

@@ -109,3 +109,35 @@ test("signing in again in one tab gives the other its session back", async () =>
   expect(await other.locator("#notice").isVisible()).toBe(false);
   visit.forgive(/status of 401/);
 });
+
+test("a save that is answered after signing out, or after somebody else signed in, changes nothing", async () => {
+  for (const next of [undefined, grace]) {
+    const visit = await stage.visit();
+    await visit.begin();
+    const { page, context } = visit;
+    const token = await page.evaluate(`document.querySelector("meta[name=csrf-token]").content`);
+    // A tab without the page's script, which would give the save up.
+    const other = await context.newPage();
+    await other.goto(`${stage.url}/static/favicon.svg`);
+    const arrived = Promise.withResolvers<void>();
+    const answered = Promise.withResolvers<void>();
+    await other.route("**/api/reel", async (route) => {
+      const response = await route.fetch();
+      arrived.resolve();
+      await answered.promise;
+      await route.fulfill({ response });
+    });
+    const headers = { "content-type": "application/json", "x-csrf-token": token };
+    const init = JSON.stringify({ method: "POST", headers, body: '{"clips":["embers"]}' });
+    const late = other.evaluate(`fetch("/api/reel", ${init}).then(({ status }) => status)`);
+    await arrived.promise;
+    await page.getByRole("button", { name: "Sign out", exact: true }).click();
+    await page.getByRole("link", { name: "Sign in" }).waitFor();
+    if (next !== undefined) await visit.begin(next);
+    answered.resolve();
+    expect(await late).toBe(200);
+    const now = await other.evaluate(`fetch("/api/session").then((answer) => answer.json())`);
+    expect(now).toMatchObject(next ? { user_id: next.sub } : { code: "sign_in_required" });
+    visit.forgive(/status of 40[14]/);
+  }
+});

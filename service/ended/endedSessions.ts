@@ -5,6 +5,7 @@ import type { EventLog } from "../process/eventLog.ts";
 import { createRefresher } from "../process/refresher.ts";
 import { isWithin } from "../pure/refreshSchedule.ts";
 import type { Seconds } from "../pure/seconds.ts";
+import { createSingleFlight } from "../pure/singleFlight.ts";
 import { pollEnded } from "./endedFeed.ts";
 import { createEndedList, type EndedListOptions, type JudgedSession } from "./endedList.ts";
 import { type Person, sessionHash, sessionObject, userMark, type Who } from "./marks.ts";
@@ -118,7 +119,8 @@ export function createEndedSessions({
   let readsFail: { readonly since: Seconds; readonly last: Seconds } | undefined;
   /** Sessions whose marks this instance has written: writing them again is of no use. */
   const written = createRecentEntries<true>(MAX_WRITTEN);
-  const reads = new Map<string, Promise<Standing>>();
+  const readOnce = createSingleFlight<Standing>();
+  const writeOnce = createSingleFlight<void>();
   let pollNow: Promise<void> | undefined;
   let pollNext: Promise<void> | undefined;
 
@@ -141,13 +143,7 @@ export function createEndedSessions({
     if (readsFail !== undefined && isWithin(now - readsFail.last, READ_BACKOFF)) {
       return standingSince(readsFail.since);
     }
-    const hash = sessionHash(sid);
-    let reading = reads.get(hash);
-    if (reading === undefined) {
-      reading = read(sid, now).finally(() => reads.delete(hash));
-      reads.set(hash, reading);
-    }
-    return reading;
+    return readOnce(sid, () => read(sid, now));
   }
 
   async function read(sid: string, now: Seconds): Promise<Standing> {
@@ -199,12 +195,17 @@ export function createEndedSessions({
       const hash = sessionHash(session.sid);
       learnSession(list, session.sid, clock());
       if (written.get(hash)) return;
-      await writer.endSession(session);
-      written.set(hash, true);
+      await writeOnce(hash, async () => {
+        await writer.endSession(session);
+        written.set(hash, true);
+      });
     },
 
-    async endPeople(who, before) {
-      learnPeople(list, who, await writer.endPeople(who, before));
+    endPeople(who, before) {
+      const key = JSON.stringify([who, before]);
+      return writeOnce(key, async () => {
+        learnPeople(list, who, await writer.endPeople(who, before));
+      });
     },
 
     async startTime(person) {

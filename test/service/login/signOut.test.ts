@@ -147,6 +147,19 @@ test("a copy of the cookie that waits has each instance write once, and no more"
   expect(bench.standIn.calls.create - before).toBe(2);
 });
 
+test("copies of the cookie that waits, sent at once, share one write", async () => {
+  const { bench, one, other } = createFleet();
+  const cookies = await signedIn(one.app);
+  bench.standIn.fail({ fault: "unavailable" });
+  await ask(one.app, cookies, "/logout", "POST");
+  bench.standIn.heal();
+  const before = bench.standIn.calls.create;
+  const copies = Array.from({ length: 5 }, () => copyOf(cookies));
+  await Promise.all(copies.map((copy) => ask(other.app, copy, "/")));
+  expect(bench.standIn.calls.create - before).toBe(2);
+  for (const copy of copies) expect(copy.has("sign-out")).toBe(false);
+});
+
 test("signing out everywhere ends all sessions of that user, and nobody else's", async () => {
   const { bench, one, other } = createFleet();
   const [here, there] = [await signedIn(one.app), await signedIn(other.app)];
@@ -193,4 +206,17 @@ test("one person signs out everywhere once a minute", async () => {
   expect(response.headers["retry-after"]).toBe("60");
   expect(bench.standIn.calls.create).toBe(create);
   expect(await isAccepted(one.app, again)).toBe(true);
+});
+
+test("whoever signs out everywhere many times at once writes as much as once", async () => {
+  const { bench, one, other } = createFleet();
+  const cookies = await signedIn(one.app);
+  const copies = Array.from({ length: 5 }, () => copyOf(cookies));
+  const responses = await Promise.all(
+    copies.map((copy) => ask(one.app, copy, "/logout/everywhere", "POST")),
+  );
+  expect(responses.map(({ statusCode }) => statusCode)).toEqual([303, 303, 303, 303, 303]);
+  expect(bench.standIn.calls.create).toBe(2);
+  await later(bench);
+  expect(await isAccepted(other.app, cookies)).toBe(false);
 });

@@ -61,16 +61,8 @@ export function chooseSigner<Version extends Pick<KeyVersion, "version" | "creat
   policy: SigningPolicy,
   now: Seconds,
 ): Version | undefined {
-  let newestActive: Version | undefined;
-  let oldest: Version | undefined;
-  for (const candidate of usable) {
-    if (oldest === undefined || candidate.version < oldest.version) oldest = candidate;
-    const active = signsFrom(candidate, policy) <= now;
-    if (active && (newestActive === undefined || candidate.version > newestActive.version)) {
-      newestActive = candidate;
-    }
-  }
-  return newestActive ?? oldest;
+  const oldestFirst = usable.toSorted((a, b) => a.version - b.version);
+  return oldestFirst.findLast((version) => signsFrom(version, policy) <= now) ?? oldestFirst[0];
 }
 
 /**

@@ -1,7 +1,10 @@
 import type { AccessTokens } from "../../service/google/accessToken.ts";
+import type { GoogleApiError } from "../../service/google/googleApiError.ts";
+import type { Fetch } from "../../service/google/httpFetch.ts";
 import type { KeyLimits } from "../../service/keys/limits.ts";
 import { createSecretManagerKeys } from "../../service/keys/secretManager.ts";
 import type { SessionKeys } from "../../service/keys/sessionKeys.ts";
+import type { Fault } from "../local/secretManager/faults.ts";
 import {
   createSecretManagerStandIn,
   type SecretManagerStandIn,
@@ -16,6 +19,20 @@ export const LIMITS: KeyLimits = {
   activationDelay: 1800,
   refreshInterval: 60,
 };
+
+/** What keeps a call from being answered, how it is classified, and what the error says. */
+export const OUTAGES: readonly (readonly [Fault, GoogleApiError["failure"], RegExp])[] = [
+  ["unreachable", "UNREACHABLE", /can't be reached \(UND_ERR_SOCKET\)\. Check the network/],
+  ["hang", "TIMEOUT", /did not answer within \d+ s\. Try again/],
+  ["unauthenticated", "UNAUTHENTICATED", /answered 401: .*\. Sign in again: gcloud auth/],
+  ["forbidden", "FORBIDDEN", /answered 403: Permission denied on resource\. Grant the account/],
+  ["exhausted", "EXHAUSTED", /answered 429: Quota exceeded\. Wait a minute/],
+  ["internal", "SERVER_ERROR", /answered 500: .*\. Try again/],
+  ["unavailable", "SERVER_ERROR", /answered 503: .*\. Try again/],
+  ["garbage", "INVALID_ANSWER", /not a JSON object\. Check what answers/],
+  ["nonsense", "INVALID_ANSWER", /version without a name of this secret's\. Check what answers/],
+  ["proxy404", "INVALID_ANSWER", /answered 404\. Check what answers/],
+];
 
 export interface LogLine {
   readonly level: "info" | "warn" | "error";
@@ -38,7 +55,7 @@ export interface KeyBench {
 
 export interface InstanceOptions {
   readonly limits?: Partial<KeyLimits>;
-  readonly fetch?: typeof fetch;
+  readonly fetch?: Fetch;
   readonly endpoint?: string;
   readonly accessTokens?: AccessTokens;
   readonly abortAfter?: VirtualTime["abortAfter"];

@@ -2,11 +2,15 @@ import { describe, expect, test } from "@jest/globals";
 import { createRestClient } from "../../../service/google/restClient.ts";
 import {
   crc32c,
+  createSecretVersions,
   createVersionStore,
+  parseSecretReference,
   SECRET_MANAGER_API,
+  secretResource,
 } from "../../../service/google/secretVersions.ts";
-import { ENDPOINT, SECRET } from "../../support/keyBench.ts";
-import { createRotationBench, OUTAGES } from "../rotator/rotationBench.ts";
+import { CALL_TIMEOUT } from "../../../service/rotator/timeout.ts";
+import { ENDPOINT, OUTAGES, SECRET } from "../../support/keyBench.ts";
+import { createRotationBench } from "../rotator/rotationBench.ts";
 
 const PAYLOAD = Buffer.from("a payload of more than thirty-two characters");
 
@@ -23,7 +27,11 @@ function answering(answer: (url: URL, method: string) => Response) {
     timeout: 10,
     fetch,
   });
-  return { sent, store: createVersionStore(client, SECRET) };
+  return {
+    sent,
+    source: createSecretVersions(client, SECRET),
+    store: createVersionStore(client, SECRET),
+  };
 }
 
 function versionBody(change: object = {}): object {
@@ -96,23 +104,14 @@ describe("reading", () => {
     expect(bench.standIn.calls).toMatchObject({ list: 2, get: 3, access: 0 });
   });
 
-  test.each(OUTAGES)("fails as a whole if calls meet: %s", async (fault, failure) => {
-    for (const on of ["list", "get"] as const) {
-      const bench = createRotationBench();
-      bench.add();
-      bench.standIn.fail({ fault, on: [on] });
-      await expect(bench.store.read()).rejects.toMatchObject({ failure });
-    }
-  });
-
-  test("waits ten seconds for an answer, and not longer", async () => {
-    const bench = createRotationBench();
-    bench.standIn.fail({ fault: "hang" });
-    const begin = bench.time.now();
-    await expect(bench.time.settle(bench.store.read())).rejects.toMatchObject({
-      failure: "TIMEOUT",
+  test("ends after ten pages of a list that never ends", async () => {
+    let calls = 0;
+    const { source } = answering(() => {
+      calls += 1;
+      return Response.json({ versions: [], nextPageToken: "again" });
     });
-    expect(bench.time.now() - begin).toBe(10);
+    expect((await source.list()).versions).toEqual([]);
+    expect(calls).toBe(10);
   });
 
   test("fails if there is no such secret", async () => {
@@ -168,16 +167,6 @@ describe("adding", () => {
     await expect(bench.store.add(PAYLOAD)).rejects.toMatchObject({ failure: "UNREACHABLE" });
     expect(bench.states()).toEqual(["1 ENABLED"]);
     expect(bench.standIn.calls.add).toBe(1);
-  });
-
-  test.each(OUTAGES)("keeps the payload out of the error when it meets: %s", async (fault) => {
-    const bench = createRotationBench();
-    bench.standIn.fail({ fault });
-    const error = await bench.store.add(PAYLOAD).catch((reason: unknown) => reason);
-    const text = describeAll(error);
-    expect(text).toContain("SECRET_MANAGER_");
-    expect(text).not.toContain(PAYLOAD.toString());
-    expect(text).not.toContain(PAYLOAD.toString("base64"));
   });
 });
 
@@ -269,17 +258,84 @@ describe("destroying", () => {
     expect(await store.destroy({ ...version, state: "ENABLED" })).toBe(false);
     expect(sent).toEqual([{ etag: '"e4"' }]);
   });
+});
 
-  test.each(OUTAGES)("fails, and does not count as done, when it meets: %s", async (...given) => {
-    const [fault, failure] = given;
+describe("an outage", () => {
+  test.each(OUTAGES)(
+    "(%s) fails every call as %s, with a remedy and without the payload, and changes nothing",
+    async (fault, failure, message) => {
+      const bench = createRotationBench();
+      bench.add();
+      const version = await bench.source.get(1);
+      if (version === undefined) throw new Error("There is no version.");
+      bench.standIn.fail({ fault });
+      const begin = bench.time.now();
+      for (const call of [
+        () => bench.store.read(),
+        () => bench.source.get(1),
+        () => bench.store.add(PAYLOAD),
+        () => bench.store.disable(version),
+        () => bench.store.destroy(version),
+      ]) {
+        const error = await bench.time.settle(call().catch((reason: unknown) => reason));
+        const code = `SECRET_MANAGER_${failure}`;
+        expect(error).toMatchObject({ failure, code, message: expect.stringMatching(message) });
+        const text = describeAll(error);
+        expect(text).not.toContain(PAYLOAD.toString());
+        expect(text).not.toContain(PAYLOAD.toString("base64"));
+      }
+      expect(bench.time.now() - begin).toBe(fault === "hang" ? 5 * CALL_TIMEOUT : 0);
+      const { state, ...reading } = await bench.time.settle(bench.source.read(1));
+      expect([state, reading]).toMatchObject([
+        "UNREADABLE",
+        { refused: false, error: { failure } },
+      ]);
+      expect(bench.states()).toEqual(["1 ENABLED"]);
+    },
+  );
+
+  test("that hides only the versions' own state fails a whole reading", async () => {
     const bench = createRotationBench();
     bench.add();
-    const [version] = (await bench.store.read()).versions;
-    bench.standIn.fail({ fault });
-    if (version === undefined) throw new Error("There is no version.");
-    await expect(bench.store.destroy(version)).rejects.toMatchObject({ failure });
-    await expect(bench.store.disable(version)).rejects.toMatchObject({ failure });
-    expect(bench.states()).toEqual(["1 ENABLED"]);
+    bench.standIn.fail({ fault: "unavailable", on: ["get"] });
+    await expect(bench.store.read()).rejects.toMatchObject({ failure: "SERVER_ERROR" });
+  });
+});
+
+describe("a payload", () => {
+  const data = PAYLOAD.toString("base64");
+  const name = "projects/123/secrets/SECRET_KEY/versions/5";
+  const read = (body: object) => answering(() => Response.json(body)).source.read(5);
+
+  test("is taken with the right checksum, as text or as a number, or with none", async () => {
+    for (const dataCrc32c of [String(crc32c(PAYLOAD)), crc32c(PAYLOAD), undefined]) {
+      const reading = await read({ name, payload: { data, dataCrc32c } });
+      expect(reading).toEqual({ state: "ENABLED", payload: PAYLOAD });
+    }
+  });
+
+  test.each([
+    ["a wrong checksum", { payload: { data, dataCrc32c: "1" } }],
+    ["the name of another version", { name: name.replace("/5", "/6") }],
+    ["the name of another secret", { name: name.replace("KEY", "KEYS") }],
+    ["no name", { name: undefined }],
+    ["no data", { payload: {} }],
+    ["data that is not base64", { payload: { data: "not base64!" } }],
+  ])("with %s is unreadable, and not absent", async (_what, change) => {
+    expect(await read({ name, payload: { data }, ...change })).toMatchObject({
+      state: "UNREADABLE",
+      refused: false,
+      error: { failure: "INVALID_ANSWER" },
+    });
+  });
+
+  test("has a CRC-32C that agrees with the published examples", () => {
+    // RFC 3720, B.4, and the check value of CRC-32/ISCSI.
+    expect(crc32c(Buffer.from("123456789"))).toBe(0xe3069283);
+    expect(crc32c(Buffer.alloc(32))).toBe(0x8a9136aa);
+    expect(crc32c(Buffer.alloc(32, 0xff))).toBe(0x62a8ab43);
+    expect(crc32c(Uint8Array.from({ length: 32 }, (_, i) => i))).toBe(0x46dd794e);
+    expect(crc32c(new Uint8Array())).toBe(0);
   });
 });
 
@@ -288,3 +344,30 @@ function describeAll(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return `${error.stack} ${JSON.stringify(error)} ${error.cause ? describeAll(error.cause) : ""}`;
 }
+
+test("a secret is named by Berglas' notation or by its resource", () => {
+  const secret = { project: "my-project", name: "phoenix-dev-SECRET_KEY" };
+  expect(parseSecretReference("sm://my-project/phoenix-dev-SECRET_KEY")).toEqual(secret);
+  const resource = "projects/my-project/secrets/phoenix-dev-SECRET_KEY";
+  expect(parseSecretReference(resource)).toEqual(secret);
+  expect(secretResource(secret)).toBe(resource);
+  expect(parseSecretReference("sm://example.com:my-project/S")?.project).toBe(
+    "example.com:my-project",
+  );
+  expect(parseSecretReference("projects/123456789012/secrets/S")?.project).toBe("123456789012");
+});
+
+test.each([
+  "",
+  "my-project/S",
+  "sm://my-project",
+  "sm://my-project/S/versions/1",
+  "sm://my-project/S#3",
+  "sm://my project/S",
+  "sm://../S",
+  "sm://my-project/..",
+  "projects/p1/secrets/S?x=1",
+  "projects/my-project/secrets/S/versions/1",
+])("%j names no secret", (text) => {
+  expect(parseSecretReference(text)).toBeUndefined();
+});

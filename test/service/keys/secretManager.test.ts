@@ -1,27 +1,14 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { SessionKey } from "../../../service/keys/sessionKeys.ts";
-import type { FaultRule } from "../../local/secretManager/faults.ts";
 import {
   createKeyBench,
   ENDPOINT,
   type InstanceKeys,
   type KeyBench,
+  OUTAGES,
   SECRET,
 } from "../../support/keyBench.ts";
-
-const OUTAGES: FaultRule["fault"][] = [
-  "unreachable",
-  "hang",
-  "unauthenticated",
-  "forbidden",
-  "exhausted",
-  "internal",
-  "unavailable",
-  "garbage",
-  "nonsense",
-  "proxy404",
-];
 
 /** A bench with an old version, and an instance that knows it. */
 async function started(options?: Parameters<KeyBench["keys"]>[0]) {
@@ -222,30 +209,6 @@ describe("refreshing", () => {
     expect(await find(bench, keys, 1)).toBe("found");
   });
 
-  test("a list of many pages is read to its end", async () => {
-    const bench = createKeyBench();
-    for (let i = 0; i < 2500; i += 1) {
-      bench.add();
-      if (i < 2495) bench.standIn.store.destroy(SECRET.project, SECRET.name, String(i + 1));
-    }
-    const keys = bench.keys();
-    expect(await bench.time.settle(keys.readiness())).toEqual({ ready: true });
-    expect(bench.standIn.calls).toMatchObject({ list: 3, access: 6, get: 0 });
-    expect(keys.find("1")).toEqual({ status: "retired" });
-  });
-
-  test("a list that never ends is left after ten pages", async () => {
-    const bench = createKeyBench();
-    let calls = 0;
-    const fetch = async () => {
-      calls += 1;
-      return Response.json({ versions: [], nextPageToken: "again" });
-    };
-    const keys = bench.keys({ fetch });
-    await bench.time.settle(keys.readiness());
-    expect(calls).toBeLessThanOrEqual(2 * 11);
-  });
-
   test("each reading is logged with the signing kid and the newest key's age", async () => {
     const { keys } = await started();
     expect(keys.lines).toEqual([
@@ -346,23 +309,13 @@ describe("a key that is not known", () => {
     expect(await find(bench, second, 2)).toBe("found");
   });
 
-  test.each([
-    "",
-    "0",
-    "01",
-    "-1",
-    "1.0",
-    "1e3",
-    "latest",
-    "1234567890",
-    "../1",
-    "1 ",
-    "１",
-    "__proto__",
-  ])("is not looked for if it is %j, which is no version's number", async (kid) => {
+  test("is not looked for unless it is a version's number", async () => {
     const { keys, ...bench } = await started();
     const before = { ...bench.standIn.calls };
-    expect(keys.find(kid)).toEqual({ status: "unknown" });
+    const made = ["0", "01", "-1", "1.0", "1e3", "1234567890", "1 ", "１"];
+    for (const kid of ["", "latest", "../1", "__proto__", ...made]) {
+      expect(keys.find(kid)).toEqual({ status: "unknown" });
+    }
     expect(bench.standIn.calls).toEqual(before);
   });
 
@@ -453,6 +406,7 @@ describe("a key that is not known", () => {
           seconds + 2 + 3 * newest,
         );
       }),
+      { numRuns: 40 },
     );
   });
 
@@ -468,22 +422,21 @@ describe("a key that is not known", () => {
     expect(keys.signer()?.kid).toBe("2");
   });
 
-  test.each(OUTAGES)(
-    "is unavailable, and nobody is signed out, while calls fail: %s",
-    async (fault) => {
-      const { keys, ...bench } = await started();
+  test("is unavailable, and nobody is signed out, in any outage", async () => {
+    const { keys, ...bench } = await started();
+    for (const [fault] of OUTAGES) {
       bench.add();
       bench.standIn.fail({ fault });
       const { access } = bench.standIn.calls;
-      const found = await bench.time.settle(Promise.all([keys.find("2"), keys.find("3")]));
+      const found = await bench.time.settle(Promise.all([keys.find("2"), keys.find("99")]));
       expect(found).toEqual(Array(2).fill({ status: "unavailable", retryAfter: 5 }));
       // A connection that breaks may have been closed long ago, so the call is repeated.
       expect(bench.standIn.calls.access - access).toBe(fault === "unreachable" ? 2 : 1);
-      bench.standIn.heal();
-      expect(await find(bench, keys, 2)).toBe("found");
       expect(keys.lines.at(-1)).toMatchObject({ event: "key_lookup_failed", kid: "2" });
-    },
-  );
+      bench.standIn.heal();
+    }
+    expect(await find(bench, keys, 2)).toBe("found");
+  });
 
   test("and is disabled ends the session, once that is known for certain", async () => {
     const { keys, ...bench } = await started();
@@ -496,10 +449,12 @@ describe("a key that is not known", () => {
 });
 
 describe("Secret Manager in trouble", () => {
-  test.each(OUTAGES)("for an hour of %s a running instance goes on", async (fault) => {
+  test("for an hour of any outage a running instance goes on", async () => {
     const { keys, ...bench } = await started();
-    bench.standIn.fail({ fault });
     for (let minute = 0; minute < 60; minute += 1) {
+      const fault = OUTAGES[minute % OUTAGES.length]?.[0] ?? "unreachable";
+      bench.standIn.heal();
+      bench.standIn.fail({ fault });
       await bench.time.advance(60);
       await request(bench, keys);
       expect(await find(bench, keys, 1)).toBe("found");
@@ -519,32 +474,14 @@ describe("Secret Manager in trouble", () => {
     expect(keys.lines.at(-1)).toMatchObject({ event: "key_ring_refreshed" });
   });
 
-  test.each([
-    [
-      "unreachable",
-      "SECRET_MANAGER_UNREACHABLE",
-      /can't be reached \(UND_ERR_SOCKET\)\. Check the network/,
-    ],
-    ["hang", "SECRET_MANAGER_TIMEOUT", /did not answer within 2 s/],
-    [
-      "forbidden",
-      "SECRET_MANAGER_FORBIDDEN",
-      /answered 403: Permission denied on resource\. Grant the account/,
-    ],
-    ["exhausted", "SECRET_MANAGER_EXHAUSTED", /answered 429: Quota exceeded\. Wait a minute/],
-    ["internal", "SECRET_MANAGER_SERVER_ERROR", /answered 500/],
-    ["garbage", "SECRET_MANAGER_INVALID_ANSWER", /not a JSON object/],
-    ["nonsense", "SECRET_MANAGER_INVALID_ANSWER", /version without a name/],
-    ["proxy404", "SECRET_MANAGER_INVALID_ANSWER", /answered 404\. Check what answers/],
-  ] as const)(
-    "a new instance is not ready, tells a code, and logs why: %s",
-    async (fault, code, reason) => {
-      const bench = createKeyBench();
-      bench.add();
+  test("a new instance is not ready, tells a code, logs why, and recovers", async () => {
+    const bench = createKeyBench();
+    bench.add();
+    for (const [fault, failure, reason] of OUTAGES) {
       bench.standIn.fail({ fault });
       const keys = bench.keys();
-      const readiness = await bench.time.settle(keys.readiness());
-      expect(readiness).toEqual({ ready: false, code });
+      const code = `SECRET_MANAGER_${failure}`;
+      expect(await bench.time.settle(keys.readiness())).toEqual({ ready: false, code });
       expect(keys.lines.at(-1)).toMatchObject({
         level: "error",
         event: "keys_not_ready",
@@ -556,16 +493,16 @@ describe("Secret Manager in trouble", () => {
       bench.standIn.heal();
       await bench.time.advance(6);
       expect(await bench.time.settle(keys.readiness())).toEqual({ ready: true });
-    },
-  );
+    }
+  });
 
   test("probes of an instance without keys don't become a flood", async () => {
     const bench = createKeyBench();
     bench.standIn.fail({ fault: "internal" });
     const keys = bench.keys();
-    for (let probe = 0; probe < 600; probe += 1) {
+    for (let probe = 0; probe < 60; probe += 1) {
       await bench.time.settle(keys.readiness());
-      await bench.time.advance(0.1);
+      await bench.time.advance(1);
     }
     expect(bench.standIn.calls.list).toBeLessThanOrEqual(7);
   });
@@ -641,34 +578,6 @@ describe("a version that is no key", () => {
     expect(keys.lines.filter(({ event }) => event === "key_skipped")).toHaveLength(2);
   });
 
-  test("by its checksum is not used, and not refused either", async () => {
-    const { keys, ...bench } = await started();
-    bench.add();
-    bench.standIn.fail({ fault: "wrongChecksum" });
-    expect(await find(bench, keys, 2)).toBe("unavailable");
-    await bench.time.advance(300);
-    await request(bench, keys);
-    expect(await find(bench, keys, 1)).toBe("found");
-    expect(keys.lines.at(-1)).toMatchObject({ cause: expect.stringContaining("checksum") });
-    bench.standIn.heal();
-    await bench.time.advance(72);
-    await request(bench, keys);
-    await bench.time.advance(0);
-    expect(await find(bench, keys, 2)).toBe("found");
-  });
-
-  test("is not used for another one's number", async () => {
-    const bench = createKeyBench();
-    bench.add();
-    bench.add();
-    const swap: typeof fetch = (input, init) =>
-      bench.standIn.fetch(String(input).replace("/2:access", "/1:access"), init);
-    const keys = bench.keys({ fetch: swap });
-    await bench.time.settle(keys.readiness());
-    expect(keys.find("1")).toMatchObject({ status: "found" });
-    expect(await find(bench, keys, 2)).toBe("unavailable");
-  });
-
   test("that is listed as enabled and can't be accessed is unavailable, and the others serve", async () => {
     const bench = createKeyBench();
     bench.add();
@@ -724,14 +633,13 @@ describe("a version that is no key", () => {
 
 describe("an instance that freezes in the middle of a reading", () => {
   /** Answers are held back from now on, until it thaws; time-outs too, as nothing runs. */
-  function freezer(bench: KeyBench, { timesOut = false } = {}) {
+  function freezer(bench: KeyBench) {
     let gate: PromiseWithResolvers<void> | undefined;
     const fetch: typeof globalThis.fetch = async (input, init) => {
       const held = gate;
-      const { signal, ...rest } = init ?? {};
+      const { signal: _, ...rest } = init ?? {};
       const response = await bench.standIn.fetch(input, held === undefined ? init : rest);
       await held?.promise;
-      if (timesOut) signal?.throwIfAborted();
       return response;
     };
     return {
@@ -766,28 +674,6 @@ describe("an instance that freezes in the middle of a reading", () => {
     expect(keys.find("1")).toEqual({ status: "retired" });
     expect(keys.signer()?.kid).toBe("2");
   });
-
-  test.each([30, 3600])(
-    "for %s s reads again what has run out of time, and is waited for",
-    async (seconds) => {
-      const bench = createKeyBench();
-      bench.add();
-      await bench.time.advance(9000);
-      const { fetch, freeze, thaw } = freezer(bench, { timesOut: true });
-      const keys = bench.keys({ fetch });
-      await bench.time.settle(keys.readiness());
-      bench.disable(1);
-      bench.add();
-      await bench.time.advance(7200);
-      freeze();
-      void keys.refresh();
-      await bench.time.advance(seconds);
-      thaw();
-      await request(bench, keys);
-      expect(keys.find("1")).toEqual({ status: "retired" });
-      expect(keys.signer()?.kid).toBe("2");
-    },
-  );
 
   test("does not end a session because its key was absent back then", async () => {
     const bench = createKeyBench();
@@ -855,7 +741,7 @@ describe("credentials", () => {
     const endpoint = "https://secretmanager.googleapis.com";
     const keys = bench.keys({ accessTokens, endpoint });
     await bench.time.settle(keys.readiness());
-    for (const fault of [...OUTAGES, "wrongChecksum"] as const) {
+    for (const fault of [...OUTAGES.map(([outage]) => outage), "wrongChecksum"] as const) {
       bench.standIn.fail({ fault });
       await bench.time.advance(600);
       await request(bench, keys);

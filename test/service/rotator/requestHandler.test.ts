@@ -10,7 +10,6 @@ import {
   DAY,
   KNOWN_SECRETS,
   knownRandom,
-  OUTAGES,
   POLICY,
   type RotationBench,
 } from "./rotationBench.ts";
@@ -226,10 +225,11 @@ describe("a request that is no such message", () => {
 });
 
 describe("a rotation that fails", () => {
-  test.each(OUTAGES)("is asked for again: 500 when calls meet %s", async (fault) => {
-    for (const on of ["list", "get", "add"] as const) {
+  test.each(["list", "get", "add"] as const)(
+    "is asked for again: 500 when %s fails",
+    async (on) => {
       const bench = await rotator();
-      bench.standIn.fail({ fault, on: [on] });
+      bench.standIn.fail({ fault: "unavailable", on: [on] });
       expect(await bench.push()).toBe(500);
       expect(bench.lines).toMatchObject([
         { severity: "ERROR", event: "rotation_failed", messageId: "1", cause: expect.any(String) },
@@ -237,8 +237,8 @@ describe("a rotation that fails", () => {
       bench.standIn.heal();
       expect(await bench.push()).toBe(204);
       expect(bench.states()).toEqual(["1 ENABLED", "2 ENABLED"]);
-    }
-  });
+    },
+  );
 
   test("does not keep the next one from being done", async () => {
     const bench = await rotator();
@@ -290,12 +290,9 @@ test("no payload and nothing that a sender wrote at will is in the log", async (
   await post(bench.url, `{"message": "${typed}"}`);
   await bench.push({ secretId: `projects/p/secrets/${typed}` });
   await bench.push();
-  for (const [fault] of OUTAGES) {
-    await bench.time.advance(DAY);
-    bench.standIn.fail({ fault });
-    await bench.push();
-    bench.standIn.heal();
-  }
+  await bench.time.advance(DAY);
+  bench.standIn.fail({ fault: "unavailable", on: ["add"] });
+  expect(await bench.push()).toBe(500);
   const text = JSON.stringify(bench.lines);
   for (const secret of [...KNOWN_SECRETS, typed]) expect(text).not.toContain(secret);
 });

@@ -8,7 +8,6 @@ import {
   KNOWN_PAYLOAD,
   KNOWN_SECRETS,
   knownRandom,
-  OUTAGES,
   POLICY,
   type RotationBench,
 } from "./rotationBench.ts";
@@ -85,11 +84,11 @@ describe("the new version", () => {
     ]);
   });
 
-  test.each(OUTAGES)("is all or nothing: without it nothing else is done (%s)", async (fault) => {
+  test("is all or nothing: without it nothing else is done", async () => {
     for (const reason of ["planned", "compromised"] as const) {
       const bench = await withOldVersions();
       const before = bench.states();
-      bench.standIn.fail({ fault, on: ["add"] });
+      bench.standIn.fail({ fault: "unavailable", on: ["add"] });
       const error = await failure(run(bench, reason));
       expect(told(error.results)).toEqual(["add failed"]);
       expect(error.message).toMatch(/ Run the same again to finish\.$/);
@@ -188,12 +187,9 @@ describe("rotations that run at the same time", () => {
 test("no payload is in what a rotation returns or throws", async () => {
   const bench = await withOldVersions();
   const written: string[] = [JSON.stringify(await run(bench))];
-  for (const [fault] of OUTAGES) {
-    bench.standIn.fail({ fault, on: ["add", "destroy"] });
-    await bench.time.advance(DAY);
-    const error = await failure(run(bench));
-    written.push(error.message, error.stack ?? "", JSON.stringify(error));
-    bench.standIn.heal();
-  }
+  bench.standIn.fail({ fault: "internal", on: ["add", "destroy"] });
+  await bench.time.advance(DAY);
+  const error = await failure(run(bench));
+  written.push(error.message, error.stack ?? "", JSON.stringify(error));
   for (const secret of KNOWN_SECRETS) expect(written.join()).not.toContain(secret);
 });

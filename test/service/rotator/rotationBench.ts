@@ -1,13 +1,13 @@
-import type { GoogleApiError } from "../../../service/google/googleApiError.ts";
 import { createRestClient } from "../../../service/google/restClient.ts";
 import {
+  createSecretVersions,
   createVersionStore,
   SECRET_MANAGER_API,
+  type SecretVersions,
   type VersionStore,
 } from "../../../service/google/secretVersions.ts";
 import type { RotationPolicy } from "../../../service/rotator/plan.ts";
 import { CALL_TIMEOUT } from "../../../service/rotator/timeout.ts";
-import type { Fault } from "../../local/secretManager/faults.ts";
 import { createKeyBench, ENDPOINT, type KeyBench, SECRET } from "../../support/keyBench.ts";
 
 export const DAY = 86_400;
@@ -19,20 +19,8 @@ export const POLICY: RotationPolicy = {
   minimumAge: 3600,
 };
 
-/** What keeps a call from being answered, and what it is taken for. */
-export const OUTAGES: readonly (readonly [Fault, GoogleApiError["failure"]])[] = [
-  ["unreachable", "UNREACHABLE"],
-  ["unauthenticated", "UNAUTHENTICATED"],
-  ["forbidden", "FORBIDDEN"],
-  ["exhausted", "EXHAUSTED"],
-  ["internal", "SERVER_ERROR"],
-  ["unavailable", "SERVER_ERROR"],
-  ["garbage", "INVALID_ANSWER"],
-  ["nonsense", "INVALID_ANSWER"],
-  ["proxy404", "INVALID_ANSWER"],
-];
-
 export interface RotationBench extends KeyBench {
+  readonly source: SecretVersions;
   readonly store: VersionStore;
   /** `VERSION STATE` of each, the oldest first; no lag, no fault. */
   states(): string[];
@@ -53,6 +41,7 @@ export function createRotationBench(settings: Record<string, unknown> = {}): Rot
   });
   return {
     ...bench,
+    source: createSecretVersions(client, SECRET),
     store: createVersionStore(client, SECRET),
     states() {
       const states: string[] = [];

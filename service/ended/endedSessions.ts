@@ -7,7 +7,7 @@ import { isWithin } from "../pure/refreshSchedule.ts";
 import type { Seconds } from "../pure/seconds.ts";
 import { createSingleFlight } from "../pure/singleFlight.ts";
 import { pollEnded } from "./endedFeed.ts";
-import { createEndedList, type EndedListOptions, type JudgedSession } from "./endedList.ts";
+import { createEndedList, type EndedList, type JudgedSession } from "./endedList.ts";
 import { type Person, sessionHash, sessionObject, userMark, type Who } from "./marks.ts";
 import { createMarkWriter } from "./markWriter.ts";
 import { createRecentEntries } from "./recentEntries.ts";
@@ -56,7 +56,7 @@ export interface EndedSessionsDeps {
   readonly clock: () => Seconds;
   readonly random?: () => number;
   readonly abortAfter?: AbortAfter;
-  readonly limits?: Omit<EndedListOptions, "lifetime">;
+  readonly list?: EndedList;
 }
 
 /** Ten seconds: an end is known everywhere within 20 s, at $1.30 to 2.60 a month and busy instance. */
@@ -83,9 +83,8 @@ export function createEndedSessions({
   clock,
   random,
   abortAfter = AbortSignal.timeout,
-  limits = {},
+  list = createEndedList({ lifetime }),
 }: EndedSessionsDeps): EndedSessions {
-  const list = createEndedList({ lifetime, ...limits });
   if (bucket === undefined) return createOwnEndedSessions(list, clock);
   const { toRead, toWrite } = bucket;
   const writer = createMarkWriter({ bucket: toWrite, clock });
@@ -223,10 +222,8 @@ export function createEndedSessions({
   };
 }
 
-type List = ReturnType<typeof createEndedList>;
-
 /** Of an instance that has no other beside it: what ended here. */
-function createOwnEndedSessions(list: List, clock: () => Seconds): EndedSessions {
+function createOwnEndedSessions(list: EndedList, clock: () => Seconds): EndedSessions {
   return {
     start: () => undefined,
     check(session) {
@@ -243,10 +240,10 @@ function createOwnEndedSessions(list: List, clock: () => Seconds): EndedSessions
   };
 }
 
-function learnSession(list: List, sid: string, now: Seconds): void {
+function learnSession(list: EndedList, sid: string, now: Seconds): void {
   list.learn([{ who: { kind: "s", hash: sessionHash(sid) }, time: now, before: now }]);
 }
 
-function learnPeople(list: List, who: Who, before: Seconds): void {
+function learnPeople(list: EndedList, who: Who, before: Seconds): void {
   list.learn([{ who, time: before, before }]);
 }

@@ -1,4 +1,4 @@
-import type { EndedListOptions } from "../../service/ended/endedList.ts";
+import type { EndedList } from "../../service/ended/endedList.ts";
 import { createEndedSessions, type EndedSessions } from "../../service/ended/endedSessions.ts";
 import { type Bucket, createBucket } from "../../service/google/bucket.ts";
 import { CLOUD_STORAGE_API } from "../../service/google/cloudStorageApi.ts";
@@ -33,7 +33,7 @@ export interface EndedInstanceOptions {
   /** Seconds that an upload may take. */
   readonly writeTimeout?: number;
   readonly random?: () => number;
-  readonly limits?: Omit<EndedListOptions, "lifetime">;
+  readonly list?: EndedList;
   readonly fetch?: typeof globalThis.fetch;
 }
 
@@ -67,7 +67,7 @@ export function createEndedBench(start?: number): EndedBench {
     standIn,
     bucket,
     instance({ clockOffset = 0, onOutage = "continue", writeTimeout = 5, ...rest } = {}) {
-      const { fetch, random = () => 0.5, limits = {} } = rest;
+      const { fetch, random = () => 0.5, list } = rest;
       const lines: EndedLogLine[] = [];
       const logAs = (level: EndedLogLine["level"]) => (fields: object, message: string) =>
         void lines.push({ ...fields, level, message });
@@ -79,7 +79,7 @@ export function createEndedBench(start?: number): EndedBench {
         clock: () => Math.floor(time.now() + clockOffset),
         random,
         abortAfter: time.abortAfter,
-        limits,
+        ...(list && { list }),
         log: { info: logAs("info"), warn: logAs("warn"), error: logAs("error") },
       });
       return { ...ended, lines };

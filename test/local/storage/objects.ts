@@ -113,6 +113,14 @@ export function createObjects({ clock, snapshot = [], onChange }: ObjectsDeps) {
       throw new StorageError(404, "notFound", `No such object: ${bucket}/${name}`);
     },
 
+    /** What no client here may do. */
+    remove(bucket: string, name: string) {
+      const { objects } = find(bucket);
+      const index = position(objects, name);
+      if (objects[index]?.name === name) objects.splice(index, 1);
+      onChange(buckets);
+    },
+
     create(bucket: string, object: Omit<StoredObject, "timeCreated">, onlyIfAbsent: boolean) {
       const { objects } = find(bucket);
       const index = position(objects, object.name);

@@ -14,6 +14,7 @@ export const {
   postLogoutRedirectUri,
   secretKey,
   endedSessions,
+  oidcIssuer,
   keyPolicy,
   release,
   service,

@@ -28,6 +28,8 @@ export interface StackOutputs {
   readonly secretKey: string;
   /** Where the sessions that have ended are, as the service takes it: gs://BUCKET. */
   readonly endedSessions: string;
+  /** The provider that user IDs are of; empty where nobody can sign in yet. */
+  readonly oidcIssuer: string;
   /** What a rotation has to know of the service. */
   readonly keyPolicy: KeyPolicy;
   /** Digest of the bundle, or reference of the image, that is deployed. */
@@ -177,6 +179,7 @@ export async function declareStack(
     postLogoutRedirectUri: web.url.apply((url) => `${publicUrl ?? url}/signed-out`),
     secretKey: sessionKey.reference,
     endedSessions: endedSessions.reference,
+    oidcIssuer: values.oidcIssuer?.href ?? "",
     keyPolicy: {
       activationDelay: values.keyActivationDelay,
       refreshInterval: config.keyRefreshInterval,

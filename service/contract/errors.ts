@@ -34,6 +34,7 @@ export type ErrorCode =
   | "NO_ENABLED_VERSION"
   | "STACK_UNREADABLE"
   | "STACK_WITHOUT_KEY"
+  | "STACK_WITHOUT_ENDED"
   /** `npm run bootstrap`. */
   | "PROGRAM_MISSING"
   | "PERMISSION_MISSING"

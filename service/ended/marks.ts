@@ -50,7 +50,7 @@ export function sessionHash(sid: string): string {
 
 /** All sessions of the provider's user. */
 export function userMark(issuer: string, subject: string): Who {
-  return { kind: "u", hash: sha256(`u\n${issuer}\n${subject}`) };
+  return { kind: "u", hash: sha256(`u\n${bare(issuer)}\n${subject}`) };
 }
 
 /** All sessions of an e-mail address, however it is written. */
@@ -60,7 +60,7 @@ export function addressMark(address: string): Who {
 
 /** All sessions that began in one session at the provider. */
 export function providerSessionMark(issuer: string, sid: string): Who {
-  return { kind: "p", hash: sha256(`p\n${issuer}\n${sid}`) };
+  return { kind: "p", hash: sha256(`p\n${bare(issuer)}\n${sid}`) };
 }
 
 /** Marks of people that a session can end by, but for everybody's. */
@@ -107,6 +107,11 @@ function countdown(time: Seconds): string {
 function describe(who: Who): string {
   if (who.kind === "all") return "all";
   return `${who.kind}:${Buffer.from(who.hash, "latin1").toString("base64url")}`;
+}
+
+/** The issuer without a slash at its end, with which settings write it. */
+function bare(issuer: string): string {
+  return issuer.endsWith("/") ? issuer.slice(0, -1) : issuer;
 }
 
 function sha256(text: string): string {

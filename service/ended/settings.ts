@@ -27,10 +27,15 @@ export function parseEndedSessions(
       "Set it to gs://BUCKET, as npx pulumi up does",
     );
   }
-  const [, name] = NOTATION.exec(text) ?? [];
+  const name = parseBucket(text);
   if (name === undefined) {
     return problem(VARIABLE, "does not name a bucket", "Write it as gs://BUCKET");
   }
   const endpoint = parseCloudStorageEndpoint(env);
   return "problems" in endpoint ? endpoint : { value: { name, endpoint: endpoint.value } };
+}
+
+/** Name of the bucket that `gs://BUCKET` names; undefined if that names none. */
+export function parseBucket(text: string): string | undefined {
+  return NOTATION.exec(text)?.[1];
 }

@@ -2,7 +2,7 @@ import { isLoopbackHttp } from "../contract/loopback.ts";
 import { type Environment, optional, type Parsed, problem } from "../contract/settings.ts";
 
 export const SECRET_MANAGER = "https://secretmanager.googleapis.com";
-const CLOUD_STORAGE = "https://storage.googleapis.com";
+export const CLOUD_STORAGE = "https://storage.googleapis.com";
 
 /** The global address, or a region's. */
 const SECRET_MANAGER_HOST = /^secretmanager(\.[a-z\d-]+\.rep)?\.googleapis\.com$/;
@@ -20,12 +20,17 @@ export function parseSecretManagerEndpoint(env: Environment): Parsed<string> {
 /** Base URL of Cloud Storage's API in the same way: whoever answers chooses who is signed out. */
 export function parseCloudStorageEndpoint(env: Environment): Parsed<string> {
   const text = optional(env, "CLOUD_STORAGE_ENDPOINT") ?? CLOUD_STORAGE;
-  return parsed("CLOUD_STORAGE_ENDPOINT", "Cloud Storage", baseUrl(text, CLOUD_STORAGE_HOST));
+  return parsed("CLOUD_STORAGE_ENDPOINT", "Cloud Storage", parseCloudStorage(text));
 }
 
 /** Secret Manager's endpoint without a slash at its end; undefined if it may not be used. */
 export function parseSecretManager(text: string): string | undefined {
   return baseUrl(text, SECRET_MANAGER_HOST);
+}
+
+/** Cloud Storage's endpoint in the same way. */
+export function parseCloudStorage(text: string): string | undefined {
+  return baseUrl(text, CLOUD_STORAGE_HOST);
 }
 
 /** Whether calls there carry a token: to Google always, to a stand-in never. */

@@ -97,7 +97,7 @@ function parseSecret(text: string): SecretReference {
 }
 
 /** Names as Pulumi has them, with organisation and project before them or not; never an option. */
-function parseStack(text: string): string {
+export function parseStack(text: string): string {
   if (/^[\w.][\w.-]*(\/[\w.][\w.-]*){0,2}$/.test(text)) return text;
   throw new UsageError("--stack takes the name of a Pulumi stack, such as dev.");
 }

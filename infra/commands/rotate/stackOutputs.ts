@@ -42,7 +42,11 @@ export async function readStackKeys(stack: string, run: RunProgram): Promise<Sta
   return { secret, settings: Object.fromEntries(settings) };
 }
 
-async function readOutputs(stack: string, run: RunProgram): Promise<string> {
+/**
+ * All outputs of a stack, as JSON.
+ * @throws OperatorError if Pulumi can't read them.
+ */
+export async function readOutputs(stack: string, run: RunProgram): Promise<string> {
   const args = ["pulumi", "stack", "output", "--json", "--stack", stack];
   const { status, stdout, stderr } = await run("npx", args, { npm_config_loglevel: "error" });
   if (status === 0) return stdout;

@@ -1,0 +1,122 @@
+import { OperatorError } from "../../../service/contract/errors.ts";
+import { addressMark, EVERYBODY, userMark, type Who } from "../../../service/ended/marks.ts";
+import { createMarkWriter } from "../../../service/ended/markWriter.ts";
+import { parseBucket } from "../../../service/ended/settings.ts";
+import type { AccessTokens } from "../../../service/google/accessToken.ts";
+import { createBucket } from "../../../service/google/bucket.ts";
+import { CLOUD_STORAGE_API } from "../../../service/google/cloudStorageApi.ts";
+import { createRestClient } from "../../../service/google/restClient.ts";
+import { parseObject } from "../../../service/pure/json.ts";
+import type { Ask } from "../ask.ts";
+import { UsageError } from "../commandLine.ts";
+import { readOutputs } from "../rotate/stackOutputs.ts";
+import type { RunProgram } from "../runProgram.ts";
+import { type EndSessionsOptions, HELP, parseEndSessionsOptions, type Whose } from "./options.ts";
+
+/** The command's surroundings. */
+export interface CommandDeps {
+  /** Prints what was asked for. */
+  readonly print: (text: string) => void;
+  /** Prints what goes on, beside it. */
+  readonly tell: (text: string) => void;
+  /** Undefined if nobody is there to answer. */
+  readonly ask: Ask | undefined;
+  readonly run: RunProgram;
+  /** Unix time in seconds; may be wrong. */
+  readonly clock: () => number;
+  readonly fetch?: typeof fetch;
+  readonly accessTokens?: AccessTokens;
+}
+
+/** Seconds that one upload may take. */
+const TIMEOUT = 30;
+
+/** Seconds within which every instance knows. */
+const KNOWN_WITHIN = 20;
+
+/** Runs `npm run end-sessions` and returns its exit status: 0 done, 1 not done, 2 called wrongly. */
+export async function runEndSessionsCommand(
+  args: readonly string[],
+  deps: CommandDeps,
+): Promise<0 | 1 | 2> {
+  try {
+    const options = parseEndSessionsOptions(args);
+    if (options === "help") {
+      deps.print(HELP);
+      return 0;
+    }
+    return (await endSessions(options, deps)) ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    deps.tell(error.message);
+    if (!(error instanceof UsageError)) return 1;
+    deps.tell("See npm run end-sessions -- --help.");
+    return 2;
+  }
+}
+
+async function endSessions(options: EndSessionsOptions, deps: CommandDeps): Promise<boolean> {
+  const { stack, whose, dryRun, json, yes, endpoint } = options;
+  const { print, tell, ask, clock } = deps;
+  const outputs = parseObject(await readOutputs(stack, deps.run)) ?? {};
+  const bucket = parseBucket(String(outputs.endedSessions));
+  if (bucket === undefined) {
+    throw new OperatorError(
+      "STACK_WITHOUT_ENDED",
+      `Stack ${stack} has no output endedSessions. Deploy it first: npx pulumi up --stack ${stack}.`,
+    );
+  }
+  const who = markOf(whose, outputs.oidcIssuer, stack);
+  const described = `${describe(whose)} of stack ${stack}`;
+  const say = json ? () => undefined : print;
+  say(`Ends ${described}, up to now.`);
+
+  if (dryRun || !(await confirmed())) {
+    if (json) print(toJson(undefined));
+    return dryRun;
+  }
+  const api = CLOUD_STORAGE_API;
+  const client = createRestClient({ ...deps, api, endpoint, timeout: TIMEOUT });
+  const writer = createMarkWriter({ bucket: createBucket(client, bucket), clock });
+  const endedAt = await writer.endPeople(who);
+  const time = new Date(endedAt * 1000).toISOString();
+  if (json) print(toJson(time));
+  say(
+    `Ended: ${described} that began by ${time}. Every instance refuses them within ${KNOWN_WITHIN} s.`,
+  );
+  return true;
+
+  async function confirmed(): Promise<boolean> {
+    if (yes) return true;
+    if (ask === undefined) {
+      throw new UsageError("Nobody is here to ask. Add --yes to do it, or --dry-run not to.");
+    }
+    if (json) tell(`Ends ${described}, up to now.`);
+    const agreed = await ask("\nDo this? [y/N] ");
+    if (!agreed) tell("Nothing was changed.");
+    return agreed;
+  }
+
+  function toJson(endedAt: string | undefined): string {
+    const outcome = endedAt === undefined ? { outcome: "planned" } : { outcome: "done", endedAt };
+    return JSON.stringify({ stack, ...whose, ...outcome }, null, 2);
+  }
+}
+
+/** @throws OperatorError if the stack has no provider that the subject could be one of. */
+function markOf(whose: Whose, issuer: unknown, stack: string): Who {
+  if ("everyone" in whose) return EVERYBODY;
+  if ("user" in whose) return addressMark(whose.user);
+  if (typeof issuer === "string" && issuer !== "") return userMark(issuer, whose.subject);
+  throw new OperatorError(
+    "STACK_WITHOUT_ENDED",
+    `Stack ${stack} has no output oidcIssuer, and an ID is one of a provider's users. Deploy it first: npx pulumi up --stack ${stack}.`,
+  );
+}
+
+function describe(whose: Whose): string {
+  if ("everyone" in whose) return "all sessions";
+  return "user" in whose
+    ? `all sessions of ${whose.user}`
+    : `all sessions of user ${whose.subject}`;
+}

@@ -1,0 +1,89 @@
+import { isEmailAddress } from "../../../service/contract/emailAddress.ts";
+import { CLOUD_STORAGE, parseCloudStorage } from "../../../service/google/endpoint.ts";
+import { parseCommandLine, UsageError } from "../commandLine.ts";
+import { parseStack } from "../rotate/options.ts";
+
+/** Whose sessions end. */
+export type Whose =
+  | { readonly user: string }
+  | { readonly subject: string }
+  | { readonly everyone: true };
+
+export interface EndSessionsOptions {
+  readonly stack: string;
+  readonly whose: Whose;
+  readonly yes: boolean;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+  readonly endpoint: string;
+}
+
+export const HELP = `Ends sessions: every instance refuses them within 20 seconds. Whoever signs in afterwards stays.
+
+  npm run end-sessions -- --stack STACK --user ADDRESS
+  npm run end-sessions -- --stack STACK --subject ID
+  npm run end-sessions -- --stack STACK --everyone
+
+Options
+  --user ADDRESS  All sessions that were begun with this e-mail address.
+  --subject ID    All sessions of the provider's user with this ID (user_id in the log).
+  --everyone      All sessions that there are.
+  --dry-run       Say what would be done, and change nothing.
+  --yes           Don't ask before it is done.
+  --json          Print one JSON object in place of text (npm run --silent end-sessions -- ... --json).
+  --endpoint URL  A stand-in for Cloud Storage on this machine.
+  -h, --help      This text.
+
+This keeps nobody from signing in again: take them off allowedUsers first.
+
+Ends with 0 if it was done, 1 if not, 2 if it was called in a wrong way.
+`;
+
+/**
+ * Parses the command's arguments; `help` if that is all that is asked for.
+ * @throws UsageError
+ */
+export function parseEndSessionsOptions(args: readonly string[]): EndSessionsOptions | "help" {
+  const commandLine = parseCommandLine(args, {
+    stack: "text",
+    user: "text",
+    subject: "text",
+    endpoint: "text",
+    everyone: "flag",
+    yes: "flag",
+    "dry-run": "flag",
+    json: "flag",
+  });
+  if (commandLine === "help") return "help";
+  const { stack, user, subject, everyone, endpoint: text, ...values } = commandLine.values;
+  if (stack === undefined) throw new UsageError("Name the stack: --stack STACK, such as prod.");
+  const whose: Whose[] = [
+    ...(user === undefined ? [] : [{ user }]),
+    ...(subject === undefined ? [] : [{ subject }]),
+    ...(everyone ? [{ everyone } as const] : []),
+  ];
+  const [chosen] = whose;
+  if (chosen === undefined || whose.length > 1) {
+    throw new UsageError(
+      "Say whose sessions end: one of --user ADDRESS, --subject ID and --everyone.",
+    );
+  }
+  if (user !== undefined && !isEmailAddress(user)) {
+    throw new UsageError("--user takes one e-mail address, such as ada@example.com.");
+  }
+  if (subject === "") throw new UsageError("--subject takes the provider's ID of a user.");
+  const endpoint = text === undefined ? CLOUD_STORAGE : parseCloudStorage(text);
+  if (endpoint === undefined) {
+    throw new UsageError(
+      "--endpoint takes only http on this machine, such as http://127.0.0.1:8085.",
+    );
+  }
+  return {
+    stack: parseStack(stack),
+    whose: chosen,
+    yes: values.yes,
+    dryRun: values["dry-run"],
+    json: values.json,
+    endpoint,
+  };
+}

@@ -1,0 +1,131 @@
+import { expect, test } from "@jest/globals";
+import { runEndSessionsCommand } from "../../../../infra/commands/endSessions/command.ts";
+import { HELP } from "../../../../infra/commands/endSessions/options.ts";
+import { createEndedBench, type EndedBench, ISSUER } from "../../../support/endedBench.ts";
+
+const OUTPUTS = { endedSessions: "gs://ended", oidcIssuer: `${ISSUER}/` };
+const STACK = ["--stack", "prod", "--endpoint", "http://127.0.0.1:1"];
+
+interface Options {
+  readonly answer?: boolean;
+  readonly outputs?: object | undefined;
+  readonly clockOffset?: number;
+}
+
+async function run(bench: EndedBench, args: readonly string[], options: Options = {}) {
+  const { answer, clockOffset = 0 } = options;
+  const outputs = "outputs" in options ? options.outputs : OUTPUTS;
+  const out: string[] = [];
+  const err: string[] = [];
+  const status = await runEndSessionsCommand(args, {
+    print: (text) => out.push(text),
+    tell: (text) => err.push(text),
+    ask: answer === undefined ? undefined : async () => answer,
+    run: async () =>
+      outputs === undefined
+        ? { status: 255, stdout: "", stderr: "error: no stack named 'prod' found" }
+        : { status: 0, stdout: JSON.stringify(outputs), stderr: "" },
+    clock: () => bench.time.now() + clockOffset,
+    fetch: bench.standIn.fetch,
+  });
+  return { status, out: out.join("\n"), err: err.join("\n") };
+}
+
+/** Which of three people's sessions are refused by an instance that starts now. */
+async function refused(bench: EndedBench): Promise<string[]> {
+  const instance = bench.instance();
+  const iat = bench.time.now() - 3600;
+  const people = ["ada", "grace", "mallory"];
+  const ended: string[] = [];
+  for (const name of people) {
+    const person = { iss: ISSUER, user_id: `id of ${name}`, user_email: `${name}@example.com` };
+    const standing = await bench.time.settle(instance.check({ sid: name, iat, ...person }));
+    if (standing === "ended") ended.push(name);
+  }
+  return ended;
+}
+
+test.each([
+  ["an address", ["--user", "ada@Example.com"], ["ada"]],
+  ["the provider's ID", ["--subject", "id of grace"], ["grace"]],
+  ["everyone", ["--everyone"], ["ada", "grace", "mallory"]],
+])("ends all sessions of %s, and says up to when", async (_what, whose, names) => {
+  const bench = createEndedBench();
+  const { status, out, err } = await run(bench, [...STACK, ...whose, "--yes"]);
+  expect([status, err]).toEqual([0, ""]);
+  const time = new Date(bench.time.now() * 1000).toISOString();
+  expect(out).toContain(`that began by ${time}. Every instance refuses them within 20 s.`);
+  expect(await refused(bench)).toEqual(names);
+});
+
+test("goes by the server's clock, not by that of the machine it runs on", async () => {
+  const bench = createEndedBench();
+  await run(bench, [...STACK, "--everyone", "--yes"], { clockOffset: -86_400 });
+  expect(await refused(bench)).toHaveLength(3);
+});
+
+test("a dry run and a no change nothing", async () => {
+  const bench = createEndedBench();
+  const dry = await run(bench, [...STACK, "--everyone", "--dry-run"]);
+  expect([dry.status, dry.out]).toEqual([0, "Ends all sessions of stack prod, up to now."]);
+  expect((await run(bench, [...STACK, "--everyone"], { answer: false })).status).toBe(1);
+  expect(bench.standIn.calls.create).toBe(0);
+  expect((await run(bench, [...STACK, "--everyone"], { answer: true })).status).toBe(0);
+  expect(await refused(bench)).toHaveLength(3);
+});
+
+test("prints one JSON object for programs", async () => {
+  const bench = createEndedBench();
+  const args = [...STACK, "--user", "ada@example.com", "--json"];
+  const planned = await run(bench, [...args, "--dry-run"]);
+  const about = { stack: "prod", user: "ada@example.com" };
+  expect(JSON.parse(planned.out)).toEqual({ ...about, outcome: "planned" });
+  const done = await run(bench, [...args, "--yes"]);
+  const endedAt = new Date(bench.time.now() * 1000).toISOString();
+  expect(JSON.parse(done.out)).toEqual({ ...about, outcome: "done", endedAt });
+});
+
+test.each([
+  ["no stack", ["--everyone"], /--stack STACK/],
+  ["nobody", STACK, /one of --user ADDRESS, --subject ID and --everyone/],
+  ["two at once", [...STACK, "--everyone", "--user", "a@b.example"], /one of/],
+  ["no address", [...STACK, "--user", "@example.com"], /one e-mail address/],
+  ["an unknown option", [...STACK, "--everybody"], /Unknown option --everybody/],
+  [
+    "another host",
+    ["--stack", "prod", "--everyone", "--endpoint", "http://10.0.0.1"],
+    /--endpoint/,
+  ],
+  ["nobody to ask", [...STACK, "--everyone"], /Add --yes to do it/],
+])("called with %s, it changes nothing and says what is wrong", async (_what, args, message) => {
+  const bench = createEndedBench();
+  const { status, out, err } = await run(bench, args);
+  expect(status).toBe(2);
+  expect(out).not.toContain("Ended");
+  expect(err).toMatch(message);
+  expect(bench.standIn.calls.create).toBe(0);
+});
+
+test.each([
+  ["can't be read", undefined, /outputs of stack prod can't be read: error: no stack named 'prod'/],
+  ["is of before", {}, /has no output endedSessions. Deploy it first: npx pulumi up --stack prod/],
+  ["has no provider", { ...OUTPUTS, oidcIssuer: "" }, /has no output oidcIssuer/],
+])("a stack that %s is an operator's matter", async (_what, outputs, message) => {
+  const bench = createEndedBench();
+  const { status, err } = await run(bench, [...STACK, "--subject", "1", "--yes"], { outputs });
+  expect(status).toBe(1);
+  expect(err).toMatch(message);
+});
+
+test("a bucket that can't be written is an error with cause and remedy", async () => {
+  const bench = createEndedBench();
+  bench.standIn.fail({ fault: "forbidden" });
+  const { status, out, err } = await run(bench, [...STACK, "--everyone", "--yes"]);
+  expect(status).toBe(1);
+  expect(out).not.toContain("Ended");
+  expect(err).toMatch(/^Cloud Storage answered 403.*\. Grant the account .*\.$/);
+});
+
+test("--help is all that there is to know", async () => {
+  expect(await run(createEndedBench(), ["--help"])).toEqual({ status: 0, out: HELP, err: "" });
+});

@@ -147,7 +147,10 @@ test("a restart of the whole deployment with the same secret signs nobody out", 
   await first.close();
   expect(existsSync(state)).toBe(true);
 
-  await using second = await LocalDeployment.start({ archive, instances: 1, state });
+  // A session ends when its issuer is no longer the setting's, so the provider keeps its address.
+  const identityProvider = Number(new URL(first.identityProvider.issuer).port);
+  const ports = { site: 0, identityProvider, secretManager: 0 };
+  await using second = await LocalDeployment.start({ archive, instances: 1, state, ports });
   try {
     const after = new Browser(second.url);
     for (const [name, value] of before.cookies) after.cookies.set(name, value);

@@ -27,9 +27,6 @@ export interface Selected extends DeclaredStack {
   before(id: string): Set<string>;
 }
 
-// Pulumi notes a stack with each of its many promises, and jest has stacks be 100 frames long.
-Error.stackTraceLimit = 10;
-
 const evaluated = new Map<string, Promise<Selected>>();
 
 /** Evaluates a stack as `DEPLOYED`, or as it is if it is local; the same one only once a file. */

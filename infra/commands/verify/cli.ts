@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { styleText } from "node:util";
+import { applicationChecks } from "./application.ts";
 import { runVerifyCommand } from "./command.ts";
 import { createProgress, readHidden } from "./terminal.ts";
 
@@ -22,4 +23,5 @@ process.exitCode = await runVerifyCommand(process.argv.slice(2), {
   fetch,
   clock: Date.now,
   random: randomBytes,
+  applicationChecks,
 });

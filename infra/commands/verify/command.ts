@@ -3,7 +3,6 @@ import { OperatorError } from "../../../service/contract/errors.ts";
 import { printable } from "../../../service/pure/printable.ts";
 import { sessionCookie } from "../../../service/session/cookie.ts";
 import { parseCommandLine, UsageError } from "../commandLine.ts";
-import { applicationChecks } from "./application.ts";
 import {
   COMPARISONS,
   COOKIE_VALUE,
@@ -13,7 +12,14 @@ import {
   takeSnapshot,
   writeSnapshot,
 } from "./before.ts";
-import { deployed, type HeldCookie, Session, type Verdict, type Visit } from "./check.ts";
+import {
+  type Check,
+  deployed,
+  type HeldCookie,
+  Session,
+  type Verdict,
+  type Visit,
+} from "./check.ts";
 import { FIRST, LAST, runCheck } from "./checks.ts";
 import { type Answer, Client, isCredential, Secrets } from "./client.ts";
 import { describeRun, isPassed, type Paint, type Result, runToJson } from "./report.ts";
@@ -67,6 +73,8 @@ export interface VerifyDeps {
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   readonly random: (bytes: number) => Uint8Array;
+  /** Checks of the application that is plugged in, beside those of the platform. */
+  readonly applicationChecks: readonly Check[];
 }
 
 /** The user pressed Ctrl-C. */
@@ -185,7 +193,7 @@ const MAX_SHOWN = 400;
 
 /** True if nothing failed. */
 async function verify(options: Options, deps: VerifyDeps, secrets: Secrets): Promise<boolean> {
-  const { clock, progress, print, paint } = deps;
+  const { applicationChecks, clock, progress, print, paint } = deps;
   const began = clock();
   const snapshot = options.before === undefined ? undefined : await readSnapshot(options.before);
   if (snapshot !== undefined) secrets.add(snapshot.cookie.value);

@@ -314,7 +314,9 @@ test("asks for a session where it can't sign in, and does without if there is no
   expect(given.failed).toEqual([]);
 
   for (const askHidden of [undefined, async () => ""]) {
-    const none = await runJson(["https://phoenix.test"], { fetch, askHidden });
+    const none = await runJson(["https://phoenix.test"], {
+      ...{ fetch, askHidden, applicationChecks },
+    });
     expect(none.json.session).toBe("none");
     expect(none.failed).toEqual([]);
     expect(none.status).toBe(0);

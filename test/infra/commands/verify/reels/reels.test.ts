@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { RequestHandler } from "express";
+import { reelChecks } from "../../../../../infra/commands/verify/reels.ts";
 import { startProvider } from "../../../../service/login/application.ts";
 import { signIn } from "../../../../support/signIn.ts";
-import { runJson } from "../support/run.ts";
+import * as command from "../support/run.ts";
 import { instance, instead, site } from "../support/site.ts";
 
 let provider: Awaited<ReturnType<typeof startProvider>>;
@@ -12,6 +13,10 @@ beforeAll(async () => {
 afterAll(() => provider.close());
 
 const FEW = ["--requests", "12"];
+
+function runJson(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  return command.runJson(args, { env, applicationChecks: reelChecks });
+}
 
 async function verify(damage: RequestHandler) {
   await using broken = await site(instance({ oidc: provider.oidc, damage }));
@@ -78,7 +83,7 @@ test.each([
     await saved.text();
   }
   const { text } = await runJson([running.url, ...FEW], {
-    env: { PHOENIX_SESSION: visitor.cookies.get("session") },
+    PHOENIX_SESSION: visitor.cookies.get("session"),
   });
   expect(text("reel")).toContain("can be saved; yours is as it was");
   const kept = await visitor.fetch("/api/reel");
@@ -89,7 +94,7 @@ test("sees what protects the cookie that a saved reel is kept in", async () => {
   await using running = await site(instance({ oidc: provider.oidc }));
   const visitor = await signIn(running.url);
   const { failed, text } = await runJson([running.url, ...FEW], {
-    env: { PHOENIX_SESSION: visitor.cookies.get("session") },
+    PHOENIX_SESSION: visitor.cookies.get("session"),
   });
   expect(failed).toEqual([]);
   expect(text("session-cookie")).toMatch(/data-[\w-]{8}: HttpOnly, SameSite=lax, Path=\//);

@@ -55,6 +55,7 @@ export async function run(args: readonly string[], deps: Partial<VerifyDeps> = {
     askHidden: undefined,
     clock: Date.now,
     random: randomBytes,
+    applicationChecks: [],
     ...deps,
     fetch: async (url, init) => {
       const response = await request(url, init);

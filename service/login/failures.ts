@@ -17,6 +17,8 @@ export type FailureReason =
   /** The code is used up or has expired, also after one more try. */
   | "code_refused"
   | "cancelled"
+  /** The browser came back with an error. Anybody can write one, so it is no fault of the service's. */
+  | "error_reported"
   /** The provider can't be reached, or says that it has a fault. */
   | "provider_unavailable"
   /** The provider refuses this service, or its tokens are not valid. */
@@ -120,6 +122,15 @@ const FAILURES: Record<FailureReason, Failure> = {
     status: 403,
     title: "You are not signed in",
     text: ["The sign-in was cancelled, or the provider did not allow it."],
+  },
+  error_reported: {
+    level: "warn",
+    status: 400,
+    title: "The sign-in provider could not sign you in",
+    text: [
+      "It sent you back with an error, which has been logged. Try again in a moment.",
+      "If that does not help, tell whoever runs this service.",
+    ],
   },
   provider_unavailable: {
     level: "error",

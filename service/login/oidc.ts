@@ -131,11 +131,14 @@ export function createOidcClient(deps: ProviderDeps): OidcClient {
   };
 }
 
-/** What comes back is a code or an error, and everything once. */
+/** What comes back is a code or an error, no token, and everything once. */
 function requireAnswer(parameters: URLSearchParams): void {
   const names = [...parameters.keys()];
-  const whole = names.includes("code") || names.includes("error");
-  if (!whole || new Set(names).size < names.length) throw new SignInError("forged_answer");
+  const whole = Boolean(parameters.get("code") || parameters.get("error"));
+  const hasToken = names.includes("id_token") || names.includes("token");
+  if (!whole || hasToken || new Set(names).size < names.length) {
+    throw new SignInError("forged_answer");
+  }
 }
 
 /** Makes a provider that remembers somebody ask again, in the way that it knows. */
@@ -157,10 +160,8 @@ function translate(error: unknown): SignInError {
   if (error instanceof SignInError) return error;
   const details = describe(error);
   if (error instanceof openid.AuthorizationResponseError) {
-    const unavailable = ["server_error", "temporarily_unavailable"];
-    if (error.error === "access_denied") return new SignInError("cancelled", details);
     return new SignInError(
-      unavailable.includes(error.error) ? "provider_unavailable" : "provider_error",
+      error.error === "access_denied" ? "cancelled" : "error_reported",
       details,
     );
   }

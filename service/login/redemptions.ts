@@ -1,10 +1,17 @@
-import { SignInError } from "./failures.ts";
+import { type FailureReason, SignInError } from "./failures.ts";
 
 /** Calls that one attempt may cause while the provider does not answer them. */
 const MAX_CALLS = 3;
 
 /** Attempts that are remembered; one that is forgotten may cause as many calls again. */
 const MAX_ATTEMPTS = 2_000;
+
+/** Failures for which the provider was not asked. */
+const WITHOUT_CALL: ReadonlySet<FailureReason> = new Set([
+  "cancelled",
+  "error_reported",
+  "forged_answer",
+]);
 
 /** Bounds how often this instance sends the provider a code for one attempt. */
 export interface Redemptions {
@@ -42,7 +49,7 @@ export function createRedemptions(): Redemptions {
         const reason = error instanceof SignInError ? error.reason : undefined;
         if (reason === "provider_unavailable") count(state, before + 1);
         // The browser brought no code, or not as the provider would have sent it.
-        else if (reason === "cancelled" || reason === "forged_answer") count(state, before);
+        else if (reason !== undefined && WITHOUT_CALL.has(reason)) count(state, before);
         throw error;
       }
     },

@@ -123,6 +123,18 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
         `have 32 characters at least. Disable the version, then \`${rotate}\`. Do it before the next ` +
         "scheduled rotation, which takes the version for the successor of the key that signs.",
     },
+    {
+      name: "ended-list-stale",
+      title: "Which sessions have ended can't be read or written",
+      severity: "ERROR",
+      query: `sum(increase(${counted(metrics.endedTrouble)}[5m])) > 0`,
+      lasting: PERSISTENT,
+      advice:
+        "Sessions that end now may go on at other instances; nobody is signed out by this. After 15 " +
+        `minutes \`${product}:endedOutage\` decides. The entries \`ended_list_stale\`, ` +
+        "`ended_mark_unreadable` and `sign_out_not_written` name the cause: a grant on the bucket " +
+        "that is gone, a quota, an outage. Sign-outs are made good by themselves.",
+    },
     ...BURN_RATES.map(
       ({ name, rate, long, short, severity }): AlertRule => ({
         name: `errors-${name}`,

@@ -71,6 +71,11 @@ function chartsOf({ serviceName, metrics, deadLetters }: DashboardArgs): Chart[]
       kind: "STACKED_BAR",
     },
     {
+      title: "Trouble with the list of the ended",
+      query: `sum by (event) (increase(${counted(metrics.endedTrouble)}[5m]))`,
+      kind: "STACKED_BAR",
+    },
+    {
       title: "Requests a second by class of answer",
       query: `sum by (response_code_class) (rate(${run("request_count")}[5m]))`,
       kind: "STACKED_AREA",

@@ -17,6 +17,8 @@ export interface MetricNames {
   readonly sessions: string;
   /** Trouble with the keys, in the label `event`. */
   readonly keyTrouble: string;
+  /** Trouble with the list of the sessions that have ended, in the label `event`. */
+  readonly endedTrouble: string;
   /** Readings of the list of keys that found the newest too old. */
   readonly oldKeys: string | undefined;
 }
@@ -32,6 +34,7 @@ export class LogMetrics extends ComponentResource {
     const count = (metric: string, description: string, filter: string, label?: [string, string]) =>
       this.#count({ args, metric, description, filter: `${ofService} AND ${filter}`, label });
     const { keyRingStale, keysNotReady, keySkipped, keyRingRefreshed } = LOG_EVENTS;
+    const { endedListStale, endedMarkUnreadable, signOutNotWritten } = LOG_EVENTS;
     this.names = {
       sessions: count(
         "sessions",
@@ -43,6 +46,12 @@ export class LogMetrics extends ComponentResource {
         "key_trouble",
         "Trouble with the versions of SECRET_KEY.",
         `jsonPayload.${event}=("${[keyRingStale, keysNotReady, keySkipped].join('" OR "')}")`,
+        ["event", event],
+      ),
+      endedTrouble: count(
+        "ended_trouble",
+        "Trouble with the list of the sessions that have ended.",
+        `jsonPayload.${event}=("${[endedListStale, endedMarkUnreadable, signOutNotWritten].join('" OR "')}")`,
         ["event", event],
       ),
       oldKeys:

@@ -23,4 +23,10 @@ export const LOG_EVENTS = {
   keysNotReady: "keys_not_ready",
   /** A key is of no use, such as one that is too short. */
   keySkipped: "key_skipped",
+  /** The list of the sessions that have ended could not be read; those of before go on ending. */
+  endedListStale: "ended_list_stale",
+  /** Whether one old session has ended could not be read. */
+  endedMarkUnreadable: "ended_mark_unreadable",
+  /** Somebody signed out, and other instances can't learn of it yet. */
+  signOutNotWritten: "sign_out_not_written",
 } as const;

@@ -54,6 +54,7 @@ async function run(actions: readonly Action[], mutation?: Mutation): Promise<End
   return model;
 }
 
+// ASVS 7.4.1, 7.4.5
 test("whatever happens, what has ended is refused in time, and nothing else is", async () => {
   const seen = { live: 0, ended: 0, signOuts: 0, everywhere: 0 };
   await fc.assert(

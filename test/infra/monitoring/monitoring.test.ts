@@ -16,7 +16,7 @@ const QUERY = "conditions.0.conditionPrometheusQueryLanguage";
 test("without e-mail addresses there are metrics and a dashboard, and no alert", async () => {
   const { ofType } = await declared("prod");
   expect([ofType(POLICY), ofType(CHANNEL), ofType(UPTIME)]).toEqual([[], [], []]);
-  expect(ofType(METRIC)).toHaveLength(3);
+  expect(ofType(METRIC)).toHaveLength(4);
   expect(ofType("gcp:monitoring/dashboard:Dashboard")).toHaveLength(1);
 });
 
@@ -51,6 +51,7 @@ test("there is an alert, with advice, for everything that matters", async () => 
       .map(({ name }) => name)
       .toSorted(),
   ).toEqual([
+    "ended-list-stale",
     "errors-fast",
     "errors-slow",
     "key-ring-stale",

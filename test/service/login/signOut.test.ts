@@ -68,6 +68,7 @@ async function later(bench: EndedBench): Promise<void> {
   await bench.time.advance(20);
 }
 
+// ASVS 7.4.1
 test("signing out ends the session on this instance at once and on others within 20 s", async () => {
   const { bench, one, other } = createFleet();
   const cookies = await signedIn(one.app);
@@ -160,6 +161,7 @@ test("copies of the cookie that waits, sent at once, share one write", async () 
   for (const copy of copies) expect(copy.has("sign-out")).toBe(false);
 });
 
+// ASVS 7.5.2
 test("signing out everywhere ends all sessions of that user, and nobody else's", async () => {
   const { bench, one, other } = createFleet();
   const [here, there] = [await signedIn(one.app), await signedIn(other.app)];

@@ -22,6 +22,7 @@ test("whoever is on the list stays, by address or by an account of the domain", 
   expect(admitted(credential({ user_email: "grace@acme.example" }))).toBe(true);
 });
 
+// ASVS 7.4.2
 test.each([
   ["was taken off the list", { user_email: "grace@example.com" }],
   ["has no address", { user_email: undefined }],

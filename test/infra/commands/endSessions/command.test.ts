@@ -45,6 +45,7 @@ async function refused(bench: EndedBench): Promise<string[]> {
   return ended;
 }
 
+// ASVS 7.4.5
 test.each([
   ["an address", ["--user", "ada@Example.com"], ["ada"]],
   ["the provider's ID", ["--subject", "id of grace"], ["grace"]],

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { application } from "../../service/application.ts";
+import { parseObject } from "../../service/pure/json.ts";
 import { LocalDeployment } from "../local/deployment.ts";
 import type { InstanceView } from "../local/fleet.ts";
 import type { Fault } from "../local/secretManager/faults.ts";
@@ -10,8 +11,14 @@ import { type Answer, FleetLoad, forgedCookie, kidOf, sessionHeader } from "./fl
 import { QUICK_ROTATION, rotateDeployment } from "./rotateDeployment.ts";
 
 let deployment: LocalDeployment;
+/** What instances logged. */
+const entries: { readonly pid: number | undefined; readonly [field: string]: unknown }[] = [];
 beforeAll(async () => {
-  deployment = await LocalDeployment.start({ instances: 3, env: QUICK_ROTATION });
+  deployment = await LocalDeployment.start({
+    instances: 3,
+    env: QUICK_ROTATION,
+    events: { onLine: ({ pid }, line) => entries.push({ pid, ...parseObject(line) }) },
+  });
 }, 120_000);
 afterAll(() => deployment.close());
 
@@ -50,6 +57,16 @@ async function until(what: string, isSo: () => boolean | Promise<boolean>): Prom
   }
 }
 
+/** How often an instance has logged since then, by its clock, that it read its keys. */
+function refreshesSince(milliseconds: number, { pid }: InstanceView): number {
+  return entries.filter(
+    (entry) =>
+      entry.pid === pid &&
+      entry.event === "key_ring_refreshed" &&
+      Date.parse(String(entry.time)) > milliseconds,
+  ).length;
+}
+
 /** What went wrong, by what it was. A request may break when its instance is killed. */
 function wrongs(answers: readonly Answer[]): Record<string, number> {
   const wrong: Record<string, number> = {};
@@ -61,9 +78,29 @@ function wrongs(answers: readonly Answer[]): Record<string, number> {
   return wrong;
 }
 
+/**
+ * What went wrong, by what it was. A 503 is none if the log says that a call to Secret Manager timed
+ * out, as on a machine that is too busy: then no session is lost.
+ * @param since number of entries that there were before
+ */
+async function unexplained(
+  answers: readonly Answer[],
+  since: number,
+): Promise<Record<string, number>> {
+  const all = Object.entries(wrongs(answers));
+  const rest = all.filter(([what]) => !what.endsWith(" 503"));
+  if (rest.length < all.length) {
+    await until("the log says why an answer was 503", () =>
+      entries.slice(since).some(({ cause }) => /did not answer within/.test(String(cause))),
+    );
+  }
+  return Object.fromEntries(rest);
+}
+
 // ASVS 11.2.2
 test("twenty rotations in a row lose no session, while instances come, go, freeze and the list lags", async () => {
   const { fleet, secretManager } = deployment;
+  const since = entries.length;
   const load = await startLoad(6);
   const [before] = load.kids();
   const started: Promise<unknown>[] = [];
@@ -100,7 +137,7 @@ test("twenty rotations in a row lose no session, while instances come, go, freez
     // The code was redeemed by the instance that was killed before it answered.
     "sign-in 400": codesLost = 0,
     ...rest
-  } = wrongs(answers);
+  } = await unexplained(answers, since);
   expect(rest).toEqual({});
   expect(cutAnswers + cutPages + cutSignIns + codesLost).toBeLessThanOrEqual(6);
   const kids = new Set(answers.map(({ kid }) => kid));
@@ -108,8 +145,9 @@ test("twenty rotations in a row lose no session, while instances come, go, freez
   expect(kids.size).toBeGreaterThan(3);
 }, 120_000);
 
-test("the moment a new key signs every instance accepts it, frozen before or flooded with made-up keys", async () => {
+test("the moment a new key signs every instance accepts it, frozen before or flooded with made-up keys, unless Secret Manager does not answer it in time", async () => {
   const { fleet, secretManager } = deployment;
+  const since = entries.length;
   const load = await startLoad(2);
   const flood = startFlood(await rotate("--again"));
   const { list, access } = secretManager.standIn.calls;
@@ -121,12 +159,12 @@ test("the moment a new key signs every instance accepts it, frozen before or flo
   fleet.thaw(frozen);
   const cookie = load.cookies().find((one) => kidOf(one) === String(newest)) ?? "";
   const instances = fleet.instances();
+  const statusesSeen: number[] = [];
   for (const instance of instances) {
-    // 503 says that Secret Manager took more than two seconds, as on a machine that is too busy.
     await until("the instance accepts it", async () => {
       const { status } = await ask(instance, cookie);
-      expect([200, 503]).toContain(status);
-      return status === 200;
+      statusesSeen.push(status);
+      return status !== 503;
     });
   }
 
@@ -134,8 +172,9 @@ test("the moment a new key signs every instance accepts it, frozen before or flo
   expect(flood.statuses()).toContain(401);
   expect(flood.statuses()).not.toContain(200);
   expect(cleared).toBe(0);
-  const lost = Object.keys(wrongs(await load.stop())).filter((wrong) => !wrong.endsWith(" 503"));
-  expect(lost).toEqual([]);
+  const direct = { at: 0, user: 0, request: "api", kid: String(newest), cleared: false } as const;
+  const asked = statusesSeen.map((status) => ({ ...direct, status }));
+  expect(await unexplained([...asked, ...(await load.stop())], since)).toEqual({});
 
   // What readings of the ring may cost, and beyond that what made-up keys may.
   const seconds = (performance.now() - began) / 1000;
@@ -147,7 +186,7 @@ test("the moment a new key signs every instance accepts it, frozen before or flo
 }, 120_000);
 
 // ASVS 7.4.5
-test("after a leak every instance refuses every old session, for good", async () => {
+test("after a leak every instance refuses every old session once it has read its keys twice, for good", async () => {
   const { fleet } = deployment;
   const load = await startLoad(4);
   await load.stop();
@@ -157,11 +196,15 @@ test("after a leak every instance refuses every old session, for good", async ()
   expect(await statuses(running, old)).toEqual(new Set([200]));
 
   const newest = await rotate("--compromised");
+  const rotated = Date.now();
   fleet.thaw(frozen);
   for (const instance of fleet.instances()) {
     await until("the instance refuses them all", async () => {
+      // The first reading may have begun before the keys were disabled.
+      const isBound = refreshesSince(rotated, instance) > 1;
       const all = await Promise.all(old.map((cookie) => ask(instance, cookie)));
       expect(all.flatMap(({ headers }) => headers.getSetCookie())).toEqual([]);
+      if (isBound) expect(new Set(all.map(({ status }) => status))).toEqual(new Set([401]));
       return all.every(({ status }) => status === 401);
     });
   }
@@ -182,6 +225,7 @@ test("without Secret Manager instances go on, a new one is not ready and tells a
     ["internal", "SECRET_MANAGER_SERVER_ERROR"],
     ["garbage", "SECRET_MANAGER_INVALID_ANSWER"],
   ];
+  const since = entries.length;
   const load = await startLoad(3);
   const { standIn } = secretManager;
   standIn.fail({ fault: "unreachable" });
@@ -209,7 +253,7 @@ test("without Secret Manager instances go on, a new one is not ready and tells a
     new Set([200]),
   );
   await until("users have asked often", () => load.answers.length > 100);
-  expect(wrongs(await load.stop())).toEqual({});
+  expect(await unexplained(await load.stop(), since)).toEqual({});
 }, 120_000);
 
 async function statuses(

@@ -13,8 +13,7 @@ import {
   SECRET_MANAGER_API,
 } from "../../service/google/secretVersions.ts";
 import { planRotation } from "../../service/rotator/plan.ts";
-import { RotationError, rotate } from "../../service/rotator/rotate.ts";
-import { CALL_TIMEOUT } from "../../service/rotator/timeout.ts";
+import { CALL_TIMEOUT, RotationError, rotate } from "../../service/rotator/rotate.ts";
 
 /** Retries and the seconds before each: three minutes, as for other operations of a first `up`. */
 const RETRIES = { attempts: 18, interval: 10 };

@@ -1,6 +1,6 @@
 import { OperatorError } from "../contract/errors.ts";
 
-/** What kept one of Google's APIs from doing what it was asked. */
+/** Why a call to one of Google's APIs failed. */
 export type ApiFailure =
   /** No connection, or one that broke. */
   | "UNREACHABLE"
@@ -22,13 +22,13 @@ export type ApiFailure =
   | "SERVER_ERROR"
   /** Another refusal: of the request itself. */
   | "REJECTED"
-  /** An answer that makes no sense. */
+  /** A malformed answer. */
   | "INVALID_ANSWER";
 
-/** One of Google's APIs, as errors speak of it. */
+/** One of Google's APIs, as errors name it. */
 export interface GoogleApi {
   readonly name: string;
-  /** What its errors' codes begin with. */
+  /** Prefix of its errors' codes. */
   readonly code: "SECRET_MANAGER" | "CLOUD_STORAGE";
   readonly remedies: Readonly<Record<ApiFailure, string>>;
 }
@@ -44,7 +44,7 @@ export const COMMON_REMEDIES = {
   INVALID_ANSWER: "Check what answers at that address: a proxy, or a stand-in of another version",
 } as const satisfies Partial<Record<ApiFailure, string>>;
 
-/** A call that did not do what was asked, with cause and remedy. */
+/** A failed call, with cause and remedy. */
 export class GoogleApiError extends OperatorError {
   readonly failure: ApiFailure;
 

@@ -1,8 +1,8 @@
 import type { Seconds } from "../pure/seconds.ts";
 
 /**
- * The decisions about a secret's versions as a ring of keys: which one signs, which are accepted,
- * which can go. Versions, policy and time in, decision out.
+ * Pure decisions about a secret's versions as a ring of keys: which one signs, which are accepted,
+ * which may be destroyed.
  */
 
 export type VersionState = "ENABLED" | "DISABLED" | "DESTROYED";
@@ -14,7 +14,7 @@ export interface KeyVersion {
   readonly state: VersionState;
   /** When Secret Manager created the version, by its own clock. */
   readonly createTime: Seconds;
-  /** When a version that was destroyed with a delay will be gone for good. */
+  /** When a version whose destruction is delayed will be destroyed. */
   readonly scheduledDestroyTime?: Seconds;
 }
 

@@ -1,7 +1,5 @@
 import { messageOf, OperatorError } from "../contract/errors.ts";
-import type { AccessTokens } from "../google/accessToken.ts";
-import type { Fetch } from "../google/httpFetch.ts";
-import { createRestClient } from "../google/restClient.ts";
+import { createRestClient, type RestClientDeps } from "../google/restClient.ts";
 import {
   createSecretVersions,
   SECRET_MANAGER_API,
@@ -9,7 +7,6 @@ import {
   secretResource,
   VERSION_NUMBER,
 } from "../google/secretVersions.ts";
-import type { AbortAfter } from "../process/abort.ts";
 import type { EventLog } from "../process/eventLog.ts";
 import { createRefresher } from "../process/refresher.ts";
 import type { Seconds } from "../pure/seconds.ts";
@@ -19,19 +16,14 @@ import { JITTER, type KeyLimits, MAX_AGE_INTERVALS, READ_TIMEOUT, RETRY_AFTER } 
 import type { KeyLookup, Readiness, SessionKey, SessionKeys } from "./sessionKeys.ts";
 import { createVersionReader } from "./versionReader.ts";
 
-export interface SecretManagerKeysDeps {
+export interface SecretManagerKeysDeps extends Omit<RestClientDeps, "api" | "timeout"> {
   readonly secret: SecretReference;
-  /** Base URL, as `parseSecretManagerEndpoint` returns it. */
-  readonly endpoint: string;
   readonly limits: KeyLimits;
   readonly log: EventLog;
   /** Unix time in seconds; fractions are welcome. */
   readonly clock: () => Seconds;
   /** From 0 to below 1. */
   readonly random?: () => number;
-  readonly fetch?: Fetch;
-  readonly accessTokens?: AccessTokens;
-  readonly abortAfter?: AbortAfter;
 }
 
 /**

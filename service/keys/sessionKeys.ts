@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 
-/** The shortest secret that is taken, in characters. */
+/** Minimum length of a secret, in characters. */
 export const MIN_SECRET_LENGTH = 32;
 
 /** A key that seals sessions. The secret is a KeyObject because that never prints its value. */
@@ -25,7 +25,7 @@ export type Readiness =
   /** `code` names the kind of failure and is fit for strangers; the log has the reason. */
   | { readonly ready: false; readonly code: string };
 
-/** The keys of one service, whatever they come from. No method throws or rejects. */
+/** The keys of the service, static or from Secret Manager. No method throws or rejects. */
 export interface SessionKeys {
   /**
    * Called once for each request before anything is opened or sealed. Returns a promise only if

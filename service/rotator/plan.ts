@@ -14,7 +14,7 @@ export interface RotationPolicy extends RetirementPolicy {
   readonly minimumAge: number;
 }
 
-/** Why a rotation is done. */
+/** Why keys are rotated: by schedule, or because one leaked. */
 export type RotationReason = "planned" | "compromised";
 
 export type Step<Version extends KeyVersion = KeyVersion> =
@@ -23,9 +23,9 @@ export type Step<Version extends KeyVersion = KeyVersion> =
   | { readonly action: "destroy"; readonly version: Version };
 
 export interface RotationPlan<Version extends KeyVersion = KeyVersion> {
-  /** In the order they are to be done in: whichever is the last one done, every session works. */
+  /** In order: sessions work whichever step is the last one done. */
   readonly steps: readonly Step<Version>[];
-  /** The version that was added so lately that none is added now. */
+  /** The version that was just added, so that none is added now. */
   readonly alreadyAdded: Version | undefined;
 }
 

@@ -1,7 +1,7 @@
 import { parseSecretReference, type SecretReference } from "../google/secretVersions.ts";
 import { asObject, parseObject } from "../pure/json.ts";
 
-/** What a Pub/Sub push brings, as far as it matters here. */
+/** The parts of a Pub/Sub push that the rotator uses. */
 export interface PushMessage {
   readonly messageId: string;
   /** Such as SECRET_ROTATE; empty if the message has none. */

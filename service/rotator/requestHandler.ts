@@ -21,7 +21,7 @@ export interface RequestHandlerDeps {
 /** Bytes of a message that are read: a secret's description is some 2 KB. */
 const MAX_BODY = 256 * 1024;
 
-/** 2xx acknowledges a message; anything else has Pub/Sub deliver it again, and in the end aside. */
+/** Pub/Sub repeats messages that are not answered with 2xx, and then moves them to a dead letter topic. */
 const ACKNOWLEDGED = 204;
 
 /**

@@ -2,20 +2,23 @@ import { messageOf, OperatorError } from "../contract/errors.ts";
 import type { SecretVersion, VersionStore } from "../google/secretVersions.ts";
 import type { RotationPlan, Step } from "./plan.ts";
 
+/** Seconds that one call may take: nobody waits for a page here, and adding may take long. */
+export const CALL_TIMEOUT = 10;
+
 /** 384 bits: more than AES-256 takes, so that nothing is lost in the derivation. */
 const KEY_BYTES = 48;
 
-/** What became of a step. */
+/** Result of a step. */
 export interface StepResult {
   readonly step: Step<SecretVersion>;
   readonly outcome: "done" | "skipped" | "failed";
-  /** What was added. */
+  /** The new version of a step that adds one. */
   readonly added?: SecretVersion;
-  /** Why it failed. */
+  /** Cause of a failure. */
   readonly error?: unknown;
 }
 
-/** Some steps of a rotation were not done. Everything works as before: running it again ends it. */
+/** Some steps of a rotation failed. Sessions work as before; running it again finishes it. */
 export class RotationError extends OperatorError {
   readonly results: readonly StepResult[];
 
@@ -33,15 +36,15 @@ export class RotationError extends OperatorError {
 
 export interface RotationDeps {
   readonly store: VersionStore;
-  /** So many random bytes, of a generator fit for keys. */
+  /** Yields that many cryptographically strong random bytes. */
   readonly random: (bytes: number) => Uint8Array;
-  /** Told of each step when it has ended. */
+  /** Called with each step's result when the step has ended. */
   readonly onStep?: (result: StepResult) => void;
 }
 
 /**
- * Does a plan's steps. Without the new version nothing else is done; after it each step is tried,
- * whatever becomes of the others: each one that is done makes things safer.
+ * Does a plan's steps. If the new version can't be added, nothing else is done. After it each step is
+ * tried, even if others fail: each one that succeeds makes things safer.
  * @throws RotationError if a step failed.
  */
 export async function rotate(

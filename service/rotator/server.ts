@@ -8,7 +8,7 @@ import { listen, start } from "../process/start.ts";
 import { parseRotatorConfig } from "./config.ts";
 import { createPushTokenVerifier } from "./pushToken.ts";
 import { createRequestHandler } from "./requestHandler.ts";
-import { CALL_TIMEOUT } from "./timeout.ts";
+import { CALL_TIMEOUT } from "./rotate.ts";
 
 start(() => {
   const { logLevel, port, secret, endpoint, policy, push } = parseRotatorConfig(process.env);

@@ -11,8 +11,12 @@ import {
 } from "../../../service/google/secretVersions.ts";
 import { parseKeyLimits } from "../../../service/keys/limits.ts";
 import { planRotation, type RotationReason } from "../../../service/rotator/plan.ts";
-import { RotationError, rotate, type StepResult } from "../../../service/rotator/rotate.ts";
-import { CALL_TIMEOUT } from "../../../service/rotator/timeout.ts";
+import {
+  CALL_TIMEOUT,
+  RotationError,
+  rotate,
+  type StepResult,
+} from "../../../service/rotator/rotate.ts";
 import { UsageError } from "../commandLine.ts";
 import type { RunProgram } from "../runProgram.ts";
 import { HELP, parseRotateOptions, type RotateOptions } from "./options.ts";

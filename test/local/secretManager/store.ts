@@ -190,7 +190,7 @@ export function createStore({ clock, lag, snapshot = [], onChange }: StoreDeps) 
           versions: page.map(({ version, change }) => describe(secret, version, change)),
         }),
         ...(end < matching.length && { nextPageToken: String(end) }),
-        ...(!filter && { totalSize: all.length }),
+        ...(!filter && all.length > 0 && { totalSize: all.length }),
       };
     },
 

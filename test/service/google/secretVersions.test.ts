@@ -8,7 +8,7 @@ import {
   SECRET_MANAGER_API,
   secretResource,
 } from "../../../service/google/secretVersions.ts";
-import { CALL_TIMEOUT } from "../../../service/rotator/timeout.ts";
+import { CALL_TIMEOUT } from "../../../service/rotator/rotate.ts";
 import { ENDPOINT, OUTAGES, SECRET } from "../../support/keyBench.ts";
 import { createRotationBench } from "../rotator/rotationBench.ts";
 

@@ -7,7 +7,7 @@ import {
   type VersionStore,
 } from "../../../service/google/secretVersions.ts";
 import type { RotationPolicy } from "../../../service/rotator/plan.ts";
-import { CALL_TIMEOUT } from "../../../service/rotator/timeout.ts";
+import { CALL_TIMEOUT } from "../../../service/rotator/rotate.ts";
 import { createKeyBench, ENDPOINT, type KeyBench, SECRET } from "../../support/keyBench.ts";
 
 export const DAY = 86_400;

@@ -62,6 +62,21 @@ describe("a rule is broken by", () => {
       expected: "private-buckets: bundles can be made public",
     },
     {
+      breach: "a list of the ended that is kept for ever",
+      id: "gcp:storage/bucket:Bucket ended-sessions",
+      inputs: () => ({ lifecycleRules: [] }),
+      expected: "ended-sessions-expire: ended-sessions keeps everything for ever",
+    },
+    {
+      breach: "a list of the ended that forgets by age",
+      id: "gcp:storage/bucket:Bucket ended-sessions",
+      inputs: () => ({
+        lifecycleRules: [{ action: { type: "Delete" }, condition: { age: 7 } }],
+      }),
+      expected:
+        "ended-sessions-expire: ended-sessions deletes by something else than the custom time",
+    },
+    {
       breach: "a secret of prod that can be deleted",
       id: SECRET,
       inputs: () => ({ deletionProtection: false }),

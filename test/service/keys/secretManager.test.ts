@@ -94,28 +94,6 @@ describe("signing", () => {
     await bench.time.advance(1);
     expect(keys.signer()?.kid).toBe("2");
   });
-
-  test("a key signs at once if it is the only one, however new", async () => {
-    const { keys, ...bench } = await started();
-    bench.add();
-    bench.disable(1);
-    await bench.time.advance(121);
-    await request(bench, keys);
-    expect(keys.signer()?.kid).toBe("2");
-  });
-
-  test("a disabled key neither signs nor opens two refresh intervals later", async () => {
-    const { keys, ...bench } = await started();
-    bench.add();
-    await bench.time.advance(4000);
-    await request(bench, keys);
-    expect(keys.signer()?.kid).toBe("2");
-    bench.disable(2);
-    await bench.time.advance(120);
-    await request(bench, keys);
-    expect(keys.signer()?.kid).toBe("1");
-    expect(await find(bench, keys, 2)).toBe("retired");
-  });
 });
 
 describe("signing with keys of long ago", () => {
@@ -293,22 +271,6 @@ describe("a key that is not known", () => {
     expect(keys.find("2")).toMatchObject({ status: "found" });
   });
 
-  test("is found at once in the moment that it signs elsewhere", async () => {
-    const bench = createKeyBench();
-    bench.add();
-    const [first, second] = [bench.keys(), bench.keys()];
-    await bench.time.settle(first.readiness());
-    await bench.time.settle(second.readiness());
-    await bench.time.advance(59);
-    bench.add();
-    bench.disable(1);
-    const third = bench.keys();
-    await bench.time.settle(third.readiness());
-    expect(third.signer()?.kid).toBe("2");
-    expect(await find(bench, first, 2)).toBe("found");
-    expect(await find(bench, second, 2)).toBe("found");
-  });
-
   test("is not looked for unless it is a version's number", async () => {
     const { keys, ...bench } = await started();
     const before = { ...bench.standIn.calls };
@@ -408,18 +370,6 @@ describe("a key that is not known", () => {
       }),
       { numRuns: 40 },
     );
-  });
-
-  test("but has signed for long is known through any flood, because the ring has it", async () => {
-    const { keys, ...bench } = await started();
-    bench.standIn.setLag(86_400);
-    bench.add();
-    await bench.time.advance(1801);
-    // The instance was frozen meanwhile; the flood comes first.
-    for (let kid = 100; kid < 1000; kid += 1) void keys.find(String(kid));
-    await request(bench, keys);
-    expect(keys.find("2")).toMatchObject({ status: "found" });
-    expect(keys.signer()?.kid).toBe("2");
   });
 
   test("is unavailable, and nobody is signed out, in any outage", async () => {

@@ -56,11 +56,13 @@ test.each([
   expect(parsePushMessage(body)).toBeUndefined();
 });
 
-test("no body makes it throw", () => {
-  fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (body) => void parsePushMessage(body)));
+test("whatever the body is, parsing it gives texts or nothing", () => {
+  const wrapped = fc.jsonValue().map((message) => push(message));
+  const attributed = fc.jsonValue().map((attributes) => push({ messageId: "1", attributes }));
   fc.assert(
-    fc.property(fc.jsonValue(), (message) => {
-      parsePushMessage(JSON.stringify({ message }));
+    fc.property(fc.oneof(fc.string({ unit: "binary" }), wrapped, attributed), (body) => {
+      const { messageId, eventType } = parsePushMessage(body) ?? { messageId: "", eventType: "" };
+      expect([typeof messageId, typeof eventType]).toEqual(["string", "string"]);
     }),
   );
 });

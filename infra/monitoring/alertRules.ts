@@ -40,6 +40,12 @@ const PERSISTENT = 420;
 /** Of the outcomes the one that is never a visitor's doing. */
 const UNAVAILABLE = "key_unavailable" satisfies (typeof LOST_SESSIONS)[number];
 
+/**
+ * Metrics over the log lag behind Cloud Run's own, so that refused prefetches count as faults for a
+ * moment: https://cloud.google.com/logging/docs/logs-based-metrics/troubleshooting
+ */
+const LOG_METRIC_DELAY = 120;
+
 /** Share of requests that may fail in 30 days. */
 const ERROR_BUDGET = 0.001;
 /** Failed requests in the long window below which a share says nothing. */
@@ -56,7 +62,7 @@ const BURN_RATES = [
 
 /** The rules of one stack. */
 export function alertRules(args: AlertRulesArgs): AlertRule[] {
-  const { project, metrics, serviceName, secretId } = args;
+  const { project, metrics, secretId } = args;
   const { product, environment: stack } = args.id;
   const rotate = `npm run rotate -- --stack ${stack}`;
   const refused = (outcomes: readonly string[]) =>
@@ -140,8 +146,8 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
         name: `errors-${name}`,
         title: `The service spends its error budget ${rate} times too fast`,
         severity,
-        query: burning(serviceName, rate, [long, short]),
-        lasting: 0,
+        query: burning(args, rate, [long, short]),
+        lasting: LOG_METRIC_DELAY,
         advice:
           `More than ${(rate * ERROR_BUDGET * 100).toFixed(2)} % of the answers of the last ${long} and ` +
           `${short} are errors of the service. See the entries of severity ERROR. If it began with a ` +
@@ -179,10 +185,18 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
 }
 
 /** Whether the share of errors is over `rate` times the budget in each window, the longest first. */
-function burning(serviceName: string, rate: number, windows: readonly string[]): string {
+function burning(
+  { serviceName, metrics }: AlertRulesArgs,
+  rate: number,
+  windows: readonly string[],
+): string {
+  const increase = (series: string, window: string) => `sum(increase(${series}[${window}]))`;
   const answers = (window: string, ...labels: readonly string[]) =>
-    `sum(increase(${ofService(serviceName, "request_count", ...labels)}[${window}]))`;
-  const faults = (window: string) => answers(window, 'response_code_class="5xx"');
+    increase(ofService(serviceName, "request_count", ...labels), window);
+  // Strangers can send any number of prefetches. `or`: the metric has no series before the first.
+  const faults = (window: string) =>
+    `(${answers(window, 'response_code_class="5xx"')} - ` +
+    `(${increase(counted(metrics.prefetches), window)} or vector(0)))`;
   const limit = Number((rate * ERROR_BUDGET).toPrecision(3));
   return [
     ...windows.map((window) => `${faults(window)} / ${answers(window)} > ${limit}`),

@@ -19,6 +19,8 @@ export interface MetricNames {
   readonly keyTrouble: string;
   /** Trouble with the list of the sessions that have ended, in the label `event`. */
   readonly endedTrouble: string;
+  /** Prefetches of sign-in that were refused with 503. */
+  readonly prefetches: string;
   /** Readings of the list of keys that found the newest too old. */
   readonly oldKeys: string | undefined;
 }
@@ -30,11 +32,11 @@ export class LogMetrics extends ComponentResource {
   constructor(name: string, args: LogMetricsArgs, opts?: ComponentResourceOptions) {
     super("infra:monitoring:LogMetrics", name, {}, opts);
     const ofService = `resource.type="cloud_run_revision" AND resource.labels.service_name="${args.serviceName}"`;
-    const { session, event, newestKeyAge } = LOG_FIELDS;
+    const { session, event, newestKeyAge, aborted } = LOG_FIELDS;
     const count = (metric: string, description: string, filter: string, label?: [string, string]) =>
       this.#count({ args, metric, description, filter: `${ofService} AND ${filter}`, label });
     const { keyRingStale, keysNotReady, keySkipped, keyRingRefreshed } = LOG_EVENTS;
-    const { endedListStale, endedMarkUnreadable, signOutNotWritten } = LOG_EVENTS;
+    const { endedListStale, endedMarkUnreadable, signOutNotWritten, prefetchRefused } = LOG_EVENTS;
     this.names = {
       sessions: count(
         "sessions",
@@ -53,6 +55,12 @@ export class LogMetrics extends ComponentResource {
         "Trouble with the list of the sessions that have ended.",
         `jsonPayload.${event}=("${[endedListStale, endedMarkUnreadable, signOutNotWritten].join('" OR "')}")`,
         ["event", event],
+      ),
+      prefetches: count(
+        "prefetches",
+        "Prefetches of sign-in that were refused with 503.",
+        // An aborted response may not reach Cloud Run's request_count as 5xx.
+        `jsonPayload.${event}="${prefetchRefused}" AND NOT jsonPayload.${aborted}=true`,
       ),
       oldKeys:
         args.oldKeyAge === undefined

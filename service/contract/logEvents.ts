@@ -5,8 +5,10 @@
 export const LOG_FIELDS = {
   /** On each request's entry: what became of its session. */
   session: "session",
-  /** On other entries: what happened. */
+  /** On other entries, and on the request that was refused as a prefetch: what happened. */
   event: "event",
+  /** On a request's entry: the client left before it had the whole response. */
+  aborted: "aborted",
   /** On `key_ring_refreshed`: seconds since the newest key was made. */
   newestKeyAge: "newest_key_age",
 } as const;
@@ -29,4 +31,6 @@ export const LOG_EVENTS = {
   endedMarkUnreadable: "ended_mark_unreadable",
   /** Somebody signed out, and other instances can't learn of it yet. */
   signOutNotWritten: "sign_out_not_written",
+  /** A prefetch of sign-in was answered with 503, which is no fault of the service's. */
+  prefetchRefused: "prefetch_refused",
 } as const;

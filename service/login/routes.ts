@@ -223,15 +223,17 @@ function redirectUriOf(req: Request, deps: Pick<PublicAddress, "publicUrl">): UR
 }
 
 /**
- * Neither begins nor redeems anything for a browser that only wants to be quick, or for a program
- * that looks where a link leads. A browser throws a prefetch with an error's status away; 5xx would
- * count as an error of the service's.
+ * Neither begins nor redeems anything for a prefetch, or for a program that looks where a link leads.
+ * Browsers discard a prefetch that is answered with 503; the log marks it, so that alerts don't count
+ * it as a fault.
  */
 const skipPrefetch: RequestHandler = (req, res, next) => {
   const purposes = [req.get("sec-purpose"), req.get("purpose"), req.get("x-moz")].join();
   res.set("Cache-Control", "no-store");
-  if (/\b(?:prefetch|prerender|preview)\b/i.test(purposes)) res.status(403).end();
-  else if (req.method === "HEAD") res.status(200).end();
+  if (/\b(?:prefetch|prerender|preview)\b/i.test(purposes)) {
+    res.locals.prefetchRefused = true;
+    res.status(503).end();
+  } else if (req.method === "HEAD") res.status(200).end();
   else next();
 };
 

@@ -82,6 +82,7 @@ export function requestLog({ log, instance, project }: RequestLogDeps): RequestH
         },
         instance,
         ...session,
+        ...(res.locals.prefetchRefused === true && { event: "prefetch_refused" }),
         ...(aborted && { aborted }),
         ...trace,
       };

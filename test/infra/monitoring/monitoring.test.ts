@@ -16,7 +16,7 @@ const QUERY = "conditions.0.conditionPrometheusQueryLanguage";
 test("without e-mail addresses there are metrics and a dashboard, and no alert", async () => {
   const { ofType } = await declared("prod");
   expect([ofType(POLICY), ofType(CHANNEL), ofType(UPTIME)]).toEqual([[], [], []]);
-  expect(ofType(METRIC)).toHaveLength(4);
+  expect(ofType(METRIC)).toHaveLength(5);
   expect(ofType("gcp:monitoring/dashboard:Dashboard")).toHaveLength(1);
 });
 
@@ -117,10 +117,40 @@ test("errors raise the alarm when the budget is spent too fast in a long and in 
   const query = (name: string) => String(input(get(`${POLICY} ${name}`), `${QUERY}.query`));
   const windows = (name: string) => [...query(name).matchAll(/\[(\w+)\]/g)].map(([, w]) => w);
   const limits = (name: string) => [...query(name).matchAll(/> ([\d.]+)/g)].map(([, n]) => n);
-  expect(windows("errors-fast")).toEqual(["1h", "1h", "5m", "5m", "1h"]);
+  expect(windows("errors-fast")).toEqual(["1h", "1h", "1h", "5m", "5m", "5m", "1h", "1h"]);
   expect(limits("errors-fast")).toEqual(["0.0144", "0.0144", "10"]);
-  expect(windows("errors-slow")).toEqual(["6h", "6h", "30m", "30m", "6h"]);
+  expect(windows("errors-slow")).toEqual(["6h", "6h", "6h", "30m", "30m", "30m", "6h", "6h"]);
   expect(limits("errors-slow")).toEqual(["0.006", "0.006", "10"]);
+});
+
+test("refused prefetches, which any stranger can send, are no faults of the service", async () => {
+  const { get } = await declared("prod", ALERTS);
+  expect(get(`${METRIC} prefetches`).inputs.filter).toBe(
+    'resource.type="cloud_run_revision" AND resource.labels.service_name="phoenix-prod"' +
+      ' AND jsonPayload.event="prefetch_refused" AND NOT jsonPayload.aborted=true',
+  );
+  const series = (metric: string, ...labels: string[]) =>
+    `${metric}{${['monitored_resource="cloud_run_revision"', ...labels].join()}}`;
+  const requests = series(
+    "run_googleapis_com:request_count",
+    'service_name="phoenix-prod"',
+    'response_code_class="5xx"',
+  );
+  const prefetches = series("logging_googleapis_com:user_phoenix_prod_prefetches");
+  for (const [name, ...windows] of [
+    ["errors-fast", "1h", "5m"],
+    ["errors-slow", "6h", "30m"],
+  ]) {
+    let query = String(input(get(`${POLICY} ${name}`), `${QUERY}.query`));
+    for (const window of windows) {
+      const faults =
+        `(sum(increase(${requests}[${window}])) - ` +
+        `(sum(increase(${prefetches}[${window}])) or vector(0)))`;
+      expect(query).toContain(faults);
+      query = query.replaceAll(faults, "");
+    }
+    expect(query).not.toContain("5xx");
+  }
 });
 
 test("the alarm tells what each outcome means, and how a key comes back that went too early", async () => {

@@ -87,6 +87,24 @@ test("a request is a line with what was asked, answered, by whom, and what becam
   ]);
 });
 
+test.each(["info", "error"])(
+  "at the level %s, the line of a refused prefetch says so, and that of another 503 does not",
+  async (level) => {
+    await using web = await start({ level });
+    const lineOf = async (headers: Record<string, string>) => {
+      const before = (await web.lines()).length;
+      await fetch(`${web.url}/login`, { headers });
+      return (await web.lines()).slice(before).filter((line) => "httpRequest" in line);
+    };
+    expect(await lineOf({ "sec-purpose": "prefetch" })).toMatchObject([
+      { event: "prefetch_refused", httpRequest: { requestUrl: "/login", status: 503 } },
+    ]);
+    const [line] = await lineOf({});
+    expect(line).toMatchObject({ httpRequest: { status: 503 } });
+    expect(line).not.toHaveProperty("event");
+  },
+);
+
 test("a request's lines stay below 2 kB, whatever is sent", async () => {
   await using web = await start();
   const headers = { "user-agent": '"'.repeat(6_000), traceparent: TRACEPARENT };

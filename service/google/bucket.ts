@@ -8,13 +8,13 @@ export interface StoredObject {
   readonly name: string;
   /** Unix time by the server's clock. */
   readonly timeCreated: Seconds;
-  /** What was given with it; values that are no text are left out. */
+  /** Only values that are text. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 export interface ObjectQuery {
   readonly prefix: string;
-  /** Names from this one on are left out. */
+  /** Excludes names from this one on. */
   readonly endOffset?: string;
   readonly maxResults?: number;
   readonly pageToken?: string;
@@ -30,7 +30,7 @@ export interface ObjectPage {
 
 export interface NewObject {
   readonly name: string;
-  /** What lifecycle rules go by; Unix time. */
+  /** For lifecycle rules; Unix time. */
   readonly customTime: Seconds;
   readonly metadata?: Readonly<Record<string, string>>;
 }

@@ -8,7 +8,7 @@ export interface FetchRequest {
   readonly method: string;
   readonly headers: Record<string, string>;
   readonly signal: AbortSignal;
-  /** A redirect is an answer like any other. */
+  /** Redirects are not followed. */
   readonly redirect: "manual";
   readonly body?: string;
 }
@@ -48,7 +48,7 @@ function answerTo(
   { signal, body }: Pick<FetchRequest, "signal" | "body">,
 ): Promise<FetchResponse> {
   return new Promise((resolve, reject) => {
-    // The option `signal` does the same, and takes a start half a millisecond to get going.
+    // The option `signal` does the same, and delays a start by half a millisecond.
     const abort = () => request.destroy(signal.reason);
     if (signal.aborted) abort();
     signal.addEventListener("abort", abort, { once: true });

@@ -66,12 +66,12 @@ export function chooseSigner<Version extends Pick<KeyVersion, "version" | "creat
 }
 
 /**
- * Whether a session that the version seals now is accepted to its end: no successor has been signing
- * for so long that the version may be retired before. The other side of `retirable`.
+ * Whether sessions that the version seals now are accepted until they end: no successor can have it
+ * retired before. See `retirable`.
  *
- * @param enabled the versions that are enabled, whether they can be read or not; a time of creation
- * that is not known was after `asOf`
- * @param asOf when every version that was enabled was known
+ * @param enabled all enabled versions, readable or not; without a time of creation they count as
+ * created at `asOf`
+ * @param asOf when all enabled versions were known
  */
 export function maySign(
   { version }: Pick<KeyVersion, "version">,
@@ -81,7 +81,7 @@ export function maySign(
   now: Seconds,
 ): boolean {
   const known = enabled.filter((other) => other.version > version);
-  // One that nobody told of can have been made a moment after that at the earliest.
+  // A version that was created after `asOf` may not be known.
   const successors = [...known, { createTime: undefined }];
   return successors.every(
     ({ createTime = asOf }) => signsFrom({ createTime }, policy) + RETIREMENT_MARGIN > now,

@@ -31,7 +31,7 @@ export interface SecretManagerKeysDeps extends Omit<RestClientDeps, "api" | "tim
  *
  * What it promises, while Secret Manager answers: nobody is signed out, and two refresh intervals
  * after a version was disabled no instance accepts its sessions. While it doesn't, an instance goes on
- * with the keys that it has, refuses none that it could not ask for, and keeps trying. It does not
+ * with its keys, answers 503 for sessions of keys that it can't look up, and keeps trying. It does not
  * promise that a key never signs before its activation delay is over: an instance that knows no other
  * key, while lists fail, signs with one that is too young. That loses nobody, because the others look
  * the key up by its number.
@@ -82,7 +82,7 @@ export function createSecretManagerKeys({
     onSuccess: reportRefreshed,
     onFailure: reportStale,
   });
-  /** What was enabled when every version was known, and the key that signs was sure to be. */
+  /** When all enabled versions were known and the signer was confirmed last, and those versions. */
   let complete: { readonly asOf: Seconds; readonly enabled: readonly KnownVersion[] } | undefined;
   /** Why the last attempt failed; undefined if it succeeded. */
   let failure: unknown;
@@ -103,7 +103,7 @@ export function createSecretManagerKeys({
     const { usable, enabled } = known.summary();
     const signer = chooseSigner(usable.filter(isAged), limits, now);
     if (signer === undefined || signsFrom(signer, limits) <= now) return signer;
-    // An older one, which can't be read here just now, is the one that signs elsewhere.
+    // An older version that can't be read here may be the signer elsewhere.
     return enabled.some(({ version }) => version < signer.version) ? undefined : signer;
   }
 
@@ -111,7 +111,7 @@ export function createSecretManagerKeys({
     const now = clock();
     const version = chosen(now);
     if (version === undefined || complete === undefined) return undefined;
-    // A successor that was disabled since may have had the version retired before.
+    // A successor that was disabled since may have retired the version before.
     const successors = [...complete.enabled, ...known.summary().enabled];
     return maySign(version, successors, complete.asOf, limits, now) ? version.key : undefined;
   }

@@ -22,7 +22,7 @@ export type KeyLookup =
 
 export type Readiness =
   | { readonly ready: true }
-  /** `code` names the kind of failure and is fit for strangers; the log has the reason. */
+  /** `code` names the kind of failure and is safe to publish; the log has the reason. */
   | { readonly ready: false; readonly code: string };
 
 /** The keys of the service, static or from Secret Manager. No method throws or rejects. */

@@ -95,8 +95,8 @@ export function createVersionReader({
     }
     await forEach(verified, (version) => learn(reading, version));
     const isComplete = listed !== undefined && (await readOthers(reading, listed));
-    const areAged = known.summary().enabled.every(({ createTime }) => createTime !== undefined);
-    return { reading: reading.number, failures, complete: isComplete && areAged };
+    const haveAges = known.summary().enabled.every(({ createTime }) => createTime !== undefined);
+    return { reading: reading.number, failures, complete: isComplete && haveAges };
   }
 
   /**
@@ -131,7 +131,7 @@ export function createVersionReader({
       const version = known.summary().newest + 1;
       const next = await read(reading, version);
       if (next.state === "ABSENT") return true;
-      // It need not exist.
+      // It may not exist at all, so nothing is learned of it.
       if (next.state === "UNREADABLE" && !next.refused) {
         reading.onFailure(version, next.error);
         return false;
@@ -167,7 +167,7 @@ export function createVersionReader({
     known.learn(number, version, { state: found.state });
   }
 
-  /** Also of a version that is known: a list that lags doesn't say. */
+  /** Asked of known versions too, because a list that lags doesn't have it. */
   async function createTimeOf(version: number, onFailure: OnFailure): Promise<Seconds | undefined> {
     const { state, createTime, key } = known.get(version) ?? {};
     if (createTime !== undefined) return createTime;
@@ -213,7 +213,7 @@ export function createVersionReader({
   };
 }
 
-/** Does something for each version, for PARALLEL_CALLS at once. */
+/** Runs a task for each version, PARALLEL_CALLS of them at a time. */
 async function forEach(
   versions: readonly number[],
   task: (version: number) => Promise<unknown>,

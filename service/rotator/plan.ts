@@ -8,8 +8,8 @@ import {
 
 export interface RotationPolicy extends RetirementPolicy {
   /**
-   * Seconds for which an added version counts as the rotation that is asked for again: what makes
-   * a message that is delivered twice, or a command that is repeated, harmless.
+   * Seconds after an added version in which a planned rotation adds no other one: so a message that
+   * is delivered twice, or a command that is repeated, is harmless.
    */
   readonly minimumAge: number;
 }
@@ -63,7 +63,7 @@ export function planRotation<Version extends KeyVersion>(
   };
 }
 
-/** When a version that is added now will sign: at once if it is to be the only one. */
+/** When a version that is added now will sign: at once if it is the only enabled one. */
 export function newVersionSignsFrom(
   versions: readonly KeyVersion[],
   policy: RotationPolicy,

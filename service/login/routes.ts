@@ -7,6 +7,7 @@ import {
 } from "express";
 import type { EndedSessions } from "../ended/endedSessions.ts";
 import { type PublicAddress, siteOf } from "../http/publicUrl.ts";
+import type { AbortAfter } from "../process/abort.ts";
 import type { EventLog } from "../process/eventLog.ts";
 import { once } from "../pure/once.ts";
 import { printable } from "../pure/printable.ts";
@@ -35,6 +36,7 @@ export interface SignInDeps extends Pick<PublicAddress, "publicUrl"> {
   readonly log: EventLog;
   readonly ended: EndedSessions;
   readonly pendingSignOuts: PendingSignOuts;
+  readonly abortAfter?: AbortAfter;
 }
 
 /** How long signing out waits for the provider's metadata, if this instance has not read it yet. */

@@ -2,6 +2,7 @@ import type { Request, RequestHandler, Response } from "express";
 import { messageOf } from "../contract/errors.ts";
 import type { EndedSessions } from "../ended/endedSessions.ts";
 import { userMark } from "../ended/marks.ts";
+import { type AbortAfter, unlessAborted } from "../process/abort.ts";
 import type { EventLog } from "../process/eventLog.ts";
 import type { Seconds } from "../pure/seconds.ts";
 import { SignOutFailedError } from "../session/errors.ts";
@@ -14,7 +15,14 @@ export interface SignOutDeps {
   /** Unix time in seconds. */
   readonly clock: () => Seconds;
   readonly log: EventLog;
+  readonly abortAfter?: AbortAfter;
 }
+
+/**
+ * For how long signing out waits for the mark, which is written on. The page that asks gives up
+ * after 3 s, and with the answer it would miss the cookie that tries again.
+ */
+const WRITE_MILLISECONDS = 2_000;
 
 /** Seconds after which signing out everywhere is tried again. */
 const RETRY_AFTER: Seconds = 10;
@@ -30,18 +38,24 @@ export interface SignOuts {
   readonly everywhere: RequestHandler;
 }
 
-export function createSignOuts({ ended, pendingSignOuts, clock, log }: SignOutDeps): SignOuts {
+export function createSignOuts({
+  ended,
+  pendingSignOuts,
+  clock,
+  log,
+  abortAfter = AbortSignal.timeout,
+}: SignOutDeps): SignOuts {
   return {
     async endCurrent(req, res) {
       const credential = credentialOf(req);
       if (credential === undefined) return;
       try {
-        await ended.endSession(credential);
+        await unlessAborted(ended.endSession(credential), abortAfter(WRITE_MILLISECONDS));
       } catch (error) {
         const { trace } = res.locals;
         log.error(
           { event: "sign_out_not_written", cause: messageOf(error), ...trace },
-          "A session's end could not be written: other instances go on accepting it",
+          "A session's end could not be written in time: other instances may go on accepting it",
         );
         await pendingSignOuts.add(req, res, credential).catch((fault: unknown) => {
           log.error(

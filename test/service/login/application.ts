@@ -9,6 +9,7 @@ import {
 import { requireSignIn } from "../../../service/login/requireSignIn.ts";
 import { signInRoutes } from "../../../service/login/routes.ts";
 import type { OidcConfig } from "../../../service/login/settings.ts";
+import type { AbortAfter } from "../../../service/process/abort.ts";
 import { createSealer } from "../../../service/session/sealer.ts";
 import { startSession } from "../../../service/session/session.ts";
 import type { ProviderName } from "../../local/identity/manners.ts";
@@ -28,6 +29,7 @@ export interface ApplicationOptions {
   /** Seconds by which this instance's clock is ahead; change it to travel in time. */
   readonly time?: { ahead: number };
   readonly ended?: EndedSessions;
+  readonly abortAfter?: AbortAfter;
 }
 
 /** One instance of an application that has sessions, sign-in, and pages that show the session. */
@@ -40,6 +42,7 @@ export function application({
   secret = SECRET,
   time = { ahead: 0 },
   ended = endedHere(() => Math.floor(Date.now() / 1000) + time.ahead),
+  abortAfter = AbortSignal.timeout,
 }: ApplicationOptions): SessionApp {
   const clock = () => Math.floor(Date.now() / 1000) + time.ahead;
   const keys = createStaticKeys(secret);
@@ -55,8 +58,8 @@ export function application({
     };
     app.use(express.json(), express.urlencoded({ extended: false }));
     addPages(app, pendingSignOuts);
-    const deps = { signIn, cookieSecure, publicUrl, sealer, clock, log, ended, pendingSignOuts };
-    app.use(signInRoutes(deps));
+    const given = { signIn, cookieSecure, publicUrl, sealer, ended, abortAfter };
+    app.use(signInRoutes({ ...given, clock, log, pendingSignOuts }));
   });
   return written;
 }

@@ -113,6 +113,27 @@ test("a sign-out that can't be written clears the cookie, says so, and is made g
   expect(await isAccepted(other.app, copy)).toBe(false);
 });
 
+test("a sign-out that is slow to write is answered, and made good later", async () => {
+  const { bench, other } = createFleet();
+  const ended = bench.instance();
+  const { promise: never } = Promise.withResolvers<void>();
+  const slow = application({
+    oidc: undefined,
+    ended: { ...ended, endSession: () => never },
+    abortAfter: () => AbortSignal.abort(),
+  });
+  const cookies = await signedIn(slow.app);
+  const copy = copyOf(cookies);
+  const response = await ask(slow.app, cookies, "/logout", "POST");
+  expect([response.statusCode, response.headers.location]).toEqual([303, "/signed-out"]);
+  expect([cookies.has("session"), cookies.has("sign-out")]).toEqual([false, true]);
+  expect(slow.lines).toContainEqual(expect.objectContaining({ event: "sign_out_not_written" }));
+
+  await ask(other.app, cookies, "/");
+  expect(cookies.has("sign-out")).toBe(false);
+  expect(await isAccepted(other.app, copy)).toBe(false);
+});
+
 test("sign-outs that wait are kept beside each other, and a made-up one does nothing", async () => {
   const { bench, one } = createFleet();
   const cookies = new Cookies();

@@ -1,5 +1,9 @@
-import type { Bucket, ObjectPage, StoredObject } from "../google/bucket.ts";
-import { CLOUD_STORAGE_API } from "../google/cloudStorageApi.ts";
+import {
+  type Bucket,
+  CLOUD_STORAGE_API,
+  type ObjectPage,
+  type StoredObject,
+} from "../google/bucket.ts";
 import { GoogleApiError } from "../google/googleApiError.ts";
 import type { Seconds } from "../pure/seconds.ts";
 import type { CompletePoll, EndedList } from "./endedList.ts";

@@ -1,5 +1,4 @@
-import { type Bucket, createBucket } from "../google/bucket.ts";
-import { CLOUD_STORAGE_API } from "../google/cloudStorageApi.ts";
+import { type Bucket, CLOUD_STORAGE_API, createBucket } from "../google/bucket.ts";
 import { createHttpFetch } from "../google/httpFetch.ts";
 import { createRestClient } from "../google/restClient.ts";
 import type { Seconds } from "../pure/seconds.ts";

@@ -1,8 +1,21 @@
 import { asObject, type JsonObject } from "../pure/json.ts";
 import { parseTime, type Seconds } from "../pure/seconds.ts";
-import { CLOUD_STORAGE_API } from "./cloudStorageApi.ts";
-import { failedAs, GoogleApiError } from "./googleApiError.ts";
+import { COMMON_REMEDIES, failedAs, type GoogleApi, GoogleApiError } from "./googleApiError.ts";
 import type { RestClient } from "./restClient.ts";
+
+export const CLOUD_STORAGE_API: GoogleApi = {
+  name: "Cloud Storage",
+  code: "CLOUD_STORAGE",
+  remedies: {
+    ...COMMON_REMEDIES,
+    FORBIDDEN:
+      "Grant the account storage.objectViewer and storage.objectCreator on the bucket: pulumi up does",
+    NOT_FOUND: "Check the bucket's name: gcloud storage buckets list --project PROJECT",
+    FAILED_PRECONDITION: "Look at the object: gcloud storage objects describe gs://BUCKET/OBJECT",
+    EXHAUSTED: "Wait a minute; if it lasts, see the quotas of Cloud Storage in the project",
+    REJECTED: "Check the bucket's name and this program's version",
+  },
+};
 
 export interface StoredObject {
   readonly name: string;

@@ -6,8 +6,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Storage } from "@google-cloud/storage";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { createBucket } from "../../service/google/bucket.ts";
-import { CLOUD_STORAGE_API } from "../../service/google/cloudStorageApi.ts";
+import { CLOUD_STORAGE_API, createBucket } from "../../service/google/bucket.ts";
 import { createRestClient } from "../../service/google/restClient.ts";
 import { type RunningStorage, startStorage } from "./storage.ts";
 

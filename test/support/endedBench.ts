@@ -1,7 +1,6 @@
 import type { EndedList } from "../../service/ended/endedList.ts";
 import { createEndedSessions, type EndedSessions } from "../../service/ended/endedSessions.ts";
-import { type Bucket, createBucket } from "../../service/google/bucket.ts";
-import { CLOUD_STORAGE_API } from "../../service/google/cloudStorageApi.ts";
+import { type Bucket, CLOUD_STORAGE_API, createBucket } from "../../service/google/bucket.ts";
 import { createRestClient } from "../../service/google/restClient.ts";
 import { createStorageStandIn, type StorageStandIn } from "../local/storage/standIn.ts";
 import { createVirtualTime, type VirtualTime } from "./virtualTime.ts";

@@ -3,8 +3,7 @@ import { addressMark, EVERYBODY, userMark, type Who } from "../../../service/end
 import { createMarkWriter } from "../../../service/ended/markWriter.ts";
 import { parseBucket } from "../../../service/ended/settings.ts";
 import type { AccessTokens } from "../../../service/google/accessToken.ts";
-import { createBucket } from "../../../service/google/bucket.ts";
-import { CLOUD_STORAGE_API } from "../../../service/google/cloudStorageApi.ts";
+import { CLOUD_STORAGE_API, createBucket } from "../../../service/google/bucket.ts";
 import { createRestClient } from "../../../service/google/restClient.ts";
 import { parseObject } from "../../../service/pure/json.ts";
 import type { Ask } from "../ask.ts";

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { createBucket } from "../../../service/google/bucket.ts";
-import { CLOUD_STORAGE_API } from "../../../service/google/cloudStorageApi.ts";
+import { CLOUD_STORAGE_API, createBucket } from "../../../service/google/bucket.ts";
 import { createRestClient } from "../../../service/google/restClient.ts";
 import { createStorageStandIn } from "../../local/storage/standIn.ts";
 import { createVirtualTime } from "../../support/virtualTime.ts";

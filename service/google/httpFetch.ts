@@ -37,9 +37,8 @@ export function createHttpFetch(): Fetch {
   });
 
   return async function httpFetch(url, request) {
-    if (url.protocol === "http:") return await answerTo(overHttp(url, request), request);
-    const overHttps = await loadHttps();
-    return await answerTo(overHttps(url, request), request);
+    const send = url.protocol === "http:" ? overHttp : await loadHttps();
+    return await answerTo(send(url, request), request);
   };
 }
 
@@ -63,12 +62,7 @@ function toFetchResponse(response: IncomingMessage): FetchResponse {
   return {
     ok: status >= 200 && status < 300,
     status,
-    headers: {
-      get(name) {
-        const value = response.headers[name.toLowerCase()];
-        return (Array.isArray(value) ? value.join(", ") : value) ?? null;
-      },
-    },
+    headers: { get: (name) => response.headers[name.toLowerCase()]?.toString() ?? null },
     body: response,
   };
 }

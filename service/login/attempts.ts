@@ -1,22 +1,26 @@
 import { hash, hkdfSync, randomBytes } from "node:crypto";
 import type { Request, Response } from "express";
 import type { Seconds } from "../pure/seconds.ts";
-import { cookieValue } from "../session/cookie.ts";
+import { cookieValue, sessionCookie } from "../session/cookie.ts";
 import { KeysUnavailableError } from "../session/errors.ts";
 import type { Sealer } from "../session/sealer.ts";
-import { credentialOf } from "../session/session.ts";
+import { isSignedIn } from "../session/session.ts";
+import { DEFAULT_RETURN_TO } from "./returnTo.ts";
 
 /** Seconds from the way to the provider until the way back. */
 export const ATTEMPT_LIFETIME: Seconds = 600;
 
-/** Tabs that can sign in at once. Beginning one more gives up the oldest. */
+/** Sign-ins that one browser can have begun. One more evicts the oldest. */
 export const MAX_ATTEMPTS = 8;
 
 /**
- * What all attempts of a browser may take. With a session's largest cookies, and data of an earlier
- * session that is about to go, all stay below 12 kB; Node allows 16 kB for all headers.
+ * Size limit of all attempts' cookies of a browser. With a session's largest cookies, and data of an
+ * earlier session that is about to be cleared, all stay below 12 kB; Node allows 16 kB of headers.
  */
 export const MAX_ATTEMPT_BYTES = 3_700;
+
+/** Reserved for each attempt that is yet to begin: enough for a path of 60 characters. */
+const RESERVED_BYTES = 370;
 
 /** The secrets of one sign-in, 256 bits each. */
 export interface Proofs {
@@ -43,7 +47,7 @@ export interface Attempt extends Purpose, Proofs {
   /** What the proofs derive from. */
   readonly seed: string;
   readonly startedAt: Seconds;
-  /** Tag of the session that the browser had then. A session of another tag began later. */
+  /** Tag of the session's cookie that the browser had then; empty if it had none. */
   readonly session: string;
 }
 
@@ -77,6 +81,8 @@ export interface Attempts {
   find(req: Request, state: string | null): Promise<Found>;
   /** Notes that the code of an attempt is redeemed. @throws KeysUnavailableError */
   finish(res: Response, attempt: Attempt): void;
+  /** Whether somebody is signed in by a session that began after the attempt did. */
+  isNewerSession(req: Request, attempt: Attempt): boolean;
 }
 
 const SEED_BYTES = 32;
@@ -107,13 +113,25 @@ export function createAttempts(deps: AttemptsDeps): Attempts {
       .sort((a, b) => a.startedAt - b.startedAt);
   }
 
-  /** Returns how many bytes the cookie adds to a request. */
-  function set(res: Response, { startedAt, state }: Attempt, data: SealedAttempt): number {
+  function cookieOf({ startedAt, state }: Attempt, data: SealedAttempt) {
     const name = `${prefix}-${startedAt}-${tagOf(state)}`;
     const exp = startedAt + ATTEMPT_LIFETIME;
     const token = sealer.seal(prefix, { iat: startedAt, exp, data }, name);
-    res.cookie(name, token, { ...options, maxAge: Math.max(1, exp - clock()) * 1000 });
-    return name.length + 1 + token.length;
+    const maxAge = Math.max(1, exp - clock()) * 1000;
+    return {
+      bytes: name.length + 1 + token.length,
+      set: (res: Response) => void res.cookie(name, token, { ...options, maxAge }),
+    };
+  }
+
+  /**
+   * Of the cookie, which stays the same for a session's whole life, and not of the credential: an
+   * instance may refuse a session as ended that another, which has not heard of it, accepts. Not the
+   * time: tabs begin and come back within the same second.
+   */
+  function sessionTag(req: Request): string {
+    const value = cookieValue(req.headers.cookie, sessionCookie(cookieSecure).name);
+    return value === undefined ? "" : tagOf(value);
   }
 
   return {
@@ -123,15 +141,24 @@ export function createAttempts(deps: AttemptsDeps): Attempts {
     },
 
     keep(req, res, attempt) {
-      let bytes = set(res, attempt, { ...flat(attempt), s: attempt.seed, k: attempt.session });
-      let count = 1;
-      for (const other of sent(req).reverse()) {
-        const expired = other.startedAt + ATTEMPT_LIFETIME <= attempt.startedAt;
-        if (!expired) {
-          count += 1;
-          bytes += other.bytes;
-        }
-        if (expired || count > MAX_ATTEMPTS || bytes > MAX_ATTEMPT_BYTES) {
+      const others = sent(req).reverse();
+      const pending = others
+        .filter(({ startedAt }) => startedAt + ATTEMPT_LIFETIME > attempt.startedAt)
+        .slice(0, MAX_ATTEMPTS - 1);
+      const reserved = (MAX_ATTEMPTS - 1 - pending.length) * RESERVED_BYTES;
+      const room = pending.reduce((left, { bytes }) => left - bytes, MAX_ATTEMPT_BYTES - reserved);
+      const data = { ...flat(attempt), s: attempt.seed, k: attempt.session };
+      let cookie = cookieOf(attempt, data);
+      if (cookie.bytes > Math.max(room, RESERVED_BYTES)) {
+        // Better the start page for this one than the end of another.
+        cookie = cookieOf(attempt, { ...data, r: DEFAULT_RETURN_TO });
+      }
+      cookie.set(res);
+      // Too many bytes only if several with long paths began at the same moment.
+      let { bytes } = cookie;
+      for (const other of others) {
+        bytes += other.bytes;
+        if (!pending.includes(other) || bytes > MAX_ATTEMPT_BYTES) {
           res.clearCookie(other.name, options);
         }
       }
@@ -149,8 +176,10 @@ export function createAttempts(deps: AttemptsDeps): Attempts {
     },
 
     finish(res, attempt) {
-      set(res, attempt, flat(attempt));
+      cookieOf(attempt, flat(attempt)).set(res);
     },
+
+    isNewerSession: (req, { session }) => isSignedIn(req) && sessionTag(req) !== session,
   };
 }
 
@@ -185,17 +214,6 @@ function derive(seed: string): Proofs {
   const part = (name: keyof Proofs) =>
     Buffer.from(hkdfSync("sha256", seed, "", `phoenix sign-in ${name}`, 32)).toString("base64url");
   return { state: part("state"), nonce: part("nonce"), verifier: part("verifier") };
-}
-
-/** Whether the session that is there began after the attempt did. False if nobody is signed in. */
-export function isNewerSession(req: Request, { session }: Attempt): boolean {
-  return credentialOf(req) !== undefined && sessionTag(req) !== session;
-}
-
-/** Empty if nobody is signed in. Not the time: tabs begin and come back within the same second. */
-function sessionTag(req: Request): string {
-  const credential = credentialOf(req);
-  return credential === undefined ? "" : tagOf(credential.sid);
 }
 
 /** Names a cookie after its state without showing the state. */

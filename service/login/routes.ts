@@ -16,7 +16,7 @@ import { InsecureTransportError } from "../session/errors.ts";
 import type { Sealer } from "../session/sealer.ts";
 import { credentialOf, endSession, isSignedIn, startSession } from "../session/session.ts";
 import { admit } from "./allowList.ts";
-import { type Attempt, createAttempts, isNewerSession, type Purpose } from "./attempts.ts";
+import { type Attempt, createAttempts, type Purpose } from "./attempts.ts";
 import { failurePage, levelOf, SignInError } from "./failures.ts";
 import type { Identity, OidcClient } from "./oidc.ts";
 import type { PendingSignOuts } from "./pendingSignOuts.ts";
@@ -95,7 +95,7 @@ export function signInRoutes(deps: SignInDeps): Router {
     prepared: Prepared,
     attempt: Attempt,
   ): Promise<void> {
-    if (isSignedIn(req) && (!attempt.otherAccount || isNewerSession(req, attempt))) {
+    if (isSignedIn(req) && (!attempt.otherAccount || attempts.isNewerSession(req, attempt))) {
       res.redirect(303, attempt.returnTo);
     } else if (attempt.automatic) {
       // Twice in a row is no accident, and could go on for ever.
@@ -109,7 +109,11 @@ export function signInRoutes(deps: SignInDeps): Router {
     requireAdmission(identity, allowedUsers);
     attempts.finish(res, attempt);
     // The same user may have signed in in another tab meanwhile, and that tab has the CSRF token.
-    if (!isSameUser(req, identity) || attempt.otherAccount || !isNewerSession(req, attempt)) {
+    if (
+      !isSameUser(req, identity) ||
+      attempt.otherAccount ||
+      !attempts.isNewerSession(req, attempt)
+    ) {
       const signedIn = {
         user_id: identity.subject,
         user_email: identity.email,

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import { expect, test } from "@jest/globals";
+import fc from "fast-check";
 import { createStaticKeys } from "../../../service/keys/static.ts";
 import {
   ATTEMPT_LIFETIME,
@@ -10,7 +11,6 @@ import {
   MAX_ATTEMPTS,
 } from "../../../service/login/attempts.ts";
 import { MAX_RETURN_TO_LENGTH } from "../../../service/login/returnTo.ts";
-import { MAX_COOKIE_BYTES, MAX_DATA_COOKIE_BYTES } from "../../../service/session/cookie.ts";
 import { createSealer, type Sealer } from "../../../service/session/sealer.ts";
 import { Browser } from "../../support/browser.ts";
 import { serve } from "../../support/httpServer.ts";
@@ -123,22 +123,61 @@ test("eight attempts are kept, and one more gives up the oldest", async () => {
 });
 
 // ASVS 3.3.5
-test("three with the longest paths are kept, and Node takes them beside the largest session", async () => {
-  let now = NOW;
-  const { app, begun } = store({ now: () => now, cookieSecure: true });
+test("eight are kept whatever their paths' lengths; paths that don't fit lead to the start page", async () => {
+  const length = fc.oneof(
+    fc.integer({ min: 1, max: MAX_RETURN_TO_LENGTH }),
+    fc.constantFrom(1, 100, MAX_RETURN_TO_LENGTH),
+  );
+  const lengths = fc.array(length, { minLength: MAX_ATTEMPTS, maxLength: MAX_ATTEMPTS + 4 });
+  await fc.assert(
+    fc.asyncProperty(lengths, async (all) => {
+      let now = NOW;
+      const { app, begun } = store({ now: () => now, cookieSecure: true });
+      await using server = await serve(app);
+      const browser = new Browser(server.url);
+      for (const [index, count] of all.entries()) {
+        const to = `/${"a".repeat(count - 1)}`;
+        await browser.fetch(`${PATH}/begin?${new URLSearchParams({ to })}`);
+        now += 1;
+        expect(header(browser).length).toBeLessThanOrEqual(MAX_ATTEMPT_BYTES);
+        expect(browser.cookiesAt("/login").size).toBe(Math.min(index + 1, MAX_ATTEMPTS));
+      }
+      for (const [index, attempt] of begun.entries()) {
+        const found = await find(browser, attempt);
+        if (index < begun.length - MAX_ATTEMPTS) expect(found.status).toBe("unknown");
+        else {
+          const returnTo = expect.stringMatching(new RegExp(`^(?:${attempt.returnTo}|/)$`));
+          expect(found).toEqual({ status: "begun", attempt: { ...attempt, returnTo } });
+        }
+      }
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test("the longest path is kept beside seven of 60 characters", async () => {
+  const { app, begun } = store({ cookieSecure: true });
+  await using server = await serve(app);
+  const browser = new Browser(server.url);
+  for (const length of [MAX_RETURN_TO_LENGTH, ...Array<number>(MAX_ATTEMPTS - 1).fill(60)]) {
+    const to = `/${"a".repeat(length - 1)}`;
+    await browser.fetch(`${PATH}/begin?${new URLSearchParams({ to })}`);
+  }
+  for (const attempt of begun) expect(await find(browser, attempt)).toMatchObject({ attempt });
+});
+
+test("long ones that begin at the same moment stay below the limit with the next one", async () => {
+  const { app, begun } = store({ cookieSecure: true });
   await using server = await serve(app);
   const browser = new Browser(server.url);
   const to = `/${"a".repeat(MAX_RETURN_TO_LENGTH - 1)}`;
-  for (let count = 0; count < 12; count++) {
-    await browser.fetch(`${PATH}/begin?${new URLSearchParams({ to })}`);
-    now += 1;
-    expect(header(browser).length).toBeLessThan(MAX_ATTEMPT_BYTES + 100);
-  }
-  for (const attempt of begun.slice(-3)) {
-    expect(await find(browser, attempt)).toMatchObject({ status: "begun" });
-  }
-  const session = MAX_COOKIE_BYTES + 2 * MAX_DATA_COOKIE_BYTES;
-  expect(header(browser).length + session).toBeLessThan(12 * 1024);
+  const path = `${PATH}/begin?${new URLSearchParams({ to })}`;
+  const landings = [];
+  for (let tab = 0; tab < MAX_ATTEMPTS; tab++) landings.push(await browser.send(path));
+  for (const landing of landings) browser.receive(landing);
+  await browser.fetch(`${PATH}/begin`);
+  expect(header(browser).length).toBeLessThanOrEqual(MAX_ATTEMPT_BYTES);
+  expect(await find(browser, begun.at(-1))).toMatchObject({ status: "begun" });
 });
 
 test("each attempt ends by its own time, and the next one clears its cookie", async () => {

@@ -12,7 +12,7 @@ export class RebuildError extends Error {
 /** Builds the archive in a process of its own, so that the balancer goes on meanwhile. */
 export function rebuild(): Promise<Archive> {
   const { promise, resolve, reject } = Promise.withResolvers<Archive>();
-  const args = [join(REPOSITORY, "infra", "bundle.ts"), "--json"];
+  const args = [join(REPOSITORY, "infra", "commands", "bundle.ts"), "--json"];
   execFile(process.execPath, args, { cwd: REPOSITORY }, (error, stdout, stderr) => {
     if (error) reject(new RebuildError(stderr.trim() || error.message));
     else resolve(JSON.parse(stdout) as Archive);

@@ -2,18 +2,23 @@ import { execFile } from "node:child_process";
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import * as esbuild from "esbuild";
 import * as tar from "tar";
-import { buildArchive } from "../../infra/bundle/archive.ts";
+import { type Archive, buildArchive } from "../../infra/bundle/archive.ts";
+import { rebuild } from "./rebuild.ts";
 import { mapSources, SOURCE_MAPS } from "./sourceMap.ts";
 
 const CONFIG = join(import.meta.dirname, "..", "..", "service", "config.ts");
 
+let archive: Archive;
 let directory: string;
+beforeAll(() => {
+  archive = buildArchive();
+});
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "phoenix-map-"));
-  tar.extract({ sync: true, file: buildArchive().path, cwd: directory });
+  tar.extract({ sync: true, file: archive.path, cwd: directory });
 });
 afterAll(() => esbuild.stop());
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
@@ -52,4 +57,8 @@ test("a folder without the program is left alone", async () => {
   rmSync(join(directory, "index.js"));
   writeFileSync(join(directory, "other.js"), "");
   await mapSources(directory);
+});
+
+test("what is built again in a process of its own is what is built here", async () => {
+  expect(await rebuild()).toEqual(archive);
 });

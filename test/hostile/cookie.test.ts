@@ -10,7 +10,7 @@ const SEED = seedFrom(process.env.HOSTILE_SEED);
 
 /** One in so many of the places is tried here: `npm run test:chaos` tries them all. */
 const SHARE = 6;
-const RANDOM_COOKIES = 6_000;
+const RANDOM_COOKIES = 3_000;
 
 const unhandled: unknown[] = [];
 const onUnhandled = (reason: unknown) => void unhandled.push(reason);

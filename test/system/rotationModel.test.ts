@@ -5,7 +5,7 @@ import { CASES } from "./rotationCases.ts";
 import { type Action, EVERYTHING_RETIRED, RotationModel } from "./rotationModel.ts";
 
 /** How many runs; ROTATION_MODEL_RUNS=10000 for a long one, ROTATION_MODEL_SEED to repeat one. */
-const RUNS = Number(process.env.ROTATION_MODEL_RUNS ?? 60);
+const RUNS = Number(process.env.ROTATION_MODEL_RUNS ?? 40);
 const SEED = Number(process.env.ROTATION_MODEL_SEED ?? Date.now() % 2 ** 31);
 
 const choice = fc.nat({ max: 11 });

@@ -95,7 +95,7 @@ test("whatever is asked for, a browser stays at this service and sees a plain pa
         }
       },
     ),
-    { numRuns: 3_000 },
+    { numRuns: 1_000 },
   );
 });
 

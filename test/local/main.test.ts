@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { expect, test } from "@jest/globals";
+import { afterEach, expect, test } from "@jest/globals";
 import { askMany, untilSaved } from "../support/askMany.ts";
 import { serve } from "../support/httpServer.ts";
 import { signIn } from "../support/signIn.ts";
@@ -14,7 +14,7 @@ import { keptFile } from "./runFolder.ts";
 const MAIN = join(import.meta.dirname, "main.ts");
 
 /** What `npm start` runs, as its user sees it. */
-interface Command extends AsyncDisposable {
+interface Command {
   readonly pid: number;
   /** The site's address; undefined if the command ended before it had one. */
   readonly url: string | undefined;
@@ -23,6 +23,12 @@ interface Command extends AsyncDisposable {
   kill(signal: NodeJS.Signals): void;
   readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>;
 }
+
+// Also after a test that has run out of time, and is still waiting for one of them.
+const ends: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  await Promise.all(ends.splice(0).map((end) => end()));
+});
 
 async function start(...args: readonly string[]): Promise<Command> {
   return run([MAIN, ...args]);
@@ -42,6 +48,10 @@ async function run(
   const exited = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
     child.once("close", (code, signal) => resolve({ code, signal }));
   });
+  ends.push(() => {
+    child.kill("SIGTERM");
+    return exited;
+  });
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     written.stdout += text;
     const [, url] = /The site is at (\S+)\n/.exec(written.stdout) ?? [];
@@ -58,10 +68,6 @@ async function run(
     stderr: () => written.stderr,
     kill: (signal) => void child.kill(signal),
     exited,
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGTERM");
-      await exited;
-    },
   };
 }
 
@@ -87,7 +93,7 @@ function isRunning(pid: number): boolean {
 }
 
 test("--help says how to use it, and starts nothing", async () => {
-  await using command = await start("--help");
+  const command = await start("--help");
   expect(await command.exited).toEqual({ code: 0, signal: null });
   expect(command.stdout()).toMatch(/^Usage: npm start/);
   for (const option of ["--port", "--instances", "--session-type", "--no-watch", "--help"]) {
@@ -97,14 +103,7 @@ test("--help says how to use it, and starts nothing", async () => {
 });
 
 test("options that make no sense are refused all at once with status 2", async () => {
-  await using command = await start(
-    "--port",
-    "http",
-    "--instances",
-    "0",
-    "--session-type",
-    "redis",
-  );
+  const command = await start("--port", "http", "--instances", "0", "--session-type", "redis");
   expect(await command.exited).toEqual({ code: 2, signal: null });
   const [port, instances, type, ...rest] = command.stderr().split("\n");
   expect(port).toMatch(/^--port takes/);
@@ -117,7 +116,7 @@ test("options that make no sense are refused all at once with status 2", async (
 test("a port that is taken is said in one line with a way out, status 1, and nothing is left", async () => {
   await using other = await serve(() => undefined);
   const port = Number(new URL(other.url).port);
-  await using command = await start("--port", String(port));
+  const command = await start("--port", String(port));
   expect(await command.exited).toEqual({ code: 1, signal: null });
   const [, named = ""] =
     /^Port (\d+) is taken\. End what uses it, or take any that are free: npm start -- --port 0\n$/.exec(
@@ -129,7 +128,7 @@ test("a port that is taken is said in one line with a way out, status 1, and not
 });
 
 test("it prints one address, serves it from several instances, and Ctrl-C ends all of it", async () => {
-  await using command = await start("--port", "0", "--no-watch");
+  const command = await start("--port", "0", "--no-watch");
   const { url = "", pid } = command;
   expect(command.stdout().match(/http:\/\/localhost:\d+/g)).toEqual([url]);
   expect(command.stdout()).toContain("3 instances, ready after");
@@ -157,10 +156,10 @@ test("it prints one address, serves it from several instances, and Ctrl-C ends a
   // What it showed of the requests has nothing that would let anybody in.
   expect(command.stdout()).toContain("/login/callback");
   expect(command.stdout()).not.toMatch(/code=|state=|token=|ada@example/);
-}, 30_000);
+});
 
 test("npm start shows the fault of sessions in files, and ending npm ends the run", async () => {
-  await using command = await run(
+  const command = await run(
     [
       ...["start", "--", "--port=0", "--instances=2", "--no-watch"],
       ...["--session-type", "filesystem"],
@@ -186,46 +185,42 @@ test("npm start shows the fault of sessions in files, and ending npm ends the ru
   while (started.some(isRunning)) await delay(5);
   await expect(fetch(url)).rejects.toThrow();
   expect(command.stdout()).toMatch(/401.*expired/);
-}, 30_000);
+});
 
 /** Without a program that makes terminals this is told as skipped; the keys have tests of their own. */
 const inTerminal = hasTerminals ? test : test.skip;
 
-inTerminal(
-  "in a terminal it adds, kills and ends at a key, and leaves nothing",
-  async () => {
-    const terminal = runInTerminal([
-      process.execPath,
-      MAIN,
-      "--port",
-      "0",
-      "--instances",
-      "1",
-      "--no-watch",
-    ]);
-    try {
-      await terminal.until("The site is at http://localhost:");
-      await terminal.until("Type a, then Enter");
-      const started = descendantsOf(terminal.process.pid ?? 0);
-      terminal.type("a");
-      await terminal.until(/instance \w+ is ready/);
-      started.push(...descendantsOf(terminal.process.pid ?? 0));
-      terminal.type("k");
-      await terminal.until(/instance \w+ was killed; 1 left/);
-      terminal.type("?");
-      await terminal.until("Type a, then Enter");
-      terminal.type("q");
-      await terminal.until("ending");
-      expect(await terminal.exited).toBe(0);
-      while (started.some(isRunning)) await delay(5);
-      expect(terminal.shown()).not.toContain("Error");
-    } finally {
-      for (const pid of descendantsOf(terminal.process.pid ?? 0)) process.kill(pid, "SIGKILL");
-      await terminal.exited;
-    }
-  },
-  30_000,
-);
+inTerminal("in a terminal it adds, kills and ends at a key, and leaves nothing", async () => {
+  const terminal = runInTerminal([
+    process.execPath,
+    MAIN,
+    "--port",
+    "0",
+    "--instances",
+    "1",
+    "--no-watch",
+  ]);
+  try {
+    await terminal.until("The site is at http://localhost:");
+    await terminal.until("Type a, then Enter");
+    const started = descendantsOf(terminal.process.pid ?? 0);
+    terminal.type("a");
+    await terminal.until(/instance \w+ is ready/);
+    started.push(...descendantsOf(terminal.process.pid ?? 0));
+    terminal.type("k");
+    await terminal.until(/instance \w+ was killed; 1 left/);
+    terminal.type("?");
+    await terminal.until("Type a, then Enter");
+    terminal.type("q");
+    await terminal.until("ending");
+    expect(await terminal.exited).toBe(0);
+    while (started.some(isRunning)) await delay(5);
+    expect(terminal.shown()).not.toContain("Error");
+  } finally {
+    for (const pid of descendantsOf(terminal.process.pid ?? 0)) process.kill(pid, "SIGKILL");
+    await terminal.exited;
+  }
+});
 
 /** What Node's `--import` takes to run a program before another one. */
 function before(program: string): readonly string[] {
@@ -251,7 +246,7 @@ syncBuiltinESMExports();
 test("Ctrl-C during the start leaves no process and no file", async () => {
   const temporary = mkdtempSync(join(tmpdir(), "phoenix-main-"));
   const args = [...CTRL_C_AT_FIRST_INSTANCE, MAIN, "--port", "0", "--instances", "4"];
-  await using command = await run(args, { TMPDIR: temporary });
+  const command = await run(args, { TMPDIR: temporary });
   expect(await command.exited).toEqual({ code: 0, signal: null });
   const instances = [...command.stdout().matchAll(/instance is process (\d+)/g)].map(([, pid]) =>
     Number(pid),
@@ -262,7 +257,7 @@ test("Ctrl-C during the start leaves no process and no file", async () => {
   rmdirSync(temporary);
   expect(command.url).toBeUndefined();
   expect(command.stderr()).toBe("");
-}, 30_000);
+});
 
 /** Makes fs.watch fail, as it does where the machine has no watches left. */
 const NO_WATCHES = before(`
@@ -273,8 +268,8 @@ syncBuiltinESMExports();
 `);
 
 test("what fails after the start ends the run with status 1, and leaves nothing", async () => {
-  await using command = await run([...NO_WATCHES, MAIN, "--port", "0", "--instances", "1"]);
+  const command = await run([...NO_WATCHES, MAIN, "--port", "0", "--instances", "1"]);
   expect(await command.exited).toEqual({ code: 1, signal: null });
   expect(command.stderr()).toMatch(/^service can't be watched: .*ENOSPC.*--no-watch/);
   await expect(fetch(command.url ?? "")).rejects.toThrow("fetch failed");
-}, 30_000);
+});

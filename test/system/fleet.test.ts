@@ -23,7 +23,7 @@ beforeAll(async () => {
   mkdirSync(disk);
   archive = buildArchive();
   deployment = await LocalDeployment.start({ archive, instances: 3, env: { TMPDIR: disk } });
-}, 60_000);
+});
 
 afterAll(async () => {
   await deployment.close();
@@ -82,7 +82,7 @@ test("a session outlives the instance that made it, and is good on one that star
   const after = await askWithout401(visitor);
   expect(after.size).toBeGreaterThan(1);
   for (const id of before) expect(after).not.toContain(id);
-}, 30_000);
+});
 
 test("instances that come and go cost nobody an answer", async () => {
   const visitors = await Promise.all([ada, grace].map((user) => signIn(deployment.url, user)));
@@ -93,7 +93,7 @@ test("instances that come and go cost nobody an answer", async () => {
   await deployment.fleet.add();
   await deployment.fleet.drain();
   await Promise.all(asking);
-}, 30_000);
+});
 
 test("signing out at one instance signs this browser out of all", async () => {
   const visitor = await signIn(deployment.url);
@@ -138,7 +138,7 @@ test("the original fault: sessions in files are lost as soon as another instance
   // Whoever had signed in before is signed in still: their cookie never depended on a disk.
   await askWithout401(visitor);
   expect(readdirSync(disk)).toEqual([]);
-}, 30_000);
+});
 
 test("a restart of the whole deployment with the same secret signs nobody out", async () => {
   const state = join(folder, "secrets.json");
@@ -163,4 +163,4 @@ test("a restart of the whole deployment with the same secret signs nobody out", 
   } finally {
     await second.close();
   }
-}, 30_000);
+});

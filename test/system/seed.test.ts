@@ -23,7 +23,7 @@ beforeAll(async () => {
   disk = mkdtempSync(join(tmpdir(), "phoenix-seed-"));
   archive = buildArchive();
   deployment = await LocalDeployment.start({ archive, instances: 3, env: { TMPDIR: disk } });
-}, 60_000);
+});
 
 afterAll(async () => {
   await deployment.close();
@@ -112,26 +112,22 @@ test("4. HttpOnly and SameSite are set on the session's cookie", async () => {
   expect(setCookie).toMatch(/; max-age=604800(?:;|$)/);
 });
 
-test.each(["dev", "prod"] as const)(
-  "5. the session's cookie is Secure in %s",
-  async (stack) => {
-    const { ENVIRONMENT = "", SESSION_COOKIE_SECURE = "" } = await environmentIn(stack);
-    const env = { ENVIRONMENT, SESSION_COOKIE_SECURE, ALLOWED_USERS: "@example.com" };
-    await using deployed = await LocalDeployment.start({ archive, instances: 1, https: true, env });
-    try {
-      expect(shapeOf(await sessionCookieAt(deployed.url)).toSorted()).toEqual([
-        "__Host-session",
-        "httponly",
-        "path=/",
-        "samesite=lax",
-        "secure",
-      ]);
-    } finally {
-      await deployed.close();
-    }
-  },
-  30_000,
-);
+test.each(["dev", "prod"] as const)("5. the session's cookie is Secure in %s", async (stack) => {
+  const { ENVIRONMENT = "", SESSION_COOKIE_SECURE = "" } = await environmentIn(stack);
+  const env = { ENVIRONMENT, SESSION_COOKIE_SECURE, ALLOWED_USERS: "@example.com" };
+  await using deployed = await LocalDeployment.start({ archive, instances: 1, https: true, env });
+  try {
+    expect(shapeOf(await sessionCookieAt(deployed.url)).toSorted()).toEqual([
+      "__Host-session",
+      "httponly",
+      "path=/",
+      "samesite=lax",
+      "secure",
+    ]);
+  } finally {
+    await deployed.close();
+  }
+});
 
 test("5. the session's cookie is not Secure on this machine, where there is no https", async () => {
   expect(shapeOf(await sessionCookieAt(deployment.url)).toSorted()).toEqual([

@@ -13,7 +13,7 @@ let directory: string;
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), "phoenix-start-"));
   tar.extract({ sync: true, file: buildArchive().path, cwd: directory });
-}, 30_000);
+});
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 /** Said once by an instance that has no list to share with others. */

@@ -9,7 +9,7 @@ const IDS = clips.map(({ id }) => id);
 let deployment: LocalDeployment;
 beforeAll(async () => {
   deployment = await LocalDeployment.start({ instances: 3 });
-}, 60_000);
+});
 afterAll(() => deployment.close());
 
 test("forty clips' URLs load through several instances without one 401", async () => {

@@ -10,7 +10,7 @@ let folder: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "phoenix-verify-"));
   deployment = await LocalDeployment.start({ instances: 3 });
-}, 60_000);
+});
 afterAll(async () => {
   await deployment.close();
   rmSync(folder, { recursive: true, force: true });
@@ -42,4 +42,4 @@ test("what the program declares passes, before and after a deployment, until ses
   expect(faulty.failed).toEqual(["sessions", "earlier-session"]);
   expect(faulty.text("sessions")).toContain("SESSION_TYPE=filesystem");
   expect(faulty.text("earlier-session")).toContain("set SESSION_TYPE=filesystem");
-}, 60_000);
+});

@@ -9,7 +9,7 @@ export interface ApisArgs {
 
 export type Api = "iam" | "logging" | "monitoring" | "pubsub" | "run" | "secretmanager" | "storage";
 
-/** Google's APIs, enabled. Whatever uses one depends on it, or the first `up` would race it. */
+/** Enables Google's APIs. Resources depend on the API that they need, or the first `up` is a race. */
 export class Apis extends ComponentResource {
   readonly #services: ReadonlyMap<Api, Service>;
 
@@ -23,7 +23,7 @@ export class Apis extends ComponentResource {
           {
             project: args.project,
             service: `${api}.googleapis.com`,
-            // The project may use them for more than this stack.
+            // Other things in the project may use them.
             disableOnDestroy: false,
           },
           { parent: this },
@@ -33,7 +33,7 @@ export class Apis extends ComponentResource {
     this.registerOutputs();
   }
 
-  /** For `dependsOn`. @throws Error if the API is not among those that were asked for: a bug. */
+  /** For `dependsOn`. @throws Error if the API is not in `names`, which is a bug. */
   of(api: Api): Service {
     const service = this.#services.get(api);
     if (service === undefined) throw new Error(`The API ${api} is used and not enabled.`);

@@ -7,7 +7,7 @@ import { grantPropagationHook } from "./web/grantPropagation.ts";
 
 handleErrors();
 
-/** What `npx pulumi up` runs; each export is a stack output. */
+/** The Pulumi program. Each export is a stack output. */
 export const {
   url,
   signInRedirectUri,

@@ -1,4 +1,4 @@
-/** Which stack of which project is configured. */
+/** Identifies a stack. */
 export interface StackId {
   /** Name of the Pulumi project: the product's. */
   readonly product: string;
@@ -6,33 +6,33 @@ export interface StackId {
   readonly environment: string;
 }
 
-/** Names of what one stack has at Google. Two stacks can share a project. */
+/** Names of a stack's resources at Google. They are unique even if two stacks share a project. */
 export interface StackNames {
   /** The web service and its account. */
   readonly web: string;
   /** The rotator and its account. */
   readonly rotator: string;
-  /** The account that Pub/Sub calls the rotator as. */
+  /** The account as which Pub/Sub calls the rotator. */
   readonly push: string;
-  /** The account that GitHub's jobs deploy as; `npm run bootstrap` makes it, not the program. */
+  /** The account as which GitHub's jobs deploy. `npm run bootstrap` creates it, not the program. */
   readonly deploy: string;
-  /** The account that GitHub's jobs preview as, made in the same way. */
+  /** The account as which GitHub's jobs preview. `npm run bootstrap` creates it. */
   readonly preview: string;
   readonly secretKey: string;
   readonly clientSecret: string;
-  /** Names of buckets are Google-wide, so the project's is a part of it. */
+  /** The bucket of bundles. Bucket names are global, so this one contains the project's ID. */
   readonly bucket: string;
   /** The bucket of the sessions that have ended. */
   readonly ended: string;
-  /** Topic of what happens to SECRET_KEY. */
+  /** Topic to which Secret Manager publishes SECRET_KEY's events. */
   readonly secretEvents: string;
-  /** Subscription that calls the rotator. */
+  /** Push subscription that calls the rotator. */
   readonly rotation: string;
-  /** Topic and subscription of rotations that failed. */
+  /** Dead-letter topic of the rotations, and its subscription. */
   readonly deadLetters: string;
 }
 
-/** The names of one stack in a project. All begin with the product's, which is the Pulumi project's. */
+/** The names of one stack's resources in a Google Cloud project. */
 export function stackNames(project: string, { product, environment }: StackId): StackNames {
   const prefix = `${product}-${environment}`;
   return {
@@ -62,7 +62,7 @@ const ACCOUNT_TITLES = {
 /** The service accounts of a stack. */
 export type Account = keyof typeof ACCOUNT_TITLES;
 
-/** What the console calls an account of that id. */
+/** Display name of the account with this ID. */
 export function accountTitle(id: string, account: Account): string {
   return `${id}: ${ACCOUNT_TITLES[account]}`;
 }

@@ -16,53 +16,53 @@ import { RotationTopic } from "./rotation/rotationTopic.ts";
 import { publicUrlOf } from "./web/publicUrl.ts";
 import { WebService } from "./web/webService.ts";
 
-/** What `npx pulumi stack output` shows. None of it is secret. */
+/** The stack's outputs (`npx pulumi stack output`). None is secret. */
 export interface StackOutputs {
   /** Address of the web service. */
   readonly url: Output<string>;
-  /** What the OpenID Connect provider is told to send visitors back to. */
+  /** Redirect URI to register with the OpenID Connect provider. */
   readonly signInRedirectUri: Output<string>;
-  /** Where it sends visitors back to after they sign out there. */
+  /** Post-logout redirect URI to register with it. */
   readonly postLogoutRedirectUri: Output<string>;
-  /** SECRET_KEY as `npm run rotate` and the service name it: sm://PROJECT/SECRET. */
+  /** The value of SECRET_KEY: sm://PROJECT/SECRET. */
   readonly secretKey: string;
-  /** Where the sessions that have ended are, as the service takes it: gs://BUCKET. */
+  /** The value of ENDED_SESSIONS: gs://BUCKET. */
   readonly endedSessions: string;
-  /** The provider that user IDs are of; empty where nobody can sign in yet. */
+  /** The OpenID Connect provider that issues user IDs; empty until one is configured. */
   readonly oidcIssuer: string;
-  /** What a rotation has to know of the service. */
+  /** What `npm run rotate` needs to know about the service. */
   readonly keyPolicy: KeyPolicy;
-  /** Digest of the bundle, or reference of the image, that is deployed. */
+  /** What is deployed: the bundle's digest, or the image's reference. */
   readonly release: string;
   /** Name of the Cloud Run service, as gcloud takes it. */
   readonly service: Output<string>;
-  /** Newest revision that can serve: what the setting `traffic` may name later on. */
+  /** The newest revision that is ready. The setting `traffic` can name it later. */
   readonly revision: Output<string>;
 }
 
 /** How the service uses SECRET_KEY's versions, in seconds. */
 export interface KeyPolicy {
-  /** For how long a new version is accepted before it signs. */
+  /** From a version's creation until it signs. Instances accept it from the start. */
   readonly activationDelay: number;
-  /** Between two readings of the list of versions by one instance. */
+  /** Between two refreshes of the key ring by one instance. */
   readonly refreshInterval: number;
-  /** From sign-in until a session ends, so for how long a replaced version is needed. */
+  /** From sign-in until a session ends: a replaced version is needed for that long. */
   readonly sessionLifetime: number;
 }
 
-/** What a deployment does beside the resources. */
+/** Hooks that run during a deployment. */
 export interface StackHooks {
-  /** Before the web service: adds the first version of SECRET_KEY. */
+  /** Runs before the web service is created or updated: adds the first version of SECRET_KEY. */
   firstVersion(options: FirstVersionOptions): ResourceHook;
-  /** After a grant that a revision can't wait for. */
+  /** Runs after the client secret's grant is created: waits until the grant has propagated. */
   grantPropagation(): ResourceHook;
 }
 
 /**
  * Declares the whole stack.
  *
- * @param buildArchive Called if the bundle is deployed, not if an image is.
- * @param hooks Undefined where nothing is deployed.
+ * @param buildArchive Called only if the bundle is deployed, and not an image.
+ * @param hooks Undefined where the program is only evaluated, as in the local run and in tests.
  * @throws ConfigError before anything is declared.
  */
 export async function declareStack(
@@ -187,7 +187,7 @@ export async function declareStack(
     },
     release: config.image ?? `sha256:${archive?.sha256}`,
     service: web.service.name,
-    // Google names it in full: projects/P/locations/L/services/S/revisions/R.
+    // The full resource name: projects/P/locations/L/services/S/revisions/R.
     revision: web.service.latestReadyRevision.apply((name) => name.split("/").at(-1) ?? name),
   };
 }
@@ -201,7 +201,7 @@ function releaseOf(config: StackConfig, bundle: ServiceBundle): Release {
   if (config.image !== undefined) return { image: config.image };
   if (bundle.source === undefined) throw new Error("There is neither an image nor a bundle.");
   const { region, baseImage } = config;
-  // Each region has Google's images for itself.
+  // Google's base images have a repository per region.
   const baseImageUri = `${region}-docker.pkg.dev/serverless-runtimes/${baseImage}`;
   return { baseImageUri, source: bundle.source };
 }

@@ -1,14 +1,11 @@
 import { shown } from "../../service/pure/printable.ts";
 import type { Settings } from "./settings.ts";
 
-/** Who may call the web service. */
-export type PublicAccess = "invokerIamDisabled" | "allUsers" | "private";
-
-/** The one setting that is a secret. */
+/** The only setting that is secret. */
 export const CLIENT_SECRET = "oidcClientSecret";
 
 /**
- * Reports a client secret that the stack's file shows.
+ * Reports a client secret that is in the stack's file in plaintext.
  *
  * @param encrypted Full names of the values that are encrypted in the stack's file; undefined where
  * there is no such file.
@@ -27,6 +24,9 @@ export function checkEncryption(
 }
 
 const PUBLIC_ACCESS = ["invokerIamDisabled", "allUsers", "private"] as const;
+
+/** Who may call the web service. */
+export type PublicAccess = (typeof PUBLIC_ACCESS)[number];
 
 export function parsePublicAccess(settings: Settings): PublicAccess {
   const setting = "publicAccess";

@@ -1,7 +1,7 @@
 import { shown } from "../../service/pure/printable.ts";
 import type { Settings } from "./settings.ts";
 
-/** How much of it there is. */
+/** Instances of the web service, and their size. */
 export interface CapacityConfig {
   readonly minInstances: number;
   readonly maxInstances: number;
@@ -70,7 +70,7 @@ function parseMemory(settings: Settings, cpu: string): string {
     return memory;
   }
   const mebibytes = Number(match[1]) * (match[2] === "Gi" ? 1024 : 1);
-  // Without CPUs that make sense, any size is right.
+  // An invalid number of CPUs has been reported already.
   const [least, most] = MEMORY[cpu] ?? [0, Number.POSITIVE_INFINITY];
   if (mebibytes < least || mebibytes > most) {
     settings.report(

@@ -2,15 +2,15 @@ import type { ProgramEnvironment } from "../../service/contract/environment.ts";
 import { ALL_SETTINGS, type Reader } from "../../service/contract/serviceSettings.ts";
 import type { StackConfig } from "./stackConfig.ts";
 
-/** Variables of a service by name, secrets left out. */
+/** Environment variables of a service, without secrets. */
 type Variables<Service extends Reader> = ProgramEnvironment<Service> &
   Readonly<Record<string, string>>;
 
 /**
- * What the web service reads from its environment, but for the client secret.
+ * The web service's environment, without the client secret.
  *
  * @param secretKey `sm://PROJECT/SECRET`
- * @param publicUrl Undefined in the local run, where the Host header says it.
+ * @param publicUrl Undefined in the local run, where the service takes it from the Host header.
  * @param endedSessions `gs://BUCKET`
  */
 export function webEnvironment(
@@ -20,7 +20,7 @@ export function webEnvironment(
   endedSessions: string,
 ): Variables<"web"> {
   return {
-    // Cloud Run shows nothing for an empty value, so a deployment never declares one.
+    // Empty in the local run only: Cloud Run drops empty values, so `up` would always see a change.
     PUBLIC_URL: publicUrl ?? "",
     ENVIRONMENT: config.environment,
     GOOGLE_CLOUD_PROJECT: config.project,
@@ -31,7 +31,7 @@ export function webEnvironment(
 }
 
 /**
- * What the rotator reads from its environment.
+ * The rotator's environment.
  *
  * @param secretKey `sm://PROJECT/SECRET`
  */
@@ -39,7 +39,7 @@ export function rotatorEnvironment(config: StackConfig, secretKey: string): Vari
   const { project, region, names } = config;
   return {
     SECRET_KEY: secretKey,
-    // The address that Cloud Run makes up is an output of the service, and can't be its input.
+    // Not the service's URL, which is its output and so can't be its input: a custom audience.
     PUSH_AUDIENCE: `projects/${project}/locations/${region}/services/${names.rotator}`,
     PUSH_ACCOUNT: `${names.push}@${project}.iam.gserviceaccount.com`,
     ...settingsOf(config, "rotator"),
@@ -47,7 +47,7 @@ export function rotatorEnvironment(config: StackConfig, secretKey: string): Vari
 }
 
 function settingsOf(config: StackConfig, reader: Reader): Record<string, string> {
-  // What is set, or what the quota allows for.
+  // The setting, or the shortest interval within the quota if that is longer.
   const keyRefreshInterval = String(config.keyRefreshInterval);
   const texts = { ...config.service.texts, keyRefreshInterval };
   return Object.fromEntries(

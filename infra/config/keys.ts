@@ -3,9 +3,9 @@ import { leastRefreshInterval } from "./quota.ts";
 import type { ServiceValues } from "./serviceSettings.ts";
 import type { Settings } from "./settings.ts";
 
-/** How SECRET_KEY's versions are used and renewed. Times are seconds. */
+/** How often SECRET_KEY's versions are read and rotated, in seconds. */
 export interface KeysConfig {
-  /** Between two readings of the list of versions by one instance: what is set, or the quota's. */
+  /** Between two refreshes by one instance: the setting, or the quota's minimum if that is longer. */
   readonly keyRefreshInterval: number;
   /** Undefined: keys are rotated by hand only. */
   readonly rotationPeriod: number | undefined;
@@ -21,7 +21,7 @@ export function parseKeys(
 ): KeysConfig {
   const delay = keyActivationDelay ?? Number.NaN;
   const keyRefreshInterval = withinQuota(settings, asked ?? Number.NaN, maxInstances);
-  // A ring is at most twice the interval old, and the list that it was read from may lag a little.
+  // A key ring is at most two intervals old. The third is for the list of versions, which can lag.
   const leastDelay = 3 * keyRefreshInterval;
   if (delay < leastDelay) {
     settings.report(
@@ -46,7 +46,7 @@ function withinQuota(settings: Settings, asked: number, maxInstances: number): n
   return Math.max(asked, least);
 }
 
-/** Two hours at least: the rotator takes a version that is younger than one as "already rotated". */
+/** At least two hours, because the rotator adds no version while the newest is under an hour old. */
 function parsePeriod(settings: Settings, activationDelay: number): number | undefined {
   const setting = "rotationPeriod";
   const value = settings.text(setting);

@@ -1,8 +1,8 @@
-/** Of the names the one that was probably meant; undefined if none is near enough. */
+/** The name that a misspelt one probably stands for; undefined if none is close enough. */
 export function nearest(name: string, names: Iterable<string>): string | undefined {
   const written = plain(name);
   let found: string | undefined;
-  // One letter in three may be wrong.
+  // Up to a third of the letters may be wrong.
   let best = written.length / 3;
   for (const candidate of names) {
     const distance = distanceOf(written, plain(candidate));
@@ -17,7 +17,7 @@ function plain(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, "");
 }
 
-/** Letters to add, to take away or to replace: https://en.wikipedia.org/wiki/Levenshtein_distance */
+/** https://en.wikipedia.org/wiki/Levenshtein_distance */
 function distanceOf(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (const [index, letter] of [...from].entries()) {

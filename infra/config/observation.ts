@@ -2,14 +2,14 @@ import { isEmailAddress } from "../../service/contract/emailAddress.ts";
 import { shown } from "../../service/pure/printable.ts";
 import type { Settings } from "./settings.ts";
 
-/** Who is told what is noted. */
+/** Who gets alerts. */
 export interface ObservationConfig {
   readonly alertEmails: readonly string[];
-  /** Notification channels that exist, by their full names. */
+  /** Existing notification channels: `projects/P/notificationChannels/N`. */
   readonly alertChannels: readonly string[];
 }
 
-/** Levels at which the entries that alerts count are not written. */
+/** Log levels that suppress the entries that alerts count. */
 const UNCOUNTED: readonly string[] = ["warn", "error", "fatal"];
 
 export function parseObservation(

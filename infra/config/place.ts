@@ -3,23 +3,23 @@ import { shown } from "../../service/pure/printable.ts";
 import { type StackId, type StackNames, stackNames } from "../names.ts";
 import type { Settings } from "./settings.ts";
 
-/** Where a stack is, and how it is told from others. */
+/** A stack's project, region, names and labels. */
 export interface PlaceConfig extends StackId {
   readonly names: StackNames;
   readonly project: string;
   readonly region: string;
   /** Includes the labels that every resource gets. */
   readonly labels: Readonly<Record<string, string>>;
-  /** Whether what would be missed refuses to be deleted. */
+  /** Whether SECRET_KEY, the web service and the buckets refuse to be deleted. */
   readonly deletionProtection: boolean;
   /** Regions of the secrets' replicas; empty: Google chooses them. */
   readonly secretLocations: readonly string[];
 }
 
-/** The stack that `npm start` evaluates and runs on one machine; it is never deployed. */
+/** The stack that `npm start` evaluates and runs on this machine. It is never deployed. */
 export const LOCAL_STACK = "local";
 
-/** Its project, so that nothing else is taken for it. */
+/** The project ID that the local stack has to name, so that no real project can be meant. */
 export function localProject(product: string): string {
   return `${product}-local`;
 }
@@ -40,21 +40,21 @@ export function parsePlace(settings: Settings, id: StackId): PlaceConfig {
 }
 
 /**
- * Lengths of a service account's name, which the others are within:
+ * Lengths of a service account's ID, the shortest limit of all of the names:
  * https://cloud.google.com/iam/docs/service-accounts-create
  */
 const ACCOUNT = { min: 6, max: 30 };
 const ROTATOR = "-rotator";
-/** The shortest stack has one letter, the longest of the three that come with this has five. */
+/** Leaves room for the stacks of this repository, of which `local` has the longest name. */
 const LONGEST_PRODUCT = ACCOUNT.max - `-local${ROTATOR}`.length;
 
-/** Endings that would give two stacks in one project accounts of one name: see infra/names.ts. */
+/** Endings with which two stacks in one project would share an account's name: see infra/names.ts. */
 const TAKEN = /(^|-)(push|rotator|deploy|preview)$/;
 
-/** What is wrong with the names of a project and its stack, if anything is. */
+/** Problems with the names of a Pulumi project and its stack. */
 export function findNameProblems({ product, environment }: StackId): Problem[] {
   const word = /^[a-z]([a-z0-9-]*[a-z0-9])?$/;
-  // Google takes no bucket with its own name in it.
+  // Google refuses bucket names that contain "goog".
   if (!word.test(product) || product.length > LONGEST_PRODUCT || /goog/.test(product)) {
     return [
       {

@@ -2,21 +2,21 @@ import { shown } from "../../service/pure/printable.ts";
 import type { PlaceConfig } from "./place.ts";
 import type { Settings } from "./settings.ts";
 
-/** A share of the traffic in percent; without a revision, that of the newest. */
+/** A revision's share of the traffic. Without `revision`, the newest revision's. */
 export interface TrafficShare {
   readonly revision?: string;
   readonly percent: number;
 }
 
-/** What runs, and who gets which of it. */
+/** What is deployed, and how traffic is split between revisions. */
 export interface ReleaseConfig {
-  /** Google's image that the bundle is laid over: STACK/runtimes/nodejsVERSION. */
+  /** Google's base image under the bundle: STACK/runtimes/nodejsVERSION. */
   readonly baseImage: string;
-  /** Undefined: the bundle is deployed. */
+  /** A container image by digest; undefined: the bundle is deployed. */
   readonly image: string | undefined;
   /** Empty: all traffic goes to the newest revision. */
   readonly traffic: readonly TrafficShare[];
-  /** Another one makes a new revision; empty where none was ever asked for. */
+  /** Any word. Changing it creates a new revision. */
   readonly redeploy: string;
 }
 
@@ -102,7 +102,7 @@ function parseTraffic(settings: Settings, place: PlaceConfig): TrafficShare[] {
   return shares;
 }
 
-/** The names of a service's revisions begin with its own. */
+/** Cloud Run names revisions SERVICE-SUFFIX. */
 function isRevision(name: string, service: string): boolean {
   return name.startsWith(`${service}-`) && /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name);
 }

@@ -8,10 +8,10 @@ import {
 } from "../../service/contract/serviceSettings.ts";
 import type { Settings } from "./settings.ts";
 
-/** The settings that reach the services, as the services will read them. */
+/** The services' settings, parsed as the services parse them. */
 export type ServiceValues = { readonly [Name in SettingName]: SettingValue<Name> };
 
-/** The same as text, by setting; undefined: unset. A secret is never among them. */
+/** The services' settings as text, without secrets; undefined: unset. */
 export type ServiceTexts = Readonly<Partial<Record<SettingName, string>>>;
 
 export interface ServiceConfig {
@@ -19,7 +19,7 @@ export interface ServiceConfig {
   readonly texts: ServiceTexts;
 }
 
-/** Checks the settings that reach the services with the services' own checks. */
+/** Checks the services' settings with the services' own checks. */
 export function parseServiceSettings(settings: Settings): ServiceConfig {
   const values: Partial<Record<SettingName, unknown>> = {};
   const texts: Partial<Record<SettingName, string>> = {};
@@ -32,7 +32,7 @@ export function parseServiceSettings(settings: Settings): ServiceConfig {
   }
   const { allowedUsers, oidcIssuer, oidcClientId, oidcClientSecret, oidcTrustedDomains } =
     values as Partial<ServiceValues>;
-  // One thing at a time: where sign-in lacks a setting, that comes first.
+  // Trusted domains are checked only once sign-in has all of its settings.
   const issuer = oidcClientId && oidcClientSecret ? oidcIssuer : undefined;
   const faults = [
     ...signInFaults(

@@ -11,11 +11,11 @@ import type { Problem } from "../../service/contract/errors.ts";
 import { shown } from "../../service/pure/printable.ts";
 import { nearest } from "./nearest.ts";
 
-/** Namespaces that other programs read: the provider's and Pulumi's own. */
+/** Namespaces of settings that the Google provider and Pulumi read. */
 const FOREIGN = ["gcp", "pulumi"];
 
 export interface SettingsArgs {
-  /** Name of the Pulumi project, which the names of its settings begin with. */
+  /** Name of the Pulumi project: the namespace of its settings. */
   readonly product: string;
   readonly deployment: Deployment & { readonly environment: string };
   /** Full names (`gcp:project`, `phoenix:maxInstances`) and values as text. */
@@ -23,18 +23,18 @@ export interface SettingsArgs {
 }
 
 /**
- * The configuration of one stack, and the problems that were found in it. Readers return something
- * even where they find a problem, so that a single pass reports all of them; whoever asks checks
- * `problems` at the end. Nothing more is said of a value that makes no sense: NaN compares with
- * nothing, and what would be empty has to be left alone.
+ * The configuration of one stack, and the problems found in it. A reader that finds a problem
+ * reports it and still returns a value, so that one pass finds all problems; the caller checks
+ * `problems` at the end. An invalid number is read as NaN, which fails every comparison, so that
+ * later checks report nothing more about it.
  *
- * Settings go by their short names (`maxInstances`), other programs' by their full ones
- * (`gcp:project`). A remedy is a command that can be copied. Where only whoever deploys knows the
- * value, it has a word in capitals in its place, which would be refused again.
+ * Own settings go by their short names (`maxInstances`), other programs' by their full names
+ * (`gcp:project`). A remedy is a command to copy. Where only the operator knows the value, the
+ * command has a placeholder in capitals, which the check refuses.
  */
 export class Settings {
   readonly problems: Problem[] = [];
-  /** What whoever deploys should know though nothing is wrong, in sentences. */
+  /** Sentences that inform the operator and report no problem. */
   readonly notes: string[] = [];
   readonly deployment: SettingsArgs["deployment"];
   readonly #stack: string;
@@ -49,7 +49,7 @@ export class Settings {
     this.#values = values;
   }
 
-  /** The full name of a setting, as messages and commands have it. */
+  /** The full name of a setting, for messages and commands. */
   nameOf(setting: string): string {
     return setting.includes(":") ? setting : `${this.#product}:${setting}`;
   }
@@ -58,7 +58,7 @@ export class Settings {
     this.problems.push({ setting: this.nameOf(setting), cause, remedy });
   }
 
-  /** Reports what the contract finds wrong. `secret`: the command asks for the value. */
+  /** Reports a fault that a check found. `secret`: the remedy's command asks for the value. */
   fault(setting: string, { cause, mend }: Fault, secret = false): void {
     if (secret) this.report(setting, cause, this.setSecret(setting));
     else if (mend === "default") this.report(setting, cause, this.toDefault(setting));
@@ -66,14 +66,14 @@ export class Settings {
     else this.report(setting, cause, this.setLike(setting, mend.placeholder, mend.example));
   }
 
-  /** The value without surrounding space; empty if it is not set. */
+  /** The trimmed value; empty if it is not set. */
   text(setting: string): string {
     const name = this.nameOf(setting);
     this.#read.add(name);
     return (this.#values[name] ?? "").trim();
   }
 
-  /** The value as the check reads it; undefined where the check refuses it. */
+  /** The parsed value; undefined if the check refuses it. */
   check<Value>(setting: string, check: Check<Value>, secret?: boolean): Value | undefined {
     const checked = check(this.text(setting), this.deployment);
     if ("value" in checked) return checked.value;
@@ -85,22 +85,22 @@ export class Settings {
     return this.check(setting, flag) ?? false;
   }
 
-  /** A whole number from `min` to `max`; NaN where there is none. */
+  /** A whole number from `min` to `max`; NaN if the value is not one. */
   integer(setting: string, min: number, max: number): number {
     return this.check(setting, wholeNumber({ min, max })) ?? Number.NaN;
   }
 
-  /** One of the choices; empty where it is none of them. */
+  /** One of the choices; empty if the value is not one. */
   oneOf<Choice extends string>(setting: string, choices: readonly Choice[]): Choice | "" {
     return this.check(setting, oneOf(choices)) ?? "";
   }
 
-  /** Entries between commas, without surrounding space and without empty ones. */
+  /** Comma-separated entries, trimmed, without empty ones. */
   list(setting: string): string[] {
     return listOf(this.text(setting));
   }
 
-  /** `KEY=VALUE` entries; what follows the last `=` of an entry is its value. */
+  /** Comma-separated `KEY=VALUE` entries, split at the last `=`. */
   pairs(setting: string, remedy: string): [key: string, value: string][] {
     return this.list(setting).flatMap((entry): [string, string][] => {
       const at = entry.lastIndexOf("=");
@@ -126,24 +126,24 @@ export class Settings {
     return `Run \`npx pulumi config set --stack ${this.#stack} --secret ${this.nameOf(setting)}\``;
   }
 
-  /** A remedy: how to set the setting to what only whoever deploys knows. */
+  /** A remedy: the command with a placeholder, for a value that only the operator knows. */
   setLike(setting: string, placeholder: string, example: string): string {
     return `${this.setTo(setting, placeholder)}, such as ${example}`;
   }
 
-  /** A remedy: the command that takes the setting out of the stack's file. */
+  /** A remedy: the command that removes the setting from the stack's file. */
   remove(setting: string): string {
     return `Run \`npx pulumi config rm --stack ${this.#stack} ${this.nameOf(setting)}\``;
   }
 
-  /** A remedy: the way back to the default of Pulumi.yaml. */
+  /** A remedy: the command that restores the default of Pulumi.yaml. */
   toDefault(setting: string): string {
     return `${this.remove(setting)} for its default, or set another value`;
   }
 
   /**
-   * Reports what is set and was never read: a name that is misspelt, of an earlier version, or
-   * under another prefix, as the stacks' files have it after the project got another name.
+   * Reports settings that nothing has read: misspelt, removed from the program, or under the prefix
+   * that the Pulumi project had before it was renamed.
    */
   reportUnread(): void {
     const own = `${this.#product}:`;

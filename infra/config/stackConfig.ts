@@ -11,27 +11,27 @@ import { parseRelease, type ReleaseConfig } from "./release.ts";
 import { parseServiceSettings, type ServiceConfig } from "./serviceSettings.ts";
 import { Settings } from "./settings.ts";
 
-/** All that the program is told, checked. */
+/** The checked configuration of one stack. */
 export interface StackConfig
   extends PlaceConfig,
     KeysConfig,
     CapacityConfig,
     ReleaseConfig,
     ObservationConfig {
-  /** What reaches the services. */
+  /** The services' settings. */
   readonly service: ServiceConfig;
   readonly publicAccess: PublicAccess;
-  /** Where the bucket of the sessions that have ended is. */
+  /** Location of the bucket of ended sessions. */
   readonly endedLocation: string;
-  /** What whoever deploys should know though nothing is wrong, in sentences. */
+  /** Sentences that inform the operator and report no problem. */
   readonly notes: readonly string[];
 }
 
 /**
  * Checks the configuration of one stack.
  *
- * @param values Full names (`gcp:project`, `phoenix:maxInstances`) and values as text. All of the
- * project's are there: Pulumi takes those that a stack does not set from Pulumi.yaml.
+ * @param values Full names (`gcp:project`, `phoenix:maxInstances`) and values as text. Pulumi has
+ * filled in the defaults of Pulumi.yaml.
  * @param encrypted Full names of the values that are encrypted in the stack's file; undefined where
  * there is no such file.
  * @throws ConfigError with all problems.
@@ -84,7 +84,7 @@ export function readConfig(): {
   return { config, oidcClientSecret: clientSecret ? secret(clientSecret.trim()) : undefined };
 }
 
-/** The CLI tells the program this way; Pulumi's own functions for it keep quiet about it. */
+/** Set by the Pulumi CLI. The SDK has no public function that tells which settings are encrypted. */
 function encryptedNames(): string[] | undefined {
   const names = process.env.PULUMI_CONFIG_SECRET_KEYS;
   return names === undefined ? undefined : (JSON.parse(names) as string[]);

@@ -5,10 +5,10 @@ import type { Settings } from "../config/settings.ts";
 
 const SETTING = "endedLocation";
 
-/** In Europe, and not in the multi-region EU: https://cloud.google.com/storage/docs/locations */
+/** European regions outside the multi-region EU: https://cloud.google.com/storage/docs/locations */
 const OUTSIDE_EU = new Set(["europe-west2", "europe-west6"]);
 
-/** Where the bucket of the ended is: by default the multi-region that holds the stack's region. */
+/** Location of the bucket of ended sessions. Default: the multi-region that holds `region`. */
 export function parseEndedLocation(settings: Settings, region: string): string {
   const text = settings.text(SETTING).toUpperCase();
   if (text === "") return multiRegionOf(region);
@@ -23,8 +23,8 @@ export function parseEndedLocation(settings: Settings, region: string): string {
 }
 
 /**
- * Refuses another location than the one that the bucket has: it would be made anew, and an empty
- * list brings back the sessions that ended.
+ * Refuses to move the bucket: Pulumi would replace it by an empty one, and sessions that have ended
+ * would be accepted again.
  *
  * @throws ConfigError
  */
@@ -50,7 +50,7 @@ async function locationOf(name: string): Promise<string | undefined> {
   try {
     return (await getBucket({ name })).location.toUpperCase() || undefined;
   } catch {
-    // Before the first deployment there is none. Any other failure shows when it is deployed.
+    // Before the first deployment there is none. Any other failure recurs when it is deployed.
     return undefined;
   }
 }

@@ -18,12 +18,13 @@ export interface EndedSessionsArgs {
 }
 
 /**
- * Where instances tell each other which sessions have ended: a bucket of empty objects, to which
- * the web service can only add. Without it, or with an empty one, sessions that ended come back.
+ * The bucket through which instances tell each other which sessions have ended. It holds empty
+ * objects, and the web service can only add to it. If it is emptied, ended sessions are accepted
+ * again.
  */
 export class EndedSessions extends ComponentResource {
   readonly bucket: Bucket;
-  /** Notation by which the service takes it: `gs://BUCKET`. */
+  /** The value of ENDED_SESSIONS: `gs://BUCKET`. */
   readonly reference: string;
 
   constructor(name: string, args: EndedSessionsArgs, opts?: ComponentResourceOptions) {
@@ -37,9 +38,9 @@ export class EndedSessions extends ComponentResource {
         labels: { ...args.labels },
         uniformBucketLevelAccess: true,
         publicAccessPrevention: "enforced",
-        // Nothing in it is ever replaced, and what the rule below deletes is of no use any more.
+        // Objects are never replaced, and those that the rule below deletes are of no use.
         softDeletePolicy: { retentionDurationSeconds: 0 },
-        // An object's custom time is when no session can need it: a day later it is gone.
+        // An object's custom time is when the last session it concerns has expired.
         lifecycleRules: [{ action: { type: "Delete" }, condition: { daysSinceCustomTime: 1 } }],
         forceDestroy: !args.deletionProtection,
       },
@@ -49,7 +50,7 @@ export class EndedSessions extends ComponentResource {
     this.registerOutputs();
   }
 
-  /** Lets the account read the bucket and add to it, but neither replace nor delete. */
+  /** Lets an account read and add objects, but neither replace nor delete them. */
   grantAdding(to: { readonly name: string; readonly member: Input<string> }): BucketIAMMember[] {
     return ["objectCreator", "objectViewer"].map(
       (role) =>

@@ -18,7 +18,7 @@ import { CALL_TIMEOUT, RotationError, rotate } from "../../service/rotator/rotat
 /** Retries and the seconds before each: three minutes, as for other operations of a first `up`. */
 const RETRIES = { attempts: 18, interval: 10 };
 
-/** What passes by itself; FORBIDDEN, because Google propagates new APIs and grants with a delay. */
+/** Transient failures. FORBIDDEN is one, because Google propagates new APIs and grants with a delay. */
 const TRANSIENT: readonly ApiFailure[] = [
   "UNREACHABLE",
   "TIMEOUT",
@@ -32,16 +32,16 @@ export interface FirstVersionOptions {
   readonly secretKey: string;
   /** Name of the stack, for commands. */
   readonly stack: string;
-  /** Default: this process's. SECRET_MANAGER_ENDPOINT and GOOGLE_OAUTH_ACCESS_TOKEN are read. */
+  /** Default: `process.env`. SECRET_MANAGER_ENDPOINT and GOOGLE_OAUTH_ACCESS_TOKEN are read. */
   readonly env?: Environment;
   /** Resolves after that many seconds. */
   readonly wait?: (seconds: number) => Promise<void>;
 }
 
 /**
- * Runs before the web service is created or updated, and never in a preview: it adds the first
- * version of SECRET_KEY if there never was one, so that Pulumi knows of no key. A hook on the
- * secret would not run again after a failure between the two.
+ * A hook that adds the first version of SECRET_KEY, if there never was one, before the web service
+ * is created or updated. It never runs in a preview. It isn't a hook of the secret, because it
+ * would not run again if the first `up` failed after the secret was created.
  */
 export function firstVersionHook(options: FirstVersionOptions): ResourceHook {
   return new ResourceHook("first-version-of-SECRET_KEY", async () => {
@@ -50,11 +50,12 @@ export function firstVersionHook(options: FirstVersionOptions): ResourceHook {
 }
 
 /**
- * Adds a version to a secret that never had one, as a rotation adds it. A secret that had any keeps
- * them as they are: a destroyed version is never made up for.
+ * Adds a version, as a rotation does, to a secret that never had one. Does nothing to a secret that
+ * had a version, even if all are destroyed.
  *
  * @returns Whether a version was added.
- * @throws OperatorError if no version is enabled, or Secret Manager can't be asked.
+ * @throws OperatorError if the secret has versions and none is enabled, or Secret Manager can't be
+ * reached.
  */
 export async function ensureFirstVersion({
   secretKey,
@@ -80,13 +81,13 @@ export async function ensureFirstVersion({
       if (await hasEnabled()) return false;
       throw noneEnabled(secretKey, stack);
     }
-    // Of the policy only the versions' ages matter, and there is none.
+    // The policy concerns existing versions, and there are none.
     const policy = { minimumAge: 0, activationDelay: 0, sessionLifetime: 0 };
     await rotate(planRotation([], policy, 0, "planned"), { store, random: randomBytes });
     return true;
   }
 
-  /** Numbers begin at 1 and stay, and reading by number is strongly consistent. */
+  /** Numbers start at 1 and are never reused, and reads by number are strongly consistent. */
   async function hadAny(): Promise<boolean> {
     return (await versions.get(1)) !== undefined;
   }
@@ -118,7 +119,7 @@ function noneEnabled(secretKey: string, stack: string): OperatorError {
   );
 }
 
-/** Credentials as the provider finds them: a token that is given, or the application default. */
+/** The Google provider's credentials: an access token if one is set, else the default credentials. */
 function tokensOf({ GOOGLE_OAUTH_ACCESS_TOKEN: token }: Environment): AccessTokens {
   return token ? async () => token : googleAccessTokens();
 }

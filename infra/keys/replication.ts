@@ -3,7 +3,7 @@ import type { secretmanager } from "@pulumi/gcp/types/input.js";
 import { ConfigError } from "../../service/contract/errors.ts";
 
 /**
- * Where Google keeps a secret.
+ * The replication of a secret.
  *
  * @param locations Regions; empty: Google chooses.
  */
@@ -21,10 +21,11 @@ export interface ReplicationCheck {
 }
 
 /**
- * Google can't move a secret: another replication would replace SECRET_KEY and end every session.
+ * Refuses to move SECRET_KEY: a secret's replication is immutable, so Pulumi would replace the
+ * secret, which ends every session.
  *
- * @param current The secret as it is; undefined if there is none.
- * @throws ConfigError if it is kept elsewhere.
+ * @param current The deployed secret; undefined if there is none.
+ * @throws ConfigError if its locations differ.
  */
 export function checkReplication(
   { setting, stack, locations }: ReplicationCheck,

@@ -10,14 +10,14 @@ import {
 import type { RotationSchedule } from "../rotation/rotationSchedule.ts";
 import { replicationOf } from "./replication.ts";
 
-/** How long a destroyed version can still be brought back: a week. */
+/** A destroyed version can be restored for a week. */
 const DESTROY_DELAY = "604800s";
 
-/** Has Secret Manager announce when SECRET_KEY is due for a rotation. */
+/** Lets Secret Manager announce that SECRET_KEY is due for a rotation. */
 export interface Rotation {
   readonly schedule: RotationSchedule;
   readonly topic: Topic;
-  /** The grant that lets Secret Manager publish: it tries to as soon as it is told the topic. */
+  /** Lets Secret Manager publish. It publishes a test message as soon as the topic is set. */
   readonly publisherGrant: Resource;
 }
 
@@ -27,18 +27,18 @@ export interface SessionKeyArgs {
   readonly labels: Readonly<Record<string, string>>;
   readonly deletionProtection: boolean;
   readonly rotation: Rotation | undefined;
-  /** Regions that it is kept in; empty: Google chooses. */
+  /** Regions of its replicas; empty: Google chooses. */
   readonly locations: readonly string[];
   readonly secretManagerApi: Resource;
 }
 
 /**
- * SECRET_KEY: a secret whose versions are the key ring. None of them is a resource, so that Pulumi
- * knows no key: firstVersion.ts adds the first, and the others are made on the running system.
+ * SECRET_KEY: a secret whose versions are the key ring. No version is a resource, so that no key is
+ * in Pulumi's state: firstVersion.ts adds the first, and rotations add the others.
  */
 export class SessionKey extends ComponentResource {
   readonly secret: Secret;
-  /** Notation by which the service reads it: `sm://PROJECT/SECRET`. */
+  /** The value of the service's SECRET_KEY: `sm://PROJECT/SECRET`. */
   readonly reference: string;
 
   constructor(name: string, args: SessionKeyArgs, opts?: ComponentResourceOptions) {
@@ -64,8 +64,8 @@ export class SessionKey extends ComponentResource {
       {
         parent: this,
         protect: args.deletionProtection,
-        // Secret Manager moves the time on by itself. Only a new schedule sets it, and has to:
-        // Pulumi would drop the time, or send one of the past, and Google refuses both.
+        // Secret Manager advances the time itself, so a later deployment must not set it back. A new
+        // schedule has to set it: Google refuses a missing time and one in the past.
         ignoreChanges: rotation && !rotation.schedule.isNew ? ["rotation.nextRotationTime"] : [],
         dependsOn: [args.secretManagerApi, ...(rotation ? [rotation.publisherGrant] : [])],
       },
@@ -89,7 +89,7 @@ export class SessionKey extends ComponentResource {
   }
 }
 
-/** Whom a role is granted to. */
+/** The account that gets a role. */
 export interface Grantee {
   /** Part of the grant's name. */
   readonly name: string;

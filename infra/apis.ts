@@ -9,7 +9,9 @@ export interface ApisArgs {
 
 export type Api = "iam" | "logging" | "monitoring" | "pubsub" | "run" | "secretmanager" | "storage";
 
-/** Enables Google's APIs. Resources depend on the API that they need, or the first `up` is a race. */
+/**
+ * Enables Google's APIs. Resources depend on the API that they need, or the first `up` is a race.
+ */
 export class Apis extends ComponentResource {
   readonly #services: ReadonlyMap<Api, Service>;
 

@@ -22,45 +22,44 @@ export interface ArchivedFile {
   readonly bytes: number;
 }
 
-/** What is uploaded and run: the service, compiled, with its files. */
+/** The archive that Cloud Run runs: the compiled service and its files. */
 export interface Archive {
   /** Absolute path of the tar.gz. */
   readonly path: string;
   /** Size of the tar.gz. */
   readonly bytes: number;
-  /** Digest of the tar.gz in hexadecimal; also its name. */
+  /** SHA-256 of the tar.gz in hexadecimal; also its file name without `.tar.gz`. */
   readonly sha256: string;
-  /** What is in it, sorted by path. */
+  /** Its files, sorted by path. */
   readonly files: readonly ArchivedFile[];
 }
 
 const REPOSITORY = dirname(dirname(import.meta.dirname));
 const ARCHIVE = ".tar.gz";
 
-/** Archives that stay, so that going back to a tree of before finds its archive. */
+/** Number of archives that are kept. */
 const KEPT_ARCHIVES = 5;
-/** ...and none this young goes (milliseconds): another process may be about to read it. */
+/** Nothing younger (ms) is removed, because another process may be about to read it. */
 const KEPT_AGE = 60 * 60 * 1000;
 
-/** Programs of the archive, without `.js`, and their sources. */
+/** The archive's programs, without `.js`, and their source files. */
 export const PROGRAMS = { index: "service/server.ts", rotator: "service/rotator/server.ts" };
 
-/** Source of a page's script; it is compiled to the file `page.js` in the `public` folder beside. */
+/** Sources of pages' scripts: `page/main.ts` is compiled to `public/page.js` in the same folder. */
 const PAGE = /(?<=^|\/)page\/main\.ts$/;
 
 /**
- * Sources, documents, the Dockerfile, and credentials of a job of GitHub's; nothing else in
- * `service/` stays out of the archive.
+ * Files of `service/` that are not copied, besides hidden ones. `gha-creds-*.json`: credentials
+ * that google-github-actions/auth writes.
  */
 const NOT_COPIED = /\.ts$|\.md$|^Dockerfile$|(^|\/)gha-creds-[^/]*\.json$/;
 
 /**
- * Compiles `service/` and packs it with all other files that are in it, each at its path. The same
- * tree gives the same bytes, whoever builds it and wherever: order, times, owners and modes are
- * fixed, and no path gets in.
+ * Compiles `service/` and packs the result with the other files of `service/`. The build is
+ * reproducible: order, times, owners and modes are fixed, and no absolute path is in the archive.
  *
  * @param root - the checkout to build; this one if left out
- * @throws BundleError if the service does not compile or a program of it is missing
+ * @throws BundleError if the service doesn't compile or one of its programs is missing
  */
 export function buildArchive(root: string = REPOSITORY): Archive {
   const directory = join(root, ".phoenix", "bundle");
@@ -73,7 +72,7 @@ export function buildArchive(root: string = REPOSITORY): Archive {
     const scripts: Record<string, string> = {};
     const service = join(root, "service");
     for (const { path } of listFiles(service)) {
-      // Hidden files belong to somebody's desktop or editor, or are an .env.
+      // Hidden files are an editor's or the desktop's, or an .env with secrets.
       if (isHidden(path)) continue;
       if (PAGE.test(path)) scripts[path.replace(PAGE, "public/page")] = `service/${path}`;
       else if (!NOT_COPIED.test(path)) cpSync(join(service, path), join(stage, path));
@@ -110,7 +109,7 @@ function listFiles(directory: string): ArchivedFile[] {
 }
 
 function pack(stage: string, files: readonly ArchivedFile[], to: string): void {
-  // Whatever the builder's umask is.
+  // The modes depend on the builder's umask.
   for (const { path } of files) chmodSync(join(stage, path), 0o644);
   tar.create(
     {
@@ -125,7 +124,7 @@ function pack(stage: string, files: readonly ArchivedFile[], to: string): void {
   );
 }
 
-/** Removes archives of earlier builds but the last few, and what interrupted builds left. */
+/** Removes all but the last few archives, and the work folders of interrupted builds. */
 function prune(directory: string, current: string): void {
   const now = new Date();
   utimesSync(current, now, now);
@@ -140,7 +139,7 @@ function prune(directory: string, current: string): void {
   }
 }
 
-/** Milliseconds; 0 for what another process has just removed. */
+/** Modification time in ms; 0 if another process has just removed the file. */
 function modified(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }

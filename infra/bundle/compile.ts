@@ -4,7 +4,7 @@ import { join } from "node:path";
 import * as esbuild from "esbuild";
 import { BundleError } from "./bundleError.ts";
 
-/** Source files in the checkout by the path of the program to compile each to, without `.js`. */
+/** Source files, by the path of the compiled program without `.js`. */
 export type Entries = Readonly<Record<string, string>>;
 
 const COMMON = {
@@ -16,8 +16,8 @@ const COMMON = {
 } satisfies esbuild.BuildOptions;
 
 /**
- * Whitespace is left out because Node reads the whole text at each start. Names stay, so that
- * stacks in the log can be read. `keepNames` would define a property on each function at each start.
+ * Whitespace is minified, because Node reads the whole file at each start. Identifiers are not, so
+ * that stack traces stay readable; `keepNames` would cost a property per function at each start.
  */
 const FOR_NODE = {
   ...COMMON,
@@ -29,10 +29,10 @@ const FOR_NODE = {
   lineLimit: 120,
   charset: "ascii",
   define: { "import.meta.dirname": "__dirname" },
-  // Tables of encodings stay files, which their package reads when it needs one.
+  // Encoding tables stay separate files, which are read only when needed.
   loader: { ".json": "copy" },
   assetNames: "data/[name]-[hash]",
-  // Empty in CommonJS: what needs it would fail on its first use, once deployed.
+  // `import.meta` is empty in CommonJS. Code that uses it would fail only once deployed.
   logOverride: { "empty-import-meta": "error" },
 } satisfies esbuild.BuildOptions;
 
@@ -46,13 +46,13 @@ const FOR_BROWSERS = {
 } satisfies esbuild.BuildOptions;
 
 /**
- * Compiles programs for Node to CommonJS, with all of their packages. A package that is imported
- * late (`await import("openid-client")`) gets a file of its own in `node_modules` below `directory`,
- * so that no start reads it.
+ * Compiles programs for Node to CommonJS and bundles their packages. A package that is only
+ * imported dynamically (`await import("openid-client")`) becomes a file of its own in
+ * `node_modules` below `directory`, which Node does not read at start.
  *
  * @param root - absolute path of the checkout
  * @param directory - absolute path of the folder to write to
- * @throws BundleError if a source is missing or doesn't compile
+ * @throws BundleError if a source file is missing or doesn't compile
  */
 export function compileForNode(
   root: string,
@@ -69,7 +69,7 @@ export function compileForNode(
     entryPoints: entryPoints({ ...entries, ...Object.fromEntries(packages) }),
     outdir: directory,
   });
-  // Or Node would take the programs for modules wherever they lie inside a package of modules.
+  // Inside a package of type "module", Node would otherwise load the programs as ES modules.
   writeFileSync(join(directory, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`);
 }
 
@@ -78,7 +78,7 @@ export function compileForBrowsers(root: string, entries: Entries, directory: st
   build(root, { ...FOR_BROWSERS, entryPoints: entryPoints(entries), outdir: directory });
 }
 
-/** Packages that are reached through dynamic imports alone. */
+/** Packages that are only reached through dynamic imports. */
 function latePackages(root: string, entries: Entries): string[] {
   const { inputs } = build(root, {
     ...FOR_NODE,
@@ -88,7 +88,7 @@ function latePackages(root: string, entries: Entries): string[] {
     write: false,
   }).metafile;
   const early = new Set(Object.values(entries));
-  // Grows while it is gone through.
+  // The loop adds to the set that it iterates over, and so follows imports transitively.
   for (const path of early) {
     for (const { path: imported, kind } of inputs[path]?.imports ?? []) {
       if (kind !== "dynamic-import") early.add(imported);
@@ -100,7 +100,7 @@ function latePackages(root: string, entries: Entries): string[] {
   return [...new Set(external.map(({ path }) => path))].filter((path) => !early.has(path));
 }
 
-/** Without the dot, esbuild would look for packages of these names. */
+/** Without `./`, esbuild would look for packages of these names. */
 function entryPoints(entries: Entries): Record<string, string> {
   return Object.fromEntries(Object.entries(entries).map(([to, from]) => [to, `./${from}`]));
 }

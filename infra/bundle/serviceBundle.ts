@@ -8,22 +8,22 @@ import {
   type Resource,
 } from "@pulumi/pulumi";
 
-/** What Cloud Run is to run: see serviceContainer.ts. */
+/** What Cloud Run runs: an image, or a bundle over a base image (see serviceContainer.ts). */
 export type Release =
   | { readonly image: string }
   | { readonly baseImageUri: string; readonly source: BundleSource };
 
-/** One uploaded archive. */
+/** An uploaded archive. */
 export interface BundleSource {
   readonly bucket: Input<string>;
   readonly object: Input<string>;
   readonly generation: Input<string>;
 }
 
-/** The archive that is deployed: path of a tar.gz and the digest of its content. */
+/** The archive to deploy: a tar.gz. */
 export interface DeployedArchive {
   readonly path: string;
-  /** In hexadecimal. */
+  /** SHA-256 of the tar.gz in hexadecimal. */
   readonly sha256: string;
 }
 
@@ -32,7 +32,7 @@ export interface ServiceBundleArgs {
   readonly region: string;
   readonly bucketName: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Undefined where a container image is deployed. The bucket stays: revisions run from it. */
+  /** Undefined if an image is deployed. The bucket stays, because earlier revisions run from it. */
   readonly archive: DeployedArchive | undefined;
   /** Whether the bucket refuses to be deleted while it holds bundles. */
   readonly keepBundles: boolean;
@@ -40,11 +40,11 @@ export interface ServiceBundleArgs {
 }
 
 /**
- * The bundles that were deployed so far, each under its digest. None is ever deleted or replaced:
- * a revision of Cloud Run starts from the object that it was made of.
+ * A bucket with every bundle that was deployed, each named by its digest. None is ever deleted or
+ * replaced, because instances of a revision start from the object that the revision names.
  */
 export class ServiceBundle extends ComponentResource {
-  /** Undefined where there is no archive. */
+  /** Undefined without an archive. */
   readonly source: BundleSource | undefined;
 
   constructor(name: string, args: ServiceBundleArgs, opts?: ComponentResourceOptions) {
@@ -58,10 +58,10 @@ export class ServiceBundle extends ComponentResource {
         labels: { ...args.labels },
         uniformBucketLevelAccess: true,
         publicAccessPrevention: "enforced",
-        // A bundle that is uploaded a second time would otherwise take the place of the
-        // generation that an earlier revision names.
+        // A second upload of the same bundle would otherwise delete the generation that an earlier
+        // revision names.
         versioning: { enabled: true },
-        // A bucket with bundles, which the program keeps, can't be deleted otherwise.
+        // `pulumi destroy` keeps the bundles, and Google refuses to delete a bucket with objects.
         forceDestroy: !args.keepBundles,
       },
       { parent: this, protect: args.keepBundles, dependsOn: [args.storageApi] },
@@ -72,7 +72,7 @@ export class ServiceBundle extends ComponentResource {
         {
           bucket: bucket.name,
           name: `${args.archive.sha256}.tar.gz`,
-          // An archive would be uploaded as a zip, and Cloud Run wants the tar.gz that it is.
+          // Not a FileArchive: Pulumi would upload a zip, and Cloud Run needs a tar.gz.
           source: new asset.FileAsset(args.archive.path),
           contentType: "application/gzip",
         },

@@ -5,7 +5,9 @@ import type { Settings } from "./settings.ts";
 
 /** How often SECRET_KEY's versions are read and rotated, in seconds. */
 export interface KeysConfig {
-  /** Between two refreshes by one instance: the setting, or the quota's minimum if that is longer. */
+  /**
+   * Between two refreshes by one instance: the setting, or the quota's minimum if that is longer.
+   */
   readonly keyRefreshInterval: number;
   /** Undefined: keys are rotated by hand only. */
   readonly rotationPeriod: number | undefined;
@@ -46,7 +48,9 @@ function withinQuota(settings: Settings, asked: number, maxInstances: number): n
   return Math.max(asked, least);
 }
 
-/** At least two hours, because the rotator adds no version while the newest is under an hour old. */
+/**
+ * At least two hours, because the rotator adds no version while the newest is under an hour old.
+ */
 function parsePeriod(settings: Settings, activationDelay: number): number | undefined {
   const setting = "rotationPeriod";
   const value = settings.text(setting);

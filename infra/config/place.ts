@@ -48,7 +48,9 @@ const ROTATOR = "-rotator";
 /** Leaves room for the stacks of this repository, of which `local` has the longest name. */
 const LONGEST_PRODUCT = ACCOUNT.max - `-local${ROTATOR}`.length;
 
-/** Endings with which two stacks in one project would share an account's name: see infra/names.ts. */
+/**
+ * Endings with which two stacks in one project would share an account's name: see infra/names.ts.
+ */
 const TAKEN = /(^|-)(push|rotator|deploy|preview)$/;
 
 /** Problems with the names of a Pulumi project and its stack. */

@@ -84,7 +84,9 @@ export function readConfig(): {
   return { config, oidcClientSecret: clientSecret ? secret(clientSecret.trim()) : undefined };
 }
 
-/** Set by the Pulumi CLI. The SDK has no public function that tells which settings are encrypted. */
+/**
+ * Set by the Pulumi CLI. The SDK has no public function that tells which settings are encrypted.
+ */
 function encryptedNames(): string[] | undefined {
   const names = process.env.PULUMI_CONFIG_SECRET_KEYS;
   return names === undefined ? undefined : (JSON.parse(names) as string[]);

@@ -1,16 +1,16 @@
-/** Transient errors of Google's APIs, and remedies for permanent ones. Messages in, text out. */
+/** Transient errors of Google's APIs, and remedies for permanent ones, by the error's message. */
 
 /**
- * What a first `up` in a new project meets and what passes by itself, mostly because Google
- * propagates new APIs, grants and accounts with a delay:
+ * Transient errors of a first `up` in a new project. Most occur because Google propagates new APIs,
+ * grants and accounts with a delay:
  * https://cloud.google.com/iam/docs/access-change-propagation
  */
 const TRANSIENT = [
   /SERVICE_DISABLED|API has not been used in project/,
-  // Secret Manager publishes as soon as it is told the topic.
+  // Secret Manager publishes a test message as soon as the topic is set.
   /permission[^\n]*publish|pubsub\.topics\.publish|gcp-sa-secretmanager/i,
   /service account [^\n]* does not exist/i,
-  // Said of an account that was made a moment ago, too.
+  // Also the answer for an account that was created a moment ago.
   /iam\.serviceaccounts\.actAs' denied [^\n]*\(or it may not exist\)/i,
   /Cloud Run Service Agent does not have permission to get access tokens|serverless-robot-prod/,
   /concurrent policy changes/i,
@@ -18,23 +18,23 @@ const TRANSIENT = [
   /Error (500|502|503|504)\b/,
 ];
 
-/** The two that enable the others. */
+/** The two APIs through which the others are enabled. */
 const FIRST_APIS =
   /(serviceusage|cloudresourcemanager)\.googleapis\.com|Cloud Resource Manager API|Service Usage API/;
-/** What was made before the failure: trying again would find it there and fail for that. */
+/** A failed revision exists all the same, and a retry would fail because it exists. */
 const HALF_MADE = /\brevision\b/i;
 
-/** Whether an error is one that passes by itself. */
+/** Whether a retry can succeed, judged by the error's message. */
 export function isTransient(message: string): boolean {
   if (HALF_MADE.test(message) || FIRST_APIS.test(message)) return false;
   return TRANSIENT.some((pattern) => pattern.test(message));
 }
 
-/** What an error was met in, for commands. */
+/** Where an error occurred, for the commands in remedies. */
 export interface FailedIn {
   /** Name of the stack. */
   readonly stack: string;
-  /** ID of the project; undefined where the resource that failed names none. */
+  /** ID of the project; undefined if the failed resource has no `project`. */
   readonly project: string | undefined;
 }
 
@@ -47,7 +47,7 @@ const LOGIN =
   "Log in with an account that may deploy: `gcloud auth application-default login`. In a workflow, " +
   "see that it has the identity that infra/README.md describes";
 
-/** The first pattern that matches decides, so what is more special comes first. */
+/** The first matching pattern decides, so more specific ones come first. */
 const REMEDIES: readonly Remedy[] = [
   {
     pattern: /could not find default credentials|invalid_grant|invalid_rapt|reauth/i,
@@ -155,7 +155,7 @@ const REMEDIES: readonly Remedy[] = [
   },
 ];
 
-/** What to do about an error that stays; undefined where Google's own words have to do. */
+/** The remedy for a permanent error; undefined if none is known. */
 export function remedyFor(
   message: string,
   { stack, project = "PROJECT" }: FailedIn,

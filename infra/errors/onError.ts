@@ -9,7 +9,7 @@ import {
 } from "@pulumi/pulumi";
 import { isTransient, remedyFor } from "./googleErrors.ts";
 
-/** How often something is tried again, and the seconds before each time: three minutes in all. */
+/** Retries of an operation, and the seconds before each: three minutes in all. */
 const RETRIES = { attempts: 18, interval: 10 };
 
 export interface OnErrorTools {
@@ -17,13 +17,13 @@ export interface OnErrorTools {
   readonly stack: string;
   /** Resolves after that many seconds. */
   readonly wait: (seconds: number) => Promise<void>;
-  /** Tells whoever deploys. */
+  /** Shows the remedy to the operator. */
   readonly tell: (remedy: string) => Promise<void>;
 }
 
 /**
- * Retries transient errors of all resources that are declared from now on: without, the first `up`
- * in an empty project fails by chance and the second succeeds. For permanent errors it logs remedies.
+ * Retries transient errors of all resources that are declared afterwards, and logs remedies for
+ * permanent ones. Without retries, the first `up` in an empty project often fails.
  */
 export function handleErrors(): void {
   const stack = getStack();
@@ -35,7 +35,9 @@ export function handleErrors(): void {
 
 type Failure = Pick<ErrorHookArgs, "failedOperation" | "errors" | "newInputs">;
 
-/** Whether an operation that has failed is to be tried again, which it is after a while. */
+/**
+ * Handles a failed operation: waits and returns true if Pulumi is to retry it, else shows a remedy.
+ */
 export async function onError(
   { failedOperation, errors, newInputs }: Failure,
   { stack, wait, tell }: OnErrorTools,
@@ -53,7 +55,7 @@ export async function onError(
   return again;
 }
 
-/** Gives a hook for errors to each resource at Google. */
+/** A transformation that adds an error hook to each Google resource. */
 export function withHook(hook: ErrorHook): ResourceTransformation {
   return ({ type, props, opts }) =>
     type.startsWith("gcp:")

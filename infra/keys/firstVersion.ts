@@ -18,7 +18,9 @@ import { CALL_TIMEOUT, RotationError, rotate } from "../../service/rotator/rotat
 /** Retries and the seconds before each: three minutes, as for other operations of a first `up`. */
 const RETRIES = { attempts: 18, interval: 10 };
 
-/** Transient failures. FORBIDDEN is one, because Google propagates new APIs and grants with a delay. */
+/**
+ * Transient failures. FORBIDDEN is one, because Google propagates new APIs and grants with a delay.
+ */
 const TRANSIENT: readonly ApiFailure[] = [
   "UNREACHABLE",
   "TIMEOUT",
@@ -119,7 +121,9 @@ function noneEnabled(secretKey: string, stack: string): OperatorError {
   );
 }
 
-/** The Google provider's credentials: an access token if one is set, else the default credentials. */
+/**
+ * The Google provider's credentials: an access token if one is set, else the default credentials.
+ */
 function tokensOf({ GOOGLE_OAUTH_ACCESS_TOKEN: token }: Environment): AccessTokens {
   return token ? async () => token : googleAccessTokens();
 }

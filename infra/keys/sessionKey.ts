@@ -64,8 +64,8 @@ export class SessionKey extends ComponentResource {
       {
         parent: this,
         protect: args.deletionProtection,
-        // Secret Manager advances the time itself, so a later deployment must not set it back. A new
-        // schedule has to set it: Google refuses a missing time and one in the past.
+        // Secret Manager advances the time itself, so a later deployment must not set it back. A
+        // new schedule has to set it: Google refuses a missing time and one in the past.
         ignoreChanges: rotation && !rotation.schedule.isNew ? ["rotation.nextRotationTime"] : [],
         dependsOn: [args.secretManagerApi, ...(rotation ? [rotation.publisherGrant] : [])],
       },

@@ -3,15 +3,15 @@ import type { StackId } from "../names.ts";
 import type { MetricNames } from "./logMetrics.ts";
 import { counted, ofService, undelivered } from "./promql.ts";
 
-/** When somebody is to be told, and what they can do. */
+/** A condition that raises an alert, and the advice that the alert carries. */
 export interface AlertRule {
   /** Part of the resource's name. */
   readonly name: string;
   readonly title: string;
   readonly severity: "CRITICAL" | "ERROR" | "WARNING";
-  /** PromQL that yields a value as long as the alert holds. */
+  /** PromQL that returns a series while the condition holds. */
   readonly query: string;
-  /** Seconds for which it has to hold first; a multiple of 30. */
+  /** Seconds for which the condition has to hold before the alert is raised; a multiple of 30. */
   readonly lasting: number;
   /** Markdown: what it means and what to do. */
   readonly advice: string;
@@ -30,29 +30,29 @@ export interface AlertRulesArgs {
 }
 
 /**
- * Refused sessions of one outcome in ten minutes. Anybody can make up a cookie or two, and one that
- * outlived its session comes back now and then, so it takes a few.
+ * Refused sessions of one outcome in ten minutes that raise no alert yet. A few are normal: forged
+ * cookies, and cookies that outlived their session.
  */
 const REFUSED = 10;
-/** Longer than the five minutes for which one entry counts: what passes by itself raises nothing. */
+/** Longer than the queries' five-minute window, so that one log entry raises no alert. */
 const PERSISTENT = 420;
 
-/** Of the outcomes the one that is never a visitor's doing. */
+/** The only outcome that a visitor can't cause. */
 const UNAVAILABLE = "key_unavailable" satisfies (typeof LOST_SESSIONS)[number];
 
 /**
- * Metrics over the log lag behind Cloud Run's own, so that refused prefetches count as faults for a
- * moment: https://cloud.google.com/logging/docs/logs-based-metrics/troubleshooting
+ * Log-based metrics lag behind Cloud Run's own metrics, so refused prefetches count as faults until
+ * then: https://cloud.google.com/logging/docs/logs-based-metrics/troubleshooting
  */
 const LOG_METRIC_DELAY = 120;
 
 /** Share of requests that may fail in 30 days. */
 const ERROR_BUDGET = 0.001;
-/** Failed requests in the long window below which a share says nothing. */
+/** With fewer failed requests in the long window, the share of failures means nothing. */
 const FEWEST_FAULTS = 10;
 /**
- * How many times faster than evenly over 30 days the error budget is being spent, and over which
- * windows; the short one ends the alert soon after the trouble:
+ * Burn rates of the error budget, and the windows over which they are measured. The short window
+ * ends the alert soon after the failures end:
  * https://sre.google/workbook/alerting-on-slos/#6-multiwindow-multi-burn-rate-alerts
  */
 const BURN_RATES = [
@@ -60,7 +60,7 @@ const BURN_RATES = [
   { name: "slow", rate: 6, long: "6h", short: "30m", severity: "ERROR" },
 ] as const;
 
-/** The rules of one stack. */
+/** The alert rules of one stack. */
 export function alertRules(args: AlertRulesArgs): AlertRule[] {
   const { project, metrics, secretId } = args;
   const { product, environment: stack } = args.id;
@@ -84,7 +84,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
     {
       name: "sessions-refused",
       title: "Sessions are refused for want of their key",
-      // No page: whoever makes cookies up can raise it.
+      // A warning only: anybody can raise it by forging cookies.
       severity: "WARNING",
       query: refused(LOST_SESSIONS.filter((outcome) => outcome !== UNAVAILABLE)),
       lasting: 0,
@@ -184,7 +184,9 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
   return rules;
 }
 
-/** Whether the share of errors is over `rate` times the budget in each window, the longest first. */
+/**
+ * PromQL: the share of 5xx exceeds `rate` times the budget in each window. The longest comes first.
+ */
 function burning(
   { serviceName, metrics }: AlertRulesArgs,
   rate: number,
@@ -193,7 +195,8 @@ function burning(
   const increase = (series: string, window: string) => `sum(increase(${series}[${window}]))`;
   const answers = (window: string, ...labels: readonly string[]) =>
     increase(ofService(serviceName, "request_count", ...labels), window);
-  // Strangers can send any number of prefetches. `or`: the metric has no series before the first.
+  // Refused prefetches don't count, because anybody can send any number. `or vector(0)`: a
+  // log-based metric has no series before its first entry.
   const faults = (window: string) =>
     `(${answers(window, 'response_code_class="5xx"')} - ` +
     `(${increase(counted(metrics.prefetches), window)} or vector(0)))`;

@@ -15,26 +15,26 @@ import type { AlertRule } from "./alertRules.ts";
 
 export interface AlertsArgs {
   readonly project: string;
-  /** What the policies' display names begin with. */
+  /** Prefix of the policies' display names. */
   readonly title: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Who is told by mail. */
+  /** E-mail addresses that get alerts. */
   readonly emails: readonly string[];
-  /** Channels that exist: `projects/P/notificationChannels/N`. */
+  /** Existing channels that get alerts: `projects/P/notificationChannels/N`. */
   readonly channels: readonly string[];
   readonly rules: readonly AlertRule[];
   readonly uptime: UptimeArgs;
   readonly monitoringApi: Resource;
 }
 
-/** What has to answer from outside. */
+/** The uptime check's target. */
 export interface UptimeArgs {
   readonly host: Input<string>;
-  /** Lets an account call the service; undefined where everybody may. */
+  /** Grants an account the right to call the service; undefined if everybody may call it. */
   readonly letIn: ((to: Grantee) => Resource) | undefined;
 }
 
-/** Tells people when a rule holds, or when the service can't be reached. */
+/** Alert policies for the rules, and for an uptime check of the service. */
 export class Alerts extends ComponentResource {
   readonly #args: AlertsArgs;
   readonly #channels: readonly Input<string>[];
@@ -71,7 +71,7 @@ export class Alerts extends ComponentResource {
           query,
           duration: `${lasting}s`,
           evaluationInterval: "60s",
-          // A metric exists once it has been written, which in a new project none has.
+          // A new project has no metrics yet: each exists from its first entry on.
           disableMetricValidation: true,
         },
       },
@@ -131,7 +131,9 @@ export class Alerts extends ComponentResource {
     });
   }
 
-  /** Monitoring's agent, whose token a check may show: https://cloud.google.com/iam/docs/service-agents */
+  /**
+   * The agent whose OIDC token the check sends: https://cloud.google.com/iam/docs/service-agents
+   */
   #agent(): Output<string> {
     const { project, monitoringApi } = this.#args;
     const identity = new ServiceIdentity(

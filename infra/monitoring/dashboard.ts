@@ -5,7 +5,7 @@ export interface DashboardArgs {
   readonly title: string;
   readonly serviceName: string;
   readonly metrics: MetricNames;
-  /** Name of the subscription of rotations that failed; undefined without a schedule. */
+  /** Name of the dead letters' subscription; undefined without a rotation schedule. */
   readonly deadLetters: string | undefined;
 }
 
@@ -15,12 +15,12 @@ interface Chart {
   readonly kind: "LINE" | "STACKED_AREA" | "STACKED_BAR";
 }
 
-/** Columns of Cloud Monitoring's mosaic, and how many of them and of its rows a chart takes. */
+/** Columns of Cloud Monitoring's mosaic layout, and the columns and rows of one chart. */
 const COLUMNS = 48;
 const CHART = { width: 24, height: 16 };
 
 /**
- * One page of charts, as JSON:
+ * The dashboard as JSON:
  * https://cloud.google.com/monitoring/api/ref_v3/rest/v1/projects.dashboards
  */
 export function dashboardJson(args: DashboardArgs): string {
@@ -50,7 +50,7 @@ export function dashboardJson(args: DashboardArgs): string {
   });
 }
 
-/** Google's JSON leaves zeros out, and the provider would take that for a change on every `up`. */
+/** Google's JSON omits zeros. With them here, every `up` would see a change. */
 function position(xPos: number, yPos: number): { xPos?: number; yPos?: number } {
   return { ...(xPos > 0 && { xPos }), ...(yPos > 0 && { yPos }) };
 }

@@ -4,28 +4,30 @@ import { LOG_EVENTS, LOG_FIELDS } from "../../service/contract/logEvents.ts";
 
 export interface LogMetricsArgs {
   readonly project: string;
-  /** The Cloud Run service whose log is counted; begins the metrics' names. */
+  /** The Cloud Run service whose log entries are counted; also the prefix of the metrics' names. */
   readonly serviceName: string;
-  /** Seconds after which the newest key is too old; undefined where none is made by schedule. */
+  /** Age in seconds from which the newest key is too old; undefined without a rotation schedule. */
   readonly oldKeyAge: number | undefined;
   readonly loggingApi: Resource;
 }
 
-/** The metrics' names as PromQL has them. */
+/** The metrics' names in PromQL. */
 export interface MetricNames {
-  /** Requests by what became of their session, in the label `outcome`. */
+  /** Requests by the outcome of their session, in the label `outcome`. */
   readonly sessions: string;
-  /** Trouble with the keys, in the label `event`. */
+  /** Failures with the keys, by log event, in the label `event`. */
   readonly keyTrouble: string;
-  /** Trouble with the list of the sessions that have ended, in the label `event`. */
+  /** Failures with the list of ended sessions, by log event, in the label `event`. */
   readonly endedTrouble: string;
   /** Prefetches of sign-in that were refused with 503. */
   readonly prefetches: string;
-  /** Readings of the list of keys that found the newest too old. */
+  /**
+   * Key ring refreshes that found the newest key too old; undefined without a rotation schedule.
+   */
   readonly oldKeys: string | undefined;
 }
 
-/** Counters over the service's log, for the dashboard and the alerts. */
+/** Log-based metrics of the web service, for the dashboard and the alerts. */
 export class LogMetrics extends ComponentResource {
   readonly names: MetricNames;
 

@@ -7,7 +7,7 @@ import { Alerts, type UptimeArgs } from "./alerts.ts";
 import { dashboardJson } from "./dashboard.ts";
 import { LogMetrics } from "./logMetrics.ts";
 
-/** Periods after which a key that was not replaced is worth an alert. */
+/** Rotation periods after which a key that was not replaced raises an alert. */
 const OLD_KEY_PERIODS = 1.5;
 
 export interface MonitoringArgs {
@@ -18,16 +18,16 @@ export interface MonitoringArgs {
   readonly apis: Apis;
   /** Seconds between two scheduled rotations; undefined without a schedule. */
   readonly rotationPeriod: number | undefined;
-  /** Who is told by mail, and by channels that exist; without both there are no alerts. */
+  /** E-mail addresses and existing channels that get alerts; without both there are no alerts. */
   readonly alertEmails: readonly string[];
   readonly alertChannels: readonly string[];
-  /** Address that has to answer from outside. */
+  /** URL of the web service, for the uptime check. */
   readonly url: Output<string>;
-  /** Lets an account call the service; undefined where everybody may. */
+  /** Grants an account the right to call the service; undefined if everybody may call it. */
   readonly letIn: UptimeArgs["letIn"];
 }
 
-/** Metrics and a dashboard for everybody, and alerts for those who want them. */
+/** Metrics and a dashboard, and alerts if anybody is to get them. */
 export class Monitoring extends ComponentResource {
   constructor(name: string, args: MonitoringArgs, opts?: ComponentResourceOptions) {
     super("infra:monitoring:Monitoring", name, {}, opts);

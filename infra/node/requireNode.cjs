@@ -1,5 +1,5 @@
-// Loaded before a program (package.json, start; Pulumi.yaml, nodeargs). Plain JavaScript that any
-// Node can parse, because the program is TypeScript, which only Node 24 runs as it is.
+// Preloaded (package.json, start; Pulumi.yaml, nodeargs). Written for any version of Node, because
+// the programs are TypeScript, which older versions fail to parse.
 "use strict";
 
 var major = Number(process.versions.node.split(".")[0]);
@@ -10,6 +10,6 @@ if (major < 24) {
       " runs it. Install Node 24, or on most platforms run `npm ci`, which brings it: then use " +
       "`npm start` and `npx pulumi`.",
   );
-  // Pulumi's code for "the user has been told": nothing is added to the line above.
+  // The exit code by which Pulumi knows that the error has been shown, and adds no message.
   process.exit(32);
 }

@@ -1,9 +1,9 @@
-// Plain JavaScript, because Pulumi would compile TypeScript its own way before Node sees it.
+// JavaScript, because Pulumi would compile a TypeScript entry with its own compiler.
 import { PolicyPack } from "@pulumi/policy";
 import { known } from "./known.ts";
 import { RULES } from "./rules.ts";
 
-/** `npx pulumi preview --policy-pack infra/policy` holds every resource to the rules. */
+/** The policy pack of `npx pulumi preview --policy-pack infra/policy`. */
 new PolicyPack("stack-rules", {
   policies: RULES.map((rule) => ({
     name: rule.name,

@@ -1,9 +1,11 @@
-/** Stands for a value that is only known once it is deployed, such as an account's address. */
+/**
+ * Placeholder for an output that is unknown in a preview, such as a new account's e-mail address.
+ */
 export const KNOWN_LATER = "(known once it is deployed)";
 
 /**
- * Copies a resource's inputs. In a preview Pulumi throws where a value is not known yet; left to
- * itself it would skip every rule that so much as looks at one.
+ * Copies a resource's inputs, with a placeholder for each unknown value. In a preview, Pulumi
+ * throws when a rule reads an unknown value, and then skips the whole rule.
  */
 export function known<Value>(value: Value): Value {
   if (typeof value !== "object" || value === null) return value;

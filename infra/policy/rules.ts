@@ -1,6 +1,6 @@
 import { KNOWN_LATER } from "./known.ts";
 
-/** A resource as a stack declares it. */
+/** A resource that a stack declares. */
 export interface CheckedResource {
   /** Such as `gcp:cloudrunv2/service:Service`. */
   readonly type: string;
@@ -12,11 +12,11 @@ export interface CheckedResource {
   readonly product: string;
 }
 
-/** One thing that holds in every stack. */
+/** A rule that holds in every stack. */
 export interface PolicyRule {
   readonly name: string;
   readonly description: string;
-  /** What is wrong with a resource, as clauses that follow its name; none if nothing is. */
+  /** The resource's violations, as clauses that follow its name; empty if there are none. */
   violations(resource: CheckedResource): string[];
 }
 
@@ -28,7 +28,7 @@ const SUBSCRIPTION = "gcp:pubsub/subscription:Subscription";
 
 const WEEK = 7 * 24 * 3600;
 
-/** What `npx pulumi preview --policy-pack infra/policy` and the tests hold every stack to. */
+/** The rules that `npx pulumi preview --policy-pack infra/policy` and the tests enforce. */
 export const RULES: readonly PolicyRule[] = [
   {
     name: "grants-on-single-resources",
@@ -187,12 +187,12 @@ export const RULES: readonly PolicyRule[] = [
   },
 ];
 
-/** The service with sessions; the other is the rotator. */
+/** Tells the web service from the rotator, which has no session settings. */
 function isWebService(inputs: CheckedResource["inputs"]): boolean {
   return environment(inputs).some(({ name }) => name === "SESSION_COOKIE_SECURE");
 }
 
-/** The bucket of the sessions that have ended, to which nobody can do more than add. */
+/** Tells the bucket of ended sessions from the bucket of bundles. */
 function isEnded(inputs: CheckedResource["inputs"]): boolean {
   return text(inputs.name).endsWith("-ended");
 }

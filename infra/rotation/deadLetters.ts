@@ -14,12 +14,12 @@ export interface DeadLettersArgs {
   /** Name of the topic and of its subscription. */
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Pub/Sub's own identity, which moves the messages: `serviceAccount:EMAIL`. */
+  /** Pub/Sub's service agent, which forwards the messages: `serviceAccount:EMAIL`. */
   readonly forwarder: Input<string>;
   readonly pubsubApi: Resource;
 }
 
-/** Where messages that could not be delivered wait for somebody to look at them. */
+/** A dead-letter topic, and a subscription that keeps its messages until somebody looks at them. */
 export class DeadLetters extends ComponentResource {
   readonly topic: Topic;
   readonly subscription: Subscription;
@@ -36,7 +36,7 @@ export class DeadLetters extends ComponentResource {
       { project: args.project, name: args.name, labels: { ...args.labels } },
       { parent: this, dependsOn: [args.pubsubApi] },
     );
-    // A topic without a subscription keeps nothing.
+    // A topic without a subscription drops messages.
     this.subscription = new Subscription(
       name,
       {
@@ -44,7 +44,7 @@ export class DeadLetters extends ComponentResource {
         name: args.name,
         topic: this.topic.name,
         labels: { ...args.labels },
-        // As long as Pub/Sub can keep a message: 31 days.
+        // Pub/Sub's maximum: 31 days.
         messageRetentionDuration: "2678400s",
         expirationPolicy: { ttl: "" },
       },
@@ -63,7 +63,7 @@ export class DeadLetters extends ComponentResource {
     this.registerOutputs();
   }
 
-  /** Lets Pub/Sub take a message out of the subscription that could not deliver it. */
+  /** Lets Pub/Sub acknowledge the messages of the subscription from which it forwards them. */
   forwardFrom(subscription: Subscription): SubscriptionIAMMember {
     return new SubscriptionIAMMember(
       `${this.#name}-subscriber`,

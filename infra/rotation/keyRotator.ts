@@ -14,12 +14,12 @@ import { accountTitle, type StackNames } from "../names.ts";
 import { serviceContainer } from "../web/serviceContainer.ts";
 import { DeadLetters } from "./deadLetters.ts";
 
-/** Secret Manager publishes every change of the secret; this one asks for a rotation. */
+/** Secret Manager also publishes every change of the secret. This event means a rotation is due. */
 const ROTATION_DUE = 'attributes.eventType="SECRET_ROTATE"';
 
 /**
- * Pub/Sub waits 10 seconds before it delivers again, then twice as long each time up to ten
- * minutes, so that 20 attempts bridge an outage of two and a half hours.
+ * Exponential backoff from 10 s to 10 min: with it, 20 attempts bridge an outage of two and a half
+ * hours.
  */
 const RETRY = { minimumBackoff: "10s", maximumBackoff: "600s", attempts: 20 };
 
@@ -73,7 +73,7 @@ export class KeyRotator extends ComponentResource {
       { project, service: "pubsub.googleapis.com" },
       { parent: this, dependsOn: [apis.of("pubsub")] },
     );
-    // An identity that is made this way may lack the role that signs tokens for a push.
+    // A service agent that is created this way may lack the role that it needs to sign push tokens.
     const tokenCreator = new IAMMember(
       `${name}-push-token-creator`,
       {
@@ -103,10 +103,10 @@ export class KeyRotator extends ComponentResource {
         labels: { ...labels },
         filter: ROTATION_DUE,
         ackDeadlineSeconds: 60,
-        // Rotations are further apart than the 31 days after which Google deletes it.
+        // By default, Google deletes a subscription after 31 days without activity.
         expirationPolicy: { ttl: "" },
         pushConfig: {
-          // Internal ingress takes a push only at the address that Cloud Run made up itself.
+          // With internal ingress, Cloud Run accepts a push only at the service's own URL.
           pushEndpoint: interpolate`${this.service.uri}/`,
           oidcToken: {
             serviceAccountEmail: pushAccount.email,
@@ -153,15 +153,15 @@ export class KeyRotator extends ComponentResource {
         name: names.rotator,
         labels: { ...labels },
         ingress: "INGRESS_TRAFFIC_INTERNAL_ONLY",
-        // Beside the service's address: https://cloud.google.com/run/docs/configuring/custom-audiences
+        // In addition to the URL: https://cloud.google.com/run/docs/configuring/custom-audiences
         customAudiences: [args.environment.PUSH_AUDIENCE],
-        // It keeps nothing, and a stack whose schedule is taken away has to get rid of it.
+        // It has no state, and `up` has to delete it once the schedule is removed.
         deletionProtection: false,
         template: {
           labels: { ...labels },
           serviceAccount: account.email,
           timeout: "60s",
-          // One rotation at a time.
+          // Rotations must not run concurrently.
           maxInstanceRequestConcurrency: 1,
           scaling: { minInstanceCount: 0, maxInstanceCount: 1 },
           containers: [

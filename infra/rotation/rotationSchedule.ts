@@ -1,21 +1,21 @@
 import { type GetSecretResult, getSecret } from "@pulumi/gcp/secretmanager/getSecret.js";
 import type { InvokeOptions } from "@pulumi/pulumi";
 
-/** When SECRET_KEY is rotated. */
+/** The rotation schedule of SECRET_KEY. */
 export interface RotationSchedule {
   /** Seconds between two rotations. */
   readonly period: number;
-  /** When a new schedule begins (RFC 3339). */
+  /** Time of the first rotation of a new schedule (RFC 3339). */
   readonly firstTime: string;
-  /** Whether the secret is known to follow another schedule, or none. */
+  /** Whether the deployed secret has another schedule, or none; false if the secret is unknown. */
   readonly isNew: boolean;
 }
 
 /**
- * The schedule that the secret is to follow: what it follows now if that has the right period,
- * else a new one that begins a period from now.
+ * The secret's schedule: the current one if its period is the same, else a new one whose first
+ * rotation is one period from now.
  *
- * @param current The secret as it is now; undefined if there is none or it can't be read.
+ * @param current The deployed secret; undefined if there is none or it can't be read.
  */
 export function planSchedule(
   period: number,
@@ -28,7 +28,7 @@ export function planSchedule(
   return { period, firstTime: first.toISOString().replace(/\.\d+Z$/, "Z"), isNew };
 }
 
-/** The secret as it is now; undefined if there is none yet, or it can't be read. */
+/** The deployed secret; undefined if there is none yet or it can't be read. */
 export async function readSecret(
   project: string,
   secretId: string,
@@ -37,8 +37,8 @@ export async function readSecret(
   try {
     return await getSecret({ project, secretId }, opts);
   } catch {
-    // Before the first deployment there is neither the secret nor its API. Any other failure
-    // shows when the secret itself is deployed; its schedule is left as it is until then.
+    // Before the first deployment there is neither the secret nor its API. Any other failure recurs
+    // when the secret is deployed.
     return undefined;
   }
 }

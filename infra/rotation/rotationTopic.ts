@@ -11,7 +11,7 @@ export interface RotationTopicArgs {
   readonly apis: Apis;
 }
 
-/** Where Secret Manager announces what happens to SECRET_KEY, a rotation that is due included. */
+/** The topic of SECRET_KEY's events, including the one that a rotation is due. */
 export class RotationTopic extends ComponentResource {
   readonly topic: Topic;
   readonly publisherGrant: TopicIAMMember;
@@ -24,7 +24,8 @@ export class RotationTopic extends ComponentResource {
       { project, name: args.topicName, labels: { ...args.labels } },
       { parent: this, dependsOn: [apis.of("pubsub")] },
     );
-    // Enabling the API does not make Secret Manager's identity: the first grant to it would fail.
+    // Enabling the API does not create Secret Manager's service agent, to which the topic is
+    // granted.
     const identity = new ServiceIdentity(
       "secret-manager-identity",
       { project, service: "secretmanager.googleapis.com" },

@@ -20,14 +20,16 @@ export interface ClientSecretArgs {
   readonly value: Output<string>;
   /** Who may read it: `serviceAccount:EMAIL`. */
   readonly reader: Input<string>;
-  /** Regions that it is kept in; empty: Google chooses. */
+  /** Regions of its replicas; empty: Google chooses. */
   readonly locations: readonly string[];
-  /** Runs after the grant is made: a revision that is too early fails for good. */
+  /**
+   * Runs after the grant is created. A revision created before the grant propagates never starts.
+   */
   readonly afterGrant: ResourceHook | undefined;
   readonly secretManagerApi: Resource;
 }
 
-/** The client secret of the OpenID Connect provider, which no environment shows. */
+/** The client secret of the OpenID Connect provider. Cloud Run reads it for the environment. */
 export class ClientSecret extends ComponentResource {
   readonly version: SecretVersion;
   readonly grant: SecretIamMember;
@@ -42,7 +44,7 @@ export class ClientSecret extends ComponentResource {
         secretId: args.secretId,
         labels: { ...args.labels },
         replication: replicationOf(args.locations),
-        // Whoever has the value can set it again.
+        // Whoever has the value can recreate the secret.
         deletionProtection: false,
       },
       { parent: this, dependsOn: [args.secretManagerApi] },
@@ -52,7 +54,7 @@ export class ClientSecret extends ComponentResource {
       {
         secret: secret.id,
         secretData: args.value,
-        // Earlier revisions start with the version that they were made with.
+        // Earlier revisions read the version that they were created with at each start.
         deletionPolicy: "ABANDON",
       },
       { parent: this },

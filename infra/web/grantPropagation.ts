@@ -1,11 +1,11 @@
 import { ResourceHook } from "@pulumi/pulumi";
 
-/** What a new grant usually takes: https://cloud.google.com/iam/docs/access-change-propagation */
+/** Usual propagation delay: https://cloud.google.com/iam/docs/access-change-propagation */
 const SECONDS = 120;
 
 /**
- * Waits until a new grant is known everywhere. Cloud Run reads a secret of the environment once for
- * a new revision, and gives the revision up if it may not.
+ * A hook that waits until a new grant has propagated. Cloud Run does not retry a new revision that
+ * may not read a secret of its environment.
  */
 export function grantPropagationHook(): ResourceHook {
   return new ResourceHook(

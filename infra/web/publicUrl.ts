@@ -8,11 +8,11 @@ export interface PublicUrlArgs {
 }
 
 /**
- * The address that a Cloud Run service has by its name and its project's number. The service's own
- * outputs have it too, and can't be its inputs:
+ * The deterministic URL of a Cloud Run service, made of its name and the project's number. It is
+ * also an output of the service, but the service's environment needs it as an input:
  * https://cloud.google.com/run/docs/triggering/https-request#deterministic
  *
- * Takes resourcemanager.projects.get, which roles/browser has.
+ * Needs resourcemanager.projects.get, which roles/browser has.
  */
 export async function publicUrlOf({ project, region, service }: PublicUrlArgs): Promise<string> {
   const { number } = await getProject({ projectId: project });

@@ -4,10 +4,10 @@ import type { Release } from "../bundle/serviceBundle.ts";
 
 type Container = cloudrunv2.ServiceTemplateContainer;
 
-/** Where the value of an environment variable comes from, if it is not declared in the open. */
+/** A secret's version from which Cloud Run reads an environment variable. */
 export interface SecretValue {
   readonly secret: Input<string>;
-  /** Number of the version, so that each revision keeps the value that it was made with. */
+  /** The version's number, so that each revision keeps the value that it was created with. */
   readonly version: Input<string>;
 }
 
@@ -15,37 +15,39 @@ export type EnvironmentValue = string | SecretValue;
 
 export interface ServiceContainerArgs {
   readonly release: Release;
-  /** File of the bundle that is run. */
+  /** The bundle's file that runs. */
   readonly entry: "index.js" | "rotator.js";
   readonly environment: Readonly<Record<string, EnvironmentValue>>;
   readonly cpu: string;
   readonly memory: string;
 }
 
-/** Room for what a start leaves behind (MB), so that Node collects no garbage before it is ready. */
+/** A young generation (MB) that is large enough for a start without garbage collection. */
 export const NODE_FLAGS = ["--min-semi-space-size=4"];
 
-/** The container of a Cloud Run service that runs an entry of the bundle. */
+/** The container of a Cloud Run service. */
 export function serviceContainer(args: ServiceContainerArgs): Container {
   return {
     ...programOf(args.release, args.entry),
     envs: Object.entries(args.environment).map(([name, value]) => environmentVariable(name, value)),
     resources: {
       limits: { cpu: args.cpu, memory: args.memory },
-      // Without it, naming resources at all turns request-based billing off.
+      // Request-based billing. The API's default is false as soon as `resources` is set.
       cpuIdle: true,
       startupCpuBoost: true,
     },
-    // The web service is ready once it has read the keys: a revision that can't never gets traffic.
-    // Asked often, because a visitor waits; and for minutes, because a new grant takes some to
-    // reach Secret Manager: https://cloud.google.com/iam/docs/access-change-propagation
+    // The web service is ready once it has read the keys, so a revision that can't read them gets
+    // no traffic. Every second, because a visitor waits for a cold start. For minutes, because a
+    // new grant takes that long to propagate:
+    // https://cloud.google.com/iam/docs/access-change-propagation
     startupProbe: {
       httpGet: { path: "/health/ready" },
       periodSeconds: 1,
       timeoutSeconds: 1,
       failureThreshold: 200,
     },
-    // Live only means that the process answers, or an outage of Secret Manager would restart all.
+    // Liveness does not depend on the keys: an outage of Secret Manager would restart all
+    // instances.
     livenessProbe: {
       httpGet: { path: "/health/live" },
       periodSeconds: 10,
@@ -58,7 +60,7 @@ export function serviceContainer(args: ServiceContainerArgs): Container {
 function programOf(release: Release, entry: string): Container {
   if ("image" in release) return { image: release.image, args: [...NODE_FLAGS, entry] };
   return {
-    // The bundle is laid over Google's base image; there is no image of our own.
+    // Cloud Run's placeholder for a container that is a base image and source code.
     image: "scratch",
     baseImageUri: release.baseImageUri,
     commands: ["node"],

@@ -24,17 +24,17 @@ export interface WebServiceArgs {
   readonly project: string;
   readonly region: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Of the Cloud Run service and of its account. */
+  /** Name of the Cloud Run service and of its account. */
   readonly serviceName: string;
   readonly apis: Apis;
   readonly release: Release;
-  /** Variables that are declared in the open. */
+  /** Environment variables that are not secret. */
   readonly environment: ProgramEnvironment<"web"> & Readonly<Record<string, string>>;
-  /** The secret that SECRET_KEY names. */
+  /** The secret to which SECRET_KEY refers. */
   readonly sessionKey: SessionKey;
-  /** What ENDED_SESSIONS names. */
+  /** The bucket to which ENDED_SESSIONS refers. */
   readonly endedSessions: EndedSessions;
-  /** Undefined where nobody can sign in yet. */
+  /** Undefined until sign-in is configured. */
   readonly clientSecret:
     | Pick<ClientSecretArgs, "secretId" | "value" | "locations" | "afterGrant">
     | undefined;
@@ -42,17 +42,17 @@ export interface WebServiceArgs {
   readonly publicAccess: PublicAccess;
   /** Empty: all traffic goes to the newest revision. */
   readonly traffic: readonly TrafficShare[];
-  /** Another word makes a new revision though nothing else differs; empty: no word. */
+  /** Any word. Changing it creates a new revision. */
   readonly redeploy: string;
   readonly deletionProtection: boolean;
-  /** Runs before the service is created or updated: its first instance needs a key. */
+  /** Runs before the service is created or updated, whose first instance needs a key. */
   readonly before: ResourceHook | undefined;
 }
 
-/** The web service, its account and what that account may read. */
+/** The web service, its account and the account's grants. */
 export class WebService extends ComponentResource {
   readonly service: Service;
-  /** The address that Google documents as stable: https://SERVICE-NUMBER.REGION.run.app. */
+  /** The deterministic URL: https://SERVICE-NUMBER.REGION.run.app. */
   readonly url: Output<string>;
 
   constructor(name: string, args: WebServiceArgs, opts?: ComponentResourceOptions) {
@@ -64,7 +64,7 @@ export class WebService extends ComponentResource {
         project,
         accountId: serviceName,
         displayName: accountTitle(serviceName, "web"),
-        // `npm run bootstrap` may have made it, to grant its use to deployments alone.
+        // `npm run bootstrap` may have created it, to let only deployments act as it.
         createIgnoreAlreadyExists: true,
       },
       { parent: this, dependsOn: [apis.of("iam")] },
@@ -109,9 +109,11 @@ export class WebService extends ComponentResource {
           ...(args.redeploy !== "" && { annotations: { redeploy: args.redeploy } }),
           serviceAccount: account.email,
           maxInstanceRequestConcurrency: capacity.concurrency,
-          // Files are sent from here, and a phone may take its time.
+          // A slow client can take minutes to load a large file.
           timeout: "300s",
-          // Every revision in the split would keep its own. Google keeps what is left out here.
+          // Warm instances are set for the service: set here, each revision in a traffic split
+          // would have its own. An explicit 0, because Google keeps the earlier value of an omitted
+          // field.
           scaling: { minInstanceCount: 0, maxInstanceCount: capacity.maxInstances },
           containers: [
             serviceContainer({
@@ -144,7 +146,7 @@ export class WebService extends ComponentResource {
     this.registerOutputs();
   }
 
-  /** Lets an account call the service. */
+  /** Grants an account the right to call the service. */
   letIn({ name, member }: Grantee): ServiceIamMember {
     const { project, location } = this.service;
     return new ServiceIamMember(
@@ -161,13 +163,10 @@ function trafficTarget({ revision, percent }: TrafficShare) {
     : { type: "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", revision, percent };
 }
 
-/**
- * Of a service's addresses the one that is made of its name and the project's number, and can be
- * told before the service exists: https://cloud.google.com/run/docs/triggering/https-request
- */
+/** See `url` and publicUrl.ts. A service also has a URL with a random part. */
 function stableUrl(service: Service): Output<string> {
   return service.urls.apply(
-    // Pulumi's mocks make no addresses up.
+    // Pulumi's mocks have no URLs.
     (urls = []) => urls.find((url) => /-\d+\.[a-z0-9-]+\.run\.app$/.test(url)) ?? urls[0] ?? "",
   );
 }

@@ -33,7 +33,9 @@ const TIMEOUT = 30;
 /** Seconds within which every instance knows. */
 const KNOWN_WITHIN = 20;
 
-/** Runs `npm run end-sessions` and returns its exit status: 0 done, 1 not done, 2 called wrongly. */
+/**
+ * Runs `npm run end-sessions` and returns its exit status: 0 done, 1 not done, 2 called wrongly.
+ */
 export async function runEndSessionsCommand(
   args: readonly string[],
   deps: CommandDeps,

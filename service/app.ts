@@ -22,7 +22,7 @@ import type { AddSessions } from "./session/sessions.ts";
 
 export interface AppDeps extends PublicAddress {
   readonly log: Logger;
-  /** Name of this instance, random for each process. */
+  /** Random name of this instance. */
   readonly instance: string;
   /** Google Cloud project; undefined outside Google Cloud. */
   readonly project: string | undefined;
@@ -34,17 +34,17 @@ export interface AppDeps extends PublicAddress {
   readonly signIn: SignInSettings;
   /** Unix time in seconds. */
   readonly clock: () => Seconds;
-  /** Whether the process is about to end. */
+  /** Whether the process is draining after SIGTERM. */
   readonly draining: () => boolean;
   readonly application: Application;
-  /** The folder of the service: static files are in it. */
+  /** Folder of the service, which has the static files. */
   readonly directory: string;
 }
 
-/** The most that a request's body may be. What an application keeps in a session is far smaller. */
+/** Limit for request bodies. A session's data is far smaller. */
 const BODY_LIMIT = "16kb";
 
-/** The web service. The order of what follows is the order in which a request passes it. */
+/** Creates the web service. Each request passes the middleware in the order given here. */
 export function createApp(deps: AppDeps): Express {
   const { application, directory } = deps;
   const ownDirectory = join(directory, application.folder);
@@ -52,7 +52,7 @@ export function createApp(deps: AppDeps): Express {
   app.disable("x-powered-by");
   // Outside "production", Express shows stack traces of errors thrown in the error handler.
   app.set("env", "production");
-  // Google's front end is one hop away; what a client claims in X-Forwarded-* is before it.
+  // Trust one hop, Google's front end. What a client wrote into X-Forwarded-For comes before it.
   app.set("trust proxy", 1);
   // No ETags on dynamic responses.
   app.set("etag", () => undefined);
@@ -88,7 +88,7 @@ function instanceHeader({ instance }: AppDeps): RequestHandler {
   };
 }
 
-/** Strangers' bodies are of no use, and a slow one occupies one of the instance's request slots. */
+/** Parses bodies only for signed-in users, so that strangers' slow bodies don't occupy request slots. */
 function forSignedIn(parseBody: RequestHandler): RequestHandler {
   return (req, res, next) => {
     if (isSignedIn(req)) parseBody(req, res, next);
@@ -96,7 +96,7 @@ function forSignedIn(parseBody: RequestHandler): RequestHandler {
   };
 }
 
-/** Everything comes from this origin, and nothing else may frame, embed or script it. */
+/** Allows resources from this origin only, and forbids other origins to frame its pages. */
 function securityHeaders(https: boolean): RequestHandler {
   return helmet({
     contentSecurityPolicy: {

@@ -1,2 +1,2 @@
-// The application that this service serves. Nothing else outside of its folder names it.
+// The application that this service serves. To replace it, change this line only.
 export { application } from "./reels/application.ts";

@@ -19,19 +19,19 @@ import { type KeyLimits, parseKeyLimits } from "./keys/limits.ts";
 import { MIN_SECRET_LENGTH } from "./keys/sessionKeys.ts";
 import { parseSignInSettings, type SignInSettings } from "./login/settings.ts";
 
-/** Where the keys come from. */
+/** Source of the keys: values in the environment, or versions in Secret Manager. */
 export type SecretKey =
   | { readonly form: "static"; readonly secret: string; readonly fallbacks: readonly string[] }
   | { readonly form: "secretManager"; readonly secret: SecretReference; readonly endpoint: string };
 
 export interface WebConfig {
-  /** Name of the environment that sessions belong to. */
+  /** Name of the environment, which sessions are bound to. */
   readonly environment: string;
   /** Google Cloud project; undefined outside Google Cloud. */
   readonly project: string | undefined;
   readonly logLevel: string;
   readonly port: number;
-  /** IP address to listen on; undefined: all that the machine has. */
+  /** IP address to listen on; undefined: all interfaces. */
   readonly address: string | undefined;
   readonly secretKey: SecretKey;
   readonly keyLimits: KeyLimits;
@@ -39,19 +39,19 @@ export interface WebConfig {
   readonly cookieSecure: boolean;
   /** Seconds from sign-in until a session ends. */
   readonly sessionLifetime: number;
-  /** Where users find the service; undefined: wherever the Host header says. */
+  /** Public URL; undefined: whatever the Host header says. */
   readonly publicUrl: URL | undefined;
-  /** More hosts at which it answers. */
+  /** Further hosts that are served without a redirect. */
   readonly alsoServedAt: readonly string[];
   readonly signIn: SignInSettings;
-  /** Where the sessions that have ended are listed; undefined: each instance knows its own. */
+  /** Bucket with the ended sessions; undefined: each instance knows only those it ended itself. */
   readonly endedBucket: EndedBucket | undefined;
   readonly endedOutage: OnOutage;
 }
 
 /**
- * The web service's configuration, from its environment variables.
- * @throws ConfigError with every problem there is, not just the first.
+ * Parses the web service's environment variables.
+ * @throws ConfigError with all problems.
  */
 export function parseWebConfig(env: Environment): WebConfig {
   const cloudRun = optional(env, "K_SERVICE") !== undefined;
@@ -90,7 +90,7 @@ function parseEnvironment(env: Environment, cloudRun: boolean): Parsed<string> {
   );
 }
 
-/** The packages' own debugging output, which has cookies in it. */
+/** Refuses DEBUG, because the debug output of packages contains cookies. */
 function refuseDebug(env: Environment): Parsed<undefined> {
   if (optional(env, "DEBUG") === undefined) return { value: undefined };
   return problem("DEBUG", "makes packages write visitors' cookies to the log", "Leave it out");
@@ -131,7 +131,7 @@ function parseSecretKey(env: Environment): Parsed<SecretKey> {
     : parseStaticSecret(text, fallbacks(env));
 }
 
-/** What begins like this is never a value: it is long enough, and anybody could guess it. */
+/** A text like this is never taken as a key: it can be long enough, but is easy to guess. */
 const NAME_OF_A_SECRET = /^(?:sm:|projects)\//i;
 
 function parseSecretVersions(env: Environment, text: string): Parsed<SecretKey> {
@@ -201,7 +201,7 @@ function parseSessionType(env: Environment, cloudRun: boolean): Parsed<WebConfig
   );
 }
 
-/** Empty is refused too: whoever set it meant one of the two. */
+/** Refuses an empty value too, because it doesn't tell what was meant. */
 function parseCookieSecure(env: Environment, deployment: Deployment): Parsed<boolean> {
   const { cloudRun } = deployment;
   const text = env.SESSION_COOKIE_SECURE ?? (cloudRun ? "false" : undefined);

@@ -17,10 +17,10 @@ import type { SessionCheck } from "./session/sealed.ts";
 import { createSealer } from "./session/sealer.ts";
 import { createSessions } from "./session/sessions.ts";
 
-/** Longer than any front end keeps an idle connection, so that it is never closed under a request. */
+/** Longer than load balancers keep idle connections, so that none is closed while a request arrives. */
 const KEEP_ALIVE_MILLISECONDS = 620_000;
 
-/** For how long a request may come in, body and all: the longest has 16 kB. Node's own is 300 s. */
+/** Time limit for receiving a request, whose body has at most 16 kB. Node's default is 300 s. */
 const REQUEST_MILLISECONDS = 60_000;
 
 /** Unix time in seconds. */
@@ -31,7 +31,7 @@ start(() => {
   const log = createLog({ level: config.logLevel });
   const instance = randomBytes(3).toString("hex");
   const keys = createKeys(config, log);
-  // Under way while the rest is made; whoever needs a key waits for it.
+  // Runs while the rest is set up; requests that need a key wait for it.
   void keys.refresh();
   const ended = createEnded(config, log);
   ended.start();

@@ -2,45 +2,45 @@ import { shown } from "../pure/printable.ts";
 import { parseUser } from "./emailAddress.ts";
 import { isLoopbackHttp } from "./loopback.ts";
 
-/** Where a service is to run. */
+/** Where a service runs. */
 export interface Deployment {
-  /** Whether that is Cloud Run; false on a developer's machine. */
+  /** False on a developer's machine. */
   readonly cloudRun: boolean;
-  /** Name of the environment, such as `prod`; undefined if that is what is missing. */
+  /** Name of the environment, such as `prod`; undefined if it is not set, which is an error itself. */
   readonly environment: string | undefined;
 }
 
-/** What is wrong with a value, and what to have in its place. */
+/** What is wrong with a value, and how to fix it. */
 export interface Fault {
   /** A clause without a full stop that follows the setting's name: `is "3", not ...`. */
   readonly cause: string;
   readonly mend: Mend;
 }
 
-/** What mends a value. The program words it as a command, the service as a sentence. */
+/** How to fix a value. The Pulumi program shows it as a command, the service as a sentence. */
 export type Mend =
-  /** The value that is right. */
+  /** Set this value. */
   | { readonly value: string }
-  /** Only whoever deploys knows the value: a word for it, and an example. */
+  /** Only the operator knows the value: its placeholder and an example. */
   | { readonly placeholder: string; readonly example: string }
-  /** The default is right. */
+  /** Use the default. */
   | "default";
 
 export type Checked<Value> = { readonly value: Value } | { readonly fault: Fault };
 
-/** Reads a setting's text, which is never empty. */
+/** Parses and validates a setting's text, which is never empty. */
 export type Check<Value> = (text: string, deployment: Deployment) => Checked<Value>;
 
 export interface WholeNumber {
   /** Such as `seconds`. */
   readonly unit?: string;
   readonly min: number;
-  /** The least on Cloud Run, if a local run may go lower. */
+  /** Minimum on Cloud Run, if it is higher than on a developer's machine. */
   readonly deployedMin?: number;
   readonly max: number;
 }
 
-/** A whole number within bounds, the bounds included. */
+/** A whole number between `min` and `max`, both included. */
 export function wholeNumber({ unit, min, deployedMin = min, max }: WholeNumber): Check<number> {
   return (text, { cloudRun }) => {
     const least = cloudRun ? deployedMin : min;
@@ -69,7 +69,7 @@ export const flag: Check<boolean> = (text) => {
   return { fault: { cause: `is ${shown(text)}, not true or false`, mend: { value: "true" } } };
 };
 
-/** Whether cookies are sent over https only: on Cloud Run always. */
+/** Whether cookies are sent over https only; on Cloud Run it must be true. */
 export const cookieSecure: Check<boolean> = (text, deployment) => {
   const checked = flag(text, deployment);
   if ("fault" in checked || checked.value || !deployment.cloudRun) return checked;
@@ -78,7 +78,7 @@ export const cookieSecure: Check<boolean> = (text, deployment) => {
   return { fault: { cause, mend: { value: "true" } } };
 };
 
-/** Any text without white space around it, which a provider would take for a part of it. */
+/** Any text that neither begins nor ends with white space, since providers would not trim it. */
 export function opaque(placeholder: string): Check<string> {
   return (text) =>
     text === text.trim()
@@ -92,7 +92,7 @@ export function opaque(placeholder: string): Check<string> {
 }
 
 /**
- * Issuer of an OpenID Connect provider, from which the address of its discovery document follows:
+ * Issuer of an OpenID Connect provider. The URL of the discovery document is derived from it:
  * https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
  */
 export const issuer: Check<URL> = (text, { cloudRun }) => {
@@ -119,7 +119,7 @@ export const issuer: Check<URL> = (text, { cloudRun }) => {
   return { value: url };
 };
 
-/** Addresses that look like an issuer, and that their provider never calls itself. */
+/** Common mistakes: URLs of known providers that differ from the `iss` of their tokens. */
 const NEVER_ISSUERS: readonly {
   readonly of: RegExp;
   readonly but: RegExp;
@@ -142,7 +142,7 @@ const NEVER_ISSUERS: readonly {
   },
 ];
 
-/** Comma-separated domains, each in the form in which they compare. */
+/** Comma-separated domains, normalized for comparison. */
 export const domains: Check<readonly string[]> = (text) => {
   const checked = users(
     listOf(text)
@@ -155,7 +155,7 @@ export const domains: Check<readonly string[]> = (text) => {
   return { fault: { cause: `is ${shown(text)}, not a list of domains`, mend } };
 };
 
-/** Comma-separated hosts, with a port or without, as the Host header has them. */
+/** Comma-separated hosts as in the Host header, with or without a port. */
 export const hosts: Check<readonly string[]> = (text) => {
   const entries = listOf(text).map((entry) => entry.toLowerCase());
   if (entries.every((entry) => URL.parse(`https://${entry}/`)?.host === entry)) {
@@ -165,7 +165,7 @@ export const hosts: Check<readonly string[]> = (text) => {
   return { fault: { cause: `is ${shown(text)}, not a list of host names`, mend } };
 };
 
-/** The address at which users find the service: scheme and host, no more. */
+/** The service's public URL: scheme and host, without a path. */
 export const publicUrl: Check<URL> = (text, { cloudRun }) => {
   const url = URL.parse(text);
   const secure = url?.protocol === "https:" || (!cloudRun && url !== null && isLoopbackHttp(url));
@@ -174,7 +174,7 @@ export const publicUrl: Check<URL> = (text, { cloudRun }) => {
   return { fault: { cause: `is ${shown(text)}, not an https URL without a path`, mend } };
 };
 
-/** Comma-separated e-mail addresses and @domains, each in the form in which they compare. */
+/** Comma-separated e-mail addresses and @domains, normalized for comparison. */
 export const users: Check<readonly string[]> = (text) => {
   const entries = listOf(text);
   const parsed = entries.map(parseUser);
@@ -188,7 +188,7 @@ export const users: Check<readonly string[]> = (text) => {
   return { fault: { cause: which, mend } };
 };
 
-/** Entries between commas, without surrounding space and without empty ones. */
+/** Splits at commas, trims the entries and drops empty ones. */
 export function listOf(text: string): string[] {
   return text
     .split(",")

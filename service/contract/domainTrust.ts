@@ -1,11 +1,12 @@
 import { isLoopbackHttp } from "./loopback.ts";
 
 /**
- * How a provider's tokens say that an account belongs to the domain of its address, so that whoever
- * leaves the domain loses the account. An address that was verified once does not: other providers
- * give accounts to addresses of any domain. Undefined: it is not known that they say so at all.
+ * The claim by which a provider says that the domain of an e-mail address controls the account, so
+ * that whoever leaves the domain loses the account. A verified address is not enough, because most
+ * providers accept addresses of any domain. Undefined if the provider is not known to have such a
+ * claim.
  *
- * - Each account of a provider on this machine: it is the developer's own.
+ * - `each`: a provider on this machine, where every account is the developer's own.
  * - Google's `hd`: https://developers.google.com/identity/gsi/web/guides/verify-google-id-token
  * - Microsoft's `xms_edov`: https://learn.microsoft.com/entra/identity-platform/optional-claims-reference
  */

@@ -1,15 +1,15 @@
 import { domainToASCII, domainToUnicode } from "node:url";
 
-/** One `@` with something on both sides, and nothing that could be read in two ways. */
+/** Exactly one `@`, and no character that could make the address ambiguous. */
 const ADDRESS = /^([^\s@,"\p{Cc}]+)@([^\s@,"\p{Cc}]+)$/u;
 
 const LABEL = "[a-z\\d](?:[a-z\\d-]{0,61}[a-z\\d])?";
-/** Two labels at least, the last of which is no number: RFC 1123, 2.1. */
+/** At least two labels, and the last one is not numeric: RFC 1123, 2.1. */
 const DOMAIN = new RegExp(`^(?=.{1,253}$)(?:${LABEL}\\.)+(?!\\d+$)${LABEL}$`);
 
 /**
- * An e-mail address in the form in which two are compared: A to Z in lower case, the domain in
- * ASCII (`ada@müller.example` is `ada@xn--mller-kva.example`). Undefined if it is none.
+ * Normalizes an e-mail address for comparison: A to Z in lower case, the domain in ASCII
+ * (`ada@müller.example` becomes `ada@xn--mller-kva.example`). Undefined if it is not an address.
  */
 export function comparableAddress(text: string): string | undefined {
   const [, local, domain] = ADDRESS.exec(text) ?? [];
@@ -18,8 +18,8 @@ export function comparableAddress(text: string): string | undefined {
 }
 
 /**
- * An entry of a list of users in the form in which it is compared: `ada@example.com`, or
- * `@example.com` for a domain. Undefined if it is neither, or if no mail could ever get there.
+ * Normalizes an entry of a list of users: `ada@example.com`, or `@example.com` for a domain.
+ * Undefined if it is neither, or if its domain could not exist in DNS.
  */
 export function parseUser(entry: string): string | undefined {
   const wholeDomain = entry.startsWith("@");
@@ -29,14 +29,14 @@ export function parseUser(entry: string): string | undefined {
   return wholeDomain ? `@${domain}` : address;
 }
 
-/** Whether somebody could get mail there. */
+/** Whether the text is an e-mail address whose domain could exist in DNS. */
 export function isEmailAddress(text: string): boolean {
   return !text.startsWith("@") && parseUser(text) !== undefined;
 }
 
 /**
- * Maps a Unicode domain to its ASCII form only if the mapping leads back: IDNA also maps letters
- * that merely look alike, such as the Kelvin sign to k, and those stay different here.
+ * Maps a Unicode domain to ASCII only if the mapping is reversible. IDNA also maps lookalikes, such
+ * as the Kelvin sign to k; those stay different here.
  */
 function comparableDomain(domain: string): string {
   const lower = lowerCase(domain).normalize("NFC");
@@ -44,12 +44,12 @@ function comparableDomain(domain: string): string {
   return domainToUnicode(ascii) === lower ? ascii : lower;
 }
 
-/** Only A to Z: full case folding makes different addresses alike. */
+/** A to Z only, because full case folding would make different addresses equal. */
 function lowerCase(text: string): string {
   return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
-/** The domain of an address, in the form in which two are compared; undefined if it is no address. */
+/** The normalized domain of an address; undefined if the text is not an address. */
 export function domainOf(text: string): string | undefined {
   return comparableAddress(text)?.replace(/^.*@/s, "");
 }

@@ -1,53 +1,52 @@
 /**
- * The environment variables that no stack setting fills, by who sets them; those that one fills are
- * in serviceSettings.ts. `infra` declares a service's environment from the two, and `service` reads
- * it.
+ * Environment variables that don't come from a stack setting, by who sets them. Those that do are in
+ * serviceSettings.ts. `infra` declares a service's environment from both, and `service` reads it.
  */
 
-/** What the program itself sets for each service. */
+/** Set by the Pulumi program, by service. */
 export const PROGRAM_ENVIRONMENT = {
   web: [
-    /** Name of the environment (the Pulumi stack); bound into every session. */
+    /** Name of the environment (the Pulumi stack), which every session is bound to. */
     "ENVIRONMENT",
-    /** Project that log entries' traces belong to. */
+    /** Project of the traces that log entries link to. */
     "GOOGLE_CLOUD_PROJECT",
     /** `sm://PROJECT/SECRET`, or a value of at least 32 characters. */
     "SECRET_KEY",
-    /** The one address at which users find the service; empty in the local run: any. */
+    /** The service's only public URL. Empty in a local run, where any host is served. */
     "PUBLIC_URL",
-    /** `gs://BUCKET`: where instances tell each other which sessions have ended. */
+    /** `gs://BUCKET`, in which instances share which sessions have ended. */
     "ENDED_SESSIONS",
   ],
   rotator: [
     /** `sm://PROJECT/SECRET`. */
     "SECRET_KEY",
-    /** What the tokens of pushes are for. */
+    /** Expected `aud` of the tokens in Pub/Sub pushes. */
     "PUSH_AUDIENCE",
-    /** E-mail address of the account that Pub/Sub pushes as. */
+    /** E-mail address of the service account that Pub/Sub pushes as. */
     "PUSH_ACCOUNT",
   ],
 } as const;
 
-/** What is read of all that Cloud Run sets: https://cloud.google.com/run/docs/container-contract#env-vars */
+/** Set by Cloud Run, as far as we read them: https://cloud.google.com/run/docs/container-contract#env-vars */
 export const PLATFORM_ENVIRONMENT = ["PORT", "K_SERVICE"] as const;
 
-/** What only local runs and other platforms set; a deployment never does. */
+/** Set only in local runs and on other platforms, never in a deployment. */
 export const LOCAL_ENVIRONMENT = [
-  /** Unset or `None`: sealed cookies. `filesystem`: the original fault, to look at. */
+  /** Unset or `None`: sealed cookies. `filesystem`: demonstrates the original fault. */
   "SESSION_TYPE",
-  /** Comma-separated earlier values of SECRET_KEY: accepted, never used to sign. */
+  /** Comma-separated earlier values of SECRET_KEY, which are accepted but never sign. */
   "SECRET_KEY_FALLBACKS",
-  /** IP address to listen on; unset: all of them, as Cloud Run wants. */
+  /** IP address to listen on; unset: all interfaces, as Cloud Run requires. */
   "LISTEN_ADDRESS",
-  /** Which packages write what they do, cookies included: refused. */
+  /** Must be unset, because packages would log cookies. */
   "DEBUG",
-  /** Base URL of a stand-in for Secret Manager on this machine. */
+  /** Base URL of a Secret Manager emulator on this machine. */
   "SECRET_MANAGER_ENDPOINT",
-  /** Base URL of a stand-in for Cloud Storage on this machine. */
+  /** Base URL of a Cloud Storage emulator on this machine. */
   "CLOUD_STORAGE_ENDPOINT",
 ] as const;
 
-/** One value for each variable that the program itself sets. */
+/** A value for each variable that the Pulumi program sets for a service. */
 export type ProgramEnvironment<Service extends keyof typeof PROGRAM_ENVIRONMENT> = Record<
   (typeof PROGRAM_ENVIRONMENT)[Service][number],
   string

@@ -1,4 +1,4 @@
-/** What is wrong with one setting, and what mends it. */
+/** What is wrong with one setting, and how to fix it. */
 export interface Problem {
   /** Name of the variable, option or configuration value. */
   readonly setting: string;
@@ -8,15 +8,18 @@ export interface Problem {
   readonly remedy: string;
 }
 
-/** What an operator can be told, by what it is about. Programs may rely on these. */
+/** Codes of operator errors, by subject. They are stable, so programs may rely on them. */
 export type ErrorCode =
   /** Settings, variables and options. */
   | "CONFIG_INVALID"
   | "USAGE"
-  /** What is to be deployed. */
+  /** Building the bundle. */
   | "BUNDLE_FAILED"
   | "ASSETS_INVALID"
-  /** Sessions: all but the first are mistakes in the application's code or its front. */
+  /**
+   * Sessions. The first three are outages of Google's APIs; the others are mistakes in the
+   * application's code or in the proxy before it.
+   */
   | "KEYS_UNAVAILABLE"
   | "ENDED_UNAVAILABLE"
   | "SIGN_OUT_FAILED"
@@ -27,7 +30,7 @@ export type ErrorCode =
   | "COOKIE_NEEDS_HTTPS"
   /** Google's APIs: see service/google/googleApiError.ts. */
   | `${"SECRET_MANAGER" | "CLOUD_STORAGE"}_${string}`
-  /** The mark of a session that ended is not where other instances look for it. */
+  /** An ended session's mark could not be written, so other instances still accept the session. */
   | "MARK_NOT_WRITTEN"
   /** `npm run rotate`, and stacks that commands read. */
   | "ROTATION_INCOMPLETE"
@@ -53,8 +56,11 @@ export type ErrorCode =
   | "NOT_SAVED";
 
 /**
- * A mistake of whoever runs this, with cause and remedy: shown as its message, without a stack. A
- * bug is any other error, and is shown with its stack.
+ * An error that an operator can fix, with cause and remedy in its message. It is shown without a
+ * stack. Any other error is a bug, and is shown with its stack.
+ *
+ * @example
+ * throw new OperatorError("USAGE", "--stack is missing. Run: npm run rotate -- --stack dev");
  */
 export class OperatorError extends Error {
   readonly code: ErrorCode;
@@ -66,7 +72,7 @@ export class OperatorError extends Error {
   }
 }
 
-/** Settings that make no sense: all of them at once, each with its remedy. */
+/** All invalid settings at once, each with its remedy. */
 export class ConfigError extends OperatorError {
   readonly problems: readonly Problem[];
 
@@ -78,7 +84,7 @@ export class ConfigError extends OperatorError {
   }
 }
 
-/** What an error says, whatever was thrown. */
+/** The message of an error, or of any other value that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

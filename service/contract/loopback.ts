@@ -1,6 +1,6 @@
 const NAMES: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
-/** Whether that is http to this very machine, where nobody listens in. */
+/** Whether a URL is http on the loopback interface, where nobody can eavesdrop. */
 export function isLoopbackHttp({ protocol, hostname }: URL): boolean {
   return protocol === "http:" && NAMES.has(hostname);
 }

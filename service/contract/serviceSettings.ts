@@ -14,33 +14,33 @@ import {
 import { domainClaimOf } from "./domainTrust.ts";
 import { type Environment, type Parsed, parse } from "./settings.ts";
 
-/** The services that a bundle holds. */
+/** The services in a bundle, which read settings. */
 export type Reader = "web" | "rotator";
 
-/** A stack's setting that reaches a service as a variable of its environment. */
+/** A stack setting that is passed to a service as an environment variable. */
 export interface ServiceSetting<Value> {
   readonly variable: string;
   readonly readBy: readonly Reader[];
   readonly check: Check<Value>;
-  /** Value where the variable is unset. */
+  /** Value if the variable is unset. */
   readonly fallback: Value;
-  /** Whether a stack may leave it empty, so that the variable stays unset. */
+  /** Whether a stack may leave the setting empty; the variable is then unset. */
   readonly optional?: true;
-  /** Whether the value is a secret, which the program keeps out of the environment. */
+  /** Whether the value is a secret, which the Pulumi program stores in Secret Manager. */
   readonly secret?: true;
 }
 
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 
 const DAY = 86_400;
-/** Browsers keep no cookie for longer than 400 days: RFC 6265bis, 5.5. */
+/** Browsers cap a cookie's lifetime at 400 days: RFC 6265bis, 5.5. */
 export const MAX_LIFETIME = 400 * DAY;
 
 /**
- * Every stack setting that reaches a service, by its name in Pulumi.yaml. The program checks a
- * configuration with these and declares the variables; the service reads them with the same
- * checks, so it starts with whatever the program accepts. A new setting is an entry here and its
- * description in Pulumi.yaml; read it with `readSetting(env, NAME, deployment)`.
+ * Every stack setting that is passed to a service, by its name in Pulumi.yaml. The Pulumi program
+ * and the service use the same checks, so the service starts with any configuration that the program
+ * accepts. To add a setting, add an entry here and its description in Pulumi.yaml, and read it with
+ * `readSetting(env, NAME, deployment)`.
  */
 export const SERVICE_SETTINGS = {
   logLevel: setting({
@@ -53,10 +53,10 @@ export const SERVICE_SETTINGS = {
     variable: "SESSION_COOKIE_SECURE",
     readBy: ["web"],
     check: cookieSecure,
-    // Of a developer's machine. On Cloud Run a variable that is unset is refused like `false`.
+    // For a developer's machine. On Cloud Run the service rejects an unset variable like `false`.
     fallback: false,
   }),
-  /** Seconds from sign-in until a session ends, and so for how long old keys are needed. */
+  /** Seconds from sign-in until a session ends. Old keys are needed for that long. */
   sessionLifetime: setting({
     variable: "PERMANENT_SESSION_LIFETIME",
     readBy: ["web", "rotator"],
@@ -85,7 +85,7 @@ export const SERVICE_SETTINGS = {
     optional: true,
     secret: true,
   }),
-  /** E-mail addresses and @domains that may sign in; none: everyone. */
+  /** E-mail addresses and @domains that may sign in; if empty, everyone may. */
   allowedUsers: setting<readonly string[]>({
     variable: "ALLOWED_USERS",
     readBy: ["web"],
@@ -93,7 +93,7 @@ export const SERVICE_SETTINGS = {
     fallback: [],
     optional: true,
   }),
-  /** Domains whose addresses the provider gives to the domain's own accounts only. */
+  /** Domains whose addresses only accounts of the domain itself can have at the provider. */
   oidcTrustedDomains: setting<readonly string[]>({
     variable: "OIDC_TRUSTED_DOMAINS",
     readBy: ["web"],
@@ -101,7 +101,7 @@ export const SERVICE_SETTINGS = {
     fallback: [],
     optional: true,
   }),
-  /** Hosts at which the service answers without redirecting to its public URL. */
+  /** Hosts whose requests are served without a redirect to the public URL. */
   alsoServedAt: setting<readonly string[]>({
     variable: "ALSO_SERVED_AT",
     readBy: ["web"],
@@ -109,7 +109,7 @@ export const SERVICE_SETTINGS = {
     fallback: [],
     optional: true,
   }),
-  /** What becomes of sessions when it has not been known for 15 minutes which have ended. */
+  /** Whether sessions are accepted once the list of ended sessions has been stale for 15 minutes. */
   endedOutage: setting<"continue" | "refuse">({
     variable: "ENDED_OUTAGE",
     readBy: ["web"],
@@ -117,10 +117,10 @@ export const SERVICE_SETTINGS = {
     fallback: "continue",
   }),
   /**
-   * Seconds for which a new key is accepted before it signs. Half an hour: Secret Manager's lists
-   * usually converge within minutes, and an instance that has no requests for long reads the ring
-   * before it answers the next one. On Cloud Run longer than the minute for which an instance
-   * remembers that a version was absent.
+   * Seconds for which a new key is accepted before it signs. Half an hour is ample: Secret Manager's
+   * lists usually converge within minutes, and an idle instance refreshes its key ring before it
+   * answers the next request. The minimum on Cloud Run exceeds the minute for which an instance
+   * caches that a version does not exist.
    */
   keyActivationDelay: setting({
     variable: "KEY_ACTIVATION_DELAY",
@@ -129,8 +129,8 @@ export const SERVICE_SETTINGS = {
     fallback: 1800,
   }),
   /**
-   * Seconds between two readings of the list of keys, give or take a fifth: how soon a disabled key
-   * is refused (at most twice that), against a project's 600 lists a minute:
+   * Seconds between refreshes of the key ring, with 20 % jitter. A disabled key is refused within two
+   * intervals. Shorter intervals use more of the project's quota of 600 list calls a minute:
    * https://cloud.google.com/secret-manager/quotas
    */
   keyRefreshInterval: setting({
@@ -145,13 +145,13 @@ export type SettingName = keyof typeof SERVICE_SETTINGS;
 export type SettingValue<Name extends SettingName> =
   (typeof SERVICE_SETTINGS)[Name] extends ServiceSetting<infer Value> ? Value : never;
 
-/** All of them, for code that treats each alike. */
+/** SERVICE_SETTINGS as entries with a common type. */
 export const ALL_SETTINGS = Object.entries(SERVICE_SETTINGS) as readonly [
   SettingName,
   ServiceSetting<unknown>,
 ][];
 
-/** A setting as the service reads it. */
+/** Reads a setting from the environment of a service; unset or empty gives its fallback. */
 export function readSetting<Name extends SettingName>(
   env: Environment,
   name: Name,
@@ -163,7 +163,7 @@ export function readSetting<Name extends SettingName>(
   return parse(env, variable, check, { fallback, deployment, stackSetting: name });
 }
 
-/** What is wrong with settings that are each right; both sides ask for it. */
+/** A setting that is invalid in combination with others. The program and the service check it. */
 export interface CrossFault extends Fault {
   readonly setting: SettingName;
 }
@@ -176,7 +176,7 @@ const SIGN_IN_EXAMPLES = {
 };
 
 /**
- * Sign-in takes three settings or none.
+ * Sign-in needs all three of its settings, or none.
  *
  * @param isSet Whether a setting is set.
  * @param nameOf A setting's name in messages.
@@ -195,7 +195,7 @@ export function signInFaults(
   }));
 }
 
-/** In prod somebody has to say who may sign in. */
+/** In the environment `prod` the allow list must not be empty. */
 export function allowListFaults(
   allowedUsers: readonly string[],
   { environment }: Deployment,
@@ -208,8 +208,8 @@ export function allowListFaults(
 }
 
 /**
- * A domain that may sign in counts only where it is known how the provider says that an account is
- * the domain's own, or where somebody has stated that it is.
+ * An @domain in the allow list is safe only if the provider has a claim for domain accounts, or if
+ * the operator lists the domain as trusted.
  */
 export function domainTrustFaults(
   allowedUsers: readonly string[],

@@ -9,18 +9,27 @@ import {
 import { ConfigError, type Problem } from "./errors.ts";
 
 /**
- * Environment variables as the process has them. One that is empty counts as unset, but for those
- * that can only be one of a few words.
+ * Environment variables, as in `process.env`. An empty one counts as unset, except for
+ * SESSION_TYPE and SESSION_COOKIE_SECURE, where it is an error.
  */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A setting's value, or what is wrong with it. */
 export type Parsed<Value> = { readonly value: Value } | { readonly problems: readonly Problem[] };
 
-/** Yields a setting's value. If there is none, what it yields is never seen: see `collect`. */
+/** Returns a setting's value, or records its problems; see `collect`. */
 export type Collect = <Value>(parsed: Parsed<Value>) => Value;
 
-/** What `read` makes of the settings that it collects, or the problems of all of them. */
+/**
+ * Reads several settings and reports all of their problems at once. `read` gets undefined for an
+ * invalid setting, but then its result is discarded.
+ *
+ * @example
+ * const parsed = collect((collected) => ({
+ *   port: collected(parsePort(env)),
+ *   logLevel: collected(readSetting(env, "logLevel")),
+ * }));
+ */
 export function collect<Config>(read: (collected: Collect) => Config): Parsed<Config> {
   const problems: Problem[] = [];
   const value = read(<Value>(parsed: Parsed<Value>): Value => {
@@ -32,8 +41,8 @@ export function collect<Config>(read: (collected: Collect) => Config): Parsed<Co
 }
 
 /**
- * What `read` makes of the settings that it collects.
- * @throws ConfigError with the problems of all of them, if there are any.
+ * Reads several settings; see `collect`.
+ * @throws ConfigError with the problems of all of them.
  */
 export function readAll<Config>(read: (collected: Collect) => Config): Config {
   const parsed = collect(read);
@@ -48,7 +57,7 @@ export function optional(env: Environment, name: string): string | undefined {
 
 const LOCAL: Deployment = { cloudRun: false, environment: "local" };
 
-/** The variable's value as the check reads it; `fallback` if it is unset. */
+/** The variable's value as parsed by a check; `fallback` if it is unset or empty. */
 export function parse<Value>(
   env: Environment,
   name: string,
@@ -71,11 +80,11 @@ export interface ParseOptions<Value> {
   readonly fallback: Value;
   /** Default: a developer's machine. */
   readonly deployment?: Deployment;
-  /** Name of the stack's setting that fills the variable, for the command that mends it. */
+  /** Name of the stack setting behind the variable, for the command in the remedy. */
   readonly stackSetting?: string;
 }
 
-/** A fault of a variable, worded for whoever sets the environment. */
+/** A fault as a problem of an environment variable. */
 export function faulty(name: string, { cause, mend }: Fault) {
   return problem(name, cause, wording(mend));
 }
@@ -90,7 +99,7 @@ export interface WholeNumber extends Bounds {
   readonly fallback: number;
 }
 
-/** A whole number within bounds; `fallback` if the variable is unset. */
+/** A whole number within bounds; `fallback` if the variable is unset or empty. */
 export function wholeNumber(env: Environment, name: string, bounds: WholeNumber): Parsed<number> {
   return parse(env, name, isWholeNumber(bounds), bounds);
 }
@@ -100,7 +109,7 @@ export function parsePort(env: Environment): Parsed<number> {
   return wholeNumber(env, "PORT", { min: 0, max: 65_535, fallback: 8080 });
 }
 
-/** A single problem, as the result of parsing. */
+/** The result of parsing a variable that has one problem. */
 export function problem(
   setting: string,
   cause: string,

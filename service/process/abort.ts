@@ -1,7 +1,7 @@
-/** A signal that aborts after so many milliseconds; `AbortSignal.timeout`, or a test's own. */
+/** Creates a signal that aborts after a time: `AbortSignal.timeout`, or a test's replacement. */
 export type AbortAfter = (milliseconds: number) => AbortSignal;
 
-/** The work's result, or a rejection once the signal aborts: for work that takes no signal itself. */
+/** Settles like `work`, or rejects when the signal aborts: for work that takes no signal itself. */
 export async function unlessAborted<Result>(
   work: Promise<Result>,
   signal: AbortSignal,

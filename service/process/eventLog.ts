@@ -1,4 +1,4 @@
-/** The part of a pino logger that the service uses: one call for each event. */
+/** The part of a pino logger that most modules use. */
 export interface EventLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;

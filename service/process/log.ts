@@ -21,8 +21,8 @@ export interface LogDeps {
 }
 
 /**
- * Synchronous, because an instance loses its CPU after its last request, and because pino writes a
- * fatal line before the lines that it has buffered.
+ * Synchronous, because Cloud Run throttles the CPU after the last response, and because pino would
+ * write a fatal line before lines that are still buffered.
  */
 const standardOutput = () => pino.destination({ fd: 1, sync: true });
 
@@ -42,7 +42,7 @@ export function createLog({ level, destination = standardOutput() }: LogDeps): L
   );
 }
 
-/** What strangers send is bounded, so that the lines of one request stay below 2 kB. */
+/** Limits, in characters, for what clients send, so that the lines of one request stay below 2 kB. */
 const MAX_PATH_LENGTH = 400;
 const MAX_MESSAGE_PATH_LENGTH = 100;
 const MAX_AGENT_LENGTH = 200;
@@ -57,8 +57,8 @@ export interface RequestLogDeps {
 
 /**
  * Logs one line for each response: request, status, latency, instance, and the session's outcome.
- * It leaves query strings out, because they hold sign-in codes and signed URLs. `res.locals.trace`
- * holds the fields that link other lines of the same request to its trace.
+ * Query strings are omitted, because they hold sign-in codes and tokens of signed URLs. Sets
+ * `res.locals.trace` to the fields that link other log lines of the request to its trace.
  */
 export function requestLog({ log, instance, project }: RequestLogDeps): RequestHandler {
   return function logRequest(req, res, next) {

@@ -14,14 +14,14 @@ import { type AbortAfter, unlessAborted } from "./abort.ts";
 /** A copy of a remote list, refreshed by the requests that use it. No method throws or rejects. */
 export interface Refresher {
   /**
-   * Called by each request before it uses the copy. Starts a refresh if one is due. Returns a promise
-   * only if the copy is stale, or not there yet: it resolves when the refresh has ended, well or not,
-   * or after the wait limit.
-   * @param isNeeded whether the request can do nothing with the copy as it is: then it waits for any
-   * refresh in flight
+   * Each request calls this before it uses the copy. Starts a refresh if one is due. Returns a promise
+   * only if the copy is stale or missing. The promise resolves when the refresh has succeeded or
+   * failed, or after the wait limit.
+   * @param isNeeded whether the copy lacks what the request needs, so that it waits for any refresh
+   * in flight
    */
   refresh(isNeeded?: () => boolean): Promise<void> | undefined;
-  /** When the last refresh that succeeded began, in Unix seconds; undefined before the first. */
+  /** Unix time at which the last successful refresh began; undefined before the first. */
   asOf(): Seconds | undefined;
 }
 
@@ -32,7 +32,7 @@ export interface RefresherDeps<Result> {
   /** From 0 to below 1. */
   readonly random?: (() => number) | undefined;
   readonly abortAfter?: AbortAfter | undefined;
-  /** One attempt; a rejection is a failure. */
+  /** Reads the remote list once; a rejection is a failure. */
   readonly read: () => Promise<Result>;
   /** Called with the result and the time at which the attempt began. */
   readonly onSuccess: (result: Result, since: Seconds) => void;
@@ -40,9 +40,9 @@ export interface RefresherDeps<Result> {
 }
 
 /**
- * Single-flight, with retries and backoff. There are no timers, because Cloud Run takes an instance's
- * CPU away between requests. An attempt that was frozen for so long that the next was due is
- * superseded: neither callback hears of it.
+ * Creates a single-flight refresher with retries and backoff. It uses no timers, because Cloud Run
+ * throttles the CPU between requests. An attempt that was frozen until the next one was due is
+ * superseded: its result is discarded.
  *
  * ```ts
  * const feed = createRefresher({
@@ -70,7 +70,7 @@ export function createRefresher<Result>({
   let inFlight: Promise<void> | undefined;
   let attempts = 0;
 
-  /** One attempt, and a second one at once if the schedule says so. */
+  /** One attempt, and an immediate retry if the schedule says so. */
   async function attempt(): Promise<void> {
     attempts += 1;
     const mine = attempts;

@@ -1,18 +1,18 @@
 import type { Server, ServerResponse } from "node:http";
 import type { Logger } from "pino";
 
-/** Cloud Run kills an instance 10 s after SIGTERM. One second is left to close what is still open. */
+/** Cloud Run kills an instance 10 s after SIGTERM; one second is left to close connections. */
 export const DRAIN_MILLISECONDS = 9_000;
 
-/** Milliseconds from closing the last connections to the process's exit, for their log lines. */
+/** Milliseconds between aborting connections and exiting, so that their log lines are written. */
 const EXIT_MILLISECONDS = 250;
 
 /**
  * Drains the server on SIGTERM: it accepts no new connection, answers the requests in flight, and
- * ends. Call it before the server gets its request handler.
+ * closes. Call this before you add the server's request handler.
  *
  * @param timeout - milliseconds after which requests still in flight are aborted
- * @returns a function that says whether the server is draining
+ * @returns a function that tells whether the server is draining
  * @example
  * const server = createServer();
  * const draining = drainOnSigterm(server, log);
@@ -48,7 +48,7 @@ export function drainOnSigterm(
         log.warn({ event: "drain_timeout", requests }, text);
       }
       server.closeAllConnections();
-      // Outgoing calls of aborted requests would keep the process alive.
+      // Outgoing calls of aborted requests would otherwise keep the process alive.
       setTimeout(() => process.exit(), EXIT_MILLISECONDS).unref();
     }, timeout).unref();
   });
@@ -57,8 +57,8 @@ export function drainOnSigterm(
 }
 
 /**
- * A set of values in reusable slots. A Set reallocates its table as it changes, and the old table
- * keeps responses alive until the next full collection: under load that was nearly every response.
+ * A set of values in reusable slots. A `Set` reallocates its table as it changes, and the old table
+ * keeps responses alive until the next full garbage collection: nearly all of them under load.
  */
 class Slots<Value> {
   readonly #slots: (Value | undefined)[] = [];

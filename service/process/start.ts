@@ -6,7 +6,7 @@ import { createLog } from "./log.ts";
 
 /**
  * Runs a program's entry point. An OperatorError ends the process with status 1 and a log line for
- * each problem. Any other error is a bug: it is thrown on, with its stack.
+ * each problem. Any other error is a bug and is rethrown with its stack.
  */
 export function start(main: () => void): void {
   try {
@@ -21,14 +21,14 @@ export function start(main: () => void): void {
   }
 }
 
-/** Where to listen. Without an address: on all interfaces, as Cloud Run's container contract asks. */
+/** Where to listen. Without an address: on all interfaces, as Cloud Run's container contract requires. */
 export interface ListenOptions {
   readonly port: number;
   /** An IP address. */
   readonly address?: string | undefined;
 }
 
-/** Starts listening, and logs the port; a port that can't be had ends the process with status 1. */
+/** Starts listening and logs the port. If it can't listen, it logs why and exits with status 1. */
 export function listen(server: Server, { port, address }: ListenOptions, log: Logger): void {
   server.once("error", (error: NodeJS.ErrnoException) => {
     log.fatal({ event: "listen_failed", code: error.code }, describeListenError(error, port));

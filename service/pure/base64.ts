@@ -1,11 +1,12 @@
 /**
- * The bytes of a text in base64 or base64url; undefined if encoding them again would not give that
- * very text. Node's decoder skips what isn't base64, takes both alphabets and ignores left-over bits.
+ * Decodes base64 or base64url strictly: undefined if encoding the bytes again gives another text.
+ * Node's decoder is lenient: it skips foreign characters, accepts both alphabets and ignores spare
+ * bits.
  */
 export function decodeBase64(text: string, encoding: "base64" | "base64url"): Buffer | undefined {
   const foreign = encoding === "base64" ? ["-", "_"] : ["+", "/", "="];
   const bytes = Buffer.from(text, encoding);
-  // Bytes that are there for every character mean that none was skipped.
+  // A byte count that matches the length shows that the decoder skipped no character.
   const digits = text.endsWith("=") ? text.indexOf("=") : text.length;
   if (
     bytes.length !== Math.floor((digits * 3) / 4) ||

@@ -1,7 +1,7 @@
-/** A JSON object whose members have not been checked. */
+/** A JSON object whose members are not validated yet. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** The text's JSON value; undefined if it isn't JSON. */
+/** Parses JSON; undefined if the text isn't JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -10,12 +10,12 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** The text's JSON object; undefined if the text is anything else. */
+/** Parses a JSON object; undefined if the text is anything else. */
 export function parseObject(text: string): JsonObject | undefined {
   return asObject(parseJson(text));
 }
 
-/** The value, if it is an object and not an array. */
+/** The value if it is an object and not an array; otherwise undefined. */
 export function asObject(value: unknown): JsonObject | undefined {
   return isObject(value) ? value : undefined;
 }

@@ -9,11 +9,11 @@ export function printable(text: string, length: number): string {
     .slice(0, length);
 }
 
-/** A setting's value as messages show it: quoted, on one line, and no longer than that. */
+/** Quotes a setting's value for a message: one line, at most 80 characters of the value. */
 export function shown(value: string): string {
   if (value === "") return "not set";
   const text = value.length > 80 ? `${value.slice(0, 80)}…` : value;
-  // JSON leaves what could move the cursor or the direction of the text.
+  // JSON does not escape all characters that move the cursor or change the direction of text.
   return JSON.stringify(text).replace(
     /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
     (character) => `\\u${character.codePointAt(0)?.toString(16).padStart(4, "0")}`,

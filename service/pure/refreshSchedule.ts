@@ -1,27 +1,27 @@
 import type { Seconds } from "./seconds.ts";
 
 /**
- * When a copy of a remote list is refreshed, and when requests wait for that: a state machine
- * without clock, timers or I/O. `service/process/refresher.ts` drives it.
+ * Schedules refreshes of a copy of a remote list, and decides when requests wait for one: a state
+ * machine without clock, timers or I/O. `service/process/refresher.ts` drives it.
  */
 
 export interface RefreshPolicy {
-  /** Between two refreshes. */
+  /** Time between two refreshes. */
   readonly interval: Seconds;
-  /** Fraction by which intervals vary, so that instances that start together don't call together. */
+  /** Random variation of intervals, as a fraction, so that instances don't refresh in step. */
   readonly jitter: number;
-  /** Age from which a copy is stale: requests wait for a refresh. */
+  /** Age from which the copy is stale, so that requests wait for a refresh. */
   readonly maxAge: Seconds;
-  /** For how long a request waits at most. */
+  /** Longest time that a request waits. */
   readonly waitLimit: Seconds;
 }
 
 export interface RefreshState {
-  /** When the last refresh that succeeded began; undefined before the first. */
+  /** When the last successful refresh began; undefined before the first. */
   readonly asOf: Seconds | undefined;
-  /** Attempts that have failed since. */
+  /** Failed attempts since then. */
   readonly failures: number;
-  /** When the next attempt is due: a span, so that a clock that is set back does not postpone it. */
+  /** When the next attempt is due. A start and a wait, so that setting the clock back can't delay it. */
   readonly next: { readonly from: Seconds; readonly wait: Seconds } | undefined;
   /** When the attempt in flight began. */
   readonly inFlightSince: Seconds | undefined;
@@ -29,10 +29,10 @@ export interface RefreshState {
   readonly background: boolean;
 }
 
-/** Wait before the second retry; it doubles up to the interval. The first retry does not wait. */
+/** Wait before the second retry; it doubles up to the interval. The first retry is immediate. */
 const FIRST_BACKOFF: Seconds = 1;
 
-/** An attempt that fails after more wait limits than this was in flight while the process froze. */
+/** An attempt that fails after this many wait limits or more was in flight during a freeze. */
 const FROZEN_AFTER = 5;
 
 export const NEVER_REFRESHED: RefreshState = {
@@ -44,14 +44,14 @@ export const NEVER_REFRESHED: RefreshState = {
 };
 
 /**
- * Whether something is younger than the limit. False for a negative age: after a clock was set
- * back, times in the future are not to be trusted until they come.
+ * Whether an age is below the limit. False for a negative age, which means that the clock was set
+ * back: a time in the future can't be trusted.
  */
 export function isWithin(age: Seconds, limit: Seconds): boolean {
   return age >= 0 && age < limit;
 }
 
-/** Whether an attempt is due, also if an older one is still in flight: that one was frozen. */
+/** Whether an attempt is due. An older one that is still in flight was frozen and doesn't count. */
 export function isDue({ next }: RefreshState, now: Seconds): boolean {
   return next === undefined || !isWithin(now - next.from, next.wait);
 }
@@ -66,9 +66,9 @@ export function mustWait(state: RefreshState, policy: RefreshPolicy, now: Second
 }
 
 /**
- * An attempt begins. After two failures in a row requests don't wait for a retry, unless it is
- * overdue: no request came meanwhile, so the outage may be over. After another interval it is, as far
- * as anybody knows.
+ * An attempt begins. After two failures in a row, requests don't wait for a retry unless it is
+ * overdue: then no request came meanwhile, and the outage may be over. A retry that is overdue by an
+ * interval counts as a first attempt.
  * @param random from 0 to below 1
  */
 export function began(
@@ -89,14 +89,14 @@ export function began(
   };
 }
 
-/** The attempt in flight succeeded: the copy is as of the attempt's beginning. */
+/** The attempt in flight succeeded: the copy is as of the time at which the attempt began. */
 export function succeeded(state: RefreshState): RefreshState {
   return { ...state, asOf: state.inFlightSince, failures: 0, inFlightSince: undefined };
 }
 
 /**
- * The attempt in flight failed. One that took far too long was frozen for certain, and says nothing
- * about the list.
+ * The attempt in flight failed. One that took far too long was frozen, so it does not count as a
+ * failure of the remote list.
  * @param random from 0 to below 1
  */
 export function failed(
@@ -113,7 +113,7 @@ export function failed(
   return { ...state, failures, next, inFlightSince: undefined };
 }
 
-/** Whether a failed attempt is repeated at once: a freeze that ended it looks like a timeout. */
+/** Whether a failed attempt is retried immediately, because a freeze can look like a timeout. */
 export function isRetriedAtOnce({ failures, inFlightSince }: RefreshState): boolean {
   return failures < 2 && inFlightSince === undefined;
 }

@@ -1,7 +1,7 @@
-/** A Unix time, or a length of time, in seconds. */
+/** A Unix time or a duration, in seconds. */
 export type Seconds = number;
 
-/** Unix seconds of a date's text, RFC 3339 or HTTP's; undefined if it is none. */
+/** Parses a date as in RFC 3339 or an HTTP header to Unix time; undefined if it is not a date. */
 export function parseTime(text: unknown): Seconds | undefined {
   const milliseconds = typeof text === "string" ? Date.parse(text) : Number.NaN;
   return Number.isNaN(milliseconds) ? undefined : milliseconds / 1000;

@@ -1,4 +1,4 @@
-/** Runs a task for a key, unless one is in flight for it: then all share that one's promise. */
+/** Runs a task for a key. Calls for the same key share the promise of the task in flight. */
 export type SingleFlight<Value> = (key: string, task: () => Promise<Value>) => Promise<Value>;
 
 export function createSingleFlight<Value>(): SingleFlight<Value> {

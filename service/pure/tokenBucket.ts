@@ -1,21 +1,21 @@
-/** Allows a burst, then one more after each interval. */
+/** A rate limiter: holds a burst of tokens, and gains one in each interval. */
 export interface TokenBucket {
-  /** Takes a token if there is one. */
+  /** Takes a token; false if there is none. */
   take(now: number): boolean;
-  /** Seconds until there is a token; 0 if there is one. */
+  /** Seconds until a token is available; 0 if one is now. */
   wait(now: number): number;
 }
 
-/** What sums of fractions may be off by. */
+/** Tolerance for rounding errors. */
 const EPSILON = 1e-9;
 
-/** A full bucket. `interval` and the times that it is asked at are in seconds. */
+/** Creates a full bucket. `interval` and `now` are in seconds. */
 export function createTokenBucket(burst: number, interval: number): TokenBucket {
   let tokens = burst;
   let filledAt: number | undefined;
 
   function fill(now: number): void {
-    // A clock that was set back gives nothing, and nothing is owed when it catches up.
+    // A clock that is set back adds no tokens and takes none.
     const elapsed = filledAt === undefined ? 0 : Math.max(0, now - filledAt);
     tokens = Math.min(burst, tokens + elapsed / interval);
     filledAt = now;

@@ -1,7 +1,7 @@
 import { isObject, parseJson } from "../pure/json.ts";
 import type { Seconds } from "../pure/seconds.ts";
 
-/** What a sealed token holds. */
+/** Content of a sealed token: its data, and the Unix times from which and until which it is valid. */
 export interface Sealed<Data> {
   readonly iat: Seconds;
   readonly exp: Seconds;
@@ -12,19 +12,19 @@ export interface Sealed<Data> {
  * The plaintext of a sealed token: `length of JSON (4 bytes, big-endian) ‖ JSON ‖ packed bytes`,
  * where the JSON is `[iat, exp, data, { field: [bytes of each segment] }]`.
  *
- * A JWT is base64url already, and a token is base64url inside cookie-session's base64: three times
- * over, each a third larger. So long fields that are base64url segments joined by dots travel as
- * the bytes they stand for. That is not compression: the length depends on the length of the
- * fields alone and tells nothing about what is in them.
+ * An ID token is a JWT, which is base64url. Sealing encodes it again as base64url, and cookie-session
+ * a third time as base64; each encoding adds a third. So long fields that are base64url segments
+ * joined by dots are stored as decoded bytes. This is not compression: the length depends only on
+ * the lengths of the fields and leaks nothing about their content.
  */
 
-/** Shorter texts would save less than the note about them costs. */
+/** For shorter texts the list of segment lengths costs more than decoding saves. */
 const PACK_FROM_LENGTH = 64;
 const JSON_LENGTH_BYTES = 4;
 
 type PackedLengths = Record<string, number[]>;
 
-/** The bytes of a content; `decodeContent` reads them. */
+/** Encodes a token's content; `decodeContent` reverses it. */
 export function encodeContent({ iat, exp, data }: Sealed<object>): Buffer {
   const rest: Record<string, unknown> = Object.create(null);
   const lengths: PackedLengths = Object.create(null);
@@ -45,7 +45,7 @@ export function encodeContent({ iat, exp, data }: Sealed<object>): Buffer {
   return Buffer.concat([head, json, ...packed]);
 }
 
-/** The content, or undefined if the bytes are none that `encodeContent` makes. */
+/** Decodes a token's content; undefined if `encodeContent` could not have written the bytes. */
 export function decodeContent(bytes: Buffer): Sealed<Record<string, unknown>> | undefined {
   if (bytes.length < JSON_LENGTH_BYTES) return undefined;
   let offset = JSON_LENGTH_BYTES + bytes.readUInt32BE();
@@ -66,7 +66,7 @@ export function decodeContent(bytes: Buffer): Sealed<Record<string, unknown>> | 
   return offset === bytes.length ? { iat, exp, data } : undefined;
 }
 
-/** The bytes behind base64url segments joined by dots, if encoding them again gives the same text. */
+/** Decodes base64url segments joined by dots; undefined if encoding them again gives another text. */
 function decodeSegments(text: string): Buffer[] | undefined {
   if (text.length < PACK_FROM_LENGTH || !/^[\w-]+(?:\.[\w-]+)*$/.test(text)) return undefined;
   const segments = text.split(".").map((segment) => Buffer.from(segment, "base64url"));

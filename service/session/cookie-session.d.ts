@@ -1,4 +1,4 @@
-/** The part of cookie-session that is used here: see https://github.com/expressjs/cookie-session */
+/** The part of cookie-session that we use: https://github.com/expressjs/cookie-session */
 declare module "cookie-session" {
   interface CookieSessionOptions {
     readonly name: string;

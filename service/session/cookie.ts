@@ -1,12 +1,12 @@
 import { hash } from "node:crypto";
 
-/** What a browser is sure to keep: RFC 6265, 6.1 counts name, value and attributes. */
+/** Largest cookie that every browser accepts; name, value and attributes count: RFC 6265, 6.1. */
 export const MAX_COOKIE_BYTES = 4096;
 
 /**
- * The most that the data's cookie may have, with its attributes. A late answer can leave a second
- * one behind until the next request: together with the credential and the sign-ins that were begun
- * they stay below 12 kB, because Node refuses headers above 16 kB.
+ * Limit for the data cookie, attributes included. A late response of an earlier session can leave a
+ * second data cookie in the browser until the next request. Both, the credential and the cookies of
+ * pending sign-ins stay below 12 kB together; Node rejects request headers above 16 kB.
  */
 export const MAX_DATA_COOKIE_BYTES = 2048;
 
@@ -17,28 +17,28 @@ export interface CookieName {
 }
 
 /**
- * The cookie that says who is signed in. The prefix `__Host-` makes browsers refuse the cookie from
- * another host, path or over http.
+ * The credential cookie, which says who is signed in. Browsers accept the prefix `__Host-` only over
+ * https, without a Domain attribute and with the path `/`.
  */
 export function sessionCookie(secure: boolean): CookieName {
   return { name: secure ? "__Host-session" : "session", secure };
 }
 
-/** What the names of data cookies begin with, and what data is sealed for. */
+/** Prefix of data cookies' names, and the name that data is sealed under. */
 export function dataCookiePrefix(secure: boolean): string {
   return secure ? "__Host-data" : "data";
 }
 
-/** 48 bits: enough to tell the few sessions of one browser apart. */
+/** 48 bits: enough to keep the few sessions of one browser apart. */
 const TAG_LENGTH = 8;
 
-/** The cookie with what the application keeps in the session of that id. */
+/** The cookie for the application's data in the session with this id. */
 export function dataCookie(secure: boolean, sid: string): CookieName {
   const tag = hash("sha256", sid, "base64url").slice(0, TAG_LENGTH);
   return { name: `${dataCookiePrefix(secure)}-${tag}`, secure };
 }
 
-/** Names of all data cookies in a Cookie header, of whichever session. */
+/** Names of all data cookies in a Cookie header, this session's and any other's. */
 export function dataCookieNames(header: string | undefined, secure: boolean): string[] {
   const prefix = dataCookiePrefix(secure);
   if (header === undefined) return [];
@@ -47,12 +47,12 @@ export function dataCookieNames(header: string | undefined, secure: boolean): st
   return [...new Set(names.filter((candidate) => name.test(candidate)))];
 }
 
-/** The attributes of every cookie of a session. */
+/** Attributes of the credential cookie and of data cookies. */
 export function cookieAttributes(secure: boolean) {
   return { httpOnly: true, sameSite: "lax", secure, path: "/" } as const;
 }
 
-/** The value of the first cookie of that name in a Cookie header, exactly as it was sent. */
+/** The raw value of the first cookie with this name in a Cookie header. */
 export function cookieValue(header: string | undefined, name: string): string | undefined {
   if (header === undefined) return undefined;
   const start = `${name}=`;

@@ -3,22 +3,21 @@ import { decodeBase64 } from "../pure/base64.ts";
 import { type CookieName, cookieAttributes } from "./cookie.ts";
 
 /**
- * The format of cookie-session: base64 of `{"sealed":"TOKEN"}`. It is written by cookie-session and
- * read directly, because running cookie-session for one known field costs more than all the rest
- * of a session.
+ * cookie-session's format: base64 of `{"sealed":"TOKEN"}`. cookie-session writes it. We parse it
+ * ourselves, because running cookie-session on each request costs more than the rest of a session.
  */
 const HEAD = '{"sealed":"';
 const TAIL = '"}';
 
-/** The token in a cookie's value; undefined if cookie-session would not have written the value. */
+/** The token in a cookie's value; undefined if cookie-session could not have written the value. */
 export function tokenIn(value: string): string | undefined {
   const json = decodeBase64(value, "base64")?.toString("latin1");
   if (json === undefined || !json.startsWith(HEAD) || !json.endsWith(TAIL)) return undefined;
-  // There is nothing in a token that JSON would escape; whether it is one is seen when it is opened.
+  // A token has no character that JSON escapes. Anything else is malformed when it is opened.
   return json.slice(HEAD.length, -TAIL.length);
 }
 
-/** The Set-Cookie header that keeps a token for `maxAge` seconds. */
+/** The Set-Cookie header that stores a token for `maxAge` seconds. */
 export function keepCookie(cookie: CookieName, token: string, maxAge: number): string {
   return write(cookie, { sealed: token }, maxAge);
 }
@@ -34,9 +33,9 @@ interface WrittenRequest {
 }
 
 /**
- * Runs cookie-session on a request and a response of its own: it swallows what goes wrong when it
- * writes, and sets `expires` alone, by the server's clock; `max-age` holds for a browser whose clock
- * is off.
+ * Runs cookie-session on a request and a response made for it, because it swallows errors when it
+ * writes. cookie-session sets only `expires`; `max-age` is also right where the browser's clock is
+ * wrong.
  */
 function write({ name, secure }: CookieName, session: object | null, maxAge: number): string {
   const request: WrittenRequest & object = Object.assign(Object.create(null), {
@@ -52,7 +51,7 @@ function write({ name, secure }: CookieName, session: object | null, maxAge: num
   return `${response.setCookie()}; max-age=${maxAge}`;
 }
 
-/** The part of a response that cookie-session uses; calling `writeHead` makes it write. */
+/** The part of a response that cookie-session uses. It writes the cookie when `writeHead` is called. */
 class WrittenResponse {
   #setCookie: string | undefined;
 
@@ -64,7 +63,7 @@ class WrittenResponse {
 
   writeHead(): void {}
 
-  /** @throws Error if cookie-session wrote nothing; why, only its debug output would tell. */
+  /** @throws Error if cookie-session wrote nothing; only its debug output has the reason. */
   setCookie(): string {
     if (this.#setCookie === undefined) throw new Error("cookie-session did not write the cookie.");
     return this.#setCookie;

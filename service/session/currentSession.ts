@@ -10,13 +10,13 @@ import type { Credential, Session, SignedIn } from "./session.ts";
 const SID_BYTES = 16;
 const CSRF_TOKEN_BYTES = 32;
 
-/** What one kind of session does with what a request changed. */
+/** Reads and stores the data of one kind of session: sealed cookies or files. */
 export interface SessionStore {
   /** The data that came with the request. Never throws. */
   open(current: CurrentSession): Readonly<Record<string, unknown>>;
   /**
-   * Keeps what changed, before the response's headers are sent: sets headers, or hands it over.
-   * @throws OperatorError if it can't be kept; then no header has been set.
+   * Stores the changes before the response's headers are sent.
+   * @throws OperatorError if they can't be stored; then no header has been set.
    */
   keep(current: CurrentSession, changes: SessionChanges, res: Response): void;
   /** Unix time in seconds. */
@@ -32,20 +32,20 @@ export interface SessionChanges {
   readonly data: string | undefined;
 }
 
-/** Until the headers are sent a session can change; then it is kept, or an error is the answer. */
+/** "open" until the headers are sent; then the changes are stored, or an error is the response. */
 type Phase = "open" | "kept" | "refused";
 
 /** The session of one request. */
 export class CurrentSession {
   credential: Credential | undefined;
   phase: Phase = "open";
-  /** What the store has found in the request. */
+  /** What the store read from the request; only the store knows its type. */
   readonly received: unknown;
   readonly #store: SessionStore;
   readonly #req: Request;
   #change: SessionChanges["credential"] = "kept";
   #session: Session | undefined;
-  /** JSON of the data as the browser has it. */
+  /** JSON of the data as it was last read or stored. */
   #before = "{}";
 
   constructor(
@@ -95,7 +95,7 @@ export class CurrentSession {
     if (data !== undefined) this.#before = data;
   }
 
-  /** Logs what can't be answered any more. */
+  /** Logs an error for which it is too late to send an error response. */
   report(event: string, error: unknown): void {
     const { method, path, res } = this.#req;
     const cause =
@@ -129,22 +129,22 @@ export class CurrentSession {
     try {
       if (this.#changedData() === undefined) return;
     } catch {
-      // What isn't JSON has changed as well.
+      // Data that can't be serialized has changed too.
     }
     this.report("session_not_kept", new SessionChangedLateError("The session's data changed"));
   }
 }
 
 /**
- * `req.session`. One class for all, because an object that is the prototype of another one gets a
- * hidden class of its own, which outlives the request until the next full collection.
+ * `req.session`. A class, and not `Object.create(identity)`: V8 makes a hidden class for each object
+ * that is used as a prototype, and keeps it until the next full garbage collection.
  */
 class VisibleSession implements Session {
   readonly #credential: Credential | undefined;
 
   constructor(credential: Credential | undefined, data: Readonly<Record<string, unknown>>) {
     this.#credential = credential;
-    // Fails silently for a field by the name of one of the identity's.
+    // Unlike an assignment, does not throw for an identity field, which has no setter.
     for (const name of Object.keys(data)) Reflect.set(this, name, data[name]);
   }
 
@@ -175,7 +175,7 @@ function reportLateData(this: Response): void {
   findSession(this.req)?.reportLateData();
 }
 
-/** The request's session; `undefined` where no session was looked for. */
+/** The request's session; undefined before the session middleware has run. */
 export function findSession(req: object): CurrentSession | undefined {
   return (req as WithSession)[CURRENT];
 }
@@ -184,7 +184,7 @@ export function setSession(req: Request, current: CurrentSession): void {
   (req as WithSession)[CURRENT] = current;
 }
 
-/** @throws Error if the sessions come after whoever asks. */
+/** @throws Error if the session middleware has not run: the route was added before it. */
 export function currentSession(req: object): CurrentSession {
   const current = findSession(req);
   if (current === undefined) {

@@ -4,7 +4,7 @@ const KEY_BYTES = 32;
 
 const derivedKeys = new WeakMap<KeyObject, Map<string, KeyObject>>();
 
-/** The key that HKDF-SHA256 (RFC 5869) gives for a use of a secret; derived once for each of both. */
+/** The key that HKDF-SHA256 (RFC 5869) derives from a secret; cached for each secret and `info`. */
 export function derivedKey(secret: KeyObject, info: string): KeyObject {
   const keys = derivedKeys.get(secret) ?? new Map<string, KeyObject>();
   derivedKeys.set(secret, keys);

@@ -1,6 +1,6 @@
 import { type ErrorCode, OperatorError } from "../contract/errors.ts";
 
-/** A session can't be kept: the response is an error, and the session stays as it was. */
+/** A session's changes can't be stored: the response is an error, and the session is unchanged. */
 export abstract class SessionNotKeptError extends OperatorError {}
 
 /** A cookie of the session would be too large. */
@@ -15,7 +15,7 @@ export class SessionTooLargeError extends SessionNotKeptError {
   }
 }
 
-/** A cookie for https only would have to be sent over http. */
+/** A Secure cookie would have to be set over http. */
 export class InsecureTransportError extends SessionNotKeptError {
   constructor() {
     super(
@@ -27,7 +27,7 @@ export class InsecureTransportError extends SessionNotKeptError {
   }
 }
 
-/** The session holds something that JSON can't carry. */
+/** The session holds a value that JSON can't represent. */
 export class SessionNotSerializableError extends SessionNotKeptError {
   /** `field` as code would reach it, such as `basket[3].added`. */
   constructor(field: string, options?: ErrorOptions) {
@@ -40,7 +40,7 @@ export class SessionNotSerializableError extends SessionNotKeptError {
   }
 }
 
-/** Something was stored though nobody is signed in, so it belongs to no session. */
+/** A route stored data although nobody is signed in, so there is no session to store it in. */
 export class NoSessionError extends SessionNotKeptError {
   constructor(fields: readonly string[]) {
     super(
@@ -51,7 +51,7 @@ export class NoSessionError extends SessionNotKeptError {
   }
 }
 
-/** The session changed when the response's headers were gone already. */
+/** The session changed after the response's headers had been sent. */
 export class SessionChangedLateError extends SessionNotKeptError {
   constructor(what: string) {
     super(
@@ -62,7 +62,7 @@ export class SessionChangedLateError extends SessionNotKeptError {
   }
 }
 
-/** Something that a session needs can't be had now: answer 503 and leave every cookie as it is. */
+/** Something that a session depends on is unavailable: answer 503 and change no cookie. */
 export class SessionUnavailableError extends OperatorError {
   /** Seconds after which to try again. */
   readonly retryAfter: number;
@@ -73,7 +73,7 @@ export class SessionUnavailableError extends OperatorError {
   }
 }
 
-/** No key can be used now. */
+/** No key is available to seal or open sessions. */
 export class KeysUnavailableError extends SessionUnavailableError {
   constructor(retryAfter: number) {
     super(
@@ -84,14 +84,14 @@ export class KeysUnavailableError extends SessionUnavailableError {
   }
 }
 
-/** Sessions that somebody wanted to end go on. */
+/** Sessions could not be ended: they are still valid. */
 export class SignOutFailedError extends SessionUnavailableError {
   constructor(message: string, retryAfter: number) {
     super("SIGN_OUT_FAILED", message, retryAfter);
   }
 }
 
-/** Which sessions have ended has not been known for too long. */
+/** The list of ended sessions has been unreadable for too long, and `endedOutage` is `refuse`. */
 export class EndedUnavailableError extends SessionUnavailableError {
   constructor(retryAfter: number) {
     super(

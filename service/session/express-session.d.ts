@@ -1,4 +1,4 @@
-/** The parts of express-session and its file store that are used here. */
+/** The parts of express-session and its file store that we use. */
 declare module "express-session" {
   interface SessionOptions {
     readonly name: string;

@@ -17,7 +17,7 @@ export interface FilesystemDeps {
   /** Unix time in seconds. */
   readonly clock: () => Seconds;
   readonly log: EventLog;
-  /** Where this instance, and no other, keeps its sessions. */
+  /** Folder of this instance's session files. */
   readonly directory: string;
 }
 
@@ -33,7 +33,7 @@ interface StoredRequest {
 }
 
 /**
- * The fault that sealed cookies mend, kept to be looked at: each instance keeps its sessions on its
+ * Demonstrates the original fault, which sealed cookies fix: each instance keeps its sessions on its
  * own disk, so a session is lost as soon as another instance answers.
  */
 export function filesystemSessions(deps: FilesystemDeps): AddSessions {
@@ -70,7 +70,7 @@ export function filesystemSessions(deps: FilesystemDeps): AddSessions {
         res.locals.session = report(hadCookie, credential);
         res.setHeader("Cache-Control", "no-store");
         setSession(req, new CurrentSession(store, req, credential, stored));
-        // express-session saves in methods that it has put on this very response.
+        // Wraps express-session's own methods on this response, which save the session.
         const { writeHead, write, end, flushHeaders } = res;
         keepBeforeHeaders(res, { writeHead, write, end, flushHeaders }, onError);
         next();
@@ -79,7 +79,7 @@ export function filesystemSessions(deps: FilesystemDeps): AddSessions {
   };
 }
 
-/** The packages are loaded here, because no deployment needs them. */
+/** Imports the packages on first use, because no deployment needs them. */
 async function createHandler(
   name: string,
   { secure, lifetime, keys, directory }: FilesystemDeps,
@@ -99,7 +99,7 @@ async function createHandler(
   });
 }
 
-/** A session that this instance doesn't know looks expired, as it did to the users. */
+/** A cookie whose session this instance doesn't have counts as expired, as it looked to users. */
 function report(hadCookie: boolean, credential: Credential | undefined): SessionReport {
   if (credential !== undefined) return { session: "ok" };
   return { session: hadCookie ? "expired" : "none" };

@@ -1,10 +1,9 @@
 import { SessionNotSerializableError } from "./errors.ts";
 
 /**
- * The JSON of what an application keeps; a field that is undefined is left out. What JSON would
- * carry as something else, such as a Date, a Map or NaN, is an error and not a surprise on the next
- * request.
- * @throws SessionNotSerializableError
+ * Serializes a session's data as JSON, without fields that are undefined.
+ * @throws SessionNotSerializableError for a value that JSON would silently change, such as a Date, a
+ * Map or NaN.
  */
 export function plainJson(data: object): string {
   let field: string | undefined;

@@ -10,24 +10,24 @@ import { derivedKey } from "./derivedKey.ts";
  */
 const VERSION = "v1";
 const CIPHER = "aes-256-gcm";
-/** The size that GCM is defined for without hashing: NIST SP 800-38D, 5.2.1.1. */
+/** 96 bits, the nonce size that GCM uses without hashing it first: NIST SP 800-38D, 5.2.1.1. */
 export const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const OPTIONS = { authTagLength: TAG_BYTES };
-/** A cookie can't be longer, and nothing longer is worth decoding. */
+/** Longer tokens don't fit into a cookie, so they are not decoded. */
 const MAX_TOKEN_LENGTH = 4096;
 export const KID = /^[\w-]{1,16}$/;
 
-/** What a token is for, and where: one sealed for another purpose or place doesn't open. */
+/** What a token is for. A token that was sealed for another purpose doesn't open. */
 export interface Purpose {
-  /** For a cookie its name. */
+  /** For the credential its cookie's name; for data the prefix of its cookie's name. */
   readonly name: string;
   readonly environment: string;
   /** What else the token belongs to, such as a session's id. */
   readonly boundTo?: string | undefined;
 }
 
-/** A token's parts, before anything about it is known to be true. */
+/** A token's parts, not yet authenticated. */
 export interface ParsedToken {
   readonly kid: string;
   readonly nonce: Buffer;
@@ -35,7 +35,7 @@ export interface ParsedToken {
   readonly tag: Buffer;
 }
 
-/** Seals bytes. `nonce` is 12 random bytes, never used twice with one key. */
+/** Seals bytes. `nonce` is 12 random bytes and must never be reused with the same key. */
 export function seal(
   plaintext: Buffer,
   key: SessionKey,
@@ -53,7 +53,7 @@ export function seal(
   return `${VERSION}.${key.kid}.${sealed.toString("base64url")}`;
 }
 
-/** Takes a token apart; undefined if it isn't written the one way in which `seal` writes it. */
+/** Parses a token; undefined unless it is spelled exactly as `seal` would write it. */
 export function parseToken(token: string): ParsedToken | undefined {
   if (token.length > MAX_TOKEN_LENGTH) return undefined;
   const [version, kid, body, rest] = token.split(".", 4);
@@ -76,7 +76,7 @@ export function unseal(token: ParsedToken, key: SessionKey, purpose: Purpose): B
   const decipher = createDecipheriv(CIPHER, sealingKey(key, purpose.name), token.nonce, OPTIONS);
   decipher.setAAD(additionalData(token.kid, purpose));
   decipher.setAuthTag(token.tag);
-  // Everything: GCM encrypts byte by byte, and leaves nothing for the end but to check the tag.
+  // This is the whole plaintext: GCM is a stream mode, so `final` only checks the tag.
   const plaintext = decipher.update(token.ciphertext);
   try {
     decipher.final();
@@ -87,8 +87,8 @@ export function unseal(token: ParsedToken, key: SessionKey, purpose: Purpose): B
 }
 
 /**
- * One key for each name, because random nonces allow 2^32 tokens under one key (NIST SP 800-38D,
- * 8.3).
+ * A separate key for each name, because with random nonces one key may seal at most 2^32 tokens
+ * (NIST SP 800-38D, 8.3).
  */
 function sealingKey({ secret }: SessionKey, name: string): KeyObject {
   return derivedKey(secret, `phoenix sealed token ${VERSION} ${name}`);

@@ -33,28 +33,28 @@ import type { AddSessions } from "./sessions.ts";
 export interface SealedSessionDeps {
   /** Whether cookies are sent over https only. */
   readonly secure: boolean;
-  /** Seconds from sign-in until a session ends, for sessions that exist as well. */
+  /** Seconds from sign-in until a session ends. A shorter one also ends existing sessions earlier. */
   readonly lifetime: Seconds;
   readonly keys: SessionKeys;
   readonly sealer: Sealer;
   /** Unix time in seconds. */
   readonly clock: () => Seconds;
   readonly log: EventLog;
-  /** Sessions that have ended before their time. */
   readonly ended: SessionCheck;
 }
 
+/** Tells whether a session was ended before its lifetime was over. */
 export interface SessionCheck {
-  /** A promise only if it has to wait. */
+  /** Returns a promise only if it has to wait. */
   check(credential: Credential): Standing | Promise<Standing>;
 }
 
 const NOTHING: readonly string[] = [];
 
-/** Cookies of other sessions' data that one answer clears; the next one clears more. */
+/** Data cookies of other sessions that one response clears. The next response clears more. */
 const MAX_CLEARED = 10;
 
-/** What was made of a request's credential. */
+/** Result of opening and checking a request's credential. */
 type Received =
   | { readonly outcome: "none" }
   | { readonly outcome: "ended"; readonly kid: string; readonly age: number }
@@ -68,12 +68,12 @@ type Received =
   | Refusal;
 
 /**
- * Sessions in two sealed cookies: the credential, which only starting and ending a session set or
- * clear, and the application's data, which is bound to the credential's `sid`. So a late answer of
- * an earlier session neither brings that back nor ends up in a later one.
+ * Sessions in two sealed cookies. The credential is set and cleared only by starting and ending a
+ * session. The application's data is bound to the credential's `sid`. So a late response of an
+ * earlier session neither restores that session nor changes a later one.
  *
- * A credential that doesn't open is left where it is: the next sign-in replaces it, while clearing
- * it could come in late and end the session that somebody just signed in for.
+ * A credential that doesn't open is not cleared: the next sign-in replaces it, and a late response
+ * that clears it could end a session that began meanwhile.
  */
 export function sealedSessions(deps: SealedSessionDeps): AddSessions {
   const { secure, lifetime, keys, sealer, clock, ended } = deps;
@@ -103,7 +103,7 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
     });
   }
 
-  /** The data's cookie with its key; undefined if there is none that could open. */
+  /** The data cookie's token with its key; undefined if there is no well-formed data cookie. */
   function prepareData(
     req: Request,
     { sid }: Credential,
@@ -213,7 +213,7 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
       const unavailable = [received, data].find((part) => part?.outcome === "key_unavailable");
       const outcome = unavailable ?? received;
       res.locals.session = report(outcome);
-      // What depends on a session is nobody else's, and nothing that the back button may bring up.
+      // No shared cache, and no back button after sign-out, may show what depends on a session.
       res.setHeader("Cache-Control", "no-store");
       const credential = outcome.outcome === "ok" ? outcome.credential : undefined;
       const ready = data?.outcome === "ready" ? data : undefined;
@@ -242,7 +242,7 @@ function report(received: Received): SessionReport {
   return "kid" in received ? { session, kid: received.kid } : { session };
 }
 
-/** Another version of the service may have sealed something else. */
+/** Checks the fields, because another version of the service may have sealed other ones. */
 function isCredential(value: object): value is Credential {
   const { sid, user_id, csrf_token } = value as Partial<Record<keyof Credential, unknown>>;
   return [sid, user_id, csrf_token].every((part) => typeof part === "string" && part !== "");

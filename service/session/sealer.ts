@@ -27,41 +27,46 @@ export type Verified = { readonly outcome: "ok" } | Exclude<Refusal, { outcome: 
 
 export type Content = Sealed<Readonly<Record<string, unknown>>>;
 
-/** A token whose key is at hand: opening it waits for nothing. */
+/** A token whose key has been found, so that it can be opened synchronously. */
 export interface ReadyToken {
   readonly outcome: "ready";
-  /** Arguments as those of `Sealer.open`. */
+  /** See `Sealer.open`. */
   open(name: string, boundTo?: string): Opened;
 }
 
 /**
- * Seals and opens tokens with the service's keys. `name` says what a token is for (a session's is
- * its cookie's name), `boundTo` what else it belongs to: a token of one name, of one session or of
- * another environment never opens as another's. A key is derived and kept for each name, so names
- * are constants, and what differs from visitor to visitor goes into `boundTo`.
+ * Seals and opens tokens with the service's keys. `name` is the token's purpose, such as its cookie's
+ * name; `boundTo` is what it belongs to, such as a session's id. A token opens only with the name,
+ * the `boundTo` and the environment that it was sealed with. A key is derived and cached for each
+ * name, so use constants as names, and put values that differ between visitors into `boundTo`.
+ *
+ * @example
+ * const token = sealer.seal("invitation", { iat: now, exp: now + 3600, data: { team: "a" } }, sid);
+ * const opened = await sealer.open("invitation", token, sid);
+ * if (opened.outcome === "ok") join(opened.sealed.data);
  */
 export interface Sealer {
-  /** @throws KeysUnavailableError if no key can be used now. */
+  /** @throws KeysUnavailableError if no key can sign now. */
   seal(name: string, content: Sealed<object>, boundTo?: string): string;
-  /** Never throws. A promise only if a key has to be read first. */
+  /** Never throws. Returns a promise only if a key has to be read first. */
   open(name: string, token: string, boundTo?: string): Opened | Promise<Opened>;
   /**
-   * Signs a text: much cheaper than sealing, where nothing is secret.
-   * @throws KeysUnavailableError if no key can be used now.
+   * Signs a text. For a text that isn't secret this is much cheaper than sealing.
+   * @throws KeysUnavailableError if no key can sign now.
    */
   sign(name: string, text: string): string;
-  /** Never throws. A promise only if a key has to be read first. */
+  /** Never throws. Returns a promise only if a key has to be read first. */
   verify(name: string, text: string, signature: string): Verified | Promise<Verified>;
-  /** Looks up the key of a token that is opened later, if at all. Never throws. */
+  /** Finds a token's key without opening the token. Never throws. */
   prepare(token: string): ReadyToken | Refusal | Promise<ReadyToken | Refusal>;
 }
 
-/** Seconds after which a browser asks again, when nothing better is known. */
+/** Retry-After in seconds where no key can sign, since the key ring gives no estimate. */
 const RETRY_AFTER = 5;
 
 export interface SealerDeps {
   readonly keys: SessionKeys;
-  /** Name of the environment: tokens of one never open in another. */
+  /** Name of the environment. Tokens of one environment never open in another. */
   readonly environment: string;
   /** Unix time in seconds. */
   readonly clock: () => Seconds;
@@ -144,7 +149,7 @@ function refuse(
   return { outcome: "key_unavailable", kid, retryAfter: lookup.retryAfter };
 }
 
-/** Goes on at once with a value that is there already. */
+/** Like `Promise.then`, but synchronous where the value is no promise. */
 export function then<Value, Result>(
   value: Value | Promise<Value>,
   next: (value: Value) => Result | Promise<Result>,

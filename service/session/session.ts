@@ -3,8 +3,8 @@ import type { Seconds } from "../pure/seconds.ts";
 import { currentSession } from "./currentSession.ts";
 
 /**
- * What the application keeps in a session. Each feature declares its own fields, as JSON carries
- * them:
+ * Data that the application keeps in a session. Each feature declares its own fields, of types that
+ * JSON can represent:
  *
  * @example
  * declare module "../session/session.ts" {
@@ -13,7 +13,7 @@ import { currentSession } from "./currentSession.ts";
  *   }
  * }
  */
-// biome-ignore lint/suspicious/noEmptyInterface: features add to it.
+// biome-ignore lint/suspicious/noEmptyInterface: features extend it by declaration merging.
 export interface SessionData {}
 
 /** Who is signed in. The names are those of the original Flask application. */
@@ -22,40 +22,40 @@ export interface Identity {
   readonly user_id: string;
   readonly user_email: string | undefined;
   readonly csrf_token: string;
-  /** Undefined if the token does not fit into the cookie. */
+  /** Undefined if the token did not fit into the cookie. */
   readonly id_token: string | undefined;
 }
 
-/** `req.session`: the identity can be read and not written; without one its fields are undefined. */
+/** `req.session`. The identity's fields are read-only, and undefined where nobody is signed in. */
 export type Session = SessionData & {
   readonly [Field in keyof Identity]: Identity[Field] | undefined;
 };
 
-/** What sign-in has found out about somebody. */
+/** What sign-in learned about a user from the provider. */
 export interface SignedIn {
   /** The provider's `sub` of the user. */
   readonly user_id: string;
   readonly user_email?: string | undefined;
   readonly id_token: string;
-  /** The provider. */
+  /** The provider's issuer. */
   readonly iss: string;
-  /** The provider's own session, `sid`, by which it can end this one. */
+  /** `sid` of the provider's own session, by which the provider can end this one. */
   readonly provider_sid?: string | undefined;
-  /** Whether the address's domain speaks for the account: whoever leaves it loses the account. */
+  /** Whether the domain of the address controls the account: whoever leaves it loses the account. */
   readonly of_domain: boolean;
-  /** When the session begins; now, if it is left out. Later than now after whatever ended others. */
+  /** Unix time at which the session begins; default: now. Ending sessions can push it into the future. */
   readonly iat?: Seconds | undefined;
 }
 
-/** What the credential's cookie holds. Only starting and ending a session ever set or clear it. */
+/** Content of the credential cookie, which only starting and ending a session set or clear. */
 export interface Credential extends Identity, Omit<SignedIn, keyof Identity> {
-  /** 128 random bits, the same for the session's whole life. */
+  /** Session id: 128 random bits, constant for the session's lifetime. */
   readonly sid: string;
   readonly iat: Seconds;
   readonly exp: Seconds;
 }
 
-/** What became of a request's credential, as its log line says it. Ages are in seconds. */
+/** Outcome of a request's credential, as fields of its log line. */
 export interface SessionReport {
   readonly session:
     | "none"
@@ -67,9 +67,11 @@ export interface SessionReport {
     | "unknown_key"
     | "retired_key"
     | "key_unavailable"
-    /** Whether it has ended has not been known for too long. */
+    /** The list of ended sessions has been unreadable for too long. */
     | "ended_unavailable";
+  /** Id of the key that sealed the credential. */
   readonly kid?: string;
+  /** Seconds since sign-in. */
   readonly session_age?: number;
 }
 
@@ -77,8 +79,8 @@ declare global {
   namespace Express {
     interface Request {
       /**
-       * Who is signed in, and what the application keeps. Never null, never assigned:
-       * `startSession` and `endSession` are the only ways in and out.
+       * Who is signed in, and the application's data. Never null and never assigned: only
+       * `startSession` and `endSession` change who is signed in.
        */
       readonly session: Session;
     }
@@ -86,14 +88,17 @@ declare global {
 }
 
 /**
- * Begins a session for whoever has just signed in, with a new id, CSRF token and lifetime. Nothing
- * of an earlier session stays.
+ * Starts a session for a user who has just signed in, with a new id, CSRF token and lifetime. Data of
+ * an earlier session is discarded.
+ *
+ * @example
+ * startSession(req, { user_id: "1", id_token, iss: "https://accounts.example", of_domain: false });
  */
 export function startSession(req: Request, signedIn: SignedIn): void {
   currentSession(req).start(signedIn);
 }
 
-/** Ends the session: the response removes its cookies. */
+/** Ends the session: the response clears its cookies. */
 export function endSession(req: Request): void {
   currentSession(req).end();
 }
@@ -103,7 +108,7 @@ export function isSignedIn(req: Request): boolean {
   return currentSession(req).credential !== undefined;
 }
 
-/** The credential of whoever is signed in. Costs nothing, while `req.session` opens the data. */
+/** The signed-in user's credential. Unlike `req.session`, this does not decrypt the data. */
 export function credentialOf(req: Request): Credential | undefined {
   return currentSession(req).credential;
 }

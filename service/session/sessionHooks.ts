@@ -1,12 +1,12 @@
 import type { ErrorRequestHandler, Express, Request, Response } from "express";
 import { type CurrentSession, currentSession, findSession } from "./currentSession.ts";
 
-/** Answers a request whose session can't be kept. Never throws, and answers at once. */
+/** Sends the error response to a request whose session can't be stored, synchronously. */
 export type OnSessionError = ErrorRequestHandler;
 
 /**
- * Defines `req.session` for all requests of an application. An accessor that is defined on each
- * request would keep it in memory until the next full collection.
+ * Defines `req.session` on the prototype of an application's requests. An accessor on each request
+ * would keep the request in memory until the next full garbage collection.
  */
 export function defineSession(app: Express): void {
   Object.defineProperty(app.request, "session", {
@@ -17,7 +17,7 @@ export function defineSession(app: Express): void {
   });
 }
 
-/** The methods with which every answer begins. */
+/** The methods that can send a response's headers. */
 export interface ResponseMethods {
   writeHead(status: number, reason?: unknown, headers?: unknown): Response;
   write(chunk: unknown, encoding?: unknown, callback?: unknown): boolean;
@@ -27,32 +27,32 @@ export interface ResponseMethods {
 
 type Callback = () => void;
 
-/** Whoever ends or writes a response may pass a callback in each of these places. */
+/** `write` and `end` take their callback at any of several positions. */
 function callbackAmong(values: readonly unknown[]): Callback | undefined {
   return values.find((value): value is Callback => typeof value === "function");
 }
 
 /**
- * Keeps the session before a response's first byte, however the handler answers: all of them go
- * through one of these four methods. If it can't be kept, `onError` answers in the handler's place,
- * and what the handler writes afterwards goes nowhere; nothing is thrown, because the caller may be
- * a callback, where it would end the process.
+ * Stores the session before a response's first byte: every way to respond goes through one of these
+ * four methods. If the session can't be stored, `onError` responds in the handler's place, and later
+ * writes of the handler are discarded. Nothing is thrown, because the caller may be a callback, where
+ * an exception would end the process.
  *
- * @param target the application's prototype of responses, or one response.
- * @param methods what sends the answer.
+ * @param target the prototype of an application's responses, or one response.
+ * @param methods the original methods.
  */
 export function keepBeforeHeaders(
   target: Response,
   methods: ResponseMethods,
   onError: OnSessionError,
 ): void {
-  /** Whether the caller's answer goes on. */
+  /** Whether the caller may write its response. */
   function keep(res: Response): boolean {
     const { req } = res;
     const current = findSession(req);
     if (current === undefined || current.phase === "kept") return true;
     if (current.phase === "refused") return answering.has(res);
-    // With headers gone past these methods there is nothing to be done about the session any more.
+    // Headers that were sent without these methods leave no way to store the session.
     current.phase = "kept";
     if (res.headersSent) return true;
     try {
@@ -109,14 +109,14 @@ export function keepBeforeHeaders(
   });
 }
 
-/** What `writeHead` does with headers that it is given, but that a Set-Cookie header adds to ours. */
+/** Sets headers as `writeHead` does, except that Set-Cookie is appended to the session's. */
 function addHeaders(res: Response, given: object): void {
   const pairs = Array.isArray(given)
     ? given.flatMap((name, index) => (index % 2 === 0 ? [[String(name), given[index + 1]]] : []))
     : Object.entries(given);
   for (const [name, value] of pairs) {
     if (/^set-cookie$/i.test(name)) res.appendHeader(name, value);
-    // With a cookie in it, no cache may have the answer.
+    // A response that sets the session's cookie stays `no-store`.
     else if (!/^cache-control$/i.test(name)) res.setHeader(name, value);
   }
 }

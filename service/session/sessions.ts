@@ -12,12 +12,12 @@ export interface SessionsDeps extends Omit<SealedSessionDeps, "secure" | "lifeti
 }
 
 /**
- * Gives all routes that are added to an application afterwards their sessions. `onError` answers a
- * request whose session can't be kept, however its route answers.
+ * Adds sessions to an application, for the routes that are added after it. `onError` responds to a
+ * request whose session can't be stored, however its route responds.
  */
 export type AddSessions = (app: Express, onError: ErrorRequestHandler) => void;
 
-/** The sessions that SESSION_TYPE asks for. */
+/** Creates sessions of the type that SESSION_TYPE selects. */
 export function createSessions(deps: SessionsDeps): AddSessions {
   const { cookieSecure: secure, sessionLifetime: lifetime } = deps;
   if (deps.sessionType === "cookie") return sealedSessions({ ...deps, secure, lifetime });

@@ -4,8 +4,8 @@ import { derivedKey } from "./derivedKey.ts";
 import { KID, type Purpose } from "./seal.ts";
 
 /**
- * A signature is `v1.<kid>.<base64url(HMAC-SHA256)>`, under a key that is derived for signing with
- * that name alone. It binds what a sealed token's additional data binds, and the signed text.
+ * A signature is `v1.<kid>.<base64url(HMAC-SHA256)>`, with a key that is derived for signing under
+ * one name. It covers the text, the format's version, the key's id, the name and the environment.
  */
 const VERSION = "v1";
 
@@ -18,7 +18,7 @@ export function sign(text: string, key: SessionKey, purpose: Purpose): string {
   return `${VERSION}.${key.kid}.${macOf(text, key, purpose).toString("base64url")}`;
 }
 
-/** Takes a signature apart; undefined if it isn't written as one. */
+/** Parses a signature; undefined if it is malformed. */
 export function parseSignature(signature: string): ParsedSignature | undefined {
   const [version, kid, mac, rest] = signature.split(".", 4);
   if (version !== VERSION || kid === undefined || mac === undefined || rest !== undefined) {

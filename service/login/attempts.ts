@@ -19,7 +19,10 @@ export const MAX_ATTEMPTS = 8;
  */
 export const MAX_ATTEMPT_BYTES = 3_700;
 
-/** Reserved for each attempt that is yet to begin: enough for a path of 60 characters. */
+/**
+ * What each attempt counts for at least, begun or not: enough for a path of 60 characters. So there
+ * is room for `MAX_ATTEMPTS` at any time, whichever of them have ended or are done.
+ */
 const RESERVED_BYTES = 370;
 
 /** The secrets of one sign-in, 256 bits each. */
@@ -107,7 +110,7 @@ export function createAttempts(deps: AttemptsDeps): Attempts {
     return pairs
       .map((pair) => {
         const name = pair.split("=", 1)[0] ?? "";
-        return { name, startedAt: Number(NAME.exec(name)?.[1]), bytes: pair.length };
+        return { name, startedAt: Number(NAME.exec(name)?.[1]), bytes: countedBytes(pair) };
       })
       .filter(({ startedAt }) => !Number.isNaN(startedAt))
       .sort((a, b) => a.startedAt - b.startedAt);
@@ -119,7 +122,7 @@ export function createAttempts(deps: AttemptsDeps): Attempts {
     const token = sealer.seal(prefix, { iat: startedAt, exp, data }, name);
     const maxAge = Math.max(1, exp - clock()) * 1000;
     return {
-      bytes: name.length + 1 + token.length,
+      bytes: countedBytes(`${name}=${token}`),
       set: (res: Response) => void res.cookie(name, token, { ...options, maxAge }),
     };
   }
@@ -214,6 +217,10 @@ function derive(seed: string): Proofs {
   const part = (name: keyof Proofs) =>
     Buffer.from(hkdfSync("sha256", seed, "", `phoenix sign-in ${name}`, 32)).toString("base64url");
   return { state: part("state"), nonce: part("nonce"), verifier: part("verifier") };
+}
+
+function countedBytes(pair: string): number {
+  return Math.max(RESERVED_BYTES, `${pair}; `.length);
 }
 
 /** Names a cookie after its state without showing the state. */

@@ -10,6 +10,7 @@ import { homeRoutes } from "./http/home.ts";
 import { type PublicAddress, redirectToPublicUrl } from "./http/publicUrl.ts";
 import { staticFiles } from "./http/staticFiles.ts";
 import type { SessionKeys } from "./keys/sessionKeys.ts";
+import { backchannelRoutes } from "./login/backchannel.ts";
 import { csrfProtection } from "./login/csrf.ts";
 import { createPendingSignOuts } from "./login/pendingSignOuts.ts";
 import { signInRoutes } from "./login/routes.ts";
@@ -64,6 +65,8 @@ export function createApp(deps: AppDeps): Express {
   app.use(redirectToPublicUrl(deps));
   app.use(`/static/${application.folder}`, staticFiles(join(ownDirectory, "public")));
   app.use("/static", staticFiles(join(directory, "http", "public")));
+
+  app.use(backchannelRoutes(deps));
 
   const onError = errorHandler(deps);
   deps.sessions(app, onError);

@@ -5,6 +5,7 @@ import type { ClaimedEmail } from "./allowList.ts";
 import type { Proofs } from "./attempts.ts";
 import { emailOf } from "./claims.ts";
 import { type FailureDetails, SignInError } from "./failures.ts";
+import { type LogoutToken, verifyLogoutToken } from "./logoutToken.ts";
 import {
   causeOf,
   createProviderCache,
@@ -36,6 +37,8 @@ export interface OidcClient {
    * https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RPLogout
    */
   endSessionUrl(returnTo: string, hint: string | undefined): Promise<URL | undefined>;
+  /** A logout token of the provider, checked; or what is wrong with it. */
+  verifyLogoutToken(token: string): Promise<LogoutToken | string>;
 }
 
 const SCOPE = "openid email profile";
@@ -118,6 +121,18 @@ export function createOidcClient(deps: ProviderDeps): OidcClient {
         idToken,
       };
     },
+
+    verifyLogoutToken: (token) =>
+      withProvider(({ metadata, keys }) =>
+        verifyLogoutToken(token, {
+          keys,
+          issuer: metadata.issuer,
+          clientId,
+          algorithms: metadata.id_token_signing_alg_values_supported ?? DEFAULT_ALGORITHMS,
+          namesSessions: metadata.backchannel_logout_session_supported === true,
+          clock: deps.clock ?? (() => Date.now() / 1000),
+        }),
+      ),
 
     async endSessionUrl(returnTo, hint) {
       const { metadata } = await cache.current();

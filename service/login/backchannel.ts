@@ -1,0 +1,106 @@
+import express, { type NextFunction, type Request, type Response, Router } from "express";
+import { messageOf } from "../contract/errors.ts";
+import type { EndedSessions } from "../ended/endedSessions.ts";
+import { providerSessionMark, userMark } from "../ended/marks.ts";
+import { createRecentEntries } from "../ended/recentEntries.ts";
+import type { EventLog } from "../process/eventLog.ts";
+import { once } from "../pure/once.ts";
+import { printable } from "../pure/printable.ts";
+import type { Seconds } from "../pure/seconds.ts";
+import { SignInError } from "./failures.ts";
+import type { LogoutToken } from "./logoutToken.ts";
+import type { SignInSettings } from "./settings.ts";
+
+export interface BackchannelDeps {
+  readonly signIn: SignInSettings;
+  readonly ended: EndedSessions;
+  /** Unix time in seconds. */
+  readonly clock: () => Seconds;
+  readonly log: EventLog;
+}
+
+/** Tokens that an instance remembers: sent again, they do no harm and cost no call. */
+const REMEMBERED_TOKENS = 1000;
+
+/** Seconds for which a provider that failed is left alone: strangers send tokens as well. */
+const RETRY_AFTER: Seconds = 10;
+
+const parseBody = express.urlencoded({ extended: false, limit: "16kb" });
+
+/**
+ * `POST /login/backchannel`: the provider says that a session or a user has been signed out there.
+ * It comes before the sessions and the CSRF check, because the token authenticates the call.
+ * https://openid.net/specs/openid-connect-backchannel-1_0.html
+ */
+export function backchannelRoutes({ signIn, ended, clock, log }: BackchannelDeps): Router {
+  const { oidc } = signIn;
+  const client =
+    oidc && once(async () => (await import("./oidc.ts")).createOidcClient({ config: oidc, clock }));
+  const seen = createRecentEntries<true>(REMEMBERED_TOKENS);
+  /** Unix time before which the provider is not asked, because it failed. */
+  let askAgainAt = Number.NEGATIVE_INFINITY;
+
+  async function verify(text: string): Promise<LogoutToken | string> {
+    if (client === undefined) return "no provider is set up";
+    if (clock() < askAgainAt) throw new Error("the provider failed a moment ago");
+    try {
+      return await (await client()).verifyLogoutToken(text);
+    } catch (error) {
+      askAgainAt = clock() + RETRY_AFTER;
+      throw error;
+    }
+  }
+
+  async function end({ ended: whose, issuer, iat, jti }: LogoutToken): Promise<boolean> {
+    if (seen.get(jti)) return false;
+    const who =
+      "sid" in whose ? providerSessionMark(issuer, whose.sid) : userMark(issuer, whose.subject);
+    await ended.endPeople(who, iat);
+    seen.set(jti, true);
+    return true;
+  }
+
+  const routes = Router();
+  routes.post("/login/backchannel", noStore, parseBody, async (req, res) => {
+    const { trace } = res.locals;
+    const unavailable = (event: string, error: unknown) => {
+      const details = error instanceof SignInError ? error.details : {};
+      const cause = printable(String(details.cause ?? messageOf(error)), 200);
+      log.error({ event, cause, ...trace }, "The provider's logout could not be carried out");
+      res.set("Retry-After", String(RETRY_AFTER));
+      res.status(503).json({ error: "temporarily_unavailable" });
+    };
+    const body: Record<string, unknown> = req.body ?? {};
+    const { logout_token: text } = body;
+    let token: LogoutToken | string;
+    try {
+      token = typeof text === "string" ? await verify(text) : "there is no logout_token";
+    } catch (error) {
+      unavailable("logout_token_unchecked", error);
+      return;
+    }
+    if (typeof token === "string") {
+      const cause = printable(token, 200);
+      const fields = { event: "logout_token_refused", cause, ...trace };
+      log.warn(fields, "The provider's logout token was refused");
+      res.status(400).json({ error: "invalid_request" });
+      return;
+    }
+    try {
+      if (await end(token)) {
+        const fields = { event: "signed_out_by_provider", ...token.ended, ...trace };
+        log.info(fields, "Signed out by the provider");
+      }
+    } catch (error) {
+      unavailable("sign_out_not_written", error);
+      return;
+    }
+    res.status(200).end();
+  });
+  return routes;
+}
+
+function noStore(_req: Request, res: Response, next: NextFunction): void {
+  res.set("Cache-Control", "no-store");
+  next();
+}

@@ -12,7 +12,7 @@ bytes. Prints the archive's path, size and SHA-256, and what is in it.
   -h, --help   print this
 `;
 
-/** `npm run bundle`: the archive that a deployment would upload. */
+/** `npm run bundle`: builds the archive that a deployment would upload. Returns the exit status. */
 function main(args: string[]): number {
   try {
     const commandLine = parseCommandLine(args, { json: "flag" });

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { OperatorError } from "../../service/contract/errors.ts";
 
-/** The command was called in a way that it can't be; the message has a line for each mistake. */
+/** Invalid arguments. The message has one line per mistake. */
 export class UsageError extends OperatorError {
   constructor(message: string) {
     super("USAGE", message);
@@ -9,8 +9,7 @@ export class UsageError extends OperatorError {
 }
 
 /**
- * What an option is: `text` takes a value, `flag` is off unless it is given, `switch` is on unless
- * `--no-NAME` is given.
+ * `text` takes a value. `flag` is false unless given. `switch` is true unless `--no-NAME` is given.
  */
 export type OptionKind = "text" | "flag" | "switch";
 
@@ -20,18 +19,18 @@ export interface CommandLine<Given extends Options> {
   readonly values: {
     readonly [Name in keyof Given]: Given[Name] extends "text" ? string | undefined : boolean;
   };
-  /** Arguments that are no options. */
+  /** Arguments that are not options. */
   readonly positionals: readonly string[];
 }
 
 /**
- * Parses a command line with `util.parseArgs`. `-h` or `--help` anywhere in it asks for help,
- * whatever else is wrong.
+ * Parses a command line with `util.parseArgs`. `-h` or `--help` anywhere before `--` returns
+ * "help", even if other arguments are invalid.
  *
- * @param args - the command line without the program
- * @param options - all but help, by their names without dashes
- * @param allow - whether the command takes arguments that are no options
- * @throws UsageError with every mistake there is, which repeats no option's value
+ * @param args - the arguments, without the program
+ * @param options - all options but help, by name without dashes
+ * @param allow - whether the command takes positional arguments
+ * @throws UsageError with all mistakes; it repeats no option's value, which may be secret
  */
 export function parseCommandLine<const Given extends Options>(
   args: readonly string[],
@@ -42,7 +41,7 @@ export function parseCommandLine<const Given extends Options>(
   const before = end === -1 ? args : args.slice(0, end);
   if (before.includes("-h") || before.includes("--help")) return "help";
   const kinds = new Map<string, OptionKind>([["help", "flag"], ...Object.entries(options)]);
-  // Not strict: parseArgs would throw at the first mistake, and repeat values, which may be secret.
+  // Not strict: parseArgs would throw at the first mistake, and repeat values.
   const { tokens, positionals } = parseArgs({
     args: [...args],
     options: Object.fromEntries(
@@ -52,12 +51,12 @@ export function parseCommandLine<const Given extends Options>(
     tokens: true,
     allowNegative: true,
   });
-  // Of `-xSECRET`, which parseArgs takes for many options, only the first.
+  // parseArgs splits `-xSECRET` into one option per letter; only the first is reported.
   const given = tokens
     .filter((token) => token.kind === "option")
     .filter(({ index }, at, all) => all[at - 1]?.index !== index);
   const mistakes = new Set(given.flatMap((option) => mistakeIn(option, kinds) ?? []));
-  // What follows an unknown option may be its value, and a secret.
+  // After an unknown option, a positional may be its value, and a secret.
   if (!allow.positionals && given.every(({ name }) => kinds.has(name))) {
     for (const text of positionals) mistakes.add(`Unexpected argument ${text}.`);
   }
@@ -89,7 +88,7 @@ function mistakeIn(
 ): string | undefined {
   const [written = ""] = rawName.split("=");
   const negated = written.startsWith("--no-");
-  // parseArgs negates every option, but only if it has no value.
+  // parseArgs recognizes `--no-NAME` only without a value.
   const kind = kinds.get(negated ? written.slice("--no-".length) : name);
   if (kind === undefined || (negated && kind !== "switch")) return `Unknown option ${written}.`;
   if (kind !== "text") return value === undefined ? undefined : `${written} takes no value.`;
@@ -97,7 +96,7 @@ function mistakeIn(
   return missing ? `${written} needs a value.` : undefined;
 }
 
-/** A negative number is a value, about which its command has more to say. */
+/** A negative number is a value, which the command itself checks. */
 function isOption(text: string): boolean {
   return /^-[^\d]/.test(text);
 }

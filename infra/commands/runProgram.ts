@@ -1,23 +1,23 @@
 import { spawn } from "node:child_process";
 
-/** How a program ended and what it printed. */
+/** A program's exit status and output. */
 export interface Ended {
-  /** Its exit status; 127 if there is no such program, as a shell has it. */
+  /** Exit status; 127 if the program is not found, as in a shell; 1 if a signal ended it. */
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Runs a program to its end, with more variables in its environment. */
+/** Runs a program to its end. `env` is added to this process's environment. */
 export type RunProgram = (
   program: string,
   args: readonly string[],
   env?: Readonly<Record<string, string>>,
 ) => Promise<Ended>;
 
-/** Runs a program without a terminal: it finds nobody to ask. */
+/** Runs a program without standard input, so that it can't prompt. */
 export const runProgram: RunProgram = (program, args, env = {}) => {
-  // gcloud, gh and npx can be scripts there, which need a shell.
+  // On Windows gcloud, gh and npx can be scripts, which need a shell.
   const windows = process.platform === "win32";
   const child = spawn(program, windows ? args.map(quoteForWindows) : args, {
     env: { ...process.env, ...env },
@@ -37,7 +37,6 @@ export const runProgram: RunProgram = (program, args, env = {}) => {
     child.on("error", (error: NodeJS.ErrnoException) =>
       error.code === "ENOENT" ? resolve(ended(127)) : reject(error),
     );
-    // A signal has no status; 1 is a failure like any other.
     child.on("close", (status) => resolve(ended(status ?? 1)));
   });
 };

@@ -36,7 +36,7 @@ Options
 It needs gcloud, logged in twice: gcloud auth login, gcloud auth application-default login. The role
 Owner in the project is enough. --github needs gh, logged in as an admin of the repository.
 
-Ends with 0 if all is there, 1 if not, 2 if it was called in a wrong way.
+Exit status: 0 if all is there, 1 if not, 2 if the arguments are invalid.
 `;
 
 /** What each option has to look like, and what to say if it doesn't. */

@@ -12,13 +12,13 @@ import { readOutputs } from "../rotate/stackOutputs.ts";
 import type { RunProgram } from "../runProgram.ts";
 import { type EndSessionsOptions, HELP, parseEndSessionsOptions, type Whose } from "./options.ts";
 
-/** The command's surroundings. */
+/** What the command uses of the outside world. */
 export interface CommandDeps {
-  /** Prints what was asked for. */
+  /** Prints results, to standard output. */
   readonly print: (text: string) => void;
-  /** Prints what goes on, beside it. */
+  /** Prints errors and prompts, to standard error. */
   readonly tell: (text: string) => void;
-  /** Undefined if nobody is there to answer. */
+  /** Undefined if there is no terminal. */
   readonly ask: Ask | undefined;
   readonly run: RunProgram;
   /** Unix time in seconds; may be wrong. */
@@ -30,11 +30,12 @@ export interface CommandDeps {
 /** Seconds that one upload may take. */
 const TIMEOUT = 30;
 
-/** Seconds within which every instance knows. */
+/** Seconds within which every instance refuses an ended session. */
 const KNOWN_WITHIN = 20;
 
 /**
- * Runs `npm run end-sessions` and returns its exit status: 0 done, 1 not done, 2 called wrongly.
+ * Runs `npm run end-sessions` and returns its exit status: 0 done, 1 not done, 2 invalid
+ * arguments.
  */
 export async function runEndSessionsCommand(
   args: readonly string[],
@@ -104,7 +105,7 @@ async function endSessions(options: EndSessionsOptions, deps: CommandDeps): Prom
   }
 }
 
-/** @throws OperatorError if the stack has no provider that the subject could be one of. */
+/** @throws OperatorError if a subject is given and the stack has no provider. */
 function markOf(whose: Whose, issuer: unknown, stack: string): Who {
   if ("everyone" in whose) return EVERYBODY;
   if ("user" in whose) return addressMark(whose.user);

@@ -3,7 +3,7 @@ import { CLOUD_STORAGE, parseCloudStorage } from "../../../service/google/endpoi
 import { parseCommandLine, UsageError } from "../commandLine.ts";
 import { parseStack } from "../rotate/options.ts";
 
-/** Whose sessions end. */
+/** The user whose sessions end, by e-mail address or by the provider's ID; or everyone. */
 export type Whose =
   | { readonly user: string }
   | { readonly subject: string }
@@ -25,22 +25,22 @@ export const HELP = `Ends sessions: every instance refuses them within 20 second
   npm run end-sessions -- --stack STACK --everyone
 
 Options
-  --user ADDRESS  All sessions that were begun with this e-mail address.
+  --user ADDRESS  All sessions of this e-mail address.
   --subject ID    All sessions of the provider's user with this ID (user_id in the log).
-  --everyone      All sessions that there are.
-  --dry-run       Say what would be done, and change nothing.
-  --yes           Don't ask before it is done.
+  --everyone      All sessions.
+  --dry-run       Show what would be done, and change nothing.
+  --yes           Don't ask first.
   --json          Print one JSON object in place of text (npm run --silent end-sessions -- ... --json).
-  --endpoint URL  A stand-in for Cloud Storage on this machine.
+  --endpoint URL  An emulator of Cloud Storage on this machine.
   -h, --help      This text.
 
-This keeps nobody from signing in again: take them off allowedUsers first.
+Users can sign in again. To keep somebody out, take them off allowedUsers first.
 
-Ends with 0 if it was done, 1 if not, 2 if it was called in a wrong way.
+Exit status: 0 if it was done, 1 if not, 2 if the arguments are invalid.
 `;
 
 /**
- * Parses the command's arguments; `help` if that is all that is asked for.
+ * Parses the command's arguments; "help" if help is asked for.
  * @throws UsageError
  */
 export function parseEndSessionsOptions(args: readonly string[]): EndSessionsOptions | "help" {

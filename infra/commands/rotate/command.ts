@@ -17,6 +17,7 @@ import {
   rotate,
   type StepResult,
 } from "../../../service/rotator/rotate.ts";
+import type { Ask } from "../ask.ts";
 import { UsageError } from "../commandLine.ts";
 import type { RunProgram } from "../runProgram.ts";
 import { HELP, parseRotateOptions, type RotateOptions } from "./options.ts";
@@ -30,22 +31,22 @@ import {
 } from "./report.ts";
 import { readStackKeys } from "./stackOutputs.ts";
 
-/** The command's surroundings. */
+/** What the command uses of the outside world. */
 export interface CommandDeps {
   readonly env: Environment;
-  /** Prints what was asked for. */
+  /** Prints results, to standard output. */
   readonly print: (text: string) => void;
-  /** Prints what goes on, beside it. */
+  /** Prints errors and prompts, to standard error. */
   readonly tell: (text: string) => void;
-  /** Asks a yes-or-no question; undefined if nobody is there to answer. */
-  readonly ask: ((question: string) => Promise<boolean>) | undefined;
+  /** Undefined if there is no terminal. */
+  readonly ask: Ask | undefined;
   readonly run: RunProgram;
   readonly random: (bytes: number) => Uint8Array;
   readonly fetch?: typeof fetch;
   readonly accessTokens?: AccessTokens;
 }
 
-/** Runs `npm run rotate` and returns its exit status: 0 done, 1 not done, 2 called in a wrong way. */
+/** Runs `npm run rotate` and returns its exit status: 0 done, 1 not done, 2 invalid arguments. */
 export async function runRotateCommand(
   args: readonly string[],
   deps: CommandDeps,
@@ -83,7 +84,7 @@ async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<b
   const store = createVersionStore(client, secret);
 
   const reason: RotationReason = options.compromised ? "compromised" : "planned";
-  // Until the last version signs, another one would be of no use.
+  // Adding another version is useless until the newest one signs.
   const minimumAge = options.again ? 0 : activationDelay;
   const policy = { activationDelay, sessionLifetime, minimumAge };
   const { versions, now } = await store.read();
@@ -118,7 +119,7 @@ async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<b
         "Nobody is here to ask. Add --yes to do the steps, or --dry-run not to.",
       );
     }
-    // Whoever is asked has to see what for, while a program reads what is printed.
+    // With --json, standard output is for a program: show the steps on standard error.
     if (json) tell(`${describeVersions(overview)}\n\n${describeSteps(overview)}`);
     const agreed = await ask("\nDo this? [y/N] ");
     if (!agreed) tell("Nothing was changed.");
@@ -140,7 +141,9 @@ async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<b
   }
 }
 
-/** Sessions may last as long as any can, unless it is said: no key goes that one may still need. */
+/**
+ * Without a known lifetime, assumes the longest, so that no key is destroyed that a session needs.
+ */
 function withSafeLifetime(env: Environment): Environment {
   return {
     ...env,
@@ -148,7 +151,11 @@ function withSafeLifetime(env: Environment): Environment {
   };
 }
 
-/** What the service is set to, as far as a rotation depends on it. */
+/**
+ * The service's settings on which a rotation depends, in seconds.
+ *
+ * @throws ConfigError
+ */
 function readSettings({
   KEY_ACTIVATION_DELAY,
   KEY_REFRESH_INTERVAL,

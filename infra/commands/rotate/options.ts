@@ -6,10 +6,10 @@ import {
 import { parseCommandLine, UsageError } from "../commandLine.ts";
 
 export interface RotateOptions {
-  /** Which secret: named, or the one of a stack. */
+  /** A secret by its name, or the secret of a stack. */
   readonly target: { readonly secret: SecretReference } | { readonly stack: string };
   readonly compromised: boolean;
-  /** Adds a version even if the last one doesn't sign yet. */
+  /** Adds a version even if the newest one doesn't sign yet. */
   readonly again: boolean;
   readonly yes: boolean;
   readonly dryRun: boolean;
@@ -25,22 +25,22 @@ destroys versions that no session needs any more. Nobody is signed out.
 
 Options
   --compromised   A key has leaked: add a version and disable all others. Everyone signs in again.
-  --again         Add a version even if the last one does not sign yet.
+  --again         Add a version even if the newest one does not sign yet.
   --dry-run       Show the versions and the steps, and change nothing.
   --yes           Don't ask before the steps are done.
   --json          Print one JSON object in place of text (npm run --silent rotate -- ... --json).
-  --endpoint URL  A stand-in for Secret Manager on this machine.
+  --endpoint URL  An emulator of Secret Manager on this machine.
   -h, --help      This text.
 
-With --secret, the environment variables KEY_ACTIVATION_DELAY, KEY_REFRESH_INTERVAL and
-PERMANENT_SESSION_LIFETIME say what the service is set to; the stack says it by itself. Without
-the lifetime, no version is destroyed that a session of 400 days could need.
+With --secret, set the environment variables KEY_ACTIVATION_DELAY, KEY_REFRESH_INTERVAL and
+PERMANENT_SESSION_LIFETIME as the service has them; with --stack they are read from the stack.
+Without the lifetime, no version is destroyed that a session of 400 days could need.
 
-Ends with 0 if all was done, 1 if not, 2 if it was called in a wrong way.
+Exit status: 0 if all was done, 1 if not, 2 if the arguments are invalid.
 `;
 
 /**
- * Parses the command's arguments; `help` if that is all that is asked for.
+ * Parses the command's arguments; "help" if help is asked for.
  * @throws UsageError
  */
 export function parseRotateOptions(args: readonly string[]): RotateOptions | "help" {
@@ -96,7 +96,12 @@ function parseSecret(text: string): SecretReference {
   );
 }
 
-/** Names as Pulumi has them, with organisation and project before them or not; never an option. */
+/**
+ * A stack's name as Pulumi takes it: STACK, PROJECT/STACK or ORGANIZATION/PROJECT/STACK. Never
+ * begins with a dash, so that npx pulumi can't take it for an option.
+ *
+ * @throws UsageError
+ */
 export function parseStack(text: string): string {
   if (/^[\w.][\w.-]*(\/[\w.][\w.-]*){0,2}$/.test(text)) return text;
   throw new UsageError("--stack takes the name of a Pulumi stack, such as dev.");

@@ -9,13 +9,13 @@ import {
 } from "../../../service/rotator/plan.ts";
 import type { StepResult } from "../../../service/rotator/rotate.ts";
 
-/** A rotation as people and programs are told of it. */
+/** What the command reports about a rotation. */
 export interface RotationOverview {
   readonly versions: readonly KeyVersion[];
   readonly policy: RotationPolicy;
-  /** Seconds between two readings of the ring by the service. */
+  /** Seconds between two refreshes of the key ring by one instance. */
   readonly refreshInterval: number;
-  /** Unix time in seconds, the server's. */
+  /** Unix time in seconds, by Secret Manager's clock. */
   readonly now: number;
   readonly reason: RotationReason;
   readonly plan: RotationPlan;
@@ -29,12 +29,12 @@ interface VersionRow {
   readonly role: Role;
 }
 
-/** Seconds after the last step by which no instance accepts a disabled key any more. */
+/** Seconds from the last step until no instance accepts a disabled key. */
 export function refusedWithin({ refreshInterval }: RotationOverview): number {
   return MAX_AGE_INTERVALS * refreshInterval;
 }
 
-/** The versions that are not gone, the newest first. */
+/** The versions that are not destroyed, the newest first. */
 export function versionRows({ versions, policy, now }: RotationOverview): VersionRow[] {
   const roles = ringRoles(versions, policy, now);
   return versions
@@ -42,7 +42,7 @@ export function versionRows({ versions, policy, now }: RotationOverview): Versio
     .toSorted((a, b) => b.version - a.version)
     .map(({ version, createTime, state }) => ({
       version,
-      // The server tells the time in whole seconds, so a new version can seem to come from the future.
+      // The server's `Date` has whole seconds, so a new version's age can come out negative.
       age: Math.max(0, Math.round(now - createTime)),
       state,
       role: roles.get(version) ?? "destroyed",
@@ -67,7 +67,7 @@ export function describeVersions(overview: RotationOverview): string {
     .join("\n");
 }
 
-/** What is going to be done, and what it means. */
+/** The planned steps and their effect. */
 export function describeSteps(overview: RotationOverview): string {
   const { plan, reason, versions, policy, now } = overview;
   const lines = plan.steps.map((step, index) => {
@@ -102,7 +102,7 @@ export function describeSteps(overview: RotationOverview): string {
 
 const ACTIONS = { disable: "Disable", destroy: "Destroy" } as const;
 
-/** One line on what became of a step. */
+/** The result of a step, in one line. */
 export function describeResult({ step, outcome, added, error }: StepResult): string {
   if (step.action === "add") {
     return added === undefined
@@ -118,7 +118,7 @@ export function describeResult({ step, outcome, added, error }: StepResult): str
     : `Destroyed version ${version}.`;
 }
 
-/** Seconds as a person says them: the largest unit of which there are at least two. */
+/** A duration for people, in the largest unit of which there are at least two, rounded down. */
 export function duration(seconds: number): string {
   const units = [
     [86_400, "days"],

@@ -7,14 +7,14 @@ import { asObject, parseObject } from "../../../service/pure/json.ts";
 import { printable } from "../../../service/pure/printable.ts";
 import type { RunProgram } from "../runProgram.ts";
 
-/** What a stack says of its secret. */
+/** A stack's secret and key settings, from its outputs. */
 export interface StackKeys {
   readonly secret: SecretReference;
-  /** The service's settings, as environment variables of these names have them. */
+  /** The service's key settings, as environment variables. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** The outputs that the stack may tell its settings by, and the variables that they are of. */
+/** Environment variables by the members of the output `keyPolicy`. */
 const SETTINGS = {
   activationDelay: "KEY_ACTIVATION_DELAY",
   refreshInterval: "KEY_REFRESH_INTERVAL",
@@ -23,7 +23,7 @@ const SETTINGS = {
 
 /**
  * Reads the outputs of a deployed stack.
- * @throws OperatorError if Pulumi can't, or if the stack isn't this program's.
+ * @throws OperatorError if Pulumi can't read them, or the stack has no output secretKey.
  */
 export async function readStackKeys(stack: string, run: RunProgram): Promise<StackKeys> {
   const outputs = parseObject(await readOutputs(stack, run));

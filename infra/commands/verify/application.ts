@@ -1,2 +1,2 @@
-// Checks of the application that is plugged in, in service/application.ts. Nothing else names it.
+// Checks of the application in service/application.ts. Only this file imports them.
 export { reelChecks as applicationChecks } from "./reels.ts";

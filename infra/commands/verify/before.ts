@@ -26,7 +26,7 @@ import { isCredential } from "./client.ts";
 import { credentialOf } from "./signIn.ts";
 import { tokenForm } from "./token.ts";
 
-/** What a run before a deployment writes down for one after it. */
+/** What a run before a deployment saves for a run after it. */
 export interface Snapshot {
   /** The site's origin. */
   readonly site: string;
@@ -40,9 +40,9 @@ export interface Snapshot {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Says what the file is, and in which shape. */
+/** Identifies the file and its format. */
 const FORMAT = "phoenix-verify-1";
-/** Only its owner may read it: the session's cookie is in it. */
+/** Only the owner may read the file, because it holds a session. */
 const MODE = 0o600;
 const OTHERS = 0o077;
 const MAX_BYTES = 64 * 1024;
@@ -65,8 +65,7 @@ function securityHeaders(headers: Headers): Record<string, string> {
 }
 
 /**
- * Writes a snapshot, for its owner alone to read. A file that was there is replaced, whoever could
- * read that one.
+ * Writes a snapshot that only its owner can read. Replaces an existing file together with its mode.
  * @throws OperatorError if it can't be written
  */
 export async function writeSnapshot(file: string, snapshot: Snapshot): Promise<void> {
@@ -90,7 +89,7 @@ export async function writeSnapshot(file: string, snapshot: Snapshot): Promise<v
 
 /**
  * Reads a snapshot back.
- * @throws UsageError if it can't be read, others can read it too, or it is none
+ * @throws UsageError if it can't be read, if others can read it too, or if it is not a snapshot
  */
 export async function readSnapshot(file: string): Promise<Snapshot> {
   const snapshot = parseSnapshot(await readPrivate(file));
@@ -103,7 +102,7 @@ async function readPrivate(file: string): Promise<string> {
   try {
     handle = await open(file, "r");
     const { mode, size } = await handle.stat();
-    // Windows keeps such rights elsewhere, and shows them to nobody here.
+    // On Windows, `mode` does not show who may read the file.
     if (process.platform !== "win32" && (mode & OTHERS) !== 0) {
       throw new UsageError(
         `Others can read ${file}, and a session's cookie is in it. Run chmod 600 on it; if it was ` +
@@ -140,14 +139,14 @@ function parseSnapshot(text: string): Snapshot | undefined {
   };
 }
 
-/** What RFC 6265, 4.1.1 allows in a cookie's value, and no more than browsers keep. */
+/** A cookie's value (RFC 6265, 4.1.1) that is not longer than browsers keep. */
 export const COOKIE_VALUE = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{1,4096}$/;
 
 function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? "for a reason that it does not tell";
 }
 
-/** A check that compares with what a run before the deployment wrote down. */
+/** A check that compares the site with a snapshot from before the deployment. */
 export interface Comparison {
   readonly id: string;
   readonly title: string;
@@ -161,7 +160,7 @@ interface Before {
   readonly session: Session;
 }
 
-/** Uses the session from before until every instance that is known has been asked. */
+/** Sends requests with the session from before until every known instance has got one. */
 export async function revisit(snapshot: Snapshot, visit: Visit): Promise<Before> {
   const session = new Session("saved", snapshot.cookie, visit);
   const known = instancesOf(visit.session?.uses ?? []);
@@ -173,7 +172,7 @@ export async function revisit(snapshot: Snapshot, visit: Visit): Promise<Before>
   return { snapshot, visit, session };
 }
 
-/** Whoever was signed in before the deployment still is, on every instance. */
+/** A session from before the deployment still works on every instance. */
 const earlierSession: Comparison = {
   id: "earlier-session",
   title: "session from before",
@@ -203,7 +202,7 @@ const earlierSession: Comparison = {
   },
 };
 
-/** The cookie still has its name: under another one, every session is lost. */
+/** The cookie has the same name. Under another one, every session would be lost. */
 const cookieName: Comparison = {
   id: "cookie-name",
   title: "cookie since then",
@@ -216,10 +215,10 @@ const cookieName: Comparison = {
   },
 };
 
-/** Seconds by which an Expires can differ from one answer to the next. */
+/** Seconds by which the lifetime that Expires gives can differ between two answers. */
 const TOLERANCE = 5;
 
-/** Sessions don't end sooner than before. */
+/** The session lifetime is not shorter than before. */
 const lifetimeKept: Comparison = {
   id: "lifetime-kept",
   title: "lifetime since then",
@@ -240,7 +239,7 @@ const lifetimeKept: Comparison = {
   },
 };
 
-/** No security header is gone. */
+/** No security header is missing that was there before. */
 const headersKept: Comparison = {
   id: "headers-kept",
   title: "headers since then",
@@ -260,7 +259,9 @@ const headersKept: Comparison = {
   },
 };
 
-/** Something was deployed: otherwise the session from before has shown nothing. */
+/**
+ * All instances are new. Otherwise nothing was deployed, and the earlier session proves nothing.
+ */
 const instancesReplaced: Comparison = {
   id: "instances-replaced",
   title: "instances since then",
@@ -287,13 +288,13 @@ export const COMPARISONS: readonly Comparison[] = [
   instancesReplaced,
 ];
 
-/** The name of the session's cookie, as the site sets it; undefined if nothing was set. */
+/** The name of the session cookie that the site sets; undefined if it set none. */
 function cookieNameNow({ signIn, session, login }: Visit): string | undefined {
   const set =
     (signIn.outcome === "signed_in" && credentialOf(signIn.callback)) ||
     session?.setCookies.find(({ name }) => isCredential(name));
   if (set) return set.name;
-  // All cookies have a prefix, or none has.
+  // Either all of the site's cookies have a prefix, or none has.
   const [transaction] = login.setCookies;
   return transaction && sessionCookie(transaction.name.startsWith("__")).name;
 }
@@ -309,7 +310,7 @@ function renamed(before: string, now: string): Why {
   ];
 }
 
-/** Why a session from before a deployment is refused after it, as far as it shows from outside. */
+/** Why a session from before a deployment is refused after it, judged from outside. */
 function whyEnded({ snapshot, visit, session }: Before): Why {
   const nameNow = cookieNameNow(visit);
   if (nameNow !== undefined && nameNow !== snapshot.cookie.name) {
@@ -323,7 +324,7 @@ function whyEnded({ snapshot, visit, session }: Before): Why {
     ];
   }
   const before = tokenForm(snapshot.cookie.value);
-  // A session that was made before the deployment says nothing about now.
+  // A cookie from before the deployment does not show which key seals now.
   const fresh = visit.session?.source === "saved" ? undefined : visit.session?.cookie;
   const now = fresh && tokenForm(fresh.value);
   if (before.form === "file") {
@@ -357,7 +358,9 @@ function whyEnded({ snapshot, visit, session }: Before): Why {
   ];
 }
 
-/** Keys are named by their secret's version, or by a fingerprint of a value that was set. */
+/**
+ * A key's ID is its version's number in Secret Manager, or a fingerprint of a value that was set.
+ */
 function compareKeys(before: string, now: string): Why {
   const versions = [before, now].filter((kid) => VERSION_NUMBER.test(kid)).length;
   if (before === now) {

@@ -9,13 +9,13 @@ import {
 import type { SignIn } from "./signIn.ts";
 import { SiteError } from "./siteError.ts";
 
-/** Why something is wrong, and what mends it: whole sentences. */
+/** Why a check failed, and what mends it, in whole sentences. */
 export interface Finding {
   readonly cause: string;
   readonly remedy: string;
 }
 
-/** What a check found. `seen` is a clause; of a skipped check it is the reason. */
+/** The result of a check. `seen` is a clause; for a skipped check it is the reason. */
 export interface Verdict {
   readonly outcome: "ok" | "failed" | "skipped";
   readonly seen: string;
@@ -24,20 +24,20 @@ export interface Verdict {
 }
 
 export interface Check {
-  /** For programs. */
+  /** Name in the JSON output. */
   readonly id: string;
-  /** For people, in a few words. */
+  /** Name in the text output. */
   readonly title: string;
   /**
-   * `held`: skipped without a session; `intact`: also if any request was told that it is over. Left
-   * out: needs no session.
+   * `held`: skipped without a session. `intact`: also skipped once any request with the session was
+   * refused. Undefined: needs no session.
    */
   readonly session?: "held" | "intact";
   /** @throws SiteError if the site stops answering */
   readonly run: (visit: Visit & { readonly session: Session }) => Verdict | Promise<Verdict>;
 }
 
-/** What is checked, and what has been seen of it so far. */
+/** The site under check, and what has been seen of it so far. */
 export interface Visit {
   readonly client: Client;
   /** Scheme, host and port. */
@@ -45,30 +45,30 @@ export interface Visit {
   readonly https: boolean;
   /** Whether the site is on this machine. */
   readonly loopback: boolean;
-  /** Path of a page, and of a GET below /api/, that need sign-in. */
+  /** Paths of a page and of a GET below /api/ that need sign-in. */
   readonly page: string;
   readonly api: string;
-  /** The most requests of one kind of load. */
+  /** The most requests per load check. */
   readonly requests: number;
-  /** Instances that have to answer; undefined if nobody said how many. */
+  /** How many instances have to answer; undefined without --instances. */
   readonly instances: number | undefined;
   readonly random: (bytes: number) => Uint8Array;
   readonly progress: (text: string) => void;
   readonly live: Answer;
   readonly home: Answer;
-  /** What somebody without a session gets. */
+  /** Answers to requests without a session. */
   readonly stranger: { readonly page: Answer; readonly api: Answer };
-  /** GET /login, not followed. */
+  /** Answer to GET /login; its redirect is not followed. */
   readonly login: Answer;
   readonly signIn: SignIn;
   readonly session: Session | undefined;
   /** Why there is no session; a clause. */
   readonly noSession: string;
-  /** Answers that depend on a session, by what was asked. */
+  /** Answers that depend on a session, by method and path. */
   readonly dependent: Map<string, Answer>;
 }
 
-/** One request that carried the session, and what became of it. */
+/** A request that carried the session, and its result. */
 export interface Use {
   readonly instance: string | undefined;
   /** 0: no answer. */
@@ -84,18 +84,20 @@ export interface HeldCookie {
   readonly value: string;
 }
 
-/** A session, and every request that carried it. What it is answered with is not kept. */
+/** A session, and the requests that carried it. Cookies that come back do not change it. */
 export class Session {
   readonly uses: Use[] = [];
-  /** Every Set-Cookie of a session's cookies, the sign-in's first. */
+  /** Every session cookie that answers set, the sign-in's first. */
   readonly setCookies: SetCookie[] = [];
   readonly source: "made" | "pasted" | "saved";
-  /** The cookie that proves who is signed in. */
+  /** The credential cookie. */
   readonly cookie: HeldCookie;
   readonly #header: string;
   readonly #visit: Pick<Visit, "client" | "url" | "dependent">;
 
-  /** @param callback - the answer to the sign-in that made it, with all of its cookies */
+  /**
+   * @param callback - the answer that completed the sign-in and set all of the session's cookies
+   */
   constructor(
     source: Session["source"],
     cookie: HeldCookie,
@@ -113,12 +115,12 @@ export class Session {
     this.#header = jar.header ?? `${cookie.name}=${cookie.value}`;
   }
 
-  /** Whether any request was told that the session is over. */
+  /** Whether any request was answered as if nobody were signed in. */
   get lost(): boolean {
     return this.uses.some(({ refused }) => refused);
   }
 
-  /** @throws SiteError if there is no answer, which is counted as well */
+  /** @throws SiteError if there is no answer, which also counts as a use */
   async ask(path: string, request: Request = {}): Promise<Answer> {
     const { client, url, dependent } = this.#visit;
     try {
@@ -140,14 +142,14 @@ export class Session {
     }
   }
 
-  /** As `ask`; undefined if there is no answer. */
+  /** Like `ask`; undefined if there is no answer. */
   tryToAsk(path: string): Promise<Answer | undefined> {
     return withoutAnswer(() => this.ask(path));
   }
 
   /**
-   * Calls `turn` again and again, twelve to a hundred calls at a time, until `enough`. It says
-   * whether it got an answer: twelve times in a row without one are the end.
+   * Calls `turn` at most `requests` times, 12 to 100 at a time, until `enough` returns true. `turn`
+   * returns whether it got an answer; twelve in a row without one end the load.
    */
   async load(
     requests: number,
@@ -166,7 +168,7 @@ export class Session {
   }
 }
 
-/** What `ask` resolves with; undefined if there is no answer. */
+/** The result of `ask`; undefined if there is no answer. */
 export async function withoutAnswer(ask: () => Promise<Answer>): Promise<Answer | undefined> {
   try {
     return await ask();
@@ -176,14 +178,14 @@ export async function withoutAnswer(ask: () => Promise<Answer>): Promise<Answer 
   }
 }
 
-/** How often an instance answered, and how often it said that nobody is signed in. */
+/** How many requests an instance answered, and how many of them it refused. */
 export interface Tally {
   readonly instance: string;
   readonly requests: number;
   readonly refused: number;
 }
 
-/** The tallies of the instances, in the order of their names. */
+/** The tallies of the instances, sorted by name. */
 export function tallies(uses: readonly Use[]): Tally[] {
   return [...Map.groupBy(uses, ({ instance }) => instance ?? "(no name)")]
     .map(([instance, own]) => ({
@@ -201,7 +203,7 @@ export function refusalsByInstance(uses: readonly Use[]): string {
     .join(", ");
 }
 
-/** The instances that answered, each once, in the order of their names. */
+/** The instances that answered, each once, sorted by name. */
 export function instancesOf(uses: readonly Use[]): string[] {
   return [...new Set(uses.flatMap(({ instance }) => instance ?? []))].toSorted();
 }
@@ -210,7 +212,7 @@ export function ok(seen: string): Verdict {
   return { outcome: "ok", seen, findings: [] };
 }
 
-/** Not checked, and so not passed. */
+/** A skipped check has not passed. */
 export function skipped(reason: string): Verdict {
   return { outcome: "skipped", seen: reason, findings: [] };
 }
@@ -219,13 +221,13 @@ export function failed(seen: string, cause: string, remedy: string): Verdict {
   return { outcome: "failed", seen, findings: [{ cause, remedy }] };
 }
 
-/** A cause and what mends it. */
+/** A cause and its remedy. */
 export type Why = readonly [cause: string, remedy: string];
 
-/** Something that is wrong: what was seen of it, its cause, and what mends it. */
+/** A fault: what was seen, its cause and its remedy. */
 export type Fault = readonly [seen: string, ...Why];
 
-/** Failed with every fault there is, each once; ok if there is none. */
+/** Failed with all faults, each once; ok if there are none. */
 export function faultless(faults: readonly (Fault | false)[], seen: string): Verdict {
   const real = faults.filter((fault) => fault !== false);
   if (real.length === 0) return ok(seen);
@@ -241,7 +243,7 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-/** Seconds as a person says them: the largest unit of which there are at least two. */
+/** A duration for people, in the largest unit of which there are at least two, rounded. */
 export function duration(seconds: number): string {
   const units = [
     [86_400, "days"],
@@ -253,8 +255,8 @@ export function duration(seconds: number): string {
 }
 
 /**
- * The commands that give a setting of the stack a value and deploy it. The stack can't be told from
- * outside: STACK stands for its name.
+ * The commands that set a setting of the stack and deploy it. The stack's name can't be seen from
+ * outside, so STACK stands for it.
  */
 export function deployed(name: string, value: string | number | boolean): string {
   return (

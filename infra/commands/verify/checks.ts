@@ -25,7 +25,7 @@ import { forgeToken, tamperWith, tokenForm } from "./token.ts";
 
 const LOOK_IN_LOG = "Look for the request in the service's log.";
 
-/** The probes answer as they should while requests are answered. */
+/** The liveness and readiness probes succeed. */
 const health: Check = {
   id: "health",
   title: "health",
@@ -52,7 +52,7 @@ const health: Check = {
   },
 };
 
-/** There is a way in, and it leads in where this command can take it. */
+/** Sign-in leads to a provider, and succeeds if this command can complete it. */
 const wayIn: Check = {
   id: "sign-in",
   title: "sign-in",
@@ -129,7 +129,7 @@ const KEYS_UNAVAILABLE: Why = [
     "(roles/secretmanager.secretAccessor and viewer), or no version of SECRET_KEY is enabled.",
 ];
 
-/** The page opens for somebody who is signed in. */
+/** The page opens with a session. */
 const page: Check = {
   id: "page",
   title: "page",
@@ -155,12 +155,14 @@ const page: Check = {
   },
 };
 
-/** However soon enough instances have answered: each is asked several times. */
+/** Sent even if enough instances answer sooner, so that each is asked several times. */
 const LEAST_REQUESTS = 60;
-/** Instances that are tried for, if nobody said how many. */
+/** How many instances to try to reach without --instances. */
 const WANTED_INSTANCES = 3;
 
-/** The API answers whoever is signed in, asked many times at a time until enough instances have. */
+/**
+ * The API answers with a session. Sends concurrent requests until enough instances have answered.
+ */
 const api: Check = {
   id: "api",
   title: "API",
@@ -189,10 +191,10 @@ const api: Check = {
   },
 };
 
-/** A lost session leaves nothing to look at for the checks that use it. */
+/** Reason why checks that need the session are skipped once it was refused. */
 const LOST = "the session was lost on the way: see sessions";
 
-/** No instance says "session expired" to somebody who is signed in. */
+/** No instance refuses the session. */
 const sessions: Check = {
   id: "sessions",
   title: "sessions",
@@ -260,7 +262,7 @@ const OPENS_NOWHERE: Record<Session["source"], Why> = {
   ],
 };
 
-/** Several instances were met: what one instance answers says nothing about the others. */
+/** Several instances answered. One instance alone shows nothing about sharing keys. */
 const instances: Check = {
   id: "instances",
   title: "instances",
@@ -296,7 +298,7 @@ const instances: Check = {
   },
 };
 
-/** No request that carried the session met a fault of the service, or got no answer. */
+/** Every request with the session got an answer, and none a 5xx. */
 const serverErrors: Check = {
   id: "server-errors",
   title: "server errors",
@@ -315,8 +317,8 @@ const serverErrors: Check = {
 };
 
 /**
- * Signing out ends what the browser holds. The session is this check's own: nobody is signed out of
- * theirs.
+ * Signing out clears the session's cookie. Makes a session of its own for this, so that nobody is
+ * signed out.
  */
 const logout: Check = {
   id: "logout",
@@ -362,7 +364,7 @@ const logout: Check = {
   },
 };
 
-/** Another site can't do anything in a user's name, and the user can. */
+/** POST requests without the right CSRF token are refused, and those with it are not. */
 const csrf: Check = {
   id: "csrf",
   title: "CSRF",
@@ -372,9 +374,9 @@ const csrf: Check = {
     if (csrfToken === undefined) return skipped(`${page} has no CSRF token`);
     const post = (path: string, headers = {}) => session.ask(path, { method: "POST", headers });
     const without = await post(api);
-    // As long as a real one.
+    // As long as a real token.
     const wrong = await post(api, { "x-csrf-token": "A".repeat(43) });
-    // A path that nothing answers, so that nothing is changed.
+    // A path without a route, so that nothing is changed.
     const right = await post("/api/verify", { "x-csrf-token": csrfToken });
     const open = ([what, { status }]: [string, Answer]): Fault | false =>
       status !== 403 && [
@@ -397,7 +399,7 @@ const csrf: Check = {
   },
 };
 
-/** Programs without a session are told so in a way that they can act on. */
+/** Without a session, the API answers 401 with a problem document. */
 const unauthorized: Check = {
   id: "unauthorized",
   title: "401 answers",
@@ -424,7 +426,7 @@ const unauthorized: Check = {
   },
 };
 
-/** People without a session are sent to sign in, and back. */
+/** Without a session, pages redirect to sign-in with the way back. */
 const pageRedirect: Check = {
   id: "page-redirect",
   title: "way to sign in",
@@ -445,7 +447,7 @@ const pageRedirect: Check = {
   },
 };
 
-/** A cookie that nobody gave out opens nothing, breaks nothing and clears nothing. */
+/** A forged cookie gets 401, and no Set-Cookie. */
 const forgeries: Check = {
   id: "forgeries",
   title: "forged cookies",
@@ -454,7 +456,7 @@ const forgeries: Check = {
     const form = tokenForm(value);
     const cookies = {
       "a cookie of nonsense": "not-a-session",
-      // The key that it names is one that should exist.
+      // With the ID of a key that should exist.
       "a forged cookie": forgeToken(form.form === "sealed" ? form.kid : "1", random),
       "a tampered cookie": tamperWith(value),
     };
@@ -488,7 +490,7 @@ const forgeries: Check = {
   },
 };
 
-/** The session's cookies are out of reach of scripts, other sites, and listeners. */
+/** The session's cookies have HttpOnly, SameSite, Secure and a prefix. */
 const sessionCookies: Check = {
   id: "session-cookie",
   title: "session cookie",
@@ -496,7 +498,7 @@ const sessionCookies: Check = {
   run: ({ session, https }) => judgeCookies(session.setCookies, https, ["/"]),
 };
 
-/** The same of the cookie that keeps a sign-in on its way; it needs no session to be seen. */
+/** The same for the cookie of a sign-in in progress, which needs no session. */
 const signInCookie: Check = {
   id: "sign-in-cookie",
   title: "sign-in cookie",
@@ -533,7 +535,7 @@ function cookieFaults(
 ): (Fault | false)[] {
   const secure = attributes.has("secure");
   const path = attributes.get("path") ?? "";
-  // Browsers take __Host- only with the path /.
+  // Browsers accept __Host- only with Path=/.
   const prefix = path === "/" ? "__Host-" : "__Secure-";
   return [
     !attributes.has("httponly") && [
@@ -565,7 +567,7 @@ function cookieFaults(
   ];
 }
 
-/** Browsers keep the cookies: they drop what is too large without a word. */
+/** The cookies are not larger than browsers keep. Browsers silently drop larger ones. */
 const cookieSize: Check = {
   id: "cookie-size",
   title: "cookie size",
@@ -588,13 +590,13 @@ const cookieSize: Check = {
 const SHORTEST_LIFETIME = 3_600;
 const SEVEN_DAYS = 604_800;
 
-/** Seconds from sign-in until the session ends; undefined if no sign-in was seen, or nothing says. */
+/** Seconds from sign-in until the session ends; undefined without a sign-in or an expiry. */
 export function lifetimeSeen({ signIn, client }: Pick<Visit, "signIn" | "client">) {
   const cookie = signIn.outcome === "signed_in" ? credentialOf(signIn.callback) : undefined;
   return cookie && keptFor(cookie, client.now());
 }
 
-/** A session lasts long enough to work with, and not for ever. */
+/** The session lifetime is between an hour and what browsers allow. */
 const lifetime: Check = {
   id: "lifetime",
   title: "session lifetime",
@@ -627,7 +629,7 @@ const lifetime: Check = {
   },
 };
 
-/** No cache keeps what depends on somebody's session. */
+/** Answers that depend on a session have Cache-Control: no-store. */
 const caching: Check = {
   id: "caching",
   title: "caching",
@@ -644,10 +646,10 @@ const caching: Check = {
   },
 };
 
-/** Where what is missing here is written. */
+/** Where the headers are set. */
 const IN_APP = "securityHeaders in service/app.ts";
 
-/** Answers with which browsers and programs begin, by what was asked. */
+/** Answers whose headers are checked, by path. */
 function firstAnswers({ home, page, api, login, stranger, dependent }: Visit): [string, Answer][] {
   const opened = dependent.get(`GET ${page}`);
   return [
@@ -658,7 +660,7 @@ function firstAnswers({ home, page, api, login, stranger, dependent }: Visit): [
   ];
 }
 
-/** Pages run nothing but the site's own scripts, and stand in nobody's frame. */
+/** Pages allow only the site's own scripts and styles, and no framing. */
 const contentSecurityPolicy: Check = {
   id: "content-security-policy",
   title: "content security",
@@ -716,7 +718,7 @@ function policyFaults(path: string, header: string | null): (Fault | false)[] {
 const SAFE_REFERRERS =
   /^(no-referrer|same-origin|strict-origin|strict-origin-when-cross-origin|origin-when-cross-origin)$/;
 
-/** The headers that every answer has to have, on pages and the API alike. */
+/** Headers that every answer needs, of pages and of the API. */
 const plainHeaders: Check = {
   id: "headers",
   title: "other headers",
@@ -746,10 +748,10 @@ const plainHeaders: Check = {
   },
 };
 
-/** Half a year, below which it is of little use (https://hstspreload.org asks for a whole one). */
+/** Half a year in seconds. https://hstspreload.org asks for a whole one. */
 const MIN_HSTS = 15_552_000;
 
-/** Browsers don't even try http. */
+/** HSTS is set, so that browsers don't use http. */
 const strictTransport: Check = {
   id: "strict-transport",
   title: "HSTS",
@@ -768,7 +770,7 @@ const strictTransport: Check = {
   },
 };
 
-/** Nobody uses the site over http. */
+/** The site is closed over http, or redirects to https. */
 const httpsOnly: Check = {
   id: "https",
   title: "https",
@@ -795,10 +797,10 @@ const httpsOnly: Check = {
   },
 };
 
-/** Seconds that clocks may differ without harm. */
+/** Clock skew in seconds that does no harm. */
 const MAX_SKEW = 30;
 
-/** The server's clock is right: lifetimes of sessions and signed URLs are counted by it. */
+/** The server's clock is right. Lifetimes of sessions and signed URLs depend on it. */
 const clock: Check = {
   id: "clock",
   title: "clock",
@@ -818,10 +820,10 @@ const clock: Check = {
   },
 };
 
-/** Checks of the platform that come before the application's, in the order in which they run. */
+/** The platform's checks that run before the application's, in order. */
 export const FIRST: readonly Check[] = [health, wayIn, page, api];
 
-/** Those that come after: some judge all that was seen. */
+/** The platform's checks that run after them; some judge all requests so far. */
 export const LAST: readonly Check[] = [
   csrf,
   logout,
@@ -843,7 +845,7 @@ export const LAST: readonly Check[] = [
   clock,
 ];
 
-/** Runs one check, or says why it can't be run. */
+/** Runs a check, or skips it if it lacks its session. */
 export async function runCheck({ session: needed, run }: Check, visit: Visit): Promise<Verdict> {
   const { session } = visit;
   if (needed !== undefined && session === undefined) return skipped(visit.noSession);

@@ -8,9 +8,9 @@ export interface Request {
   readonly body?: string | URLSearchParams;
 }
 
-/** Pages of the service are far smaller; more of a body is not read. */
+/** Reading of a body stops here. Pages of the service are far smaller. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
-/** What is kept of a body. */
+/** Only this much of a body is kept. */
 const MAX_TEXT_BYTES = 256 * 1024;
 
 export interface ClientDeps {
@@ -22,11 +22,11 @@ export interface ClientDeps {
   readonly secrets: Secrets;
 }
 
-/** Sends single requests: follows no redirect, keeps no cookie, reads no more than it must. */
+/** An HTTP client that follows no redirects, keeps no cookies and bounds what it reads. */
 export class Client {
   readonly #deps: ClientDeps;
   requests = 0;
-  /** The largest difference between a server's clock and this one, in seconds; positive if ahead. */
+  /** The largest clock skew that was seen, in seconds; positive if the server is ahead. */
   skew: { readonly seconds: number; readonly instance: string | undefined } | undefined;
 
   constructor(deps: ClientDeps) {
@@ -62,7 +62,7 @@ export class Client {
     }
   }
 
-  /** `Date` has whole seconds and was written at some time while the request was in flight. */
+  /** `Date` has whole seconds, and was written at any time while the request was in flight. */
   #compareClocks({ headers, instance }: Answer, began: number): void {
     const server = Date.parse(headers.get("date") ?? "");
     if (Number.isNaN(server)) return;
@@ -76,7 +76,7 @@ export class Client {
 async function readBody(response: Response) {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  // Leaving the loop ends the transfer.
+  // Leaving the loop cancels the transfer.
   for await (const chunk of response.body ?? []) {
     if (bytes < MAX_TEXT_BYTES) chunks.push(chunk);
     bytes += chunk.byteLength;
@@ -85,14 +85,14 @@ async function readBody(response: Response) {
   return { text: Buffer.concat(chunks).subarray(0, MAX_TEXT_BYTES).toString("utf8"), bytes };
 }
 
-/** What came back for one request. None of it is trusted. */
+/** An answer. Nothing in it is trusted. */
 export class Answer {
   readonly url: URL;
   readonly status: number;
   readonly headers: Headers;
   readonly setCookies: readonly SetCookie[];
   readonly body: string;
-  /** Size of the body, as far as it was read. */
+  /** Number of bytes of the body that were read. */
   readonly bytes: number;
 
   constructor(
@@ -108,7 +108,7 @@ export class Answer {
     this.bytes = bytes;
   }
 
-  /** The instance's name for itself, if it is one that can be shown and counted. */
+  /** X-Instance; undefined if it is missing or malformed. */
   get instance(): string | undefined {
     const name = this.headers.get("x-instance") ?? "";
     return /^[\w.-]{1,40}$/.test(name) ? name : undefined;
@@ -119,18 +119,18 @@ export class Answer {
     return (this.headers.get("content-type") ?? "").split(";", 1).join("").trim().toLowerCase();
   }
 
-  /** The members of a JSON object; empty if the body is none. */
+  /** The body as a JSON object; empty if it is not one. */
   get json(): JsonObject {
     return parseObject(this.body) ?? {};
   }
 
-  /** A problem document's `code`, if it looks like one. */
+  /** A problem document's `code`; undefined if it is missing or malformed. */
   get code(): string | undefined {
     const { code } = this.json;
     return typeof code === "string" && /^[\w-]{1,60}$/.test(code) ? code : undefined;
   }
 
-  /** Target of a redirect; undefined if the answer is none. */
+  /** Target of a redirect; undefined if the answer is not a redirect. */
   get location(): URL | undefined {
     const location = this.headers.get("location");
     if (location === null || this.status < 300 || this.status > 399) return undefined;
@@ -152,7 +152,7 @@ export class Answer {
   }
 }
 
-/** A Set-Cookie header taken apart (RFC 6265, 4.1). */
+/** A parsed Set-Cookie header (RFC 6265, 4.1). */
 export interface SetCookie {
   readonly name: string;
   readonly value: string;
@@ -162,7 +162,7 @@ export interface SetCookie {
   readonly bytes: number;
 }
 
-/** Undefined if it has no name, which browsers treat each in its own way. */
+/** Undefined for a cookie without a name, which browsers treat differently. */
 export function parseSetCookie(line: string): SetCookie | undefined {
   const [pair = "", ...rest] = line.split(";").map((part) => part.trim());
   const [, name = "", value = ""] = /^([^=]+)=(.*)$/.exec(pair) ?? [];
@@ -176,7 +176,7 @@ export function parseSetCookie(line: string): SetCookie | undefined {
   return { name, value, attributes, bytes: Buffer.byteLength(line) };
 }
 
-/** Seconds that a browser keeps it from `now` (Unix seconds) on; undefined: until it is closed. */
+/** Seconds from `now` (Unix seconds) until a cookie expires; undefined for a browser session's. */
 export function keptFor({ attributes }: SetCookie, now: number): number | undefined {
   const maxAge = attributes.get("max-age");
   if (maxAge !== undefined && /^-?\d{1,12}$/.test(maxAge)) return Number(maxAge);
@@ -188,17 +188,17 @@ export function isRemoval(cookie: SetCookie, now: number): boolean {
   return (keptFor(cookie, now) ?? 1) <= 0;
 }
 
-/** Whether a cookie proves who is signed in. */
+/** Whether a name is a credential cookie's. */
 export function isCredential(name: string): boolean {
   return /^(__Host-|__Secure-)?session$/.test(name);
 }
 
-/** Whether a cookie is of a session: its credential or its data. */
+/** Whether a name is a session cookie's: the credential's or a data cookie's. */
 export function isSessionCookie(name: string): boolean {
   return isCredential(name) || /^(__Host-)?data-[\w-]+$/.test(name);
 }
 
-/** A browser's cookies of one origin. Paths are not looked at. */
+/** The cookies of one origin. Ignores paths. */
 export class Jar {
   readonly #cookies = new Map<string, string>();
 
@@ -215,16 +215,16 @@ export class Jar {
   }
 }
 
-/** Values that are never shown, wherever a site repeats them. */
+/** Values that are redacted in all output, wherever a site repeats them. */
 export class Secrets {
   readonly #values = new Set<string>();
 
-  /** Short values are no secrets, and would blacken ordinary words. */
+  /** Ignores short values, which are not secrets and would redact ordinary words. */
   add(value: string): void {
     if (value.length >= 16) this.#values.add(value);
   }
 
-  /** To be called before the text is cut short: half a secret would not be found any more. */
+  /** Call it before the text is truncated: part of a secret would not be found. */
   hide(text: string): string {
     let hidden = text;
     for (const value of this.#values) hidden = hidden.replaceAll(value, "(hidden)");

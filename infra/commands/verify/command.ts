@@ -29,7 +29,7 @@ import { SiteError } from "./siteError.ts";
 const DEFAULT_REQUESTS = 200;
 const DEFAULT_TIMEOUT = 10;
 
-const HELP = `Checks a running site: that sessions hold on every instance, and what protects them.
+const HELP = `Checks a running site: that sessions work on every instance, and that they are protected.
 
   npm run verify -- URL
 
@@ -42,10 +42,11 @@ you keep there stays as it is.
 Options
   --page PATH      A page that needs sign-in (default ${application.home}).
   --api PATH       A path below /api/ that needs sign-in (default ${application.api}).
-  --requests N     The most requests of one kind (default ${DEFAULT_REQUESTS}). More of them run more at a time.
-  --instances N    How many instances have to answer; left out, it tries for 3.
+  --requests N     The most requests per load check (default ${DEFAULT_REQUESTS}). A higher
+                   number also sends more at a time.
+  --instances N    How many instances have to answer. Without it, the command tries to reach 3.
   --timeout N      Seconds that a request may take (default ${DEFAULT_TIMEOUT}).
-  --save FILE      Before a deployment: write down what was found.
+  --save FILE      Before a deployment: save the session and what was found.
   --before FILE    After the deployment: check that the session from before still works on every
                    instance, and say what has changed.
   --json           Print one JSON object in place of text (npm run --silent verify -- URL --json).
@@ -55,7 +56,7 @@ The file of --save holds the session's cookie, because only a session from befor
 survives: whoever has the file is signed in. It is written for you alone to read (mode 0600), and
 one that others can read is refused. Delete it when you are done.
 
-Ends with 0 if nothing failed, 1 if something did, 2 if it was called in a wrong way.
+Exit status: 0 if nothing failed, 1 if something did, 2 if the arguments are invalid.
 `;
 
 export interface VerifyDeps {
@@ -64,16 +65,16 @@ export interface VerifyDeps {
   readonly print: (text: string) => void;
   /** Prints to standard error. */
   readonly tell: (text: string) => void;
-  /** Shows what is being done in place of what was shown last; without a text, nothing. */
+  /** Replaces the progress line; without a text, removes it. */
   readonly progress: (text?: string) => void;
   readonly paint: Paint;
-  /** Asks for one line without showing it; undefined if nobody is there. May throw InterruptedError. */
+  /** Asks for one line without echo; undefined if there is no terminal. Throws InterruptedError. */
   readonly askHidden: ((question: string) => Promise<string>) | undefined;
   readonly fetch: typeof fetch;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   readonly random: (bytes: number) => Uint8Array;
-  /** Checks of the application that is plugged in, beside those of the platform. */
+  /** Checks of the application, in addition to those of the platform. */
   readonly applicationChecks: readonly Check[];
 }
 
@@ -83,8 +84,8 @@ export class InterruptedError extends Error {
 }
 
 /**
- * Runs `npm run verify` and returns its exit status: 0 nothing failed, 1 something did, 2 called in
- * a wrong way.
+ * Runs `npm run verify` and returns its exit status: 0 nothing failed, 1 something did, 2 invalid
+ * arguments.
  */
 export async function runVerifyCommand(
   args: readonly string[],
@@ -119,7 +120,7 @@ export async function runVerifyCommand(
 
 type Options = Exclude<ReturnType<typeof parseOptions>, "help">;
 
-/** @throws UsageError with every mistake there is, and nothing that was given as a value */
+/** @throws UsageError with all mistakes; it repeats no option's value */
 function parseOptions(args: readonly string[]) {
   const commandLine = parseCommandLine(
     args,
@@ -174,7 +175,7 @@ function parseOptions(args: readonly string[]) {
         "wait to be asked.",
     );
   } else if (site === "") mistakes.push("Name the site, such as http://localhost:8080.");
-  // `localhost:8080` is a URL, too: of the scheme localhost.
+  // `localhost:8080` parses as a URL with the scheme `localhost:`.
   else if (url === null || url.host === "") {
     mistakes.push("The site is not a URL. Write it as https://phoenix.example.com.");
   } else if (!/^https?:$/.test(url.protocol)) {
@@ -188,7 +189,7 @@ function parseOptions(args: readonly string[]) {
   return { ...options, site: new URL(url.origin) };
 }
 
-/** Longest line that is shown of what a site says. */
+/** Longest line that is shown of a site's answer. */
 const MAX_SHOWN = 400;
 
 /** True if nothing failed. */
@@ -226,7 +227,7 @@ async function verify(options: Options, deps: VerifyDeps, secrets: Secrets): Pro
   return (await save(options, visit, deps)) && isPassed(results);
 }
 
-/** Looks around without a session, then gets one. */
+/** Asks the site without a session, then obtains a session. */
 async function begin(
   options: Options,
   snapshot: Snapshot | undefined,
@@ -239,7 +240,7 @@ async function begin(
   const https = url.protocol === "https:";
   if (snapshot !== undefined && snapshot.site !== url.origin) {
     throw new UsageError(
-      `What --before names was saved of ${snapshot.site}, not of ${url.origin}. Its session is ` +
+      `The file of --before was saved for ${snapshot.site}, not for ${url.origin}. Its session is ` +
         "sent to no other site.",
     );
   }
@@ -269,7 +270,10 @@ async function begin(
   secrets.add(held.cookie.value);
   return { ...visit, session: held, noSession: "" };
 
-  /** What the user gave, else one made here, else the one from before, else what they paste. */
+  /**
+   * A session from, in this order: PHOENIX_SESSION, a sign-in here, the snapshot, the prompt. A
+   * string says why there is none.
+   */
   async function obtainSession(): Promise<Session | string> {
     if (given !== undefined) return offered("pasted", given);
     if (way.signIn.outcome === "signed_in") return madeBy(way.signIn);
@@ -289,7 +293,7 @@ async function begin(
       : new Session("made", cookie, visit, callback);
   }
 
-  /** Whoever is in between could read a session that goes over http. */
+  /** Refuses http except on this machine, because anybody on the way could read the session. */
   function offered(source: "pasted" | "saved", cookie: HeldCookie): Session | string {
     if (!https && !loopback) return "a session is not sent over http";
     return new Session(source, cookie, visit);
@@ -302,8 +306,9 @@ function question(https: boolean): string {
 }
 
 /**
- * The session that somebody gave: a cookie's value, or `name=value` as developer tools copy it.
- * @throws UsageError, without a word of what was given
+ * Parses a session that the user gave: the cookie's value, or `name=value` as developer tools copy
+ * it.
+ * @throws UsageError, which does not repeat it
  */
 function parseSession(text: string, https: boolean): HeldCookie {
   const [, named = "", rest = ""] = /^([\w-]+)=(.*)$/s.exec(text.trim()) ?? [];
@@ -317,9 +322,8 @@ function parseSession(text: string, https: boolean): HeldCookie {
 }
 
 /**
- * Finds out whether this service is at an address. An http address that leads to https at the same
- * host stands for that one.
- * @throws SiteError if it can't be reached, or is something else
+ * Checks that this service answers at a URL. Follows a redirect to https on the same host.
+ * @throws SiteError if it can't be reached, or something else answers
  */
 async function openSite(
   client: Client,
@@ -343,7 +347,7 @@ async function openSite(
   return { url, live };
 }
 
-/** What to say about an address at which something else than the service answers. */
+/** The error for a URL at which something other than the service answers. */
 function strangeAnswer({ host }: URL, status: number): SiteError {
   if (status >= 500) {
     return new SiteError(
@@ -362,12 +366,12 @@ function strangeAnswer({ host }: URL, status: number): SiteError {
   }
   return new SiteError(
     "NOT_THIS_SERVICE",
-    `What answers at ${host} is not this service, since GET /health/live gave ${status} and no ` +
-      "instance's name: check the URL.",
+    `What answers at ${host} is not this service: GET /health/live gave ${status} and no ` +
+      "X-Instance. Check the URL.",
   );
 }
 
-/** False if it was asked for and could not be done. */
+/** Writes the snapshot that --save asks for. Returns false if there is no session to save. */
 async function save(
   { save: file, json }: Options,
   visit: Visit,

@@ -4,7 +4,7 @@ import { type Check, count, failed, faultless, ok, skipped, withoutAnswer } from
 import type { Answer } from "./client.ts";
 import { tokenForm } from "./token.ts";
 
-/** Clips' URLs and clips load, whichever instance answers. */
+/** Clips and their URLs load from every instance. */
 const clips: Check = {
   id: "clips",
   title: "clips",
@@ -28,7 +28,7 @@ const clips: Check = {
         fault("a clip's URL leads somewhere else");
         return true;
       }
-      // The URL has a token of its own.
+      // Without the session: the URL has a token of its own.
       const file = await withoutAnswer(() => client.ask(new URL(path, url)));
       if (file === undefined) fault("a clip got no answer");
       else if (file.status !== 200) fault(`a clip: ${file.brief}`);
@@ -81,9 +81,9 @@ function clipsOf({ json: { clips } }: Answer): Clip[] {
 }
 
 /**
- * The user can save a reel. Theirs stays as it is: where it is kept in the cookie, another one can
- * be saved, because the cookie that comes back is not used. Where it is kept in the service, the same
- * one is saved; and if there is none, something that can only be refused for what it is.
+ * The user can save a reel, and their own reel stays unchanged. If sessions are in cookies, this
+ * saves another reel and drops the cookie that comes back. If they are on the server, it saves the
+ * same reel again, or if there is none, an invalid one, which gets 400 after all other checks.
  */
 const reel: Check = {
   id: "reel",

@@ -1,18 +1,20 @@
 import { count, duration, tallies, type Verdict, type Visit } from "./check.ts";
 
-/** A check and what it found. */
+/** A check's verdict with its names. */
 export interface Result extends Verdict {
   readonly id: string;
   readonly title: string;
 }
 
-/** Colours text for a terminal; returns it as it is elsewhere. */
+/** Colours text for a terminal; elsewhere returns it unchanged. */
 export type Paint = (style: "green" | "red" | "yellow" | "bold", text: string) => string;
 
-/** Columns of a line of text. */
+/** Columns at which text is wrapped. */
 const WIDTH = 96;
 
-/** What was seen, in a table, then what to do about what failed. `seconds` is how long it took. */
+/**
+ * The run as text: a table of the results, then causes and remedies. `seconds`: the run's duration.
+ */
 export function describeRun(
   visit: Visit,
   results: readonly Result[],
@@ -79,7 +81,7 @@ function describeFailure({ title, findings }: Result, paint: Paint): string {
   return [paint("bold", title), ...lines].join("\n");
 }
 
-/** Breaks text at spaces, further lines below the first one. */
+/** Wraps text at spaces and indents all lines but the first. */
 function wrap(text: string, indent: number): string {
   const lines: string[] = [];
   for (const word of text.split(" ")) {
@@ -90,7 +92,7 @@ function wrap(text: string, indent: number): string {
   return lines.join(`\n${" ".repeat(indent)}`);
 }
 
-/** The same for programs. */
+/** The run as JSON. */
 export function runToJson(visit: Visit, results: readonly Result[]): object {
   const { url, session, client } = visit;
   return {

@@ -1,12 +1,12 @@
 import { type Answer, type Client, isCredential, Jar, type SetCookie } from "./client.ts";
 
-/** Redirects between the site and its provider; a sign-in takes about five. */
+/** Most requests to the provider in one sign-in, which takes about five. */
 const MAX_STEPS = 12;
 
-/** How far signing in went. */
+/** The result of an attempt to sign in. */
 export type SignIn =
   | { readonly outcome: "signed_in"; readonly callback: Answer }
-  /** The way leads to a provider at which this program does not sign in. */
+  /** The site redirects to a provider at which this program does not sign in. */
   | { readonly outcome: "elsewhere"; readonly provider: string }
   | {
       readonly outcome: "refused";
@@ -14,17 +14,17 @@ export type SignIn =
       readonly answer: Answer;
     };
 
-/** Whether an address is this machine's. */
+/** Whether a URL is on this machine. */
 export function isLoopback({ hostname }: URL): boolean {
   return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
 /**
- * Signs in as far as that can be done without a person: at a provider on this machine, for a site
- * on this machine, as the first of those whom it offers. A site elsewhere can't send this program
- * to what listens here.
+ * Signs in without a person. Goes through with it only if both the site and its provider are on
+ * this machine, as the first user that the provider offers. So a remote site can't direct this
+ * program to a local server.
  *
- * @param complete - whether to go beyond the site's own answer at all
+ * @param complete - if false, only asks the site's /login
  */
 export async function signIn(
   client: Client,
@@ -53,7 +53,9 @@ export async function signIn(
       : { outcome: "refused", step: "callback", answer };
   }
 
-  /** Goes through the provider's pages to the answer that leads back, or no further. */
+  /**
+   * Goes through the provider's pages until an answer redirects back or shows no user to choose.
+   */
   async function passProvider({ href, origin }: URL): Promise<Answer> {
     let answer = await step(new URL(href));
     for (let steps = 0; steps < MAX_STEPS; steps++) {
@@ -80,7 +82,7 @@ export async function signIn(
   }
 }
 
-/** The cookie with which an answer signs somebody in. */
+/** The credential cookie that an answer sets. */
 export function credentialOf({ setCookies }: Answer): SetCookie | undefined {
   return setCookies.find(({ name, value }) => isCredential(name) && value !== "");
 }

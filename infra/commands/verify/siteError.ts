@@ -1,9 +1,9 @@
 import { type ErrorCode, OperatorError } from "../../../service/contract/errors.ts";
 
-/** There is nothing to check: the site can't be reached, or is another one. */
+/** The site can't be reached, or another service answers. */
 export class SiteError extends OperatorError {}
 
-/** One sentence for each way in which a connection fails, by Node's code. */
+/** A message for each way in which a connection fails, by Node's error code. */
 const FAILURES: readonly (readonly [codes: RegExp, code: ErrorCode, sentence: string])[] = [
   [
     /^(ENOTFOUND|EAI_AGAIN|EAI_NODATA)$/,
@@ -48,7 +48,7 @@ const FAILURES: readonly (readonly [codes: RegExp, code: ErrorCode, sentence: st
   ],
 ];
 
-/** What to say about a request to a site that got no answer. */
+/** The error for a request that got no answer. */
 export function connectionError({ host, hostname }: URL, error: unknown): SiteError {
   const failure = failureCode(error);
   const [, code, sentence] = FAILURES.find(([codes]) => codes.test(failure)) ?? [
@@ -60,7 +60,9 @@ export function connectionError({ host, hostname }: URL, error: unknown): SiteEr
   return new SiteError(code, message, { cause: error });
 }
 
-/** fetch wraps what happened, and several addresses that failed come in one error. */
+/**
+ * The code of the underlying error: fetch wraps it, and several addresses are one AggregateError.
+ */
 function failureCode(error: unknown): string {
   if (typeof error !== "object" || error === null) return "";
   const { name, code, cause, errors } = error as Partial<NodeJS.ErrnoException & AggregateError>;
@@ -69,7 +71,7 @@ function failureCode(error: unknown): string {
   return failureCode(cause ?? errors?.[0]);
 }
 
-/** What the error says that all others wrap. */
+/** The message of the innermost `cause`. */
 function innermost(error: unknown): string {
   const { cause, message = String(error) } = (error ?? {}) as Partial<Error>;
   return cause === undefined ? message : innermost(cause);

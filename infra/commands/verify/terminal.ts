@@ -1,13 +1,13 @@
 import { InterruptedError } from "./command.ts";
 
-/** The part of a terminal's input that is used. */
+/** A terminal's input, as `process.stdin` is. */
 export interface TerminalInput extends NodeJS.ReadableStream {
   setRawMode(raw: boolean): unknown;
 }
 
 /**
- * Reads one line from a terminal that shows nothing of it. Raw, because a terminal that collects
- * lines by itself cuts them off at 4096 characters and shows them.
+ * Reads one line from a terminal without echo. In raw mode, because in line mode the terminal
+ * echoes the line and truncates it at 4096 characters.
  *
  * @throws InterruptedError
  */
@@ -33,24 +33,24 @@ export async function readHidden(input: TerminalInput): Promise<string> {
   }
 }
 
-/** The part of a stream that is used. */
+/** An output stream, as `process.stderr` is. */
 export interface ProgressStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
   write(text: string): unknown;
 }
 
-/** To the line's beginning, and nothing after it. */
+/** Moves the cursor to the line's beginning and erases the line. */
 const ERASE = "\r\u001b[K";
 
 /**
- * Shows a line in place of the one before; without a text, takes it away. Nothing at all where it
- * is no terminal.
+ * Returns a function that replaces the progress line, or removes it if called without a text. It
+ * writes nothing if the stream is not a terminal.
  */
 export function createProgress(stream: ProgressStream): (text?: string) => void {
   if (!stream.isTTY) return () => undefined;
   return (text) => {
-    // A line that the terminal breaks could not be taken away again.
+    // A line that the terminal wraps can't be erased.
     const shown = text === undefined ? "" : `${text}…`.slice(0, (stream.columns ?? 80) - 1);
     stream.write(`${ERASE}${shown}`);
   };

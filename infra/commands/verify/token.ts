@@ -1,8 +1,8 @@
 import { parseObject } from "../../../service/pure/json.ts";
 
 /**
- * What a session cookie's value is, from outside: a sealed token and the key that it names, the
- * name of a file on an instance's disk, or something else.
+ * The form of a credential cookie's value: `sealed` is a sealed token with its key ID, `file` the
+ * ID of a session file on an instance's disk.
  */
 export type TokenForm =
   | { readonly form: "sealed"; readonly kid: string }
@@ -19,8 +19,8 @@ export function tokenForm(value: string): TokenForm {
 }
 
 /**
- * The same value with one character of what is sealed changed; undefined if the value has no form
- * that is known.
+ * The value with one character of its sealed part changed; undefined if the value's form is
+ * unknown.
  */
 export function tamperWith(value: string): string | undefined {
   const [, head, kid, body = ""] = SEALED.exec(sealedIn(value)) ?? [];
@@ -28,7 +28,7 @@ export function tamperWith(value: string): string | undefined {
   return tokenForm(value).form === "file" ? changeMiddle(value) : undefined;
 }
 
-/** A token that nobody sealed, which names a key that may well exist. */
+/** A forged token with the given key ID. */
 export function forgeToken(kid: string, random: (bytes: number) => Uint8Array): string {
   return format(`v1.${kid}.${Buffer.from(random(300)).toString("base64url")}`);
 }

@@ -638,7 +638,7 @@ describe("delivery from GitHub", () => {
   });
 });
 
-describe("called in a wrong way", () => {
+describe("invalid arguments", () => {
   test("--help explains it", async () => {
     expect(await run(emptyCloud(), ["--help"])).toMatchObject({ status: 0, out: HELP });
   });

@@ -50,7 +50,7 @@ test("the command rotates, prints what it did and ends with 0", async () => {
   expect(failed.stderr).toMatch(/^Secret Manager answered 403[^\n]*\n$/);
 });
 
-test("the command ends with 2 and one line on what is wrong when it is called in a wrong way", async () => {
+test("the command ends with 2 and one line on what is wrong when it is given invalid arguments", async () => {
   const { code, stdout, stderr } = await run("--secret", "SECRET_KEY");
   expect([code, stdout]).toEqual([2, ""]);
   expect(stderr).toBe(

@@ -122,7 +122,7 @@ test("says that a site does not answer in time", async () => {
 
 test.each<[what: string, status: number, headers: Record<string, string>, sentence: string]>([
   ["another site", 404, {}, "is not this service"],
-  ["a page for every address", 200, { "content-type": "text/html" }, "check the URL"],
+  ["a page for every address", 200, { "content-type": "text/html" }, "Check the URL"],
   ["a service of which no instance starts", 503, {}, "SECRET_KEY that is missing or shorter"],
   [
     "a service that is not public",

@@ -1,7 +1,7 @@
 import type { Application } from "../http/application.ts";
 import { reelRoutes } from "./routes.ts";
 
-/** The sample application: short clips that are put in order and played as one reel. */
+/** The sample application: users arrange short clips and play them as one reel. */
 export const application: Application = {
   folder: "reels",
   home: "/reel-maker",

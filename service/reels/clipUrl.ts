@@ -2,10 +2,10 @@ import type { Seconds } from "../pure/seconds.ts";
 import { KeysUnavailableError } from "../session/errors.ts";
 import type { Sealer } from "../session/sealer.ts";
 
-/** What a clip's URL is signed as: no other signature counts as one. */
+/** Name that clip URLs are signed under, so that no other signature is accepted. */
 const PURPOSE = "clip-url";
 
-/** How long a clip's URL works: enough to play a reel, too short to be worth passing on. */
+/** Lifetime of a clip's URL: enough to play a reel, too short to be worth sharing. */
 export const CLIP_URL_LIFETIME: Seconds = 300;
 
 /** Whether a token lets its bearer read a file. */
@@ -13,9 +13,9 @@ export type Admission =
   | { readonly allowed: true; readonly expiresAt: Seconds }
   | { readonly allowed: false; readonly reason: "expired" | "invalid" };
 
-/** Signs URLs of media files and checks them. Whoever has the URL may read that file for a while. */
+/** Signs and verifies URLs of media files. A URL lets its bearer read one file until it expires. */
 export interface ClipUrls {
-  /** @throws KeysUnavailableError if no key can be used now. */
+  /** @throws KeysUnavailableError if no key can sign now. */
   sign(file: string, expiresAt: Seconds): string;
   /** @throws KeysUnavailableError if the token's key can't be read now. */
   admit(file: string, token: unknown): Promise<Admission>;
@@ -50,7 +50,7 @@ export function createClipUrls({ sealer, clock }: ClipUrlDeps): ClipUrls {
   };
 }
 
-/** A file's name has no space in it. */
+/** The signed text. It is unambiguous, because file names contain no space. */
 function textOf(file: string, expiresAt: Seconds): string {
   return `${expiresAt} ${file}`;
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { OperatorError } from "../contract/errors.ts";
 import type { Clip } from "./wire.ts";
 
-/** The clips that came with this service are not as their list says. */
+/** The deployed clips don't match their list. */
 export class ClipsError extends OperatorError {
   constructor(problems: readonly string[], options?: ErrorOptions) {
     const found = problems.map((problem) => `- ${problem}`).join("\n");
@@ -15,11 +15,11 @@ export class ClipsError extends OperatorError {
   }
 }
 
-/** The clips and the files that they are made of, checked. */
+/** The clips, whose files are known to exist. */
 export interface ClipStore {
   readonly clips: readonly Clip[];
   find(id: string): Clip | undefined;
-  /** Whether this is the name of a clip's video or poster: no other file may be read. */
+  /** Whether this is the name of a clip's video or poster. Serve no other file. */
   hasFile(name: string): boolean;
 }
 
@@ -29,10 +29,10 @@ export function filesOf({ id }: Pick<Clip, "id">): { readonly video: string; pos
 }
 
 /**
- * Reads clips.json and sees that every file is there that it speaks of. The folder is read once,
- * because each start waits for this.
+ * Reads clips.json and checks that every file in it exists. Lists the folder once instead of looking
+ * up each file, because this delays each cold start.
  *
- * @throws ClipsError with everything that is wrong.
+ * @throws ClipsError with all problems.
  */
 export function readClips(directory: string): ClipStore {
   const clips = parseClips(readList(join(directory, "clips.json")));
@@ -77,7 +77,7 @@ export function parseClips(list: unknown): readonly Clip[] {
   return list;
 }
 
-/** What each member has to be. An id names files, so it has nothing that means something in paths. */
+/** Checks of a clip's members. An id is part of file names, so it has no character special in paths. */
 const MEMBERS: Record<keyof Clip, (value: unknown) => boolean> = {
   id: (value) => isText(value) && /^[a-z][a-z0-9-]{0,31}$/.test(value),
   title: isText,

@@ -2,18 +2,18 @@ import type { ClipStore } from "./clips.ts";
 
 declare module "../session/session.ts" {
   interface SessionData {
-    /** Identifiers of the chosen clips, in playing order. */
+    /** Ids of the chosen clips, in playing order. */
     reel?: string[];
   }
 }
 
-/** Clips in a reel. It lives in the session's cookie, which has 4096 bytes for everything. */
+/** Most clips in a reel. A reel is stored in the session's data cookie of 2,048 bytes. */
 export const REEL_LIMIT = 12;
 
-/** A reel as asked for, or why it can't be had. */
+/** The reel of a request, or why it is invalid. */
 export type ParsedReel = { readonly reel: string[] } | { readonly problem: string };
 
-/** The reel from the body of a request: `{ "clips": [ID, ...] }`, each clip once. */
+/** Parses a request's body, `{ "clips": [ID, ...] }`, in which each clip may occur once. */
 export function parseReel(body: unknown, store: Pick<ClipStore, "find">): ParsedReel {
   const clips: unknown =
     typeof body === "object" && body !== null && "clips" in body ? body.clips : undefined;
@@ -33,8 +33,8 @@ export function parseReel(body: unknown, store: Pick<ClipStore, "find">): Parsed
 }
 
 /**
- * The reel that a session holds, without clips that are gone; null if none was saved. Another
- * version of the service may have put anything there: what is told can be saved again.
+ * The reel in a session, without clips that no longer exist; null if none was saved. The value may
+ * come from another version of the service, so it is checked. The result is always a valid reel.
  */
 export function savedReel(reel: unknown, store: Pick<ClipStore, "find">): readonly string[] | null {
   if (!Array.isArray(reel)) return null;

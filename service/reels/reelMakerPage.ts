@@ -2,13 +2,13 @@ import { type Html, html } from "../http/html.ts";
 import { signedInPage, type Visitor } from "../http/signedInPage.ts";
 
 export interface ReelMakerPage {
-  /** How many clips there will be: as many places are kept for them. */
+  /** Number of clips, for which the page has placeholders. */
   readonly clips: number;
-  /** How many of them are in the reel that the session has. */
+  /** Number of clips in the session's reel. */
   readonly chosen: number;
 }
 
-/** The reel maker, ready for its script: everything that is there before a clip is known. */
+/** The reel maker's page with placeholders, which its script fills. */
 export function reelMakerPage(visitor: Visitor, { clips, chosen }: ReelMakerPage): string {
   return signedInPage(visitor, {
     title: "Reel maker",
@@ -65,7 +65,7 @@ ${theatre()}`,
   });
 }
 
-/** Where the reel is played. */
+/** The dialog in which the reel is played. */
 function theatre(): Html {
   return html`<dialog id="theatre" class="theatre" aria-labelledby="now-title">
 <div id="screen" class="screen">
@@ -92,7 +92,7 @@ function icon(name: string): Html {
   return html`<svg class="icon" aria-hidden="true"><use href="#icon-${name}"/></svg>`;
 }
 
-/** Every icon once, to be used by name. */
+/** SVG symbols of all icons; `icon` refers to them. */
 function symbols(): Html {
   const shapes: Record<string, Html> = {
     play: html`<path d="M7 4.5v15l12.5-7.5z" fill="currentColor" stroke-linejoin="round"/>`,

@@ -12,7 +12,7 @@ import type { ClipList, ClipUrl, Reel } from "./wire.ts";
 /**
  * The reel maker: its page, the clips' API and their files.
  *
- * @throws ClipsError if the clips are not complete.
+ * @throws ClipsError if the clips are invalid or incomplete.
  */
 export function reelRoutes(deps: ApplicationDeps): Router {
   const { clock, directory, instance, log } = deps;
@@ -58,7 +58,7 @@ export function reelRoutes(deps: ApplicationDeps): Router {
   });
 
   const saveReel: RequestHandler = (req, res) => {
-    // A form is read as well, for its token, and could pass for a list.
+    // Forms are parsed too, and repeated fields of a form would look like a list.
     const parsed = parseReel(req.is("json") ? req.body : undefined, store);
     if ("problem" in parsed) {
       const title = "The reel can't be saved";
@@ -98,13 +98,13 @@ export function reelRoutes(deps: ApplicationDeps): Router {
   return routes;
 }
 
-/** What `sendFile` says: the status that it would answer with, or the code of what kept it from it. */
+/** An error of `sendFile`: the HTTP status that it suggests, and the system's error code. */
 interface SendError extends Error {
   readonly status?: number;
   readonly code?: string;
 }
 
-/** What a visitor asked for in vain, by status: no fault of the service's. */
+/** Client errors that `sendFile` reports, by status. */
 const REFUSALS: Readonly<Record<number, ProblemDetails>> = {
   412: { status: 412, code: "precondition_failed", title: "The file is not as you expect it" },
   416: {

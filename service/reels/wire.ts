@@ -1,28 +1,29 @@
-/** The shapes of the JSON that the page and the service exchange. */
+/** JSON that the page and the service exchange. */
 
-/** One sample clip, as clips.json and GET /api/clips tell it. */
+/** A clip in clips.json and in GET /api/clips. */
 export interface Clip {
-  /** Lower-case letters, digits and hyphens; names the files `<id>.mp4` and `<id>.jpg`. */
+  /** Lower-case letters, digits and hyphens. The files are `<id>.mp4` and `<id>.jpg`. */
   readonly id: string;
   readonly title: string;
-  /** One sentence for who can't see the picture. */
+  /** One sentence for people who can't see the picture. */
   readonly description: string;
   /** Seconds. */
   readonly duration: number;
   /** Pixels. */
   readonly width: number;
   readonly height: number;
-  /** Size of the video. */
+  /** Size of the video in bytes. */
   readonly bytes: number;
-  /** `#rrggbb`: shown until the poster is there. */
+  /** `#rrggbb`, shown until the poster has loaded. */
   readonly color: string;
 }
 
 /** GET /api/clips */
 export interface ClipList {
   readonly clips: readonly Clip[];
-  /** How many clips a reel may have. */
+  /** Most clips in a reel. */
   readonly reel_limit: number;
+  /** Name of the instance that answered. */
   readonly instance: string;
 }
 
@@ -32,18 +33,19 @@ export interface ClipUrl {
   readonly poster_url: string;
   /** Unix time in seconds. */
   readonly expires_at: number;
-  /** Which instance of the service answered. */
+  /** Name of the instance that answered. */
   readonly instance: string;
 }
 
-/** GET and POST /api/reel */
+/** GET, POST and PUT /api/reel */
 export interface Reel {
-  /** Identifiers in playing order; null if this session has not saved a reel yet. */
+  /** Ids in playing order; null if this session has not saved a reel yet. */
   readonly clips: readonly string[] | null;
+  /** Name of the instance that answered. */
   readonly instance: string;
 }
 
-/** A refusal (RFC 9457); `code` is what programs look at. */
+/** An error response (RFC 9457). Programs decide by `code`. */
 export interface ProblemDetails {
   readonly status: number;
   readonly code: string;

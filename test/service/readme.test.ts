@@ -12,13 +12,13 @@ const folder = mkdtempSync(join(tmpdir(), "phoenix-readme-"));
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** The file that service/README.md shows under that path, as a module. */
+/** Imports an example of service/README.md, by the path in its first line. */
 async function example(path: string): Promise<Record<string, Router>> {
   const blocks = readFileSync(join(SERVICE, "README.md"), "utf8").matchAll(/```ts\n(.*?)```/gs);
   const code = [...blocks].map(([, text = ""]) => text).find((text) => text.includes(path));
   if (code === undefined) throw new Error(`The README shows no ${path}.`);
   const file = join(folder, path.replaceAll("/", "-"));
-  // The file stands in another folder than it says.
+  // The example is run from another folder than its path says.
   const placed = code
     .replaceAll('from "../', `from "${SERVICE}/`)
     .replaceAll('from "express"', `from "${require.resolve("express")}"`);
@@ -26,7 +26,7 @@ async function example(path: string): Promise<Record<string, Router>> {
   return import(file);
 }
 
-test("what the README shows of sessions works", async () => {
+test("the README's examples of sessions work", async () => {
   const { visits } = await example("service/visits/routes.ts");
   const { signIn } = await example("service/visits/signIn.ts");
   if (visits === undefined || signIn === undefined) throw new Error("An export is missing.");

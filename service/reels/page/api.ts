@@ -1,8 +1,9 @@
+import { parseTime } from "../../pure/seconds.ts";
 import type { ClipList, ClipUrl, ProblemDetails, Reel } from "../wire.ts";
 import type { Order } from "./order.ts";
 import { retryDelay } from "./retry.ts";
 
-/** The service refused: `code` says why, `status` 401 that the session is over. */
+/** The service answered with an error. `code` is the reason; status 401 means no session. */
 export class RefusedError extends Error {
   readonly status: number;
   readonly code: string;
@@ -17,24 +18,27 @@ export class RefusedError extends Error {
 
 export interface ApiDeps {
   readonly fetch: typeof fetch;
-  /** The page's token for requests that change something. */
+  /** The session's CSRF token. */
   readonly csrfToken: () => string;
-  /** Fetches the token anew; false if there is no other one for this user. */
+  /** Fetches a new CSRF token; false if there is none for this user. */
   readonly renewCsrfToken: () => Promise<boolean>;
-  /** Resolves after so many milliseconds. */
+  /** Resolves after a delay. */
   readonly wait: (milliseconds: number) => Promise<void>;
   /** From 0 to 1. */
   readonly random: () => number;
 }
 
-/** What the service answered, and when it said so: its clock counts, not this device's. */
+/** A response's body and the service's time, because the device's clock may be wrong. */
 export interface Answer<Body> {
   readonly body: Body;
-  /** The service's Unix time in seconds; undefined if it did not say. */
+  /** Unix time in seconds from the Date header; undefined without the header. */
   readonly date: number | undefined;
 }
 
-/** The service's API. Passing failures are tried again; others throw (RefusedError, TypeError). */
+/**
+ * The service's API. Transient failures are retried. Methods reject with RefusedError for an error
+ * response, and with TypeError if the service can't be reached.
+ */
 export interface Api {
   clips(): Promise<Answer<ClipList>>;
   clipUrl(id: string): Promise<Answer<ClipUrl>>;
@@ -42,30 +46,28 @@ export interface Api {
   saveReel(clips: Order): Promise<Answer<Reel>>;
 }
 
+/** Milliseconds for one attempt. */
 const TIMEOUT = 12_000;
 
 export function createApi({ fetch, csrfToken, renewCsrfToken, wait, random }: ApiDeps): Api {
-  async function once(path: string, init: RequestInit): Promise<Response> {
-    return fetch(path, {
-      ...init,
-      headers: { Accept: "application/json", ...init.headers },
-      signal: AbortSignal.timeout(TIMEOUT),
-    });
-  }
-
   async function ask<Body>(path: string, init: RequestInit = {}): Promise<Answer<Body>> {
     for (let attempt = 1; ; attempt++) {
       let response: Response | undefined;
       let reason: unknown;
       try {
-        response = await once(path, init);
+        response = await fetch(path, {
+          ...init,
+          headers: { Accept: "application/json", ...init.headers },
+          signal: AbortSignal.timeout(TIMEOUT),
+        });
         if (response.ok) {
-          return { body: (await response.json()) as Body, date: dateOf(response) };
+          const body = (await response.json()) as Body;
+          return { body, date: parseTime(response.headers.get("date")) };
         }
       } catch (error) {
         reason = error;
       }
-      // An answer that broke off is as good as none.
+      // A response whose body was cut off counts as no response.
       const answer = reason === undefined ? response : undefined;
       const retryAfter = answer?.headers.get("retry-after");
       const delay = retryDelay({ status: answer?.status, retryAfter }, attempt, random());
@@ -96,12 +98,7 @@ export function createApi({ fetch, csrfToken, renewCsrfToken, wait, random }: Ap
   };
 }
 
-function dateOf(response: Response): number | undefined {
-  const milliseconds = Date.parse(response.headers.get("date") ?? "");
-  return Number.isNaN(milliseconds) ? undefined : milliseconds / 1000;
-}
-
-/** What `fetch` itself throws without an answer: too late, or broken off, means no more than that. */
+/** The same error as without a response, also for a timeout or a response that was cut off. */
 function unreachable(reason: unknown): TypeError {
   return reason instanceof TypeError
     ? reason

@@ -1,35 +1,37 @@
+import { createSingleFlight } from "../../pure/singleFlight.ts";
 import type { ClipUrl } from "../wire.ts";
 import type { Api } from "./api.ts";
 import { createLimiter } from "./limit.ts";
 
-/** Requests for URLs that are on their way at once. */
+/** Most requests for URLs in flight at once. */
 export const PARALLEL_REQUESTS = 6;
 
-/** A URL with less time left, in seconds, is not worth beginning with. */
+/** A URL that expires within this many seconds is renewed before use. */
 const MARGIN = 20;
 
 export interface ClipSourcesDeps {
   readonly api: Pick<Api, "clipUrl">;
-  /** Seconds of a clock that only goes forward, from anywhere. */
+  /** Seconds of a monotonic clock. */
   readonly uptime: () => number;
-  /** A clip has a URL, or a new one. */
+  /** Called when a clip's URL arrives, also when it replaces an earlier one. */
   readonly onSource: (id: string, source: ClipUrl) => void;
 }
 
-/** Where the clips come from: keeps their URLs and gets new ones before they run out. */
+/** Caches the URLs of clips and renews them before they expire. */
 export interface ClipSources {
-  /** A URL that still works for a while. */
+  /** The cached URL, or a new one if that expires soon. */
   get(id: string): Promise<ClipUrl>;
-  /** A new URL, because the one that was given did not work. */
+  /** A new URL, because the cached one did not work. */
   renew(id: string): Promise<ClipUrl>;
-  /** What is known of the clip now, without asking. */
+  /** The cached URL, which may have expired; undefined if there is none. */
   peek(id: string): ClipUrl | undefined;
 }
 
 export function createClipSources({ api, uptime, onSource }: ClipSourcesDeps): ClipSources {
   const limit = createLimiter(PARALLEL_REQUESTS);
   const known = new Map<string, { readonly source: ClipUrl; readonly until: number }>();
-  const asked = new Map<string, Promise<ClipUrl>>();
+  const singleFlight = createSingleFlight<ClipUrl>();
+  const renew = (id: string) => singleFlight(id, () => ask(id));
 
   async function ask(id: string): Promise<ClipUrl> {
     const { body, date } = await limit(() => api.clipUrl(id));
@@ -37,14 +39,6 @@ export function createClipSources({ api, uptime, onSource }: ClipSourcesDeps): C
     known.set(id, { source: body, until: uptime() + lifetime });
     onSource(id, body);
     return body;
-  }
-
-  function renew(id: string): Promise<ClipUrl> {
-    const earlier = asked.get(id);
-    if (earlier !== undefined) return earlier;
-    const answer = ask(id).finally(() => asked.delete(id));
-    asked.set(id, answer);
-    return answer;
   }
 
   return {

@@ -7,14 +7,14 @@ export interface DraftStorage {
   removeItem(key: string): void;
 }
 
-/** A reel as this browser last had it. */
+/** The reel as last changed in this browser. */
 export interface Draft {
   readonly clips: Order;
-  /** The reel that the service last confirmed: what the draft was made from. */
+  /** The reel that the service last confirmed, which the draft is based on. */
   readonly base: Order;
 }
 
-/** One user's draft on this device: it outlives a session that ends while a reel is being made. */
+/** One user's draft in this browser. It survives a session that ends before the reel is saved. */
 export interface Drafts {
   read(): Draft | undefined;
   write(draft: Draft): void;
@@ -23,7 +23,7 @@ export interface Drafts {
 
 const KEY = "phoenix-reel";
 
-/** There is one place for all users: whoever comes next does not leave an earlier one's reel. */
+/** All users share one storage key, so that a user's draft overwrites an earlier user's. */
 export function createDrafts(storage: DraftStorage | undefined, user: string): Drafts {
   return {
     read() {
@@ -31,7 +31,7 @@ export function createDrafts(storage: DraftStorage | undefined, user: string): D
         const stored: unknown = JSON.parse(storage?.getItem(KEY) ?? "null");
         if (isDraftOf(stored, user)) return { clips: stored.clips, base: stored.base };
       } catch {
-        // Another program's value, or storage that is switched off: there is no draft.
+        // The value is not JSON, or storage is disabled: there is no draft.
       }
       return undefined;
     },
@@ -39,14 +39,14 @@ export function createDrafts(storage: DraftStorage | undefined, user: string): D
       try {
         storage?.setItem(KEY, JSON.stringify({ user, clips, base }));
       } catch {
-        // Full or switched off: the reel is still saved by the service.
+        // Storage is full or disabled: the service still saves the reel.
       }
     },
     clear() {
       try {
         storage?.removeItem(KEY);
       } catch {
-        // Switched off: then nothing was kept.
+        // Storage is disabled: there is no draft.
       }
     },
   };
@@ -61,15 +61,16 @@ function isOrder(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((id) => typeof id === "string");
 }
 
-/** The reel to begin with, and whether the service has yet to be told of it. */
+/** The reel to start with, and whether it is a draft that the service has not saved. */
 export interface Start {
   readonly clips: Order;
   readonly restored: boolean;
 }
 
 /**
- * Chooses between the service's reel (null: this session has none yet) and a draft. A draft wins
- * if the session is a new one, or if it was changed and nobody else changed the saved reel since.
+ * Chooses between the service's reel (null: this session has none yet) and a draft. In a session
+ * without a reel a draft wins unless it is empty. Otherwise it wins only if the saved reel is the one
+ * that it is based on.
  */
 export function chooseStart(saved: Order | null, draft: Draft | undefined): Start {
   if (draft === undefined) return { clips: saved ?? [], restored: false };

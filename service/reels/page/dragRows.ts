@@ -1,19 +1,19 @@
 export interface DragRows {
   readonly list: HTMLElement;
   readonly item: HTMLElement;
-  /** What the row is held by. */
+  /** The handle that starts a drag. */
   readonly grip: HTMLElement;
-  /** The row was let go at this place of the list. */
+  /** Called with the index at which the row was dropped. */
   readonly onDrop: (to: number) => void;
 }
 
-/** Pixels from the window's edge at which a drag scrolls, and how far each time. */
+/** A drag scrolls within EDGE pixels of the window's edge, by SCROLL pixels for each event. */
 const EDGE = 56;
 const SCROLL = 10;
 
 /**
- * Lets a row be dragged by its grip with mouse, pen or finger. Rows only look moved until it is
- * let go: elements that change place would lose the pointer. Escape puts everything back.
+ * Makes a row draggable by its grip with mouse, pen or finger. Until it is dropped rows are moved by
+ * CSS only, because moving an element in the DOM would release the pointer. Escape cancels the drag.
  */
 export function dragRows({ list, item, grip, onDrop }: DragRows): void {
   grip.addEventListener("pointerdown", (down) => {
@@ -59,7 +59,7 @@ function pitch(items: readonly HTMLElement[]): number {
   return second === undefined ? first.offsetHeight : second.offsetTop - first.offsetTop;
 }
 
-/** Where a point of the window is in the list's content, however far that is scrolled. */
+/** Converts a vertical position in the window to one in the list's scrolled content. */
 function placeIn(list: HTMLElement, clientY: number): number {
   return clientY - list.getBoundingClientRect().top + list.scrollTop;
 }

@@ -1,4 +1,7 @@
-/** An element of the page by its id. */
+/**
+ * An element of the page by its id.
+ * @throws Error if there is no element of that kind: the page and its script don't match.
+ */
 export function byId<Name extends keyof HTMLElementTagNameMap>(
   id: string,
   name: Name,
@@ -8,7 +11,7 @@ export function byId<Name extends keyof HTMLElementTagNameMap>(
   return found as HTMLElementTagNameMap[Name];
 }
 
-/** A new element: attributes (left out if undefined) and what is in it. */
+/** Creates an element. Attributes that are undefined are omitted. */
 export function element<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   attributes: Readonly<Record<string, string | undefined>>,
@@ -22,7 +25,7 @@ export function element<Name extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** One of the icons that the page has. */
+/** An icon by the name of its SVG symbol in the page. */
 export function icon(name: string): SVGSVGElement {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");
@@ -34,7 +37,7 @@ export function icon(name: string): SVGSVGElement {
   return svg;
 }
 
-/** A button that shows an icon and is called otherwise. */
+/** A button with an icon and an accessible label. */
 export function iconButton(name: string, label: string, className: string): HTMLButtonElement {
   return element(
     "button",
@@ -43,11 +46,11 @@ export function iconButton(name: string, label: string, className: string): HTML
   );
 }
 
-/** Hues that are easy to tell apart, for instances in the order in which they appear. */
+/** Distinct hues, assigned to instances in the order in which they appear. */
 const HUES = [18, 212, 150, 282, 48, 330, 180, 100];
 const seen: string[] = [];
 
-/** Says which instance served something, with a colour of its own. */
+/** A label with an instance's name and a colour of its own. */
 export function instanceMark(instance: string): HTMLSpanElement {
   if (!seen.includes(instance)) seen.push(instance);
   const dot = element("i", { class: "dot", "aria-hidden": "true" });
@@ -55,7 +58,7 @@ export function instanceMark(instance: string): HTMLSpanElement {
   return element("span", { class: "instance" }, dot, `from ${instance}`);
 }
 
-/** Whether the visitor asked for less motion. */
+/** Whether the user prefers reduced motion. */
 export function prefersStillness(): boolean {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }

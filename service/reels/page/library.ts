@@ -3,15 +3,15 @@ import { element, icon, instanceMark, prefersStillness } from "./element.ts";
 import { formatDuration, type Order } from "./order.ts";
 
 export interface LibraryDeps {
-  /** The list that the cards go into. */
+  /** The list that contains the cards. */
   readonly list: HTMLUListElement;
   readonly clips: readonly Clip[];
   readonly onToggle: (id: string) => void;
-  /** The visitor asks again for a clip that could not be loaded. */
+  /** Called when the user retries a clip that could not be loaded. */
   readonly onRetry: (id: string) => void;
-  /** A URL that works now: the one of a while ago may have run out. */
+  /** A URL that works now, because an earlier one may have expired. */
   readonly sourceOf: (id: string) => Promise<ClipUrl>;
-  /** A clip's poster could not be shown. */
+  /** Called when a clip's poster fails to load. */
   readonly onPosterFailure: (id: string) => void;
 }
 
@@ -30,7 +30,7 @@ interface Card {
   readonly meta: HTMLElement;
 }
 
-/** Milliseconds that a pointer rests on a card before its clip begins to move. */
+/** Milliseconds for which the mouse hovers over a card before its clip plays. */
 const PREVIEW_DELAY = 180;
 
 export function createLibrary(deps: LibraryDeps): Library {
@@ -104,7 +104,7 @@ function duration(clip: Clip): HTMLSpanElement {
   return element("span", {}, formatDuration(clip.duration));
 }
 
-/** Puts a poster into a frame, in place of an earlier one only when it has come. */
+/** Shows a poster in a frame. An earlier poster stays until the new one has loaded. */
 export function showPoster(frame: HTMLElement, url: string, onFailure: () => void): void {
   const earlier = frame.querySelector("img");
   if (earlier?.getAttribute("src") === url) return;
@@ -117,7 +117,7 @@ export function showPoster(frame: HTMLElement, url: string, onFailure: () => voi
   if (earlier === null) frame.append(poster);
 }
 
-/** Moves the clip in its frame while a mouse rests on it, unless stillness is asked for. */
+/** Plays the clip in its frame while the mouse hovers over it, unless motion is to be reduced. */
 function previewOnHover(
   button: HTMLElement,
   frame: HTMLElement,
@@ -137,7 +137,7 @@ function previewOnHover(
     made.addEventListener("playing", () => made.classList.add("there"));
     try {
       const { url } = await source();
-      // The mouse may have left meanwhile.
+      // The mouse may have left while the URL was requested.
       if (video !== made) return;
       Object.assign(made, { muted: true, loop: true, src: url });
       frame.append(made);

@@ -1,7 +1,7 @@
-/** Runs a task as soon as fewer than so many are running; its result is the task's. */
+/** Runs a task as soon as the limit allows. Settles like the task. */
 export type Limiter = <Result>(task: () => Promise<Result>) => Promise<Result>;
 
-/** Bounds how many tasks run at once. Those that wait are started in the order they came. */
+/** Limits how many tasks run at once. Waiting tasks start in the order of their calls. */
 export function createLimiter(most: number): Limiter {
   const waiting: (() => void)[] = [];
   let running = 0;
@@ -11,7 +11,7 @@ export function createLimiter(most: number): Limiter {
     try {
       return await task();
     } finally {
-      // Its place goes to the next one, so nobody who comes meanwhile gets in between.
+      // Hands the slot to the next waiter, so that a newcomer can't jump the queue.
       const next = waiting.shift();
       if (next === undefined) running--;
       else next();

@@ -9,16 +9,16 @@ import { openStudio, type Studio } from "./studio.ts";
 
 const SIGN_IN = "/login?returnTo=/reel-maker";
 
-/** Milliseconds that a tab may have been out of sight before it asks whether it is up to date. */
+/** Milliseconds for which a tab may be hidden before it fetches the reel again. */
 const STALE = 30_000;
 
 let studio: Studio | undefined;
 let sessionOver = false;
 let signedOut = false;
-/** A reel that another tab saved before this one was ready for it. */
+/** A reel that another tab saved before this one had loaded. */
 let early: Order | undefined;
 
-/** The other tabs are told of each reel that the service confirmed. */
+/** Each reel that the service confirmed is sent to the user's other tabs. */
 const session = watchSession<Order>({
   onSignOut: forget,
   onSignIn: () => sessionOver && location.reload(),
@@ -57,7 +57,7 @@ async function open(): Promise<void> {
     if (saved?.length && !saver.pending()) showSaving("saved");
   } catch (error) {
     if (!(error instanceof RefusedError || error instanceof TypeError)) throw error;
-    // Without the clips there is no telling what is in the reel.
+    // A reel can't be shown without the clips.
     for (const part of parts) part.hidden = true;
     if (endSession(error)) return;
     const text = error instanceof RefusedError ? error.message : "The service can’t be reached.";
@@ -71,7 +71,7 @@ function adopt(order: Order): void {
   else if (!sessionOver) studio.adopt(order);
 }
 
-/** Looks whether session and reel are still what they were when a tab comes back into sight. */
+/** Fetches session and reel again when a tab becomes visible, and saves again when back online. */
 function watchFreshness(): void {
   let hiddenAt = 0;
   document.addEventListener("visibilitychange", async () => {
@@ -88,12 +88,12 @@ function watchFreshness(): void {
   window.addEventListener("online", () => saver.retry());
 }
 
-/** Whether the error means that this page's session is over; if so, it says how to go on. */
+/** If the error means that the session has ended, tells the user how to continue and returns true. */
 function endSession(error: unknown): boolean {
   if (!(error instanceof RefusedError)) return false;
   const { status, code } = error;
   if (status !== 401 && code !== "csrf_token_invalid") return false;
-  // Said once, and again to who went on watching until no more could be had.
+  // Shows the notice once, and again if the theatre was open and hid it.
   const watching = studio?.close() === true;
   if (sessionOver && !watching) return true;
   sessionOver = true;
@@ -125,14 +125,14 @@ function showSaving(state: SavingState, error?: unknown): void {
   }
 }
 
-/** After this, nothing of the reel is left in this browser. */
+/** Removes the reel from this browser. */
 function forget(): void {
   signedOut = true;
   void saver.stop();
   drafts.clear();
 }
 
-/** The browser's storage; undefined if the visitor has switched it off. */
+/** The browser's storage; undefined if it is disabled. */
 function storage(): Storage | undefined {
   try {
     return localStorage;

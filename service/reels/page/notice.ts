@@ -1,34 +1,34 @@
 import { byId, element } from "./element.ts";
 
-/** What the visitor can do about it. */
-export type WayForward =
+/** A link or a button with which the user can continue. */
+type Action =
   | { readonly label: string; readonly href: string }
   | { readonly label: string; readonly onClick: () => void };
 
-/** Says what happened above the clips, with a way forward, and takes the focus there. */
-export function showNotice(title: string, text: string, way: WayForward): void {
+/** Shows a notice above the clips, and focuses its link or button. */
+export function showNotice(title: string, text: string, action: Action): void {
   const box = byId("notice", "div");
-  let action: HTMLElement;
-  if ("href" in way) {
-    action = element("a", { class: "button", href: way.href }, way.label);
+  let control: HTMLElement;
+  if ("href" in action) {
+    control = element("a", { class: "button", href: action.href }, action.label);
   } else {
-    action = element("button", { class: "button", type: "button" }, way.label);
-    action.addEventListener("click", way.onClick);
+    control = element("button", { class: "button", type: "button" }, action.label);
+    control.addEventListener("click", action.onClick);
   }
   box.replaceChildren(
     element("div", {}, element("strong", {}, title), element("p", {}, text)),
-    action,
+    control,
   );
   box.hidden = false;
   box.scrollIntoView({ block: "nearest" });
-  action.focus({ preventScroll: true });
+  control.focus({ preventScroll: true });
 }
 
 export function hideNotice(): void {
   byId("notice", "div").hidden = true;
 }
 
-/** Tells a screen reader what changed where the eye sees it by itself. */
+/** Announces a visible change to screen readers. */
 export function announce(text: string): void {
   byId("announcer", "p").textContent = text;
 }

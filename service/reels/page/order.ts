@@ -1,12 +1,12 @@
-/** Identifiers of clips in playing order, each once. */
+/** Ids of clips in playing order, each at most once. */
 export type Order = readonly string[];
 
-/** The order with a clip added at its end, or without it if it is in there. */
+/** Adds a clip at the end, or removes it if the order contains it. */
 export function toggle(order: Order, id: string): Order {
   return order.includes(id) ? order.filter((other) => other !== id) : [...order, id];
 }
 
-/** The order with a clip at another place; beyond either end means at that end. */
+/** Moves a clip to an index, which is clamped to the order's ends. */
 export function move(order: Order, id: string, to: number): Order {
   if (!order.includes(id)) return order;
   const others = order.filter((other) => other !== id);

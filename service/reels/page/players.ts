@@ -1,41 +1,41 @@
 import type { Clip } from "../wire.ts";
 import type { ClipSources } from "./clipSources.ts";
 
-/** What the video that is on does. */
+/** Events of the current video. */
 export type PlayerEvent = "play" | "pause" | "playing" | "waiting" | "ended";
 
 export interface PlayersDeps {
-  /** Two: while one plays, the other loads what follows and waits at its first frame. */
+  /** Two videos: while one plays, the other preloads the next clip. */
   readonly videos: readonly HTMLVideoElement[];
   readonly sources: Pick<ClipSources, "get" | "renew">;
   readonly onEvent: (event: PlayerEvent) => void;
-  /** The clip can't be played, `error` if no URL for it could be had. Loading it again may help. */
+  /** Called when a clip can't be played; with `error` if its URL could not be fetched. */
   readonly onFailure: (clip: Clip, error?: unknown) => void;
 }
 
-/** Videos that take turns, so that clip follows clip without a gap. */
+/** Alternates between videos, so that clips play without a gap. */
 export interface Players {
-  /** The video that is on. */
+  /** The current video; undefined before the first start and after `stop`. */
   current(): HTMLVideoElement | undefined;
-  /** Loads a clip beside the one that is on, so that it starts at once. */
+  /** Preloads a clip in the other video. */
   prepare(clip: Clip): void;
-  /** Puts a clip on, from its beginning; undefined if there is no video for it. */
+  /** Plays a clip from its beginning; undefined if no video is free. */
   start(clip: Clip): HTMLVideoElement | undefined;
-  /** Goes on where the video that is on was paused. */
+  /** Resumes the current video. */
   resume(): void;
-  /** Takes the video that is on away; what is loaded stays. */
+  /** Pauses and hides the current video. Loaded clips stay loaded. */
   stop(): void;
 }
 
-/** A video and what is in it. */
+/** A video and the clip that it has loaded. */
 interface Player {
   readonly video: HTMLVideoElement;
-  /** Undefined: nothing, or what failed. */
+  /** Undefined if no clip was loaded, or if loading failed. */
   clip: Clip | undefined;
   renewals: number;
 }
 
-/** New URLs that are asked for before a clip counts as one that can't be played. */
+/** Times that a clip's URL is renewed before the clip counts as failed. */
 const MAX_RENEWALS = 2;
 
 const EVENTS: readonly PlayerEvent[] = ["play", "pause", "playing", "waiting", "ended"];
@@ -44,7 +44,7 @@ export function createPlayers({ videos, sources, onEvent, onFailure }: PlayersDe
   const players = videos.map((video): Player => ({ video, clip: undefined, renewals: 0 }));
   let on: Player | undefined;
 
-  /** The player that has a clip; if none has, one that is not on begins to load it. */
+  /** The player that has loaded a clip; otherwise a free player starts to load it. */
   function load(clip: Clip): Player | undefined {
     const loaded = players.find((player) => player.clip?.id === clip.id);
     if (loaded !== undefined) return loaded;
@@ -52,7 +52,7 @@ export function createPlayers({ videos, sources, onEvent, onFailure }: PlayersDe
     if (free === undefined) return undefined;
     free.clip = clip;
     free.renewals = 0;
-    // Back to the beginning, which only loading anew does.
+    // Only `load` resets the position to the beginning.
     free.video.removeAttribute("src");
     free.video.load();
     void give(free, clip, () => sources.get(clip.id));
@@ -85,12 +85,12 @@ export function createPlayers({ videos, sources, onEvent, onFailure }: PlayersDe
     try {
       await video.play();
     } catch (error) {
-      // Interrupted by another clip, or its file failed, which has an event of its own.
+      // Other errors: another clip interrupted this one, or the file failed, which is an `error` event.
       if (error instanceof DOMException && error.name === "NotAllowedError") onEvent("pause");
     }
   }
 
-  /** A file that fails may be one whose URL has run out: a new one mends that. */
+  /** Renews the URL of a file that failed, since it may have expired. */
   function recover(player: Player): void {
     const { clip, video } = player;
     if (clip === undefined || !video.hasAttribute("src")) return;
@@ -113,7 +113,7 @@ export function createPlayers({ videos, sources, onEvent, onFailure }: PlayersDe
 
   for (const player of players) {
     const { video } = player;
-    // The attribute alone does not mute a video that a script starts.
+    // The attribute `muted` has no effect on a video that a script starts.
     video.muted = true;
     for (const event of EVENTS) {
       video.addEventListener(event, () => player === on && onEvent(event));

@@ -11,14 +11,14 @@ export interface RowsDeps {
   readonly sources: Pick<ClipSources, "peek">;
   readonly onMove: (id: string, to: number) => void;
   readonly onRemove: (id: string) => void;
-  /** A clip's poster could not be shown. */
+  /** Called when a clip's poster fails to load. */
   readonly onPosterFailure: (id: string) => void;
 }
 
-/** The reel as a list that can be put into another order. */
+/** The reel as a list that the user can reorder. */
 export interface Rows {
   showOrder(order: Order): void;
-  /** A clip has a poster and an instance, or new ones. */
+  /** Shows the poster and the instance of a clip's current URL. */
   showSource(id: string): void;
 }
 
@@ -80,7 +80,7 @@ export function createRows(deps: RowsDeps): Rows {
     return { item, frame, meta, up, down };
   }
 
-  /** Takes a row away and hands the focus to its neighbour. */
+  /** Removes a row and moves the focus to its neighbour. */
   function removeRow(id: string): void {
     const at = order.indexOf(id);
     const neighbour = order[at + 1] ?? order[at - 1];
@@ -114,7 +114,7 @@ export function createRows(deps: RowsDeps): Rows {
         const row = known ?? createRow(clip);
         rows.set(id, row);
         if (known === undefined) showSource(id);
-        // Not `disabled`: a button that is would lose the focus as its row comes to an end.
+        // Not `disabled`, because a button loses the focus when it is disabled.
         row.up.setAttribute("aria-disabled", String(index === 0));
         row.down.setAttribute("aria-disabled", String(index === next.length - 1));
         items.push(row.item);
@@ -130,7 +130,7 @@ function positions(list: HTMLElement): Map<Element, number> {
   return new Map(Array.from(list.children, (item) => [item, item.getBoundingClientRect().top]));
 }
 
-/** Lets rows slide from where they were to where they are. */
+/** Animates rows from their previous positions to the current ones. */
 function glide(list: HTMLElement, before: ReadonlyMap<Element, number>): void {
   if (prefersStillness()) return;
   for (const item of list.children) {

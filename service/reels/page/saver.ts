@@ -9,21 +9,21 @@ export interface SaverDeps {
 }
 
 /**
- * Saves a reel as it changes: one request at a time, and of all changes made meanwhile the last.
- * Two requests at once would race, as each answer replaces the session's cookie.
+ * Saves a reel as it changes. One request is in flight at a time; of the changes made meanwhile only
+ * the last is saved. Parallel requests would race, because each response replaces the data cookie.
  */
 export interface Saver {
-  /** The reel is now this one. */
+  /** Sets the reel and starts to save it. */
   set(clips: Order): void;
-  /** Tries again after a failure. */
+  /** Saves again after a failure. */
   retry(): void;
-  /** The service has this reel already: there is nothing to save. */
+  /** Sets a reel that the service has already saved. */
   confirm(clips: Order): void;
   /** The reel that the service last confirmed. */
   confirmed(): Order;
-  /** Whether something has yet to be saved. */
+  /** Whether the reel differs from the confirmed one. */
   pending(): boolean;
-  /** Saves nothing more; resolves when no request is on its way. */
+  /** Stops saving; resolves when no request is in flight. */
   stop(): Promise<void>;
 }
 

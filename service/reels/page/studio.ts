@@ -15,22 +15,22 @@ export interface StudioDeps {
   readonly saver: Saver;
   readonly drafts: Drafts;
   readonly clips: readonly Clip[];
-  /** How many clips a reel may have. */
+  /** Most clips in a reel. */
   readonly limit: number;
-  /** The reel that the session has; null if it has none yet. */
+  /** The session's reel; null if it has none yet. */
   readonly saved: Order | null;
-  /** A clip could not be had; whether that ends the session is not the studio's to say. */
+  /** Called when a clip's URL could not be fetched, for example because the session has ended. */
   readonly onError: (error: unknown) => void;
 }
 
-/** New URLs that are asked for because a clip's poster can't be shown. */
+/** Times that a clip's URL is renewed because its poster failed to load. */
 const MAX_RENEWALS = 3;
 
-/** Where a reel is made, once the clips are known. */
+/** The part of the page in which a reel is made, once the clips are loaded. */
 export interface Studio {
-  /** The reel was saved elsewhere: shows that one, unless this one is still being saved. */
+  /** Shows a reel that was saved in another tab or browser, unless this one has unsaved changes. */
   adopt(order: Order): void;
-  /** Ends the show; false if there is none. */
+  /** Closes the theatre; false if it was closed. */
   close(): boolean;
 }
 
@@ -134,7 +134,7 @@ export function openStudio(deps: StudioDeps): Studio {
     }
   }
 
-  /** A poster that fails may be one whose URL has run out; one that is really gone stays away. */
+  /** Renews the URL of a poster that failed, since it may have expired; gives up after a few times. */
   function renewPoster(id: string): void {
     const times = (renewed.get(id) ?? 0) + 1;
     renewed.set(id, times);
@@ -172,7 +172,7 @@ export function openStudio(deps: StudioDeps): Studio {
   };
 }
 
-/** The dock leads to the reel: where that is in sight, it would only be in the way. */
+/** Hides the dock, which links to the reel, while the reel is visible. */
 function hideDockBeside(reel: HTMLElement): void {
   const dock = byId("dock", "div");
   new IntersectionObserver(([entry]) => {

@@ -5,20 +5,20 @@ import { createPlayers } from "./players.ts";
 
 export interface TheatreDeps {
   readonly sources: ClipSources;
-  /** A clip's URL can't be had. */
+  /** Called when a clip's URL could not be fetched. */
   readonly onError: (error: unknown) => void;
 }
 
-/** Plays a reel over the page. */
+/** The dialog that plays a reel. */
 export interface Theatre {
   open(reel: readonly Clip[]): void;
-  /** False if it is closed already. */
+  /** False if it was closed already. */
   close(): boolean;
-  /** Loads what would be played first, so that it starts at once. */
+  /** Preloads the first clip. */
   prepare(first: Clip | undefined): void;
 }
 
-/** Shows the reel on the whole page, with what it takes to find one's way in it. */
+/** Connects the dialog's controls to its videos. */
 export function createTheatre({ sources, onError }: TheatreDeps): Theatre {
   const dialog = byId("theatre", "dialog");
   const [screen, segments, stalled] = [

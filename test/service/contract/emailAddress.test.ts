@@ -47,7 +47,7 @@ test.each(["@corp", "ada@corp", "@1.2.3.4", "@a_b.example", "@-a.example", "@a..
   },
 );
 
-test("the form that compares is one that is taken again, and stays the same", () => {
+test("normalizing is idempotent", () => {
   fc.assert(
     fc.property(fc.emailAddress(), (address) => {
       const user = parseUser(address);

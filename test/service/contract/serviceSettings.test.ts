@@ -7,7 +7,7 @@ import {
 
 const CLOUD_RUN = { cloudRun: true, environment: "dev" };
 
-/** What is said of a value that is refused. */
+/** The message for a refused value. */
 function refusal(name: SettingName, text: string): string {
   const [, { variable }] = ALL_SETTINGS.find(([each]) => each === name) ?? ["", { variable: "" }];
   const parsed = readSetting({ [variable]: text }, name, CLOUD_RUN);
@@ -17,7 +17,7 @@ function refusal(name: SettingName, text: string): string {
     .join();
 }
 
-test("a value that is out of bounds is told with the bound that is nearest", () => {
+test("the message for a value out of bounds suggests the nearest bound", () => {
   expect(refusal("sessionLifetime", "59")).toBe(
     'PERMANENT_SESSION_LIFETIME is "59", not a whole number of seconds from 60 to 34560000. Set it to 60: npx pulumi config set --stack dev sessionLifetime 60.',
   );
@@ -33,12 +33,12 @@ test("every entry that is neither an address nor a domain is named", () => {
   );
 });
 
-test("the address of a discovery document is no issuer", () => {
+test("the URL of a discovery document is refused as an issuer", () => {
   const document = "https://id.example/.well-known/openid-configuration";
   expect(refusal("oidcIssuer", document)).toContain("the issuer that it begins with");
 });
 
-test("what a refusal repeats is one short line, whatever was set", () => {
+test("a message quotes any refused value on one short line", () => {
   const text = `\u001b[2J\u202e${"x".repeat(1000)}\n`;
   const said = refusal("logLevel", text);
   expect(said).toMatch(/^LOG_LEVEL is "\\u001b\[2J\\u202ex+…", not one of /);

@@ -11,14 +11,14 @@ import { answerOfProvider, Visitor } from "../../support/signIn.ts";
 import { CLIENT, startProvider } from "../login/application.ts";
 import { INSTANCE, PROJECT, type WebApp, type WebAppOptions, webApp } from "../webApp.ts";
 
-/** LogSeverity of Cloud Logging: what it shows a line as, and alerts look for. */
+/** Values of Cloud Logging's LogSeverity. */
 const SEVERITIES = { trace: "DEBUG", debug: "DEBUG", info: "INFO", warn: "WARNING" };
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN = "00f067aa0ba902b7";
 const TRACEPARENT = `00-${TRACE}-${SPAN}-01`;
 
-/** A whole application, and what it logs of requests. */
+/** The whole web service, and the log lines of its requests. */
 async function start(options: WebAppOptions = {}) {
   const web = webApp(options);
   const server = await serve(web.listener);
@@ -29,7 +29,7 @@ async function lastLine(web: Pick<WebApp, "lines">) {
   return (await web.lines()).at(-1);
 }
 
-test("each level is a severity that Cloud Logging knows, and lower ones are left out", () => {
+test("each level is logged as a severity of Cloud Logging, and lower levels are omitted", () => {
   const lines: Record<string, unknown>[] = [];
   const destination = { write: (line: string) => void lines.push(JSON.parse(line)) };
   const log = createLog({ level: "trace", destination });
@@ -49,7 +49,7 @@ test("each level is a severity that Cloud Logging knows, and lower ones are left
   expect(lines.map(({ message }) => message)).toEqual(["but this"]);
 });
 
-test("each line is one line, whatever is in it", () => {
+test("each entry is one line, whatever it contains", () => {
   const lines: string[] = [];
   const log = createLog({ level: "info", destination: { write: (line) => void lines.push(line) } });
   log.info({ event: 'a\nb"c', err: new Error("over\nlines") }, 'd\r\ne" \u2028');
@@ -58,7 +58,7 @@ test("each line is one line, whatever is in it", () => {
   expect(JSON.parse(lines[0] ?? "")).toMatchObject({ event: 'a\nb"c', message: 'd\r\ne" \u2028' });
 });
 
-test("a request is a line with what was asked, answered, by whom, and what became of its session", async () => {
+test("a request's line has the request, the response, the client and the session's outcome", async () => {
   await using web = await start();
   const headers = {
     "user-agent": "a browser",
@@ -105,7 +105,7 @@ test.each(["info", "error"])(
   },
 );
 
-test("a request's lines stay below 2 kB, whatever is sent", async () => {
+test("a request's lines stay below 2 kB, whatever the client sends", async () => {
   await using web = await start();
   const headers = { "user-agent": '"'.repeat(6_000), traceparent: TRACEPARENT };
   for (const path of [`/${"a".repeat(7_000)}`, `/api/${'"'.repeat(7_000)}`]) {
@@ -131,13 +131,13 @@ describe("the trace", () => {
     expect(Object.keys((await lastLine(web)) ?? {}).filter((key) => key.includes("/"))).toEqual([]);
   });
 
-  test("is left out where there is no project that it could belong to", async () => {
+  test("is omitted without a project", async () => {
     await using web = await start({ project: undefined });
     await fetch(web.url, { headers: { traceparent: TRACEPARENT } });
     expect(JSON.stringify(await web.lines())).not.toContain(TRACE);
   });
 
-  test("ties an error to the request that it happened in", async () => {
+  test("links an error's line to its request", async () => {
     const keys = {
       ...createStaticKeys(SECRET),
       refresh: () => Promise.reject(new Error("broken")),
@@ -156,7 +156,7 @@ describe("the trace", () => {
   });
 });
 
-test("probes are told at level debug, so that they hide nothing", async () => {
+test("health probes are logged at level debug", async () => {
   await using web = await start();
   await fetch(`${web.url}/health/live`);
   expect(await lastLine(web)).toMatchObject({ severity: "DEBUG" });
@@ -165,7 +165,7 @@ test("probes are told at level debug, so that they hide nothing", async () => {
   expect(await usual.lines()).toEqual([]);
 });
 
-test("a visitor who leaves before the answer is said to have left", async () => {
+test("a client that disconnects before the response is logged as aborted", async () => {
   const asked = Promise.withResolvers<void>();
   const go = Promise.withResolvers<void>();
   const keys = {
@@ -187,11 +187,11 @@ test("a visitor who leaves before the answer is said to have left", async () => 
   go.resolve();
 });
 
-describe("a whole visit, with every secret that there is in one", () => {
+describe("the log of a whole visit", () => {
   let provider: Awaited<ReturnType<typeof startProvider>>;
   let web: Awaited<ReturnType<typeof start>>;
   let site: RunningServer;
-  /** Everything that must not be in the log, by what it is. */
+  /** Secrets that must not be in the log, by description. */
   const secrets = new Map<string, string>();
 
   beforeAll(async () => {
@@ -221,7 +221,7 @@ describe("a whole visit, with every secret that there is in one", () => {
     secrets.set("the client secret", CLIENT.clientSecret);
     secrets.set("the e-mail address", ada.email);
     secrets.set("the query", "hunter2");
-    // What goes wrong, with the same secrets in it.
+    // Requests that fail, with the same secrets.
     await visitor.fetch(callback.href);
     await new Browser(site.url).fetch(callback.href);
     await new Browser(site.url, { headers: { cookie: `session=${session}x` } }).fetch("/api/note");
@@ -233,7 +233,7 @@ describe("a whole visit, with every secret that there is in one", () => {
     await provider.close();
   });
 
-  test("not one of them is in the log, even in part", async () => {
+  test("contains none of its secrets, even in part", async () => {
     const log = (await web.written()).join("");
     expect(secrets.size).toBe(12);
     for (const [what, secret] of secrets) {
@@ -245,7 +245,7 @@ describe("a whole visit, with every secret that there is in one", () => {
     expect(log).not.toMatch(/[?&](?:code|state|token|returnTo)=/);
   });
 
-  test("and what became of each session is, with its key and its age", async () => {
+  test("contains each session's outcome, key and age", async () => {
     const outcomes = new Set(
       (await web.lines()).flatMap(({ session }) => (session === undefined ? [] : [session])),
     );
@@ -257,7 +257,7 @@ describe("a whole visit, with every secret that there is in one", () => {
     });
   });
 
-  test("and so is who signed in, by the name that means nothing to others", async () => {
+  test("contains who signed in, by the provider's opaque id", async () => {
     expect(await web.lines()).toContainEqual(
       expect.objectContaining({ event: "signed_in", user_id: ada.sub, severity: "INFO" }),
     );

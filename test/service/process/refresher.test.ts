@@ -7,7 +7,7 @@ const POLICY = { interval: 60, jitter: 0.2, maxAge: 120, waitLimit: 2 };
 
 type Answer = "ok" | "error" | "hang";
 
-/** A refresher of a list that answers as the test says, in virtual time. */
+/** A refresher of a fake list, in virtual time. */
 function bench({ random = () => 0.5 }: { random?: () => number } = {}) {
   const time = createVirtualTime();
   let answer: Answer = "ok";
@@ -47,7 +47,7 @@ function bench({ random = () => 0.5 }: { random?: () => number } = {}) {
     answer(next: Answer) {
       answer = next;
     },
-    /** Holds back answers and timeouts of what begins from now on. */
+    /** Freezes answers and timeouts of attempts that begin from now on. */
     freeze() {
       gate = Promise.withResolvers();
     },
@@ -55,7 +55,7 @@ function bench({ random = () => 0.5 }: { random?: () => number } = {}) {
       gate?.resolve();
       gate = undefined;
     },
-    /** What a request does; returns the seconds for which it waits. */
+    /** Refreshes as a request does; returns the seconds that it waited. */
     async request(needed = false): Promise<number> {
       const begin = time.now();
       await time.settle(refresher.refresh(() => needed));
@@ -71,7 +71,7 @@ async function started(options?: Parameters<typeof bench>[0]) {
   return one;
 }
 
-test("the first request waits for the first refresh, and all at once share it", async () => {
+test("the first request waits for the first refresh, and concurrent requests share it", async () => {
   const one = bench();
   expect(one.asOf()).toBeUndefined();
   const begin = one.time.now();
@@ -80,7 +80,7 @@ test("the first request waits for the first refresh, and all at once share it", 
   expect(one.asOf()).toBe(begin);
 });
 
-test("requests within an interval start nothing; the next one starts a refresh and goes on", async () => {
+test("requests within an interval start no refresh; the next one starts one and does not wait", async () => {
   const one = await started();
   await one.time.advance(59);
   expect(one.refresh()).toBeUndefined();
@@ -105,7 +105,7 @@ test.each([
   expect(one.attempts).toHaveLength(2);
 });
 
-test("a stale copy is refreshed before the request goes on, for as long as the wait limit", async () => {
+test("a request waits up to the wait limit for a stale copy's refresh", async () => {
   const one = await started();
   await one.time.advance(119);
   expect(one.refresh()).toBeUndefined();
@@ -138,7 +138,7 @@ test("a request that needs the copy waits for a refresh that others don't wait f
 });
 
 describe("failed attempts", () => {
-  test("are retried at once, then ever less often, up to the interval", async () => {
+  test("are retried immediately, then with exponential backoff up to the interval", async () => {
     const one = await started();
     one.answer("error");
     const begin = one.time.now() + 60;
@@ -158,7 +158,7 @@ describe("failed attempts", () => {
     expect(one.events).toEqual([`read ${one.attempts.length}`]);
   });
 
-  test("are waited for, the second one too, and then no more", async () => {
+  test("make requests wait for the first and the second attempt only", async () => {
     const one = await started();
     one.answer("hang");
     await one.time.advance(300);
@@ -170,7 +170,7 @@ describe("failed attempts", () => {
     }
   });
 
-  test("are waited for again if nobody came for so long that the retry is overdue", async () => {
+  test("make requests wait again once a retry is overdue because no request came", async () => {
     const one = await started();
     one.answer("error");
     await one.time.advance(300);
@@ -182,7 +182,7 @@ describe("failed attempts", () => {
   });
 });
 
-describe("an attempt that a freeze cuts", () => {
+describe("an attempt in flight during a freeze", () => {
   test.each([2, 3, 30, 59, 61, 3600])(
     "for %d s is repeated before a request goes on",
     async (seconds) => {
@@ -199,7 +199,7 @@ describe("an attempt that a freeze cuts", () => {
     },
   );
 
-  test("is repeated at once in an outage too, which may have ended meanwhile", async () => {
+  test("is retried immediately during an outage too, which may have ended meanwhile", async () => {
     const one = await started();
     one.answer("error");
     await one.time.advance(300);
@@ -216,7 +216,7 @@ describe("an attempt that a freeze cuts", () => {
     expect(one.asOf()).toBe(one.time.now());
   });
 
-  test("and that answers when a later one has begun is not heard", async () => {
+  test("is ignored if it ends after a later one has begun", async () => {
     const one = await started();
     await one.time.advance(60);
     one.freeze();
@@ -229,7 +229,7 @@ describe("an attempt that a freeze cuts", () => {
   });
 });
 
-test("whatever happens, a request goes on with a stale copy only after an attempt failed lately, and attempts are few", async () => {
+test("in any sequence of events, requests use a stale copy only after a recent failure, and attempts are bounded", async () => {
   const step = fc.record({
     wait: fc.constantFrom(0, 0.5, 1, 3, 15, 47, 75, 121, 4000),
     answer: fc.constantFrom<Answer>("ok", "ok", "error", "hang"),

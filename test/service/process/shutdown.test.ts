@@ -11,8 +11,8 @@ import { type ServiceProcess, startService } from "../../support/serviceProcess.
 const SECRET_KEY = "a secret of more than thirty-two characters";
 
 /**
- * A service whose sign-in waits for a provider, which answers when the test says so: a request that
- * is under way for exactly as long as is wanted.
+ * A service whose sign-in waits for a provider until the test lets that answer, so that the test
+ * decides how long a request is in flight.
  */
 async function startWithSlowProvider() {
   const waiting = Promise.withResolvers<ServerResponse>();
@@ -27,7 +27,7 @@ async function startWithSlowProvider() {
   });
   return {
     ...service,
-    /** Resolves when the service waits for its provider. */
+    /** Resolves when the service has called its provider. */
     underWay: waiting.promise,
     async answerProvider() {
       (await waiting.promise).writeHead(503).end();
@@ -39,7 +39,7 @@ async function startWithSlowProvider() {
   };
 }
 
-/** A server that sends half of each answer, then waits for `url`; to end, it gives that `patience`. */
+/** A server that sends half of each response, then waits for `url`. `patience` is its drain timeout. */
 function halfwayService(url: string, patience: number): string[] {
   const source = (file: string) =>
     JSON.stringify(pathToFileURL(join(import.meta.dirname, "..", "..", "..", "service", file)));
@@ -61,7 +61,7 @@ function halfwayService(url: string, patience: number): string[] {
   return ["--input-type=module", "--eval", program];
 }
 
-/** Asks on a connection that the visitor would like to keep. */
+/** Sends a request on a keep-alive connection. */
 async function ask(port: number, path: string, agent: Agent): Promise<IncomingMessage> {
   const request = get({ host: "127.0.0.1", port, path, agent });
   const [response] = (await once(request, "response")) as [IncomingMessage];
@@ -77,10 +77,10 @@ async function logged({ lines }: ServiceProcess, event: string): Promise<void> {
   }
 }
 
-/** Milliseconds; a busy machine takes seconds for a process, and waiting in vain would take longer. */
+/** Milliseconds. A busy machine needs seconds for a process; a process that hangs exceeds this. */
 const AT_ONCE = DRAIN_MILLISECONDS - 1_000;
 
-test("SIGTERM: what is under way is answered, nothing new is taken, and the process ends at once", async () => {
+test("SIGTERM: requests in flight are answered, new ones are refused, and the process ends at once", async () => {
   await using service = await startWithSlowProvider();
   const agent = new Agent({ keepAlive: true });
   const answer = ask(service.port, "/login", agent);
@@ -102,7 +102,7 @@ test("SIGTERM: what is under way is answered, nothing new is taken, and the proc
   agent.destroy();
 });
 
-test("SIGTERM: a connection that is open and idle keeps the process from nothing", async () => {
+test("SIGTERM: an idle connection does not keep the process alive", async () => {
   await using service = await startService({ env: { SECRET_KEY } });
   const agent = new Agent({ keepAlive: true });
   expect((await ask(service.port, "/health/live", agent)).headers.connection).toBe("keep-alive");
@@ -113,7 +113,7 @@ test("SIGTERM: a connection that is open and idle keeps the process from nothing
   agent.destroy();
 });
 
-test("SIGTERM: an answer that has begun is completed, and its connection then closed", async () => {
+test("SIGTERM: a response that has begun is completed, then its connection is closed", async () => {
   const waiting = Promise.withResolvers<ServerResponse>();
   await using provider = await serve((_req, res) => waiting.resolve(res));
   const program = halfwayService(provider.url, DRAIN_MILLISECONDS);
@@ -131,7 +131,7 @@ test("SIGTERM: an answer that has begun is completed, and its connection then cl
   agent.destroy();
 });
 
-test("SIGTERM: a request that never ends is cut off in time, and so is what it was waiting for", async () => {
+test("SIGTERM: a request that never ends is aborted in time, and so is the call it waits for", async () => {
   await using provider = await serve(() => {});
   await using service = await startService({ env: {}, program: halfwayService(provider.url, 300) });
   const agent = new Agent({ keepAlive: true });
@@ -149,7 +149,7 @@ test("SIGTERM: a request that never ends is cut off in time, and so is what it w
   agent.destroy();
 });
 
-test("the time that requests are given is over before Cloud Run's ten seconds are", () => {
+test("the drain timeout is shorter than Cloud Run's ten seconds", () => {
   expect(DRAIN_MILLISECONDS).toBeGreaterThanOrEqual(8_000);
   expect(DRAIN_MILLISECONDS).toBeLessThan(10_000);
 });

@@ -8,7 +8,7 @@ import { startService } from "../../support/serviceProcess.ts";
 
 const SECRET_KEY = "a secret of more than thirty-two characters";
 
-/** The archive that is deployed, unpacked: what is run here is what Cloud Run runs. */
+/** The unpacked bundle, so that the tests run what Cloud Run runs. */
 let directory: string;
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), "phoenix-start-"));
@@ -16,14 +16,14 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-/** Said once by an instance that has no list to share with others. */
+/** Message of an instance that can't share ended sessions with others. */
 const APART = expect.objectContaining({ severity: "WARNING", event: "ended_sessions_apart" });
 
 function run(env: Record<string, string>, program = "index.js") {
   return startService({ directory, program: [program], env });
 }
 
-/** What a process that must not start says: its exit code and its lines. */
+/** Exit code and log lines of a process that refuses to start. */
 async function refusal(env: Record<string, string>, program?: string) {
   await using service = await run(env, program);
   expect(service.url).toBeUndefined();
@@ -31,7 +31,7 @@ async function refusal(env: Record<string, string>, program?: string) {
   return { code, lines: service.lines, output: service.output() };
 }
 
-test("the deployed program starts, says where it listens, and serves", async () => {
+test("the deployed program starts, logs its port, and serves", async () => {
   await using service = await run({ SECRET_KEY });
   expect(service.lines).toEqual([
     APART,
@@ -61,7 +61,7 @@ test("with LISTEN_ADDRESS it can be reached at that address only", async () => {
   }
 });
 
-test("what is wrong with the settings ends it with status 1 and a line of JSON for each problem", async () => {
+test("invalid settings end it with status 1 and a JSON line for each problem", async () => {
   const { code, lines, output } = await refusal({
     K_SERVICE: "phoenix-prod",
     PUBLIC_URL: "https://phoenix.example",
@@ -95,12 +95,12 @@ test("what is wrong with the settings ends it with status 1 and a line of JSON f
       ),
     });
   }
-  // One line each and nothing besides: no stack, no value of a secret.
+  // Nothing but these lines: no stack, and no secret.
   expect(output.trimEnd().split("\n")).toHaveLength(lines.length);
   for (const secret of ["hunter2", "opensesame", "    at "]) expect(output).not.toContain(secret);
 });
 
-test("without any environment it says that SECRET_KEY is missing, and how to make one", async () => {
+test("without any environment it reports that SECRET_KEY is missing, and how to generate one", async () => {
   const { code, lines } = await refusal({});
   expect(code).toBe(1);
   expect(lines).toEqual([
@@ -108,7 +108,7 @@ test("without any environment it says that SECRET_KEY is missing, and how to mak
   ]);
 });
 
-test("the rotator refuses what is wrong with its settings in the same way", async () => {
+test("the rotator refuses invalid settings in the same way", async () => {
   const { code, lines } = await refusal({ SECRET_KEY, KEY_ACTIVATION_DELAY: "soon" }, "rotator.js");
   expect(code).toBe(1);
   expect(lines.map(({ message }) => String(message).split(" ")[0]).toSorted()).toEqual([
@@ -119,7 +119,7 @@ test("the rotator refuses what is wrong with its settings in the same way", asyn
   ]);
 });
 
-test("a port that is taken is said in one line, with what to do", async () => {
+test("a port that is in use is reported in one line, with a remedy", async () => {
   await using first = await run({ SECRET_KEY });
   const { code, lines, output } = await refusal({ SECRET_KEY, PORT: String(first.port) });
   expect(code).toBe(1);

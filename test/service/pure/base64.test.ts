@@ -5,7 +5,7 @@ import { decodeBase64 } from "../../../service/pure/base64.ts";
 const encodings = ["base64", "base64url"] as const;
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_= \n.\u00e9";
 
-test("what encoding gives decodes to the same bytes", () => {
+test("encoded bytes decode to the same bytes", () => {
   for (const encoding of encodings) {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
@@ -20,7 +20,7 @@ test("a text decodes only if encoding the bytes again gives that text", () => {
   const text = fc.oneof(
     fc.string({ unit: fc.constantFrom(...alphabet), maxLength: 12 }),
     fc.base64String({ maxLength: 40 }),
-    // A character of a good text is another one, is left out, or is there twice.
+    // Replaces, removes or doubles one character of a valid text.
     fc
       .tuple(
         fc.base64String({ minLength: 4, maxLength: 40 }),

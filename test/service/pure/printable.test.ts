@@ -16,7 +16,7 @@ test.each([
   expect(printable(text, 100)).toBe(shown);
 });
 
-test("is one line of printable ASCII, and no longer than it may be, whatever was sent", () => {
+test("turns any text into one line of printable ASCII of at most the given length", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), fc.nat(50), (text, length) => {
       const shown = printable(text, length);

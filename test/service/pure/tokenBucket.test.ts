@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { createTokenBucket } from "../../../service/pure/tokenBucket.ts";
 
-test("a bucket gives its burst at once and then one after each interval", () => {
+test("a bucket allows its burst at once and then one per interval", () => {
   const bucket = createTokenBucket(2, 6);
   expect([0, 0, 0, 5.9, 6, 6, 12].map((now) => bucket.take(now))).toEqual([
     true,
@@ -17,7 +17,7 @@ test("a bucket gives its burst at once and then one after each interval", () => 
   expect(bucket.wait(18)).toBe(0);
 });
 
-test("a clock that is set back neither gives tokens nor takes them", () => {
+test("a clock that is set back neither adds tokens nor takes them", () => {
   const bucket = createTokenBucket(1, 10);
   expect(bucket.take(1000)).toBe(true);
   expect(bucket.take(0)).toBe(false);
@@ -25,7 +25,7 @@ test("a clock that is set back neither gives tokens nor takes them", () => {
   expect(bucket.take(1000)).toBe(true);
 });
 
-test("however it is asked, it gives no more than the burst and one for each interval", () => {
+test("any sequence of calls gets at most the burst and one token per interval", () => {
   const waits = fc.array(fc.double({ min: 0, max: 20, noNaN: true }), { maxLength: 200 });
   fc.assert(
     fc.property(

@@ -14,14 +14,14 @@ interface Place {
   readonly now?: number;
 }
 
-/** An instance's clip URLs, and what it seals with. */
+/** An instance's clip URLs, and its sealer. */
 function instance({ keys = ring(), environment = "test", now = NOW }: Place = {}) {
   const clock = () => now;
   const sealer = createSealer({ keys, environment, clock });
   return { sealer, ...createClipUrls({ sealer, clock }) };
 }
 
-/** The token of a URL that an instance gives now. */
+/** The token of a URL that an instance signs now. */
 function tokenFrom(place: Place = {}, file = FILE): string {
   const url = new URL(
     instance(place).sign(file, NOW + CLIP_URL_LIFETIME),
@@ -40,13 +40,13 @@ test("a URL is the file's path with a token, which any instance with the key adm
   expect(admission).toEqual({ allowed: true, expiresAt: NOW + CLIP_URL_LIFETIME });
 });
 
-test("a token is for its file only", async () => {
+test("a token admits to its own file only", async () => {
   for (const file of ["embers.jpg", "aurora.mp4", "Embers.mp4", "embers.mp4/", "clips.json", ""]) {
     expect([file, await instance().admit(file, tokenFrom())]).toEqual([file, INVALID]);
   }
 });
 
-test("a token works until the second in which it runs out", async () => {
+test("a token works until the second before it expires", async () => {
   const token = tokenFrom();
   const after = (seconds: number) => instance({ now: NOW + seconds }).admit(FILE, token);
   expect(await after(CLIP_URL_LIFETIME - 1)).toMatchObject({ allowed: true });
@@ -55,7 +55,7 @@ test("a token works until the second in which it runs out", async () => {
   }
 });
 
-test("a token that runs out while its key is read is not admitted any more", async () => {
+test("a token that expires while its key is read is refused", async () => {
   let now = NOW;
   const clock = () => now;
   const keys: SessionKeys = {
@@ -70,13 +70,13 @@ test("a token that runs out while its key is read is not admitted any more", asy
   expect(admission).toEqual({ allowed: false, reason: "expired" });
 });
 
-test("a token of another environment is none", async () => {
+test("a token of another environment is refused", async () => {
   for (const environment of ["prod", "dev", ""]) {
     expect(await instance().admit(FILE, tokenFrom({ environment }))).toEqual(INVALID);
   }
 });
 
-test("a token of another purpose is none, whether signed or sealed", async () => {
+test("a token of another purpose is refused, whether signed or sealed", async () => {
   const { sealer, admit } = instance();
   const expiresAt = NOW + 300;
   const signed = (purpose: string) =>
@@ -89,7 +89,7 @@ test("a token of another purpose is none, whether signed or sealed", async () =>
   expect(await admit(FILE, `${expiresAt}.${sealed}`)).toEqual(INVALID);
 });
 
-test("nobody makes a URL last longer, or writes its end in another way", async () => {
+test("a token whose expiry is changed or spelled differently is refused", async () => {
   const token = tokenFrom();
   for (const end of [
     "1800000301",
@@ -105,7 +105,7 @@ test("nobody makes a URL last longer, or writes its end in another way", async (
   }
 });
 
-test("what is no token is none: nothing, lists, and a token that was changed anywhere", async () => {
+test("anything that is no token is refused: nothing, lists, and a token with any character changed", async () => {
   const { admit } = instance();
   const token = tokenFrom();
   for (const wrong of [
@@ -128,7 +128,7 @@ test("what is no token is none: nothing, lists, and a token that was changed any
 });
 
 describe("a token's key", () => {
-  test("may be any that is accepted: a rotation ends no URL", async () => {
+  test("may be any accepted one, so that a rotation ends no URL", async () => {
     const earlier = tokenFrom({ keys: ring("2") });
     expect(earlier).toMatch(/^1800000300\.v1\.2\./);
     expect(await instance({ keys: ring("3") }).admit(FILE, earlier)).toMatchObject({
@@ -136,13 +136,13 @@ describe("a token's key", () => {
     });
   });
 
-  test("that is disabled, or that there never was, admits nobody", async () => {
+  test("that is disabled or never existed admits nobody", async () => {
     const disabled = tokenFrom({ keys: ring("1") });
     expect(await instance().admit(FILE, disabled)).toEqual(INVALID);
     expect(await instance().admit(FILE, tokenFrom().replace("v1.3.", "v1.9."))).toEqual(INVALID);
   });
 
-  test("that can't be read now leaves it open: the visitor is to ask again", async () => {
+  test("that can't be read now throws KeysUnavailableError with a time to retry", async () => {
     const lookup: KeyLookup = { status: "unavailable", retryAfter: 7 };
     for (const find of [() => lookup, async () => lookup]) {
       const admission = instance({ keys: { ...ring(), find } }).admit(FILE, tokenFrom());
@@ -151,7 +151,7 @@ describe("a token's key", () => {
     }
   });
 
-  test("that is missing when a URL is to be signed is told as that", () => {
+  test("that is missing when a URL is signed throws KeysUnavailableError", () => {
     const keys: SessionKeys = { ...ring(), signer: () => undefined };
     expect(() => instance({ keys }).sign(FILE, NOW + 300)).toThrow(KeysUnavailableError);
   });

@@ -28,7 +28,7 @@ const clip: Clip = {
   color: "#4f2321",
 };
 
-/** What the error that it throws lists, a problem each. */
+/** The problems that the thrown ClipsError lists. */
 function problemsOf(read: () => unknown): string[] {
   try {
     read();
@@ -50,7 +50,7 @@ describe("the clips that ship with the service", () => {
     expect(store.clips.length).toBeGreaterThanOrEqual(REEL_LIMIT);
   });
 
-  test("each have a video and a poster, and nothing else lies beside them", () => {
+  test("each have a video and a poster, and the folder has no other files", () => {
     const files = store.clips.flatMap(({ id }) => [`${id}.mp4`, `${id}.jpg`]);
     expect(readdirSync(CLIPS).sort()).toEqual(["clips.json", ...files].sort());
     for (const file of files) {
@@ -62,7 +62,7 @@ describe("the clips that ship with the service", () => {
     }
   });
 
-  test("are as large as their list says", () => {
+  test("have the size that their list says", () => {
     for (const { id, bytes } of store.clips) {
       expect([id, statSync(join(CLIPS, `${id}.mp4`)).size]).toEqual([id, bytes]);
     }
@@ -87,7 +87,7 @@ describe("the clips that ship with the service", () => {
 });
 
 describe("a list", () => {
-  test("of valid clips is taken as it is", () => {
+  test("of valid clips is accepted unchanged", () => {
     const clips = [
       clip,
       { ...clip, id: "a" },
@@ -96,7 +96,7 @@ describe("a list", () => {
     expect(parseClips(clips)).toEqual(clips);
   });
 
-  test("that is none, or is empty, is refused", () => {
+  test("that is not a list, or is empty, is refused", () => {
     for (const list of [undefined, null, {}, "clips", 1, [], { 0: clip, length: 1 }]) {
       expect(problemsOf(() => parseClips(list))).toEqual([
         "clips.json is not a list of one clip or more",
@@ -115,7 +115,7 @@ describe("a list", () => {
     color: [undefined, "", "red", "#fff", "#4F2321", "#4f2321;", "x#4f2321"],
   };
 
-  test.each(Object.entries(WRONG))("with a clip without a valid %s says so", (name, values) => {
+  test.each(Object.entries(WRONG))("with a clip without a valid %s is refused", (name, values) => {
     for (const value of values) {
       const list = [
         { ...clip, id: "first" },
@@ -128,7 +128,7 @@ describe("a list", () => {
     }
   });
 
-  test("says everything that is wrong with it at once", () => {
+  test("is refused with all of its problems at once", () => {
     const list = [null, clip, { ...clip, title: "", width: 0 }, "embers", {}, { ...clip, id: "b" }];
     const members = Object.keys(WRONG).map((name) => `clip 5 has no valid ${name}`);
     expect(problemsOf(() => parseClips(list))).toEqual([
@@ -141,7 +141,7 @@ describe("a list", () => {
     ]);
   });
 
-  test("is either taken or refused for reasons, whatever it is", () => {
+  test("of any JSON is either accepted or refused with problems", () => {
     const members = fc.record(
       Object.fromEntries(
         Object.entries(WRONG).map(([name, values]) => [
@@ -185,7 +185,7 @@ describe("a folder", () => {
   });
   afterEach(() => rmSync(join(folder, ".."), { recursive: true }));
 
-  test("without a list, or with one that is no JSON, is refused with the reason", () => {
+  test("without a list, or with one that isn't JSON, is refused with the reason", () => {
     const list = join(folder, "clips.json");
     writeFileSync(list, "[");
     expect(problemsOf(() => readClips(folder))).toEqual([
@@ -201,7 +201,7 @@ describe("a folder", () => {
     ]);
   });
 
-  test("says of every file that is missing", () => {
+  test("is refused with the name of every missing file", () => {
     for (const file of ["tides.jpg", "aurora.mp4", "coral.jpg", "coral.mp4"]) {
       rmSync(join(folder, file));
     }
@@ -213,7 +213,7 @@ describe("a folder", () => {
     ]);
   });
 
-  test("with a folder in the place of a file lacks that file", () => {
+  test("with a folder in place of a file lacks that file", () => {
     for (const file of ["tides.jpg", "embers.mp4"]) {
       rmSync(join(folder, file));
       mkdirSync(join(folder, file));

@@ -11,7 +11,7 @@ const VIDEO = readFileSync(join(CLIPS, "embers.mp4"));
 const POSTER = readFileSync(join(CLIPS, "embers.jpg"));
 const SIZE = VIDEO.length;
 
-/** A URL that works for as long as those that the service gives. */
+/** Signs a URL with the lifetime that the service uses. */
 function urlOf(app: ReelApp, file = "embers.mp4", lifetime = CLIP_URL_LIFETIME): string {
   const urls = createClipUrls({ sealer: app.sealer, clock: () => app.time.now });
   return urls.sign(file, app.time.now + lifetime);
@@ -37,7 +37,7 @@ test("a clip's video and poster are sent whole, without a session", async () => 
   }
 });
 
-test("only the visitor's own cache keeps a file, and no longer than its URL works", async () => {
+test("only private caches may store a file, and no longer than its URL is valid", async () => {
   const travelling = reelApp();
   const media = urlOf(travelling);
   const start = travelling.time.now;
@@ -52,7 +52,7 @@ test("only the visitor's own cache keeps a file, and no longer than its URL work
   expect(refusal(await travelling.send(media))).toEqual(problem(403, "clip_url_expired"));
 });
 
-test("HEAD tells what GET would, without the file", async () => {
+test("HEAD has the headers of GET, without the file", async () => {
   const get = await app.send(url);
   const head = await app.send({ method: "HEAD", url });
   expect([head.statusCode, head.rawPayload.length]).toEqual([200, 0]);
@@ -62,7 +62,7 @@ test("HEAD tells what GET would, without the file", async () => {
 });
 
 describe("a part of a file", () => {
-  /** A request for a part, and what came of it. */
+  /** Requests a range of the file. */
   async function part(range: string, more: Record<string, string> = {}) {
     const response = await app.send({ url, headers: { range, ...more } });
     const { statusCode, headers, rawPayload } = response;
@@ -82,7 +82,7 @@ describe("a part of a file", () => {
     expect(rawPayload.equals(VIDEO.subarray(first, last + 1))).toBe(true);
   });
 
-  test("is told of by HEAD as well", async () => {
+  test("is described by HEAD as well", async () => {
     const range = "bytes=100-199";
     const { statusCode, headers, rawPayload } = await app.send({
       method: "HEAD",
@@ -97,7 +97,7 @@ describe("a part of a file", () => {
     expect(rawPayload).toHaveLength(0);
   });
 
-  test("that there is not is refused, and the file's size told", async () => {
+  test("beyond the file's end is refused with the file's size", async () => {
     for (const header of [`bytes=${SIZE}-`, `bytes=${SIZE}-${SIZE + 9}`]) {
       const { response, range } = await part(header);
       expect(refusal(response)).toEqual(problem(416, "range_not_satisfiable"));
@@ -105,7 +105,7 @@ describe("a part of a file", () => {
     }
   });
 
-  test("is not sent where several are asked for, or in another unit: then it is the whole", async () => {
+  test("is not sent for several ranges or another unit: then the whole file is", async () => {
     for (const header of ["bytes=0-9,20-29", "bytes=0-0,-1", "items=0-9", "bytes"]) {
       const { statusCode, range, rawPayload } = await part(header);
       expect([header, statusCode, range, rawPayload.equals(VIDEO)]).toEqual([
@@ -117,7 +117,7 @@ describe("a part of a file", () => {
     }
   });
 
-  test("goes with the part that the visitor has, or else the whole is sent (If-Range)", async () => {
+  test("is sent only if the file matches If-Range; otherwise the whole file is", async () => {
     const { headers } = await app.send({ method: "HEAD", url });
     const modified = String(headers["last-modified"]);
     for (const same of [String(headers.etag), modified]) {
@@ -130,7 +130,7 @@ describe("a part of a file", () => {
   });
 });
 
-test("a file that the visitor has is not sent again, and they may keep it a little longer", async () => {
+test("a cached file is revalidated with 304 and may be cached again", async () => {
   const { headers } = await app.send({ method: "HEAD", url });
   const again = await app.send({ url, headers: { "if-none-match": String(headers.etag) } });
   expect([again.statusCode, again.rawPayload.length]).toEqual([304, 0]);
@@ -139,7 +139,7 @@ test("a file that the visitor has is not sent again, and they may keep it a litt
   expect(changed.statusCode).toBe(200);
 });
 
-test("a condition that does not hold is refused with a problem document", async () => {
+test("a precondition that fails is refused with a problem document", async () => {
   const response = await app.send({ url, headers: { "if-match": '"another"' } });
   expect(refusal(response)).toEqual(problem(412, "precondition_failed"));
 });
@@ -147,7 +147,7 @@ test("a condition that does not hold is refused with a problem document", async 
 describe("a file is refused", () => {
   const INVALID = problem(403, "clip_url_invalid");
 
-  test("without a token, with one that is none, and with several", async () => {
+  test("without a token, with an invalid one, and with several", async () => {
     const token = url.replace(/^.*token=/, "");
     for (const query of ["", "?token=", "?token=v1.3.x", `?token=${token}&token=${token}`]) {
       expect(refusal(await app.send(`/media/embers.mp4${query}`))).toEqual(INVALID);
@@ -156,7 +156,7 @@ describe("a file is refused", () => {
     expect(detail).toBe("GET /api/clips/ID/url gives a new URL.");
   });
 
-  test("under another name than its own, and out of its folder, even with a token for that name", async () => {
+  test("under a name that is not a clip's, or outside the folder, even with a token for that name", async () => {
     for (const file of ["clips.json", "nothing.mp4", "../server.ts", "../clips/embers.mp4"]) {
       const query = urlOf(app, file).replace(/^[^?]*/, "");
       const response = await app.send(`/media/${encodeURIComponent(file)}${query}`);
@@ -170,12 +170,12 @@ describe("a file is refused", () => {
     expect(refusal(await app.send(disabled))).toEqual(INVALID);
   });
 
-  test("and a rotation does not refuse it", async () => {
+  test("but not because of a rotation", async () => {
     const before = urlOf(reelApp({ keys: ring("2") }));
     expect((await app.send(before)).statusCode).toBe(200);
   });
 
-  test("for the moment when the key of its URL can't be read: 503, and when to ask again", async () => {
+  test("with 503 and Retry-After while the key of its URL can't be read", async () => {
     const lookup: KeyLookup = { status: "unavailable", retryAfter: 7 };
     const keys: SessionKeys = { ...ring(), find: async () => lookup };
     const { statusCode, headers } = await reelApp({ keys }).send(url);
@@ -189,7 +189,7 @@ describe("a file is refused", () => {
     expect(refusal(told)).toEqual(problem(503, "keys_unavailable"));
   });
 
-  test("when it has gone since the service started, which is the service's fault and logged", async () => {
+  test("with 500 and a log line if it was deleted after the service started", async () => {
     const folder = mkdtempSync(join(tmpdir(), "media-"));
     try {
       cpSync(CLIPS, join(folder, "clips"), { recursive: true });
@@ -205,7 +205,7 @@ describe("a file is refused", () => {
     }
   });
 
-  test("without a word of the token in the answer", async () => {
+  test("without repeating the token in the response", async () => {
     const token = urlOf(app, "aurora.mp4").replace(/^.*token=/, "");
     const response = await app.send(`/media/embers.mp4?token=${token}`);
     expect(refusal(response)).toEqual(INVALID);

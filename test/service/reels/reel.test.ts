@@ -4,7 +4,7 @@ import type { ClipStore } from "../../../service/reels/clips.ts";
 import { parseReel, REEL_LIMIT, savedReel } from "../../../service/reels/reel.ts";
 import type { Clip } from "../../../service/reels/wire.ts";
 
-/** More clips than a reel may have. */
+/** A store of more clips than a reel may have. */
 const IDS = Array.from({ length: REEL_LIMIT + 8 }, (_, index) => `clip-${index}`);
 
 function storeOf(ids: readonly string[]): Pick<ClipStore, "find"> {
@@ -17,7 +17,7 @@ const unknownId = fc.oneof(
   fc.string().filter((id) => !IDS.includes(id)),
   fc.constantFrom("__proto__", "constructor", "toString", "CLIP-1", "clip-1 ", "../clip-1", ""),
 );
-/** Anything that is no clip. */
+/** Anything that isn't the id of a clip. */
 const noClip = fc
   .oneof(unknownId, fc.jsonValue())
   .filter((value) => typeof value !== "string" || !IDS.includes(value));
@@ -27,7 +27,7 @@ function problemOf(clips: unknown): unknown {
   return "problem" in parsed ? parsed.problem : parsed;
 }
 
-test("an order of clips, each once and no more than the limit, is a reel as it is", () => {
+test("a list of different clips up to the limit is accepted unchanged", () => {
   fc.assert(
     fc.property(orders, (clips) => {
       expect(parseReel({ clips }, store)).toEqual({ reel: clips });
@@ -35,7 +35,7 @@ test("an order of clips, each once and no more than the limit, is a reel as it i
   );
 });
 
-test("whatever else is sent is told apart: there is a reel that obeys the rules, or a problem", () => {
+test("any body gives either a valid reel or a problem", () => {
   const entries = fc.oneof(fc.constantFrom(...IDS), noClip);
   const bodies = fc.oneof(
     fc.anything(),
@@ -56,7 +56,7 @@ test("whatever else is sent is told apart: there is a reel that obeys the rules,
   );
 });
 
-test("a body of another form is told which form it should have", () => {
+test("the problem for a body of another form names the right form", () => {
   for (const body of [undefined, null, "embers", 1, [], ["clip-1"], {}, { clips: "clip-1" }]) {
     expect(parseReel(body, store)).toEqual({
       problem: 'The body is not JSON of the form {"clips": ["some-clip"]}.',
@@ -64,12 +64,12 @@ test("a body of another form is told which form it should have", () => {
   }
 });
 
-test("one clip more than the limit is refused, and the limit is named", () => {
+test("one clip more than the limit is refused with the limit", () => {
   expect(parseReel({ clips: IDS.slice(0, REEL_LIMIT) }, store)).toHaveProperty("reel");
   expect(problemOf(IDS.slice(0, REEL_LIMIT + 1))).toBe(`A reel has at most ${REEL_LIMIT} clips.`);
 });
 
-test("the first entry that is no clip is named by its number, never repeated", () => {
+test("the problem names the first entry that is no clip by its position, without quoting it", () => {
   fc.assert(
     fc.property(fc.array(noClip, { minLength: 1, maxLength: 3 }), fc.nat(3), (wrong, place) => {
       const clips: unknown[] = IDS.slice(0, 3);
@@ -79,7 +79,7 @@ test("the first entry that is no clip is named by its number, never repeated", (
   );
 });
 
-test("a clip that is in the order twice is named", () => {
+test("a clip that occurs twice is named", () => {
   const twice = fc
     .uniqueArray(fc.constantFrom(...IDS), { minLength: 1, maxLength: REEL_LIMIT - 1 })
     .chain((clips) => fc.tuple(fc.constant(clips), fc.nat(clips.length - 1), fc.nat()));
@@ -92,11 +92,11 @@ test("a clip that is in the order twice is named", () => {
   );
 });
 
-test("a reel that was saved comes back as it was", () => {
+test("a saved reel is returned unchanged", () => {
   fc.assert(fc.property(orders, (clips) => expect(savedReel(clips, store)).toEqual(clips)));
 });
 
-test("clips that are gone are left out, and the others keep their order", () => {
+test("clips that no longer exist are omitted, and the others keep their order", () => {
   fc.assert(
     fc.property(orders, fc.subarray(IDS), (clips, left) => {
       const expected = clips.filter((id) => left.includes(id));
@@ -105,14 +105,14 @@ test("clips that are gone are left out, and the others keep their order", () => 
   );
 });
 
-test("no reel was saved where the session has nothing of that kind", () => {
+test("a session whose reel is not a list has no saved reel", () => {
   for (const nothing of [undefined, null, "", "clip-1", 0, { clips: ["clip-1"] }, { length: 1 }]) {
     expect(savedReel(nothing, store)).toBeNull();
   }
   expect(savedReel([], store)).toEqual([]);
 });
 
-test("whatever another version left in a session, what comes of it can be saved again", () => {
+test("whatever another version stored in a session, the result can be saved again", () => {
   const left = fc.oneof(
     fc.anything(),
     fc.array(fc.oneof(fc.constantFrom(...IDS), noClip), { size: "large" }),

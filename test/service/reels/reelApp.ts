@@ -11,7 +11,7 @@ import { ada } from "../../local/identity/users.ts";
 import { type CredentialData, sessionApp } from "../../support/sessionApp.ts";
 
 const DIRECTORY = join(import.meta.dirname, "..", "..", "..", "service", "reels");
-/** The clips that ship with the service. */
+/** Folder of the clips that ship with the service. */
 export const CLIPS = join(DIRECTORY, "clips");
 export const INSTANCE = "reels-1";
 
@@ -21,28 +21,28 @@ export interface ReelAppOptions {
   readonly directory?: string;
 }
 
-/** Somebody with a session, who keeps the cookies that the answers set. */
+/** A signed-in user, who keeps the cookies that responses set. */
 export interface Visitor {
   send(request: InjectOptions | string): Promise<Response>;
-  /** Saves a reel as the page does, with the session's token. */
+  /** Saves a reel as the page does, with the session's CSRF token. */
   save(body: unknown, method?: "POST" | "PUT"): Promise<Response>;
-  /** The reel that the session has. */
+  /** The session's reel. */
   reel(): Promise<unknown>;
 }
 
 export interface ReelApp {
-  /** Unix time in seconds: set it to travel. */
+  /** The service's Unix time in seconds, which tests can set. */
   readonly time: { now: number };
   readonly sealer: Sealer;
-  /** What the log said, a parsed line each. */
+  /** Parsed lines of the log. */
   readonly lines: Record<string, unknown>[];
-  /** A request without a session. */
+  /** Sends a request without a session. */
   send(request: InjectOptions | string): Promise<Response>;
-  /** Somebody with a credential, and with a saved reel unless it is null. */
+  /** A user with a credential, and with a saved reel unless it is null. */
   signedIn(session?: CredentialData, reel?: unknown): Visitor;
 }
 
-/** The reel maker's routes behind sessions, body parsers and CSRF check, on a clock of the test's. */
+/** The reel maker's routes behind sessions, body parsers and CSRF check, with a fake clock. */
 export function reelApp({ keys = ring(), directory = DIRECTORY }: ReelAppOptions = {}): ReelApp {
   const time = { now: 1_800_000_000 };
   const clock = () => time.now;
@@ -98,7 +98,7 @@ export function reelApp({ keys = ring(), directory = DIRECTORY }: ReelAppOptions
   return { time, sealer, lines, send, signedIn };
 }
 
-/** What a refusal is, for a program: its status, its media type, and the problem's code. */
+/** The parts of an error response that programs use: status, media type and the problem's code. */
 export function refusal(response: Response): unknown[] {
   const { statusCode, headers } = response;
   const problem = response.json<{ type: string; status: number; code: string; title: string }>();
@@ -113,7 +113,7 @@ export function refusal(response: Response): unknown[] {
   ];
 }
 
-/** What `refusal` gives for a problem document as it should be, which no cache keeps. */
+/** What `refusal` returns for a proper problem document, which is no-store. */
 export function problem(status: number, code: string): unknown[] {
   const type = "application/problem+json; charset=utf-8";
   return [status, type, "no-store", "about:blank", status, code, false];

@@ -8,12 +8,12 @@ function reelMakerPage(shown: Parameters<typeof render>[1]): string {
   return render({ user_id: "1", user_email: "ada@example.com", csrf_token: "token" }, shown);
 }
 
-/** Every tag of a page, as it is written. */
+/** All tags of a page as text. */
 function tagsOf(page: string): string[] {
   return page.match(/<[^>]*>/g) ?? [];
 }
 
-test("its script is a file of the service's: none is in the page, and no style either", () => {
+test("the page has no inline scripts and styles; its script is a file of the service", () => {
   const page = reelMakerPage(SHOWN);
   const scripts = tagsOf(page).filter((tag) => /^<script/.test(tag));
   expect(scripts).toEqual([
@@ -23,7 +23,7 @@ test("its script is a file of the service's: none is in the page, and no style e
   expect(page).not.toMatch(/<style|<[^>]* (?:style|on\w+)=|javascript:/i);
 });
 
-test("each id is there once, and what refers to one finds it", () => {
+test("ids are unique, and each reference to an id has a target", () => {
   const page = reelMakerPage(SHOWN);
   const ids = [...page.matchAll(/ id="([^"]*)"/g)].map(([, id]) => id);
   expect(new Set(ids).size).toBe(ids.length);
@@ -33,7 +33,7 @@ test("each id is there once, and what refers to one finds it", () => {
   for (const [, reference] of references) expect(ids).toContain(reference);
 });
 
-test("as many places are kept as there are clips, and in the reel as were chosen", () => {
+test("there is a placeholder for each clip in the library and in the reel", () => {
   fc.assert(
     fc.property(fc.nat(40), fc.nat(12), (clips, chosen) => {
       const page = reelMakerPage({ clips, chosen });
@@ -47,6 +47,6 @@ test("as many places are kept as there are clips, and in the reel as were chosen
   );
 });
 
-test("without JavaScript it says what it needs", () => {
+test("without JavaScript the page says that it needs it", () => {
   expect(reelMakerPage(SHOWN)).toMatch(/<noscript>.*needs JavaScript.*<\/noscript>/);
 });

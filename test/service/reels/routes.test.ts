@@ -14,7 +14,7 @@ const IDS = CLIP_LIST.map(({ id }) => id);
 const app = reelApp();
 
 describe("GET /api/clips", () => {
-  test("lists all clips, with the limit of a reel and the instance that answers", async () => {
+  test("lists all clips, the limit of a reel and the instance's name", async () => {
     const response = await app.signedIn().send("/api/clips");
     expect([response.statusCode, response.headers["content-type"]]).toEqual([
       200,
@@ -29,7 +29,7 @@ describe("GET /api/clips", () => {
 });
 
 describe("GET /api/clips/:id/url", () => {
-  test("gives URLs of the clip's video and poster that work for five minutes", async () => {
+  test("returns URLs of the clip's video and poster that work for five minutes", async () => {
     const response = await app.signedIn().send("/api/clips/tides/url");
     const { url, poster_url, ...rest } = response.json();
     expect([response.statusCode, rest]).toEqual([
@@ -47,7 +47,7 @@ describe("GET /api/clips/:id/url", () => {
     }
   });
 
-  test("gives a URL for every clip of the list", async () => {
+  test("returns a URL for every clip of the list", async () => {
     const visitor = app.signedIn();
     const given = await Promise.all(
       IDS.map(async (id) => (await visitor.send(`/api/clips/${id}/url`)).json().url),
@@ -56,7 +56,7 @@ describe("GET /api/clips/:id/url", () => {
     for (const url of given) expect((await app.send({ method: "HEAD", url })).statusCode).toBe(200);
   });
 
-  test("of a clip that there is not is refused with 404 and where to look", async () => {
+  test("of an unknown clip is refused with 404 and a hint to the list", async () => {
     for (const id of ["nothing", "EMBERS", "embers.mp4", "__proto__", "..%2fembers", "%20"]) {
       const response = await app.signedIn().send(`/api/clips/${id}/url`);
       expect([id, refusal(response)]).toEqual([id, problem(404, "clip_not_found")]);
@@ -64,7 +64,7 @@ describe("GET /api/clips/:id/url", () => {
     }
   });
 
-  test("while no key can sign: 503, when to ask again, and the session stays", async () => {
+  test("is refused with 503 and Retry-After while no key can sign, and the session stays", async () => {
     let signer: SessionKeys["signer"] = ring().signer;
     const visitor = reelApp({ keys: { ...ring(), signer: () => signer() } }).signedIn();
     signer = () => undefined;
@@ -78,7 +78,7 @@ describe("GET /api/clips/:id/url", () => {
 });
 
 describe("the reel of a session", () => {
-  test("is null until one was saved, which may be empty", async () => {
+  test("is null until a reel is saved, which may be empty", async () => {
     const visitor = app.signedIn(sessionOf(ada), null);
     const before = await visitor.send("/api/reel");
     expect([before.statusCode, before.json()]).toEqual([200, { clips: null, instance: INSTANCE }]);
@@ -98,7 +98,7 @@ describe("the reel of a session", () => {
     },
   );
 
-  test("fits into the cookie when it is full", async () => {
+  test("fits into the cookie with the most clips", async () => {
     const visitor = app.signedIn();
     const longest = [...IDS].sort((a, b) => b.length - a.length).slice(0, REEL_LIMIT);
     const answer = await visitor.save({ clips: longest });
@@ -107,7 +107,7 @@ describe("the reel of a session", () => {
     expect(await visitor.reel()).toEqual(longest);
   });
 
-  test("stays as it was when another one is refused, and the session as well", async () => {
+  test("is unchanged when another one is refused, and so is the session", async () => {
     const visitor = app.signedIn();
     const refused: readonly [unknown, string][] = [
       [{ clips: [...IDS, ...IDS].slice(0, REEL_LIMIT + 1) }, "A reel has at most 12 clips."],
@@ -128,7 +128,7 @@ describe("the reel of a session", () => {
     expect(await visitor.reel()).toEqual(["embers"]);
   });
 
-  test("is refused in another form than JSON, though the token is right", async () => {
+  test("is refused if it isn't JSON, even with the right token", async () => {
     const visitor = app.signedIn();
     const headers = { "x-csrf-token": sessionOf(ada).csrf_token };
     for (const [type, payload] of [
@@ -149,7 +149,7 @@ describe("the reel of a session", () => {
     expect(await visitor.reel()).toEqual(["embers"]);
   });
 
-  test("is not changed without the session's token, nor with another session's", async () => {
+  test("is not changed without the session's CSRF token, nor with another session's", async () => {
     for (const token of ["", sessionOf(grace).csrf_token]) {
       const visitor = app.signedIn();
       for (const method of ["POST", "PUT"] as const) {
@@ -166,7 +166,7 @@ describe("the reel of a session", () => {
     }
   });
 
-  test("is told without clips that are gone, and saved without them the next time", async () => {
+  test("is returned, and next saved, without clips that no longer exist", async () => {
     const reel = ["tides", "no-longer-there", "aurora"];
     const visitor = app.signedIn(sessionOf(ada), reel);
     expect(await visitor.reel()).toEqual(["tides", "aurora"]);
@@ -175,13 +175,13 @@ describe("the reel of a session", () => {
     expect(await visitor.reel()).toEqual(["tides", "aurora"]);
   });
 
-  test("is null where another version of the service left something else in its place", async () => {
+  test("is null if another version of the service stored something else", async () => {
     const visitor = app.signedIn(sessionOf(ada), { first: "tides" });
     expect(await visitor.reel()).toBeNull();
     expect((await visitor.send("/reel-maker")).statusCode).toBe(200);
   });
 
-  test("is not changed by reading: no answer to a GET sets a cookie", async () => {
+  test("is not changed by reading: no response to a GET sets a cookie", async () => {
     const visitor = app.signedIn();
     for (const url of ["/api/reel", "/api/clips", "/api/clips/embers/url", "/reel-maker"]) {
       const { headers } = await visitor.send(url);
@@ -193,7 +193,7 @@ describe("the reel of a session", () => {
 const SESSION_PATHS = ["/reel-maker", "/api/clips", "/api/clips/embers/url", "/api/reel"];
 
 describe("what depends on a session", () => {
-  test("is kept by no cache, whether it is given or refused", async () => {
+  test("is no-store, whether it is served or refused", async () => {
     const visitor = app.signedIn();
     const answers = await Promise.all([
       ...SESSION_PATHS.flatMap((url) => [visitor.send(url), app.send(url)]),
@@ -207,7 +207,7 @@ describe("what depends on a session", () => {
     }
   });
 
-  test("is refused by the API with 401 and a problem document when there is none", async () => {
+  test("is refused by the API with 401 and a problem document without one", async () => {
     for (const url of SESSION_PATHS.filter((path) => path.startsWith("/api/"))) {
       const response = await app.send(url);
       expect([url, refusal(response)]).toEqual([url, problem(401, "sign_in_required")]);
@@ -229,13 +229,13 @@ describe("what depends on a session", () => {
     expect(refusal(response)).toEqual(problem(401, "session_expired"));
   });
 
-  test("as a page leads to sign-in and back", async () => {
+  test("as a page redirects to sign-in and back", async () => {
     const { statusCode, headers } = await app.send("/reel-maker");
     expect([statusCode, headers.location]).toEqual([302, "/login?returnTo=%2Freel-maker"]);
   });
 });
 
-test("the reel maker is the session's: its token for the script, its user, a place for each clip", async () => {
+test("the reel maker's page has the session's CSRF token, its user and a placeholder for each clip", async () => {
   const reel = ["tides", "aurora", "no-longer-there"];
   const response = await app.signedIn(sessionOf(grace), reel).send("/reel-maker");
   const { csrf_token } = sessionOf(grace);

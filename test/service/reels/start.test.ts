@@ -6,7 +6,7 @@ import * as tar from "tar";
 import { buildArchive } from "../../../infra/bundle/archive.ts";
 import { startService } from "../../support/serviceProcess.ts";
 
-test("clips that are not there are an operator's mistake, told without a stack", async () => {
+test("missing clips are an operator error, logged without a stack", async () => {
   const directory = mkdtempSync(join(tmpdir(), "phoenix-reels-"));
   try {
     tar.extract({ sync: true, file: buildArchive().path, cwd: directory });

@@ -4,16 +4,16 @@ import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import fc from "fast-check";
 
-/** What the server of answeringServer.ts says about itself. */
+/** Output of answeringServer.ts. */
 interface Announcement {
-  /** Cookies for http, and cookies for https only. */
+  /** Ports of the servers with plain and with Secure cookies. */
   readonly ports: readonly [http: number, secure: number];
   readonly styles: readonly string[];
   readonly late: readonly string[];
   readonly changes: readonly string[];
 }
 
-// A process of its own: that it lives on is what is tested.
+// A process of its own, because the tests check that it survives.
 let server: ChildProcess;
 let announced: Announcement;
 let cookie: string;
@@ -41,11 +41,11 @@ async function collect(lines: AsyncIterator<string>): Promise<void> {
   }
 }
 
-/** What the log says of a request, once it has said anything. */
+/** Log lines of a request, once there are any. */
 async function logOf(request: string): Promise<Record<string, unknown>[]> {
   const of = () => log.filter((line) => line.request === request);
   while (of().length === 0) await new Promise(setImmediate);
-  // A second line would be written with the first.
+  // A second line would arrive together with the first.
   await (await fetch(`http://127.0.0.1:${announced.ports[0]}/slow`)).text();
   return of();
 }
@@ -57,7 +57,7 @@ interface Asked {
   readonly stranger?: boolean;
 }
 
-/** The answer to one request, while another one is under way. */
+/** The response to one request, while another one is in flight. */
 async function ask({ style, change, secure = false, stranger = false }: Asked) {
   requests += 1;
   const request = String(requests);
@@ -96,7 +96,7 @@ async function expectRefusal(asked: Asked, status: number, code: string, named: 
   ]);
 }
 
-/** What a change that can't be kept is refused as, and what the visitor is told. */
+/** For each change that can't be stored: the error's code, and the field that it names. */
 const REFUSALS: Record<string, readonly [code: string, named: string]> = {
   "too large": ["SESSION_TOO_LARGE", "notes"],
   "a BigInt": ["SESSION_NOT_SERIALIZABLE", "notes"],
@@ -109,7 +109,7 @@ const REFUSALS: Record<string, readonly [code: string, named: string]> = {
   "a sign-in that is too large": ["SESSION_TOO_LARGE", "user_email"],
 };
 
-test("however a handler answers, a session that can't be kept becomes an error that names the field, once in the log, and the process lives", async () => {
+test("however a handler responds, a session that can't be stored becomes an error that names the field, is logged once, and does not end the process", async () => {
   const [style, change] = [
     fc.constantFrom(...announced.styles),
     fc.constantFrom(...Object.keys(REFUSALS)),
@@ -123,21 +123,21 @@ test("however a handler answers, a session that can't be kept becomes an error t
   );
 });
 
-test("in every style of answering a cookie for https is refused over http, with what to set", async () => {
+test("in every style of response a Secure cookie is refused over http, with the setting to change", async () => {
   for (const style of announced.styles) {
     const asked = { style, change: "a sign-in", secure: true };
     await expectRefusal(asked, 400, "COOKIE_NEEDS_HTTPS", "SESSION_COOKIE_SECURE");
   }
 });
 
-test("in every style of answering, what is stored for nobody is refused by its name", async () => {
+test("in every style of response, data stored without a session is refused by its field's name", async () => {
   for (const style of announced.styles) {
     const asked = { style, change: "nothing wrong with it", stranger: true };
     await expectRefusal(asked, 500, "SESSION_NOT_STARTED", "notes");
   }
 });
 
-test("in every style of answering the session is kept, beside the cookies of the handler's own", async () => {
+test("in every style of response the session is stored, and the handler's own cookies are kept", async () => {
   for (const style of announced.styles) {
     for (const [change, names] of [
       ["nothing wrong with it", [/^data-[\w-]{8}=/]],
@@ -158,7 +158,7 @@ test("in every style of answering the session is kept, beside the cookies of the
   }
 });
 
-test("what changes when the headers are gone is in the log once, and the answer stands", async () => {
+test("a change after the headers were sent is logged once, and the response is unaffected", async () => {
   for (const style of announced.late) {
     for (const change of announced.changes) {
       const { response, text, request } = await ask({ style, change });

@@ -14,7 +14,7 @@ import { endedHere } from "../../support/endedHere.ts";
 
 type Style = (res: Response, change: () => void) => unknown;
 
-/** Every way to answer "done" to a request whose session has been changed. */
+/** Every way to respond "done" after the session has changed. */
 const STYLES: Record<string, (res: Response) => unknown> = {
   send: (res) => res.send("done"),
   json: (res) => res.json({ done: true }),
@@ -43,7 +43,7 @@ const STYLES: Record<string, (res: Response) => unknown> = {
   download: (res) => res.download(import.meta.filename),
 };
 
-/** Ways that change the session later than the handler returns. */
+/** Ways that change the session after the handler has returned. */
 const LATER_STYLES: Record<string, Style> = {
   "a callback": (res, change) =>
     readFile(import.meta.filename, () => {
@@ -67,7 +67,7 @@ const LATER_STYLES: Record<string, Style> = {
   },
 };
 
-/** Ways to change the session when the headers are gone; the answer is "done" all the same. */
+/** Ways to change the session after the headers were sent; the response is "done" all the same. */
 const LATE_STYLES: Record<string, Style> = {
   "after flushHeaders": (res, change) => {
     res.flushHeaders();
@@ -95,7 +95,7 @@ const LATE_STYLES: Record<string, Style> = {
 const cycle: Record<string, unknown> = {};
 cycle.again = cycle;
 
-/** Everything for which a session can't be kept. */
+/** Every change for which a session can't be stored. */
 const CHANGES: Record<string, (req: Request) => void> = {
   "too large": (req) => keep(req, "x".repeat(6_000)),
   "a BigInt": (req) => keep(req, 1n),

@@ -10,7 +10,7 @@ import { serve } from "../../support/httpServer.ts";
 import { sessionApp, shown, signedIn } from "../../support/sessionApp.ts";
 import { application, startProvider } from "../login/application.ts";
 
-/** An ID token with so many groups of 36 characters, signed as with RS256. */
+/** An ID token with a number of groups of 36 characters each, and a signature as long as RS256's. */
 function idToken(groups: number): string {
   const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
   const claims = {
@@ -71,7 +71,7 @@ test.each([0, 20, 38, 40, 45, 200, 600])(
   },
 );
 
-test("what is in the cookies is what any cookie-session reads", async () => {
+test("cookie-session itself can read the cookies", async () => {
   await using service = await start(idToken(1));
   const browser = new Browser(service.url);
   await browser.fetch("/sign-in");
@@ -92,8 +92,8 @@ test("what is in the cookies is what any cookie-session reads", async () => {
   }
 });
 
-test("all cookies of the site together stay below 12 kB, with eight sign-ins begun", async () => {
-  // The largest that each may be, with data that an earlier session's late answer has left.
+test("all cookies of the site together stay below 12 kB, with eight pending sign-ins", async () => {
+  // The largest cookies, and a data cookie that a late response of an earlier session left behind.
   expect(MAX_COOKIE_BYTES + 2 * MAX_DATA_COOKIE_BYTES + MAX_ATTEMPT_BYTES).toBeLessThan(12_000);
   await using provider = await disposableProvider();
   await using site = await serve(application({ oidc: provider.oidc }).app);

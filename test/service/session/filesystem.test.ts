@@ -24,12 +24,12 @@ afterEach(() => {
 
 const REMOVE = { recursive: true, force: true };
 
-/** Where an instance keeps its sessions. */
+/** Folder of an instance's session files. */
 function directoryOf(instance: string): string {
   return join(tmpdir(), `phoenix-sessions-${instance}`);
 }
 
-/** An instance with sessions in files, unless it is told otherwise. */
+/** Starts an instance with SESSION_TYPE=filesystem, unless `options` say otherwise. */
 async function start(name: string, options: SessionAppOptions = {}) {
   const instance = `${name}-${process.pid}`;
   instances.push(instance);
@@ -50,14 +50,14 @@ async function start(name: string, options: SessionAppOptions = {}) {
   return { ...(await serve(app)), directory: directoryOf(instance) };
 }
 
-/** Asks, and waits for the end of the answer: express-session saves between its head and its end. */
+/** Reads the whole response, because express-session saves between its headers and its end. */
 async function ask(browser: Browser, path: string): Promise<Response> {
   const response = await browser.fetch(path);
   await response.clone().text();
   return response;
 }
 
-/** What an instance knows of somebody with these cookies. */
+/** The session that an instance has for these cookies. */
 async function read(url: string, cookies: ReadonlyMap<string, string>): Promise<unknown> {
   const browser = new Browser(url);
   for (const [name, value] of cookies) browser.cookies.set(name, value);
@@ -79,7 +79,7 @@ test("a session is kept in a file of the instance that made it, and is lost on a
   expect(readdirSync(other.directory)).toEqual([]);
 });
 
-test("an instance that does not know the session leaves its cookie: the one that does may answer next", async () => {
+test("an instance that does not know the session leaves its cookie, so that the one that does can answer next", async () => {
   await using one = await start("one");
   await using other = await start("other");
   const browser = new Browser(one.url);
@@ -89,7 +89,7 @@ test("an instance that does not know the session leaves its cookie: the one that
   expect((await ask(stranger, "/read")).headers.getSetCookie()).toEqual([]);
 });
 
-test("without a cookie of that name there is no session, and none is made by reading", async () => {
+test("without a cookie of that name there is no session, and reading creates none", async () => {
   await using service = await start("one");
   const cookies = new Map([["mysession", "s%3Ax"]]);
   expect(await read(service.url, cookies)).toEqual({ outcome: { session: "none" } });
@@ -105,7 +105,7 @@ test("signing out ends the session", async () => {
   expect(await read(service.url, before)).not.toHaveProperty("user_id");
 });
 
-test("without a key the answer is 503, and nobody's cookie is touched", async () => {
+test("without a key the response is 503, and sets no cookie", async () => {
   const keys: SessionKeys = { ...createStaticKeys(SECRET), signer: () => undefined };
   await using service = await start("one", { keys });
   const response = await ask(new Browser(service.url), "/sign-in");
@@ -113,7 +113,7 @@ test("without a key the answer is 503, and nobody's cookie is touched", async ()
   expect(response.headers.getSetCookie()).toEqual([]);
 });
 
-test("sessions in cookies make no directory, whatever is done with them", async () => {
+test("sessions in cookies create no directory", async () => {
   await using service = await start("cookies", { sessionType: "cookie" });
   const browser = new Browser(service.url);
   for (const path of ["/sign-in", "/read", "/sign-out"]) await ask(browser, path);

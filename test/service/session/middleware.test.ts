@@ -18,7 +18,7 @@ const ADA = { user_id: "ada", user_email: "ada@example.com", id_token: "a.b.c" }
 const START = 1_800_000_000;
 const LIFETIME = 604_800;
 
-/** A service whose routes do one thing each to the session. */
+/** A service in which each route does one thing to the session. */
 async function start(options: SessionAppOptions = {}) {
   const { app, lines } = sessionApp(options, (routes) => {
     routes.get("/sign-in", (req, res) => {
@@ -101,7 +101,7 @@ test("the cookie is HttpOnly and SameSite=Lax, for the whole site, and lasts as 
 });
 
 // ASVS 3.3.1
-test("with SESSION_COOKIE_SECURE the cookie is Secure and bound to its host by its name", async () => {
+test("with SESSION_COOKIE_SECURE the cookie is Secure and has the prefix __Host-", async () => {
   await using service = await start({ cookieSecure: true });
   const https = { "x-forwarded-proto": "https" };
   const { setCookie } = await service.get("/sign-in", undefined, https);
@@ -111,7 +111,7 @@ test("with SESSION_COOKIE_SECURE the cookie is Secure and bound to its host by i
   );
 });
 
-test("with SESSION_COOKIE_SECURE over plain http the visitor is told what is wrong", async () => {
+test("with SESSION_COOKIE_SECURE over plain http the response says what is wrong", async () => {
   await using service = await start({ cookieSecure: true });
   const { status, text, setCookie } = await service.get("/sign-in");
   expect(status).toBe(400);
@@ -131,14 +131,14 @@ test("a response sets the cookie only when the session changed", async () => {
 });
 
 // ASVS 14.3.2
-test("whatever depends on the session is not stored by any cache", async () => {
+test("a response that depends on the session is no-store", async () => {
   await using service = await start();
   for (const path of ["/sign-in", "/read", "/sign-out", "/large?size=9000"]) {
     expect((await service.get(path)).headers.get("cache-control")).toBe("no-store");
   }
 });
 
-test("signing out removes the cookie, and a visitor without one is sent none", async () => {
+test("signing out clears the cookie, and sets none for a visitor without one", async () => {
   await using service = await start();
   const cookie = pairOf((await service.get("/sign-in")).setCookie);
   const { setCookie } = await service.get("/sign-out", cookie);
@@ -148,7 +148,7 @@ test("signing out removes the cookie, and a visitor without one is sent none", a
 });
 
 // ASVS 7.3.2
-test("the server ends a session when its lifetime is over, whatever the browser does", async () => {
+test("the server refuses a session whose lifetime is over, even if the browser still sends it", async () => {
   let now = START;
   await using service = await start({ clock: () => now });
   const cookie = pairOf((await service.get("/sign-in")).setCookie);
@@ -162,7 +162,7 @@ test("the server ends a session when its lifetime is over, whatever the browser 
 });
 
 // ASVS 7.3.2
-test("writing to a session does not make it last longer", async () => {
+test("writing to a session does not extend its lifetime", async () => {
   let now = START;
   await using service = await start({ clock: () => now });
   const cookie = pairOf((await service.get("/sign-in")).setCookie);
@@ -176,7 +176,7 @@ test("writing to a session does not make it last longer", async () => {
 });
 
 // ASVS 7.3.2
-test("a shorter lifetime holds for sessions that exist already", async () => {
+test("a shorter lifetime applies to existing sessions", async () => {
   let now = START;
   await using before = await start({ clock: () => now });
   await using after = await start({ clock: () => now, sessionLifetime: 60 });
@@ -188,7 +188,7 @@ test("a shorter lifetime holds for sessions that exist already", async () => {
   expect((await before.get("/read", cookie)).json()).toMatchObject({ outcome: { session: "ok" } });
 });
 
-test("a longer lifetime does not make sessions that exist already last longer", async () => {
+test("a longer lifetime does not extend existing sessions", async () => {
   let now = START;
   await using before = await start({ clock: () => now, sessionLifetime: 60 });
   await using after = await start({ clock: () => now });
@@ -213,7 +213,7 @@ test("signing in again starts a new lifetime", async () => {
   });
 });
 
-test("a cookie that does not open is left in place, and counts as no session", async () => {
+test("a cookie that does not open is not cleared, and counts as no session", async () => {
   await using service = await start();
   await using stranger = await start({ keys: createStaticKeys("another key ".repeat(4)) });
   const good = pairOf((await service.get("/sign-in")).setCookie);
@@ -257,7 +257,7 @@ test("no change of the cookie's text is accepted", async () => {
 });
 
 // ASVS 11.2.5
-test("while a key can't be read the answer is 503 with Retry-After, and the cookie stays", async () => {
+test("while a key can't be read the response is 503 with Retry-After, and the cookie stays", async () => {
   const keys: SessionKeys = {
     ...createStaticKeys(SECRET),
     find: async () => ({ status: "unavailable", retryAfter: 7 }),
@@ -283,7 +283,7 @@ test("without a key to seal with, signing in answers 503 and sets no cookie", as
   expect(setCookie).toEqual([]);
 });
 
-test("a session that does not fit into a cookie names the total, the limit and the largest field", async () => {
+test("the error for a session that does not fit into a cookie names the size, the limit and the largest field", async () => {
   await using service = await start();
   const cookie = pairOf((await service.get("/sign-in")).setCookie);
   for (const size of [1_500, 9_000, 200_000]) {
@@ -299,7 +299,7 @@ test("a session that does not fit into a cookie names the total, the limit and t
 });
 
 // ASVS 3.3.5
-test("no session up to the limit is lost: each is either kept or refused with an error", async () => {
+test("near the size limit a session is either stored or refused with an error, never lost", async () => {
   await using service = await start();
   const cookie = pairOf((await service.get("/sign-in")).setCookie);
   for (let size = 900; size < 1_300; size += 7) {
@@ -310,7 +310,7 @@ test("no session up to the limit is lost: each is either kept or refused with an
   }
 });
 
-test("a value that JSON can't carry is an error in the answer and the log, not a lost session", async () => {
+test("a value that JSON can't represent is an error in the response and the log, and the session stays", async () => {
   await using service = await start();
   const cookie = pairOf((await service.get("/sign-in")).setCookie);
   for (const path of ["/bigint", "/cycle"]) {
@@ -323,7 +323,7 @@ test("a value that JSON can't carry is an error in the answer and the log, not a
   expect((await service.get("/read", cookie)).json()).toMatchObject(ADA);
 });
 
-test("nothing of a session or its cookie is in the log", async () => {
+test("neither a session's content nor its cookie is in the log", async () => {
   await using service = await start();
   const cookie = pairOf((await service.get("/sign-in")).setCookie);
   await service.get("/large?size=9000", cookie);
@@ -334,7 +334,7 @@ test("nothing of a session or its cookie is in the log", async () => {
   expect(log).not.toContain(SECRET);
 });
 
-test("a session of one environment is none in another, whichever of the two it comes from", async () => {
+test("a session of one environment is not accepted in another, in either direction", async () => {
   await using dev = await start({ environment: "dev" });
   await using prod = await start({ environment: "prod" });
   for (const [here, there] of [
@@ -351,7 +351,7 @@ test("a session of one environment is none in another, whichever of the two it c
   }
 });
 
-test("a token that was sealed for something else is no session, though its key is the same", async () => {
+test("a token that was sealed under another name is not accepted as a session", async () => {
   const now = Math.floor(Date.now() / 1000);
   const sealer = createSealer({
     keys: createStaticKeys(SECRET),

@@ -6,7 +6,7 @@ import { Browser } from "../../support/browser.ts";
 import { serve } from "../../support/httpServer.ts";
 import { type SessionAppOptions, sessionApp, shown, signedIn } from "../../support/sessionApp.ts";
 
-/** A service whose saves are answered when the test says so. */
+/** A service that holds back the response to a save until the test releases it. */
 async function start(options: SessionAppOptions = {}) {
   const saves: (() => void)[] = [];
   const { app } = sessionApp(options, (routes) => {
@@ -32,7 +32,7 @@ async function start(options: SessionAppOptions = {}) {
   });
   const server = await serve(app);
 
-  /** A save that has arrived, and the way to let it be answered. */
+  /** A save that has arrived, and the function that releases its response. */
   async function slowSave(browser: Browser, note: string): Promise<() => Promise<Response>> {
     const answer = browser.fetch(`/save?note=${note}`, { method: "POST" });
     while (saves.length === 0) await new Promise(setImmediate);
@@ -54,7 +54,7 @@ async function start(options: SessionAppOptions = {}) {
   };
 }
 
-test("the late answer to a save does not undo a sign-out", async () => {
+test("the late response to a save does not undo a sign-out", async () => {
   await using service = await start();
   const { browser, slowSave, read } = service;
   await browser.fetch("/sign-in/ada");
@@ -64,7 +64,7 @@ test("the late answer to a save does not undo a sign-out", async () => {
   expect(await read()).toEqual({ session: "none" });
 });
 
-test("the late answer to a save turns nobody's session into another person's", async () => {
+test("the late response to a save does not replace a session that another user began meanwhile", async () => {
   await using service = await start();
   const { browser, slowSave, read } = service;
   await browser.fetch("/sign-in/ada");
@@ -76,7 +76,7 @@ test("the late answer to a save turns nobody's session into another person's", a
   expect(session).not.toHaveProperty("note");
 });
 
-test("a late save of an earlier session is not in a later one of the same person, and its cookie goes", async () => {
+test("a late save of an earlier session does not reach a later one of the same user, and its cookie is cleared", async () => {
   await using service = await start();
   const { browser, slowSave, read } = service;
   await browser.fetch("/sign-in/ada");
@@ -88,7 +88,7 @@ test("a late save of an earlier session is not in a later one of the same person
   expect([...browser.cookies.keys()]).toEqual(["session"]);
 });
 
-test("a POST whose body arrives after signing out was answered gets no session", async () => {
+test("a POST whose body arrives after the response to a sign-out sets no session", async () => {
   await using service = await start();
   const { browser, read } = service;
   await browser.fetch("/sign-in/ada");
@@ -114,7 +114,7 @@ test("a POST whose body arrives after signing out was answered gets no session",
   expect(await read()).toEqual({ session: "none" });
 });
 
-test("the late answer to an expired session does not end the one that began meanwhile", async () => {
+test("the late response to an expired session does not end a session that began meanwhile", async () => {
   let now = 1_800_000_000;
   await using service = await start({ clock: () => now, sessionLifetime: 60 });
   const { browser, read } = service;
@@ -129,7 +129,7 @@ test("the late answer to an expired session does not end the one that began mean
   expect(await read()).toMatchObject({ user_id: "ada", session: "ok" });
 });
 
-test("each session has an id, a CSRF token and a lifetime of its own, whoever it is", async () => {
+test("each session has its own id, CSRF token and lifetime, also for the same user", async () => {
   let now = 1_800_000_000;
   await using service = await start({ clock: () => now, sessionLifetime: 60 });
   const { browser, read } = service;

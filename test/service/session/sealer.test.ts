@@ -36,7 +36,7 @@ const sessionData = fc
   )
   .map((data) => JSON.parse(JSON.stringify(data)));
 
-test("what is sealed opens again with the same content", () => {
+test("a sealed token opens with the content that was sealed", () => {
   const sealer = sealerFor("prod");
   fc.assert(
     fc.property(sessionData, (data) => {
@@ -49,7 +49,7 @@ test("what is sealed opens again with the same content", () => {
   );
 });
 
-test("what is encoded decodes to the same, whatever its size", () => {
+test("encoded content of any size decodes to the same content", () => {
   fc.assert(
     fc.property(sessionData, fc.nat(100_000), (data, size) => {
       const content = contentOf({ ...data, large: "é".repeat(size) });
@@ -59,7 +59,7 @@ test("what is encoded decodes to the same, whatever its size", () => {
   );
 });
 
-test("bytes that were not encoded here decode to nothing", () => {
+test("bytes that encodeContent did not write decode to undefined", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
       expect(decodeContent(Buffer.from(bytes))).toBeUndefined();
@@ -68,7 +68,7 @@ test("bytes that were not encoded here decode to nothing", () => {
 });
 
 // ASVS 11.7.2
-test("a token does not show what is in it", () => {
+test("a token does not reveal its content", () => {
   const token = sealerFor("prod").seal(NAME, contentOf({ user_email: "ada@example.com" }));
   const bytes = Buffer.from(token.split(".")[2] ?? "", "base64url").toString("latin1");
   expect(bytes).not.toContain("ada@example");
@@ -110,7 +110,7 @@ test("every byte of nonce, ciphertext and tag is authenticated", () => {
   }
 });
 
-test("a token is written in one way only: other spellings of the same bytes are malformed", () => {
+test("a token has one spelling: others of the same bytes are malformed", () => {
   const sealer = sealerFor("prod");
   for (let extra = 0; extra < 3; extra++) {
     const token = sealer.seal(NAME, contentOf({ user_id: "a".repeat(extra) }));
@@ -171,7 +171,7 @@ test("a token sealed for one purpose never opens for another", () => {
 });
 
 // ASVS 9.1.3
-test("a token under another key's name does not open, even if both keys are held", () => {
+test("a token with another key's id does not open, even if both keys are held", () => {
   const both = createStaticKeys("n".repeat(48), ["k".repeat(48)]);
   const token = sealerFor("prod").seal(NAME, contentOf({}));
   const renamed = token.replace(keys.signer()?.kid ?? "", both.signer()?.kid ?? "");
@@ -181,7 +181,7 @@ test("a token under another key's name does not open, even if both keys are held
 });
 
 // ASVS 9.2.1
-test("a token opens until the second it expires, and not in it", () => {
+test("a token opens until the second before it expires", () => {
   const token = sealerFor("prod").seal(NAME, contentOf({}));
   expect(sealerFor("prod", NOW + 59).open(NAME, token)).toMatchObject({ outcome: "ok", age: 59 });
   expect(sealerFor("prod", NOW + 60).open(NAME, token)).toMatchObject({
@@ -190,7 +190,7 @@ test("a token opens until the second it expires, and not in it", () => {
   });
 });
 
-test("a token of a key that nobody knows says so", () => {
+test("a token with an unknown key id is an unknown_key", () => {
   const token = sealerFor("prod").seal(NAME, contentOf({}));
   const other = sealerFor("prod", NOW, createStaticKeys("o".repeat(48)));
   expect(other.open(NAME, token)).toEqual({
@@ -199,7 +199,7 @@ test("a token of a key that nobody knows says so", () => {
   });
 });
 
-test("what a key's source answers becomes the token's outcome", async () => {
+test("the key ring's lookup decides the token's outcome", async () => {
   const token = sealerFor("prod").seal(NAME, contentOf({}));
   const { kid } = keys.signer() ?? { kid: "" };
   const source = (find: SessionKeys["find"]): SessionKeys => ({ ...keys, find });
@@ -217,7 +217,7 @@ test("what a key's source answers becomes the token's outcome", async () => {
   });
 });
 
-test("sealing without a key is a typed error", () => {
+test("sealing without a key throws KeysUnavailableError", () => {
   const sealer = sealerFor("prod", NOW, { ...keys, signer: () => undefined });
   expect(() => sealer.seal(NAME, contentOf({}))).toThrow(KeysUnavailableError);
 });

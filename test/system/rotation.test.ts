@@ -32,7 +32,7 @@ afterEach(async () => {
 });
 
 async function startLoad(users: number): Promise<FleetLoad> {
-  const load = await FleetLoad.start(deployment.url, { users, pause: 10, signInEvery: 8 });
+  const load = await FleetLoad.start(deployment.url, { users, pause: 40, signInEvery: 8 });
   loads.push(load);
   return load;
 }

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { createHttpFetch } from "../../service/google/httpFetch.ts";
 import { crc32c } from "../../service/google/secretVersions.ts";
 import type { KeyLookup } from "../../service/keys/sessionKeys.ts";
+import { anyText } from "../support/anyText.ts";
 import { serve } from "../support/httpServer.ts";
 import { createKeyBench } from "../support/keyBench.ts";
 
@@ -48,7 +49,7 @@ const spoiling: fc.Arbitrary<Spoiling> = fc.oneof(
     .chain((status) =>
       fc.jsonValue({ maxDepth: 4 }).map((value) => () => answer(JSON.stringify(value), status)),
     ),
-  fc.string({ unit: "binary" }).map((text) => () => answer(text)),
+  anyText().map((text) => () => answer(text)),
   fc.uint8Array().map((bytes) => () => answer(Uint8Array.from(bytes))),
   fc
     .double({ min: 0, max: 0.999, noNaN: true })

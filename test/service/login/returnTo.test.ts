@@ -6,6 +6,7 @@ import {
   parseReturnTo,
   signInLink,
 } from "../../../service/login/returnTo.ts";
+import { anyText } from "../../support/anyText.ts";
 
 test.each([
   "/",
@@ -78,23 +79,20 @@ const nasty = fc
 
 test("whatever is asked for, a browser stays at this service and sees a plain path", () => {
   fc.assert(
-    fc.property(
-      fc.oneof(nasty, fc.string(), fc.webUrl(), fc.string({ unit: "binary" })),
-      (value) => {
-        const path = parseReturnTo(value);
-        expect(path).toMatch(/^\/(?:[!-.0-[\]-~][!-[\]-~]*)?$/);
-        expect(path.length).toBeLessThanOrEqual(MAX_RETURN_TO_LENGTH);
-        for (const base of [
-          "https://phoenix.example/login/callback",
-          "http://localhost:8080/login",
-        ]) {
-          const url = new URL(path, base);
-          expect(url.origin).toBe(new URL(base).origin);
-          expect(url.username + url.password).toBe("");
-          expect(url.pathname.startsWith("//")).toBe(false);
-        }
-      },
-    ),
+    fc.property(fc.oneof(nasty, fc.string(), fc.webUrl(), anyText()), (value) => {
+      const path = parseReturnTo(value);
+      expect(path).toMatch(/^\/(?:[!-.0-[\]-~][!-[\]-~]*)?$/);
+      expect(path.length).toBeLessThanOrEqual(MAX_RETURN_TO_LENGTH);
+      for (const base of [
+        "https://phoenix.example/login/callback",
+        "http://localhost:8080/login",
+      ]) {
+        const url = new URL(path, base);
+        expect(url.origin).toBe(new URL(base).origin);
+        expect(url.username + url.password).toBe("");
+        expect(url.pathname.startsWith("//")).toBe(false);
+      }
+    }),
     { numRuns: 1_000 },
   );
 });

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { createHttpFetch } from "../../service/google/httpFetch.ts";
 import { crc32c } from "../../service/google/secretVersions.ts";
 import type { KeyLookup } from "../../service/keys/sessionKeys.ts";
-import { anyText } from "../support/anyText.ts";
+import { anyText } from "../support/arbitraries.ts";
 import { serve } from "../support/httpServer.ts";
 import { createKeyBench } from "../support/keyBench.ts";
 

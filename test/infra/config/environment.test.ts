@@ -6,7 +6,7 @@ import { parseWebConfig } from "../../../service/config.ts";
 import { ConfigError } from "../../../service/contract/errors.ts";
 import { ALL_SETTINGS } from "../../../service/contract/serviceSettings.ts";
 import { parseRotatorConfig } from "../../../service/rotator/config.ts";
-import { anyText } from "../../support/anyText.ts";
+import { anyText, anyUrl } from "../../support/arbitraries.ts";
 import { stackConfig } from "../../support/declaredStack.ts";
 
 const SECRET_KEY = "sm://acme-phoenix/phoenix-dev-SECRET_KEY";
@@ -67,7 +67,7 @@ const text = fc.oneof(
   fc.constantFrom(...NUMBERS).map(String),
   fc.constantFrom("info", "fatal", "@acme.example", "https://accounts.google.com"),
   fc.emailAddress(),
-  fc.webUrl({ withQueryParameters: true, withFragments: true }),
+  anyUrl,
   anyText({ maxLength: 20 }),
 );
 const oneOrAnother = (usual: string) => fc.oneof(fc.constant(usual), text);

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import { Html, html, messagePage, page } from "../../../service/http/html.ts";
-import { anyText } from "../../support/anyText.ts";
+import { anyText } from "../../support/arbitraries.ts";
 
 /** What a browser makes of a text that is escaped. */
 function textOf(markup: string): string {

@@ -6,7 +6,7 @@ import {
   signedInPage,
   type Visitor,
 } from "../../../service/http/signedInPage.ts";
-import { anyText } from "../../support/anyText.ts";
+import { anyText } from "../../support/arbitraries.ts";
 
 const SESSION = {
   user_id: "110248495921238986420",

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import { printable } from "../../../service/pure/printable.ts";
-import { anyText } from "../../support/anyText.ts";
+import { anyText } from "../../support/arbitraries.ts";
 
 test("keeps a message as it is", () => {
   const text = "Permission 'secretmanager.versions.access' denied: it's 100 % so.";

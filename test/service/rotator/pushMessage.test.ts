@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { parsePushMessage } from "../../../service/rotator/pushMessage.ts";
-import { anyText } from "../../support/anyText.ts";
+import { anyText } from "../../support/arbitraries.ts";
 
 /** A push as Pub/Sub sends it, wrapped: https://cloud.google.com/pubsub/docs/push */
 function push(message: unknown): string {

@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { isRemoval, keptFor, parseSetCookie } from "../../../../infra/commands/verify/client.ts";
 import { forgeToken, tamperWith, tokenForm } from "../../../../infra/commands/verify/token.ts";
-import { anyText } from "../../../support/anyText.ts";
+import { anyText } from "../../../support/arbitraries.ts";
 
 const anything = anyText({ maxLength: 2_000 });
 

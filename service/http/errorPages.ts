@@ -25,7 +25,7 @@ const UNEXPECTED: Answer = {
   detail: "The request could not be completed because of a fault on our side. It has been logged.",
 };
 
-/** Answers what no route took. */
+/** Answers with 404 where no route matched. */
 export function notFound(): RequestHandler {
   return (req, res) => {
     send(req, res, {
@@ -48,7 +48,7 @@ export function errorHandler({ log }: { readonly log: Logger }): ErrorRequestHan
       log.warn({ event: "request_refused", ...line }, `${request} refused`);
     }
     if (res.headersSent) {
-      // What has been sent can't be taken back; cut off, it is not taken for the whole.
+      // Closing the connection tells the client that the response is incomplete.
       res.destroy();
       return;
     }
@@ -58,7 +58,7 @@ export function errorHandler({ log }: { readonly log: Logger }): ErrorRequestHan
   };
 }
 
-/** Headers of the answer that there would have been. */
+/** Headers that describe the body which the error page replaces. */
 const REPRESENTATION_HEADERS = [
   "Accept-Ranges",
   "Content-Disposition",
@@ -111,13 +111,13 @@ function isClientError(
   );
 }
 
-/** An operator's mistake is told by its message; only a bug needs the stack. */
+/** For an operator's mistake the message is enough; a bug needs the stack. */
 function describeForLog(error: unknown): object {
   if (error instanceof OperatorError) return { code: error.code, cause: error.message };
   return { err: error };
 }
 
-/** An empty address is that of the page itself, whatever that is. */
+/** An empty href is the address of the page itself. */
 const AGAIN = { href: "", label: "Try again" };
 const HOME = { href: "/", label: "Go to the start page" };
 

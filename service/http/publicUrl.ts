@@ -1,4 +1,5 @@
 import type { Request, RequestHandler } from "express";
+import { cookieAttributes, cookieValue } from "../session/cookie.ts";
 
 /** Where users find the service. */
 export interface PublicAddress {
@@ -19,7 +20,7 @@ class MisdirectedRequestError extends Error {
   }
 }
 
-/** The address is too long to be repeated in a redirect. */
+/** The path is too long for a Location header. */
 class UriTooLongError extends Error {
   override readonly name = "UriTooLongError";
   readonly status = 414;
@@ -54,8 +55,8 @@ const REDIRECTED_MAX_AGE = 10;
  *
  * A front that rewrites Host makes every request look like one for another host. Such requests are
  * served where the browser shows that it is at the public URL already: by its Origin or Referer, by
- * the front's X-Forwarded-Host, or by the cookie that the first redirect left. Claiming that falsely
- * gains nothing but to be served at a host that nobody is sent to.
+ * the front's X-Forwarded-Host, or by the cookie that the first redirect left. A client that forges
+ * these is served at the host that it asked for, and nobody else is.
  */
 export function redirectToPublicUrl({
   publicUrl,
@@ -72,7 +73,7 @@ export function redirectToPublicUrl({
     return (
       hosts.has(forwarded.toLowerCase()) ||
       shown.includes(publicUrl?.origin) ||
-      new RegExp(`(?:^|; ?)${cookie}=1(?:;|$)`).test(headers.cookie ?? "")
+      cookieValue(headers.cookie, cookie) === "1"
     );
   }
 
@@ -87,7 +88,7 @@ export function redirectToPublicUrl({
     } else {
       const path = req.originalUrl.startsWith("/") ? req.originalUrl : "/";
       res.cookie(cookie, "1", {
-        ...{ httpOnly: true, path: "/", sameSite: "lax", secure },
+        ...cookieAttributes(secure),
         maxAge: REDIRECTED_MAX_AGE * 1000,
       });
       res.set("Cache-Control", "no-store").redirect(307, `${publicUrl.origin}${path}`);

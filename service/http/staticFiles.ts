@@ -4,9 +4,9 @@ import { join, resolve } from "node:path";
 import express, { type RequestHandler } from "express";
 
 /**
- * Serves a folder's files, which don't change while the process lives. Each is tagged by what is in
- * it: all files of an archive have the same time, so that one which keeps its size through a
- * release would pass for the one that browsers have already.
+ * Serves a folder's files, which don't change while the process lives. ETags are hashes of the
+ * content, not of size and time: all files of an archive have the same time, so a changed file of the
+ * same size would count as unchanged.
  */
 export function staticFiles(directory: string): RequestHandler {
   const root = resolve(directory);
@@ -21,7 +21,7 @@ export function staticFiles(directory: string): RequestHandler {
     },
   });
   return (req, res, next) => {
-    // With the first request, because each start would wait for it.
+    // Hashed at the first request, which keeps cold starts short.
     tags ??= tagsOf(root);
     serve(req, res, next);
   };

@@ -16,12 +16,12 @@ const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
  * come before it. A program without a session is told that first, with 401: it has no token to send.
  *
  * Signing out, and nothing else, takes proof of the same origin in the token's place: a page whose
- * token is stale, or whose session has ended, can always be left. What another site could do with
- * that is end a session, and its requests bring neither.
+ * token is stale, or whose session has ended, can always be left. Requests of other sites prove no
+ * such origin.
  */
 export function csrfProtection(address: Address = {}): RequestHandler {
   const { csrfSynchronisedProtection } = csrfSync({
-    // The comparison here takes the same time wherever they differ; csrf-sync's own does not.
+    // Compared in constant time here, because csrf-sync's own comparison is not.
     getTokenFromRequest: (req) => {
       const token = credentialOf(req)?.csrf_token;
       return token && isSame(req.get("x-csrf-token") ?? formField(req), token) ? token : undefined;
@@ -67,7 +67,7 @@ function isSame(sent: string | undefined, token: string): boolean {
   return sent !== undefined && timingSafeEqual(digest(sent), digest(token));
 }
 
-/** As long for any text: only bytes of one length can be compared. */
+/** timingSafeEqual compares buffers of the same length only. */
 function digest(text: string): Buffer {
   return hash("sha256", text, "buffer");
 }

@@ -190,12 +190,12 @@ const FAILURES: Record<FailureReason, Failure> = {
   },
 };
 
-/** How loud a failure is in the log. */
+/** The level at which a failure is logged. */
 export function levelOf(reason: FailureReason): keyof EventLog {
   return FAILURES[reason].level;
 }
 
-/** The page about a failure: what happened and what to do, whatever else the log knows. */
+/** The page about a failure: what happened and what to do. Details are in the log only. */
 export function failurePage(reason: FailureReason, context: FailureContext): FailurePage {
   const { status, retryAfter, title, text, forward = "again" } = FAILURES[reason];
   const more = reason === "not_set_up" ? setUp(context) : [];

@@ -25,7 +25,7 @@ export interface Identity extends ClaimedEmail {
   readonly idToken: string;
 }
 
-/** All methods throw SignInError, and nothing else on purpose. */
+/** All methods throw SignInError. */
 export interface OidcClient {
   /** Where to send the browser. `otherAccount`: the provider asks again who it is. */
   authorizationUrl(redirectUri: string, proofs: Proofs, otherAccount: boolean): Promise<URL>;
@@ -54,7 +54,7 @@ export function createOidcClient(deps: ProviderDeps): OidcClient {
   const { issuer, clientId, trustedDomains = [] } = deps.config;
   const cache = createProviderCache(deps);
 
-  /** Does it once more with new metadata if the metadata turns out to be stale. */
+  /** Retries a task once with new metadata if the metadata turns out to be stale. */
   async function withProvider<Result>(task: (provider: Provider) => Promise<Result>) {
     const provider = await cache.current();
     try {
@@ -146,7 +146,7 @@ export function createOidcClient(deps: ProviderDeps): OidcClient {
   };
 }
 
-/** What comes back is a code or an error, no token, and everything once. */
+/** The callback has a code or an error, no token, and no parameter twice. */
 function requireAnswer(parameters: URLSearchParams): void {
   const names = [...parameters.keys()];
   const whole = Boolean(parameters.get("code") || parameters.get("error"));
@@ -156,7 +156,7 @@ function requireAnswer(parameters: URLSearchParams): void {
   }
 }
 
-/** Makes a provider that remembers somebody ask again, in the way that it knows. */
+/** The `prompt` with which the provider asks for the account again; none if it supports neither. */
 function promptForAccount(metadata: openid.ServerMetadata): { readonly prompt?: string } {
   const known = metadata.prompt_values_supported;
   if (!Array.isArray(known) || known.includes("select_account")) {
@@ -228,7 +228,7 @@ function causeIn<Kind extends Error>(
   return [error, cause].find((candidate) => candidate instanceof kind) as Kind | undefined;
 }
 
-/** What openid-client says that a check failed on. */
+/** The subject of a failed check, as openid-client reports it. */
 function subjectOf(error: unknown): { readonly claim?: unknown } {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause.cause : {};
   return typeof cause === "object" && cause !== null ? cause : {};

@@ -17,7 +17,7 @@ export interface PendingSignOutDeps {
   readonly clock: () => Seconds;
 }
 
-/** Sign-outs that could not be written: a sealed cookie has the browser's next requests try again. */
+/** Sign-outs that could not be written, in a sealed cookie: the browser's next requests retry them. */
 export interface PendingSignOuts {
   /** Tries again; `res.locals.signOutPending` says afterwards whether one is still not written. */
   readonly retry: RequestHandler;
@@ -25,7 +25,7 @@ export interface PendingSignOuts {
   add(req: Request, res: Response, session: SignedOut): Promise<void>;
 }
 
-/** Sign-outs that one browser keeps; the oldest is given up first. */
+/** Pending sign-outs of one browser; the oldest is evicted first. */
 const MAX_PENDING = 5;
 
 /** Seconds after a failed retry in which this instance does not try again. */
@@ -87,7 +87,7 @@ export function createPendingSignOuts({
   };
 }
 
-/** What a page says while a sign-out waits. */
+/** Notice for a page while a sign-out is pending; undefined if none is. */
 export function pendingNotice({ locals }: Response): Html | undefined {
   if (locals.signOutPending !== true) return undefined;
   return html`<p role="alert">Your sign-out has not reached all parts of the service yet. If somebody

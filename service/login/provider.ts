@@ -25,7 +25,7 @@ export interface Provider {
   readonly keys: JWTVerifyGetKey;
 }
 
-/** The provider, from a discovery document that is read on first use and kept for a while. */
+/** The provider as its cached discovery document describes it. */
 export interface ProviderCache {
   /** @throws SignInError with the reason `provider_unavailable` or `misconfigured` */
   current(): Promise<Provider>;
@@ -38,11 +38,11 @@ export interface ProviderCache {
 
 const TIMEOUT_SECONDS = 10;
 
-/** How long a discovery document is used, and how long it is kept on if it can't be read again. */
+/** Lifetime of a cached discovery document, and the pause before the next try if a refresh fails. */
 const MAX_AGE: Seconds = 600;
 const RETRY_INTERVAL: Seconds = 30;
 
-/** Rereads that an instance may do at once, and the seconds after which it may do one more. */
+/** Token bucket of an instance's forced rereads: its size, and the seconds until one is added. */
 const REREAD_BURST = 5;
 const REREAD_INTERVAL = 30;
 
@@ -56,7 +56,7 @@ export class MovedError extends Error {
   override readonly name = "MovedError";
 }
 
-/** Caches a provider's discovery document: one request for all who wait, and again after it failed. */
+/** Caches a provider's discovery document. Requests are single-flight; failures are not cached. */
 export function createProviderCache(deps: ProviderDeps): ProviderCache {
   const { clock = () => Math.floor(Date.now() / 1000) } = deps;
   const rereads = createTokenBucket(REREAD_BURST, REREAD_INTERVAL);
@@ -168,7 +168,7 @@ function parseDocument(text: string): openid.ServerMetadata | undefined {
   }
 }
 
-/** `fetch` that throws UnreachableError or MovedError where there is nothing to learn from an answer. */
+/** `fetch` that throws UnreachableError for 5xx and network errors, and MovedError for 404 and 410. */
 function reachable({ fetch: send = fetch }: ProviderDeps): openid.CustomFetch {
   return async (url, options) => {
     const response = await send(url, options as RequestInit).catch((cause: unknown) => {

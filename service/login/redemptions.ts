@@ -3,7 +3,7 @@ import { type FailureReason, SignInError } from "./failures.ts";
 /** Calls that one attempt may cause while the provider does not answer them. */
 const MAX_CALLS = 3;
 
-/** Attempts that are remembered; one that is forgotten may cause as many calls again. */
+/** Attempts whose calls are counted; the least recently used is evicted and starts from zero. */
 const MAX_ATTEMPTS = 2_000;
 
 /** Failures for which the provider was not asked. */
@@ -24,8 +24,8 @@ export interface Redemptions {
 }
 
 /**
- * A code can be redeemed once, so an attempt whose code got a verdict has no use for another call.
- * Whoever replays an attempt with made-up codes causes one call for each instance.
+ * A code can be redeemed once, so an attempt needs no further call once the provider has accepted or
+ * refused its code. Replaying an attempt with made-up codes causes one call at each instance.
  */
 export function createRedemptions(): Redemptions {
   const calls = new Map<string, number>();

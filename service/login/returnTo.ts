@@ -1,33 +1,33 @@
-/** Where one comes to after sign-in if nothing better is known: the start page leads on from there. */
+/** Path after sign-in if none was asked for. The start page redirects to the application. */
 export const DEFAULT_RETURN_TO = "/";
 
-/** Longer paths are not worth their place in the sign-in's cookie. */
+/** Bounds the cookie of a sign-in. */
 export const MAX_RETURN_TO_LENGTH = 512;
 
-/** Stands for the service while a path is resolved. No real host is called so: RFC 6761, 6.4. */
-const HERE = "http://here.invalid";
+/** Base for resolving a path. `.invalid` is the name of no real host: RFC 6761, 6.4. */
+const BASE = "http://base.invalid";
 
-/** Printable ASCII without what some parser takes for a slash or cuts off. */
+/** Printable ASCII without the backslash, which some parsers take for a slash. */
 const PLAIN_PATH = /^\/[!-[\]-~]*$/;
 
-/** Encoded characters that something behind could decode into a slash or the end of a line. */
-const ENCODED_TRAP = /%(?:[01][\da-f]|7f|2f|5c)/i;
+/** Escapes that a later decoding would turn into a slash, a backslash or a control character. */
+const UNSAFE_ESCAPE = /%(?:[01][\da-f]|7f|2f|5c)/i;
 
-/** Coming back to these would sign in or out again, or say that nobody is signed in. */
+/** Returning to these would sign in or out again, or show that nobody is signed in. */
 const SIGN_IN_PATHS = /^\/(?:login|logout|signed-out)(?:\/|$)/i;
 
 /**
- * The path of this service that a visitor asked to come back to, or the default. Whatever a
- * browser, a proxy or a later version of this service could take for another place is refused:
- * the value comes from a link that anybody may have written.
+ * The path of this service that a visitor asked to come back to, or the default. The value
+ * comes from a link that anybody may have written, so whatever a browser, a proxy or a later version
+ * of this service could take for another host or path is refused.
  */
 export function parseReturnTo(value: unknown): string {
   if (typeof value !== "string" || value.length > MAX_RETURN_TO_LENGTH) return DEFAULT_RETURN_TO;
   if (!PLAIN_PATH.test(value)) return DEFAULT_RETURN_TO;
-  const url = URL.parse(value, HERE);
-  if (url === null || url.origin !== HERE) return DEFAULT_RETURN_TO;
+  const url = URL.parse(value, BASE);
+  if (url === null || url.origin !== BASE) return DEFAULT_RETURN_TO;
   const { pathname } = url;
-  if (pathname.startsWith("//") || ENCODED_TRAP.test(pathname) || SIGN_IN_PATHS.test(pathname)) {
+  if (pathname.startsWith("//") || UNSAFE_ESCAPE.test(pathname) || SIGN_IN_PATHS.test(pathname)) {
     return DEFAULT_RETURN_TO;
   }
   const path = `${pathname}${url.search}${url.hash}`;

@@ -55,7 +55,7 @@ interface Prepared {
 export function signInRoutes(deps: SignInDeps): Router {
   const { clock, cookieSecure, ended, log } = deps;
   const { oidc, allowedUsers } = deps.signIn;
-  // Loaded with the first sign-in: no start needs it.
+  // Imported at the first sign-in, which keeps cold starts short.
   const oidcClient =
     oidc && once(async () => (await import("./oidc.ts")).createOidcClient({ config: oidc, clock }));
   const attempts = createAttempts(deps);
@@ -98,7 +98,7 @@ export function signInRoutes(deps: SignInDeps): Router {
     if (isSignedIn(req) && (!attempt.otherAccount || attempts.isNewerSession(req, attempt))) {
       res.redirect(303, attempt.returnTo);
     } else if (attempt.automatic) {
-      // Twice in a row is no accident, and could go on for ever.
+      // Two used codes in a row are no double click, and beginning again could loop.
       throw new SignInError("code_refused");
     } else {
       await begin(req, res, prepared, { ...attempt, automatic: true });
@@ -131,7 +131,7 @@ export function signInRoutes(deps: SignInDeps): Router {
     res.redirect(303, attempt.returnTo);
   }
 
-  /** Where the user signs out at the provider, if that can be told soon. */
+  /** Where the user signs out at the provider; undefined if its metadata takes too long to read. */
   async function endSessionUrl(req: Request): Promise<URL | undefined> {
     const site = siteOf(req, deps);
     if (site === undefined || oidcClient === undefined) return undefined;
@@ -211,7 +211,7 @@ export function signInRoutes(deps: SignInDeps): Router {
   return routes;
 }
 
-/** Undefined if it fails or takes longer than that. */
+/** The value of a promise; undefined if it rejects or takes longer. */
 async function inTime<Value>(promise: Promise<Value>, milliseconds: number) {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {

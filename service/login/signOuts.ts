@@ -27,14 +27,14 @@ const WRITE_MILLISECONDS = 2_000;
 /** Seconds after which signing out everywhere is tried again. */
 const RETRY_AFTER: Seconds = 10;
 
-/** Seconds that have to be between two times that one person signs out everywhere. */
+/** Minimum seconds between two sign-outs everywhere of one person. */
 const EVERYWHERE_INTERVAL: Seconds = 60;
 
 /** Ends sessions, so that copies of their cookies are refused as well. */
 export interface SignOuts {
   /** Ends the session that the request came with. If it can't be written, the browser tries again. */
   endCurrent(req: Request, res: Response): Promise<void>;
-  /** Ends all sessions of whoever is signed in; comes behind requireSignIn. */
+  /** Ends all sessions of whoever is signed in. Mount it behind requireSignIn. */
   readonly everywhere: RequestHandler;
 }
 
@@ -95,7 +95,7 @@ export function createSignOuts({
   };
 }
 
-/** Each time writes marks that every instance reads. The fields are those of http-errors. */
+/** Rate limit: every instance reads the marks that each time writes. Fields as in http-errors. */
 class SignedOutLatelyError extends Error {
   readonly status = 429;
   readonly code = "signed_out_lately";

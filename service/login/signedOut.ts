@@ -16,14 +16,14 @@ export interface SignedOutDeps {
 
 /** The page after signing out. */
 export interface SignedOut {
-  /** Keeps for the page where this user signs out at the provider, in a cookie: it has their address. */
+  /** Keeps where the user signs out at the provider in a sealed cookie: the URL has their address. */
   remember(res: Response, endSessionUrl: URL): void;
   show(req: Request, res: Response): Promise<void>;
 }
 
 export const SIGNED_OUT_PATH = "/signed-out";
 
-/** Seconds for which the page knows who signed out. */
+/** Seconds for which the page links to the provider. */
 const LIFETIME: Seconds = 600;
 
 export function createSignedOut({ sealer, cookieSecure, clock }: SignedOutDeps): SignedOut {
@@ -37,7 +37,7 @@ export function createSignedOut({ sealer, cookieSecure, clock }: SignedOutDeps):
         const token = sealer.seal(name, { iat, exp: iat + LIFETIME, data: { href } });
         res.cookie(name, token, { ...attributes, secure: cookieSecure, maxAge: LIFETIME * 1000 });
       } catch (error) {
-        // Nobody stays signed in for want of a link.
+        // Signing out succeeds without the link to the provider.
         if (!(error instanceof KeysUnavailableError)) throw error;
       }
     },

@@ -45,12 +45,14 @@ const CLAIMS = {
   email: ["email", "email_verified", "xms_edov"],
   profile: ["name", "given_name", "family_name", "picture"],
 };
+const BACKCHANNEL = "/login/backchannel";
 const MAX_FORM_BYTES = 1_000;
 
 /**
  * A real OpenID Connect provider for one application on this machine. Whoever comes chooses who to
  * be, and nothing else is asked. Applications at any port of this machine may use
- * it, behind TLS or not, as long as their callback is `/login/callback`.
+ * it, behind TLS or not, as long as their callback is `/login/callback`. A provider that tells of
+ * ends sends them to `/login/backchannel` of the one that was used last.
  *
  * Its issuer is at 127.0.0.1, so that it shares no cookies with an application at localhost:
  * cookies know hosts, but no ports.
@@ -72,10 +74,20 @@ export async function startIdentityProvider({
   const manners = MANNERS[name];
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const issuer = `${origin}${manners.issuerPath}`;
+  /** The application that somebody signed in at last: it is told of the ends of sessions. */
+  let application = "http://localhost";
+  const tell: typeof fetch = (_url, init = {}) => {
+    // oidc-provider's dispatcher refuses addresses of this machine.
+    const { method = "POST", headers = {}, body = null, signal = null } = init;
+    return fetch(new URL(BACKCHANNEL, application), { method, headers, body, signal });
+  };
   const provider = new Provider(
     issuer,
-    configuration({ clientId, clientSecret, users, manners, keys }),
+    configuration({ clientId, clientSecret, users, manners, keys, tell }),
   );
+  provider.on("authorization.success", ({ oidc }) => {
+    application = String(oidc.params?.redirect_uri);
+  });
   provider.Client.prototype.redirectUriAllowed = isLoopbackCallback;
   provider.Client.prototype.postLogoutRedirectUriAllowed = isLoopback;
   const handle = provider.callback();
@@ -111,6 +123,8 @@ interface ConfigurationDeps {
   readonly users: readonly LocalUser[];
   readonly manners: Manners;
   readonly keys: JWKS;
+  /** Sends a logout token. */
+  readonly tell: typeof fetch;
 }
 
 function configuration({
@@ -119,6 +133,7 @@ function configuration({
   users,
   manners,
   keys,
+  tell,
 }: ConfigurationDeps): Configuration {
   const policy = interactionPolicy.base();
   policy.remove("consent");
@@ -141,6 +156,10 @@ function configuration({
         client_secret: clientSecret,
         redirect_uris: ["https://localhost/login/callback"],
         token_endpoint_auth_method: "client_secret_post",
+        ...(manners.tellsOfEnds && {
+          backchannel_logout_uri: `https://localhost${BACKCHANNEL}`,
+          backchannel_logout_session_required: true,
+        }),
       },
     ],
     conformIdTokenClaims: false,
@@ -148,6 +167,7 @@ function configuration({
     // Somebody else may have been chosen in another tab in the meantime.
     expiresWithSession: () => false,
     features: {
+      backchannelLogout: { enabled: manners.tellsOfEnds === true },
       devInteractions: { enabled: false },
       rpInitiatedLogout: {
         enabled: manners.endsSessions,
@@ -155,6 +175,7 @@ function configuration({
         postLogoutSuccessSource: (ctx) => show(ctx, sessionEndedPage()),
       },
     },
+    fetch: (url, init) => tell(url as string, init as RequestInit),
     findAccount: (_ctx, sub) => {
       const user = users.find((candidate) => candidate.sub === sub);
       const claims = (use: string) => claimsOf(user as LocalUser, manners, use as ClaimsSource);

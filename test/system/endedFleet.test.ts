@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { application } from "../../service/application.ts";
 import { LocalDeployment } from "../local/deployment.ts";
 import type { Browser } from "../support/browser.ts";
@@ -11,10 +11,13 @@ const BOUND = 20;
 /** Milliseconds between two rounds of requests: the wait is real, and costs nothing. */
 const PACE = 100;
 
+// oidc-provider warns that it finds no dispatcher among jest's globals.
+jest.spyOn(console, "warn").mockImplementation(() => {});
+
 let deployment: LocalDeployment;
 
 beforeAll(async () => {
-  deployment = await LocalDeployment.start({ instances: 3 });
+  deployment = await LocalDeployment.start({ instances: 3, provider: "keycloak" });
 });
 
 afterAll(() => deployment.close());
@@ -72,3 +75,34 @@ test("a copied cookie is refused by the instance that signed out at once, and by
   expect([...answers.values()]).toEqual([401, 401, 401, 401]);
   expect([...(await statuses(bystander)).values()]).toEqual([200, 200, 200, 200]);
 });
+
+/** Presses "Sign out" on the provider's own page, and leaves the service out of it. */
+async function signOutAtProvider(browser: Browser): Promise<void> {
+  const { issuer } = deployment.identityProvider;
+  const document = await fetch(`${issuer}/.well-known/openid-configuration`);
+  const { end_session_endpoint } = (await document.json()) as Record<string, string>;
+  const page = await browser.fetch(String(end_session_endpoint));
+  const form = await page.text();
+  const [, action = ""] = /action="([^"]+)"/.exec(form) ?? [];
+  const [, xsrf = ""] = /name="xsrf" value="([^"]+)"/.exec(form) ?? [];
+  const body = new URLSearchParams({ xsrf, logout: "yes" });
+  const answer = await browser.fetch(action, { method: "POST", body });
+  expect([200, 303]).toContain(answer.status);
+}
+
+// OpenID Connect Back-Channel Logout 1.0
+test("signing out at the provider ends the session at every instance within 20 s, and nobody else's", async () => {
+  const visitor = await signIn(deployment.url);
+  const elsewhere = await signIn(deployment.url);
+  await signOutAtProvider(visitor);
+  const signedOutAt = Date.now();
+  let seen = [...(await statuses(visitor)).values()];
+  // The instance that was told.
+  expect(seen).toContain(401);
+  while (seen.includes(200) && Date.now() - signedOutAt < (BOUND + 2) * 1000) {
+    await pause(PACE);
+    seen = [...(await statuses(visitor)).values()];
+  }
+  expect(new Set(seen)).toEqual(new Set([401]));
+  expect(new Set((await statuses(elsewhere)).values())).toEqual(new Set([200]));
+}, 60_000);

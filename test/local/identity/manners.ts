@@ -11,6 +11,8 @@ export interface Manners {
   readonly remembers: boolean;
   /** Whether it has a page that ends that: RP-Initiated Logout. */
   readonly endsSessions: boolean;
+  /** Whether it then tells applications: OpenID Connect Back-Channel Logout. */
+  readonly tellsOfEnds?: boolean;
   /** Claims about a user's e-mail address. */
   readonly emailClaims: (user: LocalUser, source: ClaimsSource) => EmailClaims;
 }
@@ -61,13 +63,15 @@ export const MANNERS = {
     endsSessions: true,
     emailClaims: (user, source) => (source === "userinfo" ? standardClaims(user) : {}),
   },
+  /** Its ID tokens name its sessions, and it tells of their end: https://www.keycloak.org/docs/latest/server_admin/#_oidc-logout */
   keycloak: {
     issuerPath: "/realms/phoenix",
     remembers: true,
     endsSessions: true,
+    tellsOfEnds: true,
     emailClaims: standardClaims,
   },
-} as const satisfies Record<string, Manners>;
+} satisfies Record<string, Manners>;
 
 export type ProviderName = keyof typeof MANNERS;
 

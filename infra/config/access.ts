@@ -36,9 +36,9 @@ export function parsePublicAccess(settings: Settings): PublicAccess {
     settings.report(
       setting,
       `is ${shown(value)}, not one of ${PUBLIC_ACCESS.join(", ")}`,
-      `${settings.setTo(setting, "WHO")}: invokerIamDisabled lets everyone in; where the organization's ` +
-        "policy run.managed.requireInvokerIam forbids that, allUsers does, and where " +
-        "iam.allowedPolicyMemberDomains forbids that too, or not everyone is to get in, it is private",
+      `${settings.setTo(setting, "WHO")}: invokerIamDisabled lets everyone in. If the organization's ` +
+        "policy run.managed.requireInvokerIam forbids it, use allUsers. If " +
+        "iam.allowedPolicyMemberDomains forbids that too, or not everyone may get in, use private",
     );
   }
   return access ?? "private";

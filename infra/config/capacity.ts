@@ -45,7 +45,7 @@ function parseInstances(settings: Settings, environment: string) {
   if (environment === "prod" && minInstances === 0) {
     settings.report(
       "minInstances",
-      "is 0, so that in prod the first visitor after a pause waits for an instance",
+      "is 0, and in prod the first visitor after a pause would wait for a cold start",
       settings.setTo("minInstances", "1"),
     );
   }

@@ -28,8 +28,8 @@ export function parseKeys(
   if (delay < leastDelay) {
     settings.report(
       "keyActivationDelay",
-      `is ${delay}, so that a key could sign before every instance has read it: ` +
-        `with ${maxInstances} instances each reads the list every ${keyRefreshInterval} seconds`,
+      `is ${delay}, and a key could sign before every instance has read it: ` +
+        `with ${maxInstances} instances, each refreshes every ${keyRefreshInterval} seconds`,
       settings.setTo("keyActivationDelay", String(leastDelay)),
     );
   }
@@ -41,8 +41,8 @@ function withinQuota(settings: Settings, asked: number, maxInstances: number): n
   if (asked < least) {
     settings.note(
       `Each instance reads the list of keys every ${least} seconds, not every ${asked} as ` +
-        `${settings.nameOf("keyRefreshInterval")} says: ${maxInstances} instances would take up more of ` +
-        "Secret Manager's quota than they may.",
+        `${settings.nameOf("keyRefreshInterval")} says: ${maxInstances} instances would exceed their ` +
+        "share of Secret Manager's quota.",
     );
   }
   return Math.max(asked, least);

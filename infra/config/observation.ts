@@ -21,7 +21,7 @@ export function parseObservation(
   if (alertEmails.length + alertChannels.length > 0 && UNCOUNTED.includes(logLevel ?? "")) {
     settings.report(
       "logLevel",
-      `is ${logLevel}, so that the entries that alerts count are never written`,
+      `is ${logLevel}, which suppresses the log entries that alerts count`,
       settings.setTo("logLevel", "info"),
     );
   }

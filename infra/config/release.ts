@@ -47,7 +47,7 @@ function parseImage(settings: Settings): string | undefined {
   if (image !== "" && !/^[a-z0-9][\w./:-]*@sha256:[0-9a-f]{64}$/.test(image)) {
     settings.report(
       "image",
-      `is ${shown(image)}, which names no digest, so that what runs could change by itself`,
+      `is ${shown(image)}, which has no digest: the image could change without a deployment`,
       `${settings.setTo("image", "REPOSITORY@sha256:DIGEST")} with the digest that \`docker push\` printed`,
     );
   }

@@ -39,7 +39,7 @@ export async function checkEndedLocation(
   throw new ConfigError([
     {
       setting,
-      cause: `is ${location}, and the bucket ${bucket} is in ${current}; a new one would bring back the sessions that have ended`,
+      cause: `is ${location}, but the bucket ${bucket} is in ${current}: a new bucket would be empty, and ended sessions would be accepted again`,
       remedy: `Run \`npx pulumi config set --stack ${stack} ${setting} ${current}\``,
     },
   ]);

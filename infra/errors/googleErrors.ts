@@ -56,7 +56,7 @@ const REMEDIES: readonly Remedy[] = [
   {
     pattern: /requires a quota project|quota project/i,
     remedy: (stack, project) =>
-      "Your own credentials need a project that their calls are counted for. Run `gcloud auth " +
+      "User credentials need a quota project. Run `gcloud auth " +
       `application-default set-quota-project ${project}\`, then \`npx pulumi up --stack ${stack}\` again.`,
   },
   {
@@ -122,9 +122,9 @@ const REMEDIES: readonly Remedy[] = [
   {
     pattern: /\brevision\b.*(not ready|failed to become ready|startup probe|failed to start)/is,
     remedy: (stack, project) =>
-      "The new revision did not start, and the one before serves on. Its log says why: `gcloud " +
+      "The new revision did not start, and the previous one keeps serving. Its log says why: `gcloud " +
       `logging read 'resource.type="cloud_run_revision" AND severity>=ERROR' --limit 20 --project ` +
-      `${project}\`. With the cause mended outside the configuration, have another revision made: ` +
+      `${project}\`. If the cause was not in the configuration, fix it and create a new revision: ` +
       `\`npx pulumi up --stack ${stack} --config redeploy=1\` (another word each time).`,
   },
   {
@@ -137,8 +137,8 @@ const REMEDIES: readonly Remedy[] = [
   {
     pattern: /Error 409\b|alreadyExists|already exists/i,
     remedy: (stack) =>
-      "It was made before, by an update that broke off or by hand, and Pulumi does not know it. " +
-      `Take it over with \`npx pulumi import TYPE NAME ID --stack ${stack}\`, or delete it if nothing ` +
+      "The resource exists and is not in Pulumi's state: an interrupted update or somebody created " +
+      `it. Import it with \`npx pulumi import TYPE NAME ID --stack ${stack}\`, or delete it if nothing ` +
       `needs it, then run \`npx pulumi up --stack ${stack}\` again.`,
   },
   {

@@ -42,9 +42,9 @@ export function checkReplication(
     {
       setting,
       cause:
-        `is ${locations.join() || "not set"}, and SECRET_KEY is kept ` +
-        `${there.length > 0 ? `in ${there.join()}` : "where Google chose"}: another place would ` +
-        "take another secret, and end every session",
+        `is ${locations.join() || "not set"}, but SECRET_KEY is kept ` +
+        `${there.length > 0 ? `in ${there.join()}` : "where Google chose"}: Pulumi would replace ` +
+        "the secret, which ends every session",
       remedy: `Run \`${[command, ...(there.length > 0 ? [there.join()] : [])].join(" ")}\``,
     },
   ]);

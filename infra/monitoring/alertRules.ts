@@ -78,25 +78,25 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       query: refused([UNAVAILABLE]),
       lasting: 0,
       advice:
-        "`key_unavailable`: Secret Manager could not be asked; these visitors got 503 and stay " +
-        "signed in. See the entries `key_lookup_failed` and `key_ring_stale` for the reason.",
+        "`key_unavailable`: Secret Manager could not be reached. These visitors got 503 and stay " +
+        "signed in. The entries `key_lookup_failed` and `key_ring_stale` name the cause.",
     },
     {
       name: "sessions-refused",
-      title: "Sessions are refused for want of their key",
+      title: "Sessions are refused because of their key",
       // A warning only: anybody can raise it by forging cookies.
       severity: "WARNING",
       query: refused(LOST_SESSIONS.filter((outcome) => outcome !== UNAVAILABLE)),
       lasting: 0,
       advice:
-        "`unknown_key`: cookies of a key that never was a version of the secret: those of another " +
-        "secret, or made-up ones.\n\n" +
-        "`retired_key`: visitors hold sessions of a version that is disabled or destroyed; its " +
-        "number N is the `kid` of these requests' entries. If it has leaked, or after " +
-        `\`${rotate} --compromised\`, that is meant: leave it disabled, and they sign in again. If it ` +
-        "was replaced more than a session's lifetime ago, these are cookies that were kept too long, " +
-        "or made up, and nothing is to be done. Otherwise it went too early, and comes back within " +
-        `seven days: \`gcloud secrets versions enable N --secret ${secretId} --project ${project}\`.`,
+        "`unknown_key`: the cookies name a key that was never a version of the secret. They are " +
+        "another secret's, or forged.\n\n" +
+        "`retired_key`: the cookies name a version that is disabled or destroyed; its number N is the " +
+        "`kid` of these requests' entries. If the version has leaked, or after " +
+        `\`${rotate} --compromised\`, this is intended: leave it disabled, and visitors sign in again. ` +
+        "If it was replaced more than a session's lifetime ago, the cookies are expired or forged, " +
+        "and there is nothing to do. Otherwise it was disabled or destroyed too early. Within seven " +
+        `days, restore it: \`gcloud secrets versions enable N --secret ${secretId} --project ${project}\`.`,
     },
     {
       name: "key-ring-stale",
@@ -105,8 +105,8 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       query: trouble(LOG_EVENTS.keyRingStale),
       lasting: PERSISTENT,
       advice:
-        `The service goes on with the keys that it has, and does not see changes of ${secretId}. ` +
-        "The entries `key_ring_stale` name the cause: a grant that is gone, a quota, an outage.",
+        `Instances use the keys that they have, and do not see changes of ${secretId}. The entries ` +
+        "`key_ring_stale` name the cause: a missing grant, a quota, an outage.",
     },
     {
       name: "keys-not-ready",
@@ -115,19 +115,19 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       query: trouble(LOG_EVENTS.keysNotReady),
       lasting: PERSISTENT,
       advice:
-        `An instance could not read one usable version of ${secretId} and takes no requests. ` +
-        "The entries `keys_not_ready` name the reason.",
+        `An instance could not read any usable version of ${secretId} and gets no requests. ` +
+        "The entries `keys_not_ready` name the cause.",
     },
     {
       name: "key-skipped",
-      title: "A version of SECRET_KEY is of no use",
+      title: "A version of SECRET_KEY is unusable",
       severity: "ERROR",
       query: trouble(LOG_EVENTS.keySkipped),
       lasting: 0,
       advice:
-        "The entries `key_skipped` name the version and what is wrong with it; a payload has to " +
-        `have 32 characters at least. Disable the version, then \`${rotate}\`. Do it before the next ` +
-        "scheduled rotation, which takes the version for the successor of the key that signs.",
+        "The entries `key_skipped` name the version and its fault; a payload needs at least 32 " +
+        `characters. Disable the version, then \`${rotate}\`. Do it before the next scheduled ` +
+        "rotation, which would treat this version as the successor of the signing key.",
     },
     {
       name: "ended-list-stale",
@@ -136,10 +136,10 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       query: `sum(increase(${counted(metrics.endedTrouble)}[5m])) > 0`,
       lasting: PERSISTENT,
       advice:
-        "Sessions that end now may go on at other instances; nobody is signed out by this. After 15 " +
-        `minutes \`${product}:endedOutage\` decides. The entries \`ended_list_stale\`, ` +
-        "`ended_mark_unreadable` and `sign_out_not_written` name the cause: a grant on the bucket " +
-        "that is gone, a quota, an outage. Sign-outs are made good by themselves.",
+        "Other instances may still accept sessions that end now; nobody is signed out by this. After " +
+        `15 minutes \`${product}:endedOutage\` decides. The entries \`ended_list_stale\`, ` +
+        "`ended_mark_unreadable` and `sign_out_not_written` name the cause: a missing grant on the " +
+        "bucket, a quota, an outage. The browser's next request repeats a sign-out that failed.",
     },
     ...BURN_RATES.map(
       ({ name, rate, long, short, severity }): AlertRule => ({

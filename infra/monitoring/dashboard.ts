@@ -66,17 +66,17 @@ function chartsOf({ serviceName, metrics, deadLetters }: DashboardArgs): Chart[]
       kind: "STACKED_BAR",
     },
     {
-      title: "Trouble with the keys",
+      title: "Key failures by event",
       query: `sum by (event) (increase(${counted(metrics.keyTrouble)}[5m]))`,
       kind: "STACKED_BAR",
     },
     {
-      title: "Trouble with the list of the ended",
+      title: "Failures of the list of ended sessions, by event",
       query: `sum by (event) (increase(${counted(metrics.endedTrouble)}[5m]))`,
       kind: "STACKED_BAR",
     },
     {
-      title: "Requests a second by class of answer",
+      title: "Requests per second by response class",
       query: `sum by (response_code_class) (rate(${run("request_count")}[5m]))`,
       kind: "STACKED_AREA",
     },
@@ -88,7 +88,7 @@ function chartsOf({ serviceName, metrics, deadLetters }: DashboardArgs): Chart[]
       kind: "STACKED_AREA",
     },
     {
-      title: "Requests a second by revision",
+      title: "Requests per second by revision",
       query: `sum by (revision_name) (rate(${run("request_count")}[5m]))`,
       kind: "STACKED_AREA",
     },

@@ -42,19 +42,19 @@ export class LogMetrics extends ComponentResource {
     this.names = {
       sessions: count(
         "sessions",
-        "Requests by what became of their session.",
+        "Requests by the outcome of their session.",
         `jsonPayload.${session}:*`,
         ["outcome", session],
       ),
       keyTrouble: count(
         "key_trouble",
-        "Trouble with the versions of SECRET_KEY.",
+        "Failures with the versions of SECRET_KEY.",
         `jsonPayload.${event}=("${[keyRingStale, keysNotReady, keySkipped].join('" OR "')}")`,
         ["event", event],
       ),
       endedTrouble: count(
         "ended_trouble",
-        "Trouble with the list of the sessions that have ended.",
+        "Failures with the list of ended sessions.",
         `jsonPayload.${event}=("${[endedListStale, endedMarkUnreadable, signOutNotWritten].join('" OR "')}")`,
         ["event", event],
       ),
@@ -69,7 +69,7 @@ export class LogMetrics extends ComponentResource {
           ? undefined
           : count(
               "old_keys",
-              "Readings of the versions of SECRET_KEY that found the newest too old.",
+              "Key ring refreshes that found the newest version of SECRET_KEY too old.",
               `jsonPayload.${event}="${keyRingRefreshed}" AND jsonPayload.${newestKeyAge}>${args.oldKeyAge}`,
             ),
     };

@@ -63,7 +63,7 @@ test("a list that is there is never moved, because an empty one brings sessions 
     },
   });
   await expect(declared("dev", {}, there("US"))).rejects.toThrow(
-    /^phoenix:endedLocation is EU, and the bucket acme-phoenix-phoenix-dev-ended is in US; .*config set --stack dev phoenix:endedLocation US`\.$/m,
+    /^phoenix:endedLocation is EU, but the bucket acme-phoenix-phoenix-dev-ended is in US: .*config set --stack dev phoenix:endedLocation US`\.$/m,
   );
   await expect(declared("dev", {}, there("EU"))).resolves.toBeDefined();
 });

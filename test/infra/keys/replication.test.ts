@@ -40,7 +40,7 @@ test("a stack whose secret is kept elsewhere is refused, with the command that m
   expect(await problemOf({}, secretIn("us-east1"))).toEqual([
     {
       setting: "phoenix:secretLocations",
-      cause: expect.stringContaining("is kept in us-east1: another place"),
+      cause: expect.stringContaining("is kept in us-east1: Pulumi would replace"),
       remedy: "Run `npx pulumi config set --stack dev phoenix:secretLocations us-east1`",
     },
   ]);

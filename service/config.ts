@@ -100,7 +100,7 @@ function parsePublicUrl(env: Environment, deployment: Deployment): Parsed<URL | 
   if (deployment.cloudRun && optional(env, "PUBLIC_URL") === undefined) {
     return problem(
       "PUBLIC_URL",
-      "is not set, so the sign-in provider could be told any of the service's addresses",
+      "is not set, so redirect URIs of sign-in would depend on the Host header",
       "Set it to the address at which users find the service, such as https://phoenix.example.org",
     );
   }

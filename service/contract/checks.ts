@@ -73,8 +73,7 @@ export const flag: Check<boolean> = (text) => {
 export const cookieSecure: Check<boolean> = (text, deployment) => {
   const checked = flag(text, deployment);
   if ("fault" in checked || checked.value || !deployment.cloudRun) return checked;
-  const cause =
-    "is false, so that sessions could be sent without encryption; Cloud Run serves https only";
+  const cause = "is false, so sessions could be sent unencrypted; Cloud Run serves https only";
   return { fault: { cause, mend: { value: "true" } } };
 };
 
@@ -85,7 +84,7 @@ export function opaque(placeholder: string): Check<string> {
       ? { value: text }
       : {
           fault: {
-            cause: "begins or ends with white space, which providers take for a part of it",
+            cause: "begins or ends with white space, which providers do not trim",
             mend: { placeholder, example: "what `printf %s` writes" },
           },
         };
@@ -105,7 +104,7 @@ export const issuer: Check<URL> = (text, { cloudRun }) => {
   }
   if (url.protocol === "http:" && (cloudRun || !isLoopbackHttp(url))) {
     return refuse(
-      `is ${shown(text)}, an http URL, over which anybody in between could sign in as anyone`,
+      `is ${shown(text)}, an http URL, over which an attacker in the network could sign in as anyone`,
     );
   }
   if (url.username || url.password || url.search || url.hash) {
@@ -128,17 +127,17 @@ const NEVER_ISSUERS: readonly {
   {
     of: /^https:\/\/login\.microsoftonline\.com\//,
     but: /\.com\/[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\/v2\.0$/,
-    cause: "is not what Microsoft calls itself: https://login.microsoftonline.com/TENANT_ID/v2.0",
+    cause: "is not Microsoft's issuer, which is https://login.microsoftonline.com/TENANT_ID/v2.0",
   },
   {
     of: /^https:\/\/accounts\.google\.com\//,
     but: /\.com\/$/,
-    cause: "is not what Google calls itself: https://accounts.google.com",
+    cause: "is not Google's issuer, which is https://accounts.google.com",
   },
   {
     of: /\/realms\/[^/]+\/$/,
     but: /(?!)/,
-    cause: "ends in a slash, which what Keycloak calls itself never does",
+    cause: "ends in a slash, which Keycloak's issuers never do",
   },
 ];
 

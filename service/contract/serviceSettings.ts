@@ -222,8 +222,8 @@ export function domainTrustFaults(
     .map((entry) => entry.slice(1));
   if (missing.length === 0) return [];
   const cause =
-    `lacks ${missing.join(", ")}, which may sign in as a whole: of ${issuer.host} it is not known ` +
-    "whether it gives addresses there to anybody who once read mail at them";
+    `lacks ${missing.join(", ")} of the allow list: ${issuer.host} is not known to give addresses of ` +
+    "a domain only to accounts that the domain controls";
   const mend = { placeholder: "DOMAINS", example: [...trustedDomains, ...missing].join(",") };
   return [{ setting: "oidcTrustedDomains", cause, mend }];
 }

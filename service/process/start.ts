@@ -42,5 +42,5 @@ export function listen(server: Server, { port, address }: ListenOptions, log: Lo
 
 function describeListenError({ code, message }: NodeJS.ErrnoException, port: number): string {
   if (code === "EADDRINUSE") return `Port ${port} is taken. Set PORT to another one.`;
-  return `Port ${port} can't be listened on: ${message}. Set PORT to another one.`;
+  return `Can't listen on port ${port}: ${message}. Set PORT to another one.`;
 }

@@ -24,7 +24,7 @@ export function parseReel(body: unknown, store: Pick<ClipStore, "find">): Parsed
   const reel: string[] = [];
   for (const [index, id] of clips.entries()) {
     if (typeof id !== "string" || store.find(id) === undefined) {
-      return { problem: `Number ${index + 1} of the reel is not a clip that there is.` };
+      return { problem: `Entry ${index + 1} of the reel is not a known clip.` };
     }
     if (reel.includes(id)) return { problem: `The clip ${id} is in the reel twice.` };
     reel.push(id);

@@ -39,7 +39,7 @@ export function reelRoutes(deps: ApplicationDeps): Router {
         status: 404,
         code: "clip_not_found",
         title: "There is no such clip",
-        detail: "GET /api/clips lists those that there are.",
+        detail: "GET /api/clips lists all clips.",
       });
       return;
     }
@@ -106,17 +106,20 @@ interface SendError extends Error {
 
 /** Client errors that `sendFile` reports, by status. */
 const REFUSALS: Readonly<Record<number, ProblemDetails>> = {
-  412: { status: 412, code: "precondition_failed", title: "The file is not as you expect it" },
+  412: {
+    status: 412,
+    code: "precondition_failed",
+    title: "The file does not match the precondition",
+  },
   416: {
     status: 416,
     code: "range_not_satisfiable",
-    title: "There is no such part of the file",
+    title: "The file has no such range",
   },
 };
 
 function refuse(res: Response, reason: "expired" | "invalid"): void {
-  const detail = "GET /api/clips/ID/url gives a new URL.";
-  const title =
-    reason === "expired" ? "This URL has run out" : "This URL is not one that the service gave";
+  const detail = "GET /api/clips/ID/url returns a new URL.";
+  const title = reason === "expired" ? "This URL has expired" : "This URL is invalid";
   sendProblem(res, { status: 403, code: `clip_url_${reason}`, title, detail });
 }

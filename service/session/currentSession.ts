@@ -188,7 +188,7 @@ export function setSession(req: Request, current: CurrentSession): void {
 export function currentSession(req: object): CurrentSession {
   const current = findSession(req);
   if (current === undefined) {
-    throw new Error("The session is used before it is read: add the route after the sessions.");
+    throw new Error("The route runs before the sessions: add it after them.");
   }
   return current;
 }

@@ -32,7 +32,7 @@ afterAll(async () => {
   await provider.close();
 });
 
-/** One path for each kind of answer that there is. */
+/** One path for each kind of response. */
 const PATHS = [
   "/",
   "/notes",
@@ -48,7 +48,7 @@ const PATHS = [
   "/%ff",
 ];
 
-test("files are tagged for the next time, and what is made for one request is not", async () => {
+test("static files have an ETag, dynamic responses have none", async () => {
   const tagged: string[] = [];
   for (const path of PATHS) {
     const { headers } = await new Browser(httpSite.url).fetch(path);
@@ -57,7 +57,7 @@ test("files are tagged for the next time, and what is made for one request is no
   expect(tagged).toEqual(["/static/style.css"]);
 });
 
-test("every answer, whatever it is, keeps scripts, frames and other origins out", async () => {
+test("every response forbids inline scripts, frames and other origins", async () => {
   for (const path of PATHS) {
     const { headers } = await new Browser(httpSite.url).fetch(path);
     const policy = Object.fromEntries(
@@ -95,7 +95,7 @@ test("every answer, whatever it is, keeps scripts, frames and other origins out"
   }
 });
 
-test("https is insisted on where cookies are for https only, and nowhere else", async () => {
+test("HSTS and upgrade-insecure-requests are set only with Secure cookies", async () => {
   for (const path of PATHS) {
     const plain = await new Browser(httpSite.url).fetch(path);
     expect([path, plain.headers.has("strict-transport-security")]).toEqual([path, false]);
@@ -109,7 +109,7 @@ test("https is insisted on where cookies are for https only, and nowhere else", 
   }
 });
 
-test("no page has a script, a style or a handler of its own in it, which the policy would block", async () => {
+test("no page has inline scripts, styles or event handlers, which the policy would block", async () => {
   const visitor = await signIn(httpSite.url, ada);
   for (const path of ["/notes", "/nothing", "/login/callback"]) {
     const text = await (await visitor.follow(path)).response.text();
@@ -120,7 +120,7 @@ test("no page has a script, a style or a handler of its own in it, which the pol
   expect(home).not.toMatch(/<script(?![^>]* src=")|<style|<[^>]* (?:style|on\w+)=|javascript:/i);
 });
 
-test("what depends on a session is kept by no cache, and files are", async () => {
+test("responses that depend on a session are no-store, and static files are cacheable", async () => {
   for (const path of ["/", "/notes", "/login", "/api/note", "/nothing", "/health/ready"]) {
     const { headers } = await new Browser(httpSite.url).fetch(path);
     expect([path, headers.get("cache-control")]).toEqual([path, "no-store"]);
@@ -134,7 +134,7 @@ test("what depends on a session is kept by no cache, and files are", async () =>
   expect(file.headers.getSetCookie()).toEqual([]);
 });
 
-test("without a session the API answers 401 with a problem document that says what to do", async () => {
+test("without a session the API responds 401 with a problem document that says what to do", async () => {
   for (const path of ["/api/note", "/API/note/", "/api/note?x=1"]) {
     const response = await new Browser(httpSite.url).fetch(path);
     expect([response.status, response.headers.get("content-type")]).toEqual([
@@ -152,7 +152,7 @@ test("without a session the API answers 401 with a problem document that says wh
   }
 });
 
-test("with a session that ended the API says that, and a page leads through sign-in and back", async () => {
+test("with a session that does not open the API responds session_expired, and a page redirects to sign-in", async () => {
   const visitor = await signIn(httpSite.url, ada);
   visitor.cookies.set("session", `${visitor.cookies.get("session")}x`);
   const refused = await visitor.fetch("/api/note");
@@ -168,7 +168,7 @@ test("with a session that ended the API says that, and a page leads through sign
   ]);
 });
 
-test("a cookie of the old Flask application counts as no session, without an error or a trace of it", async () => {
+test("a cookie of the old Flask application counts as no session, without an error", async () => {
   const flask = ".eJyrVkrLz1eyUkpKLFKqBQAd3QR5.ZxY3rQ.Ij1kZ2Vsd2ViIHNpZ25hdHVyZQ";
   const visitor = new Browser(httpSite.url);
   visitor.cookies.set("session", flask);
@@ -180,7 +180,7 @@ test("a cookie of the old Flask application counts as no session, without an err
 });
 
 describe("X-Forwarded", () => {
-  /** The redirect URI that sign-in asks for, and the address that the log notes. */
+  /** The redirect URI of a sign-in, and the client's IP address in the log. */
   async function seen(headers: Record<string, string>) {
     const response = await new Browser(httpSite.url, { headers }).fetch("/login");
     const redirect = new URL(response.headers.get("location") ?? "").searchParams;
@@ -191,18 +191,18 @@ describe("X-Forwarded", () => {
     };
   }
 
-  test("-Proto is believed of the one hop that is before the service", async () => {
+  test("-Proto is trusted from the one hop before the service", async () => {
     expect((await seen({})).uri.protocol).toBe("http:");
     expect((await seen({ "x-forwarded-proto": "https" })).uri.protocol).toBe("https:");
   });
 
-  test("-For is believed of that hop only: what a visitor claims is before it", async () => {
+  test("-For is trusted from that hop only, not from the client", async () => {
     const claimed = { "x-forwarded-for": "10.0.0.1, 203.0.113.9" };
     expect((await seen(claimed)).remoteIp).toBe("203.0.113.9");
     expect((await seen({})).remoteIp).toMatch(/127\.0\.0\.1$/);
   });
 
-  test("-Host and -Port are believed of nobody: they would lead a sign-in elsewhere", async () => {
+  test("-Host and -Port are never trusted, because they would redirect a sign-in elsewhere", async () => {
     const claimed = {
       "x-forwarded-host": "evil.example",
       "x-forwarded-port": "8443",
@@ -213,7 +213,7 @@ describe("X-Forwarded", () => {
   });
 });
 
-test("cookies for https only, and a request by http: the visitor and the log are told, nothing is set", async () => {
+test("Secure cookies and a request over http: the response and the log say so, and no cookie is set", async () => {
   const response = await new Browser(httpsSite.url).fetch("/login");
   const page = await response.text();
   expect([response.status, response.headers.getSetCookie()]).toEqual([400, []]);
@@ -228,17 +228,17 @@ test("cookies for https only, and a request by http: the visitor and the log are
   );
 });
 
-test("behind https the whole round trip works with the cookie that is bound to its host", async () => {
+test("over https the whole sign-in works with a __Host- cookie", async () => {
   const visitor = await signIn(httpsSite.url, ada, HTTPS);
   expect([...visitor.cookies.keys()]).toEqual(["__Host-session"]);
   expect((await visitor.fetch("/api/note")).status).toBe(200);
-  // The name without the prefix could be set by another host of the same domain: it is nobody's.
+  // Another host of the same domain could set the name without the prefix, so it is ignored.
   const planted = new Browser(httpsSite.url, HTTPS);
   planted.cookies.set("session", visitor.cookies.get("__Host-session") ?? "");
   expect((await planted.fetch("/api/note")).status).toBe(401);
 });
 
-test("a body that is too large or is no JSON is the visitor's mistake, not a fault", async () => {
+test("a body that is too large or isn't JSON is a client error", async () => {
   const visitor = await signIn(httpSite.url, ada);
   const headers = {
     "content-type": "application/json",
@@ -250,7 +250,7 @@ test("a body that is too large or is no JSON is the visitor's mistake, not a fau
   expect((await send('{"note":"milk"}')).status).toBe(200);
 });
 
-test("without a session no body is waited for: one that trickles in would hold a place for minutes", async () => {
+test("without a session the response does not wait for the body, which could occupy a request slot for minutes", async () => {
   const { hostname, port } = new URL(httpSite.url);
   for (const [method, path, status] of [
     ["PUT", "/api/note", 401],
@@ -271,7 +271,7 @@ test("without a session no body is waited for: one that trickles in would hold a
   }
 });
 
-test("not even a fault in telling a fault shows a visitor where it is", async () => {
+test("an error thrown in the error handler shows no stack trace", async () => {
   const shown = Promise.withResolvers<void>();
   const console_ = jest.spyOn(console, "error").mockImplementation(() => shown.resolve());
   let lines = 0;

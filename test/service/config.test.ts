@@ -16,7 +16,7 @@ const CLOUD_RUN = {
 
 type Env = Record<string, string | undefined>;
 
-/** What is wrong with an environment; none if it is taken. */
+/** The problems of an environment; none if it is valid. */
 function problemsOf(env: Env): readonly Problem[] {
   try {
     parseWebConfig(env);
@@ -54,7 +54,7 @@ test("a laptop needs nothing but SECRET_KEY", () => {
   });
 });
 
-test("DEBUG, with which packages write cookies to the log, is refused", () => {
+test("DEBUG is refused, because packages would log cookies", () => {
   expect(settingsOf({ ...LAPTOP, DEBUG: "cookie-session" })).toEqual(["DEBUG"]);
 });
 
@@ -64,7 +64,7 @@ test("a session lasts seven days unless PERMANENT_SESSION_LIFETIME says otherwis
   expect(parseWebConfig(env).sessionLifetime).toBe(3_600);
 });
 
-test("Cloud Run's settings are taken as they are declared", () => {
+test("the settings that a deployment declares are accepted", () => {
   const env = { ...CLOUD_RUN, GOOGLE_CLOUD_PROJECT: "acme-phoenix", PORT: "8081" };
   expect(parseWebConfig(env)).toMatchObject({
     environment: "dev",
@@ -83,7 +83,7 @@ test("Cloud Run's settings are taken as they are declared", () => {
   });
 });
 
-test("on Cloud Run instances tell each other who signed out, or the service does not start", () => {
+test("on Cloud Run the service does not start without ENDED_SESSIONS", () => {
   const [problem, ...others] = problemsOf({ ...CLOUD_RUN, ENDED_SESSIONS: undefined });
   expect(others).toEqual([]);
   expect(problem?.setting).toBe("ENDED_SESSIONS");
@@ -103,7 +103,7 @@ test.each([
   expect(settingsOf({ ...LAPTOP, ENDED_SESSIONS: text })).toEqual(["ENDED_SESSIONS"]);
 });
 
-test("Cloud Storage is asked at its own address or on this machine", () => {
+test("the Cloud Storage endpoint is Google's or on this machine", () => {
   const env = { ...LAPTOP, ENDED_SESSIONS: "gs://ended" };
   const local = { ...env, CLOUD_STORAGE_ENDPOINT: "http://127.0.0.1:8085" };
   expect(parseWebConfig(local).endedBucket?.endpoint).toBe("http://127.0.0.1:8085");
@@ -111,13 +111,13 @@ test("Cloud Storage is asked at its own address or on this machine", () => {
   expect(settingsOf(elsewhere)).toEqual(["CLOUD_STORAGE_ENDPOINT"]);
 });
 
-test("an outage of the list of the ended is gone through, or refused", () => {
+test("ENDED_OUTAGE is continue or refuse", () => {
   const outage = (ENDED_OUTAGE: string) => parseWebConfig({ ...LAPTOP, ENDED_OUTAGE }).endedOutage;
   expect([outage("continue"), outage("refuse")]).toEqual(["continue", "refuse"]);
   expect(settingsOf({ ...LAPTOP, ENDED_OUTAGE: "panic" })).toEqual(["ENDED_OUTAGE"]);
 });
 
-test("without SECRET_KEY the service does not start, and says what the original one said", () => {
+test("without SECRET_KEY the service does not start, with the message of the original service", () => {
   for (const env of [{}, { SECRET_KEY: "" }, { SECRET_KEY: undefined }]) {
     const [problem, ...others] = problemsOf(env);
     expect(others).toEqual([]);
@@ -127,7 +127,7 @@ test("without SECRET_KEY the service does not start, and says what the original 
   }
 });
 
-test("a SECRET_KEY under 32 characters is refused, and one of 32 is taken", () => {
+test("a SECRET_KEY below 32 characters is refused, and one of 32 is accepted", () => {
   fc.assert(
     fc.property(fc.stringMatching(/^[!-~]{1,40}$/), (secret) => {
       fc.pre(!/^(sm:|projects)\//i.test(secret));
@@ -149,7 +149,7 @@ test.each([
   "sm://acme/name/versions/latest",
   "projects/acme",
   "projects/acme/secrets/name/versions/1",
-])("%s names no secret, and is never taken for a value however long it is", (start) => {
+])("%s names no secret, and is never taken as a value, however long it is", (start) => {
   for (const SECRET_KEY of [start, `${start} and more than thirty-two characters`]) {
     const [problem, ...others] = problemsOf({ SECRET_KEY });
     expect(others).toEqual([]);
@@ -158,14 +158,14 @@ test.each([
   }
 });
 
-test("a secret's full name names the same secret", () => {
+test("a secret's full resource name is accepted", () => {
   const keyOf = (SECRET_KEY: string) => parseWebConfig({ SECRET_KEY }).secretKey;
   expect(keyOf("projects/acme/secrets/a-name-that-is-long-enough-for-a-value")).toEqual(
     keyOf("sm://acme/a-name-that-is-long-enough-for-a-value"),
   );
 });
 
-test("earlier values of SECRET_KEY are fallbacks, with or without spaces between", () => {
+test("SECRET_KEY_FALLBACKS are comma-separated, with or without spaces", () => {
   const [one, two] = ["1".repeat(32), "2".repeat(32)];
   for (const text of [`${one},${two}`, `${one}, ${two}`, ` ${one} ,,${two},`]) {
     expect(parseWebConfig({ ...LAPTOP, SECRET_KEY_FALLBACKS: text }).secretKey).toEqual({
@@ -176,7 +176,7 @@ test("earlier values of SECRET_KEY are fallbacks, with or without spaces between
   }
 });
 
-test("a fallback that could be guessed is refused like the key itself", () => {
+test("a fallback that is too short is refused like the key itself", () => {
   const text = `${"1".repeat(32)}, short`;
   expect(settingsOf({ ...LAPTOP, SECRET_KEY_FALLBACKS: text })).toEqual(["SECRET_KEY_FALLBACKS"]);
   expect(settingsOf({ SECRET_KEY: "short", SECRET_KEY_FALLBACKS: "short" })).toEqual([
@@ -185,14 +185,14 @@ test("a fallback that could be guessed is refused like the key itself", () => {
   ]);
 });
 
-test("fallbacks beside a secret of versions would be ignored, so they are refused", () => {
+test("fallbacks beside sm://PROJECT/SECRET are refused, because they would be ignored", () => {
   const SECRET_KEY_FALLBACKS = "1".repeat(32);
   const [problem] = problemsOf({ SECRET_KEY: "sm://acme/name", SECRET_KEY_FALLBACKS });
   expect(problem?.setting).toBe("SECRET_KEY_FALLBACKS");
   expect(problem?.remedy).toContain("a version");
 });
 
-test("only this machine and Google are Secret Managers, because they choose the keys", () => {
+test("the Secret Manager endpoint is Google's or on this machine, because it decides the keys", () => {
   const SECRET_KEY = "sm://acme/name";
   const taken = ["http://127.0.0.1:9000", "http://localhost:9000/", "http://[::1]:9000"];
   for (const SECRET_MANAGER_ENDPOINT of taken) {
@@ -217,7 +217,7 @@ test("only this machine and Google are Secret Managers, because they choose the 
   }
 });
 
-test("SESSION_TYPE left out or None means sealed cookies, filesystem the fault", () => {
+test("SESSION_TYPE unset or None means sealed cookies, filesystem means files", () => {
   const typeOf = (SESSION_TYPE: string | undefined) =>
     parseWebConfig({ ...LAPTOP, SESSION_TYPE }).sessionType;
   expect([typeOf(undefined), typeOf("None"), typeOf("filesystem")]).toEqual([
@@ -234,7 +234,7 @@ test.each(["", "none", "NONE", "null", "cookie", "redis", "Filesystem", " None"]
   },
 );
 
-test("on Cloud Run sessions are not kept on an instance's disk, or the service does not start", () => {
+test("on Cloud Run SESSION_TYPE=filesystem is refused", () => {
   expect(settingsOf({ ...CLOUD_RUN, SESSION_TYPE: "filesystem" })).toEqual(["SESSION_TYPE"]);
   expect(settingsOf({ ...CLOUD_RUN, SESSION_TYPE: "None" })).toEqual([]);
 });
@@ -248,7 +248,7 @@ test.each(["", "True", "TRUE", "1", "yes", "on", "false ", "0"])(
 );
 
 // ASVS 3.3.1
-test("on Cloud Run cookies are sent over https only, or the service does not start", () => {
+test("on Cloud Run the service does not start without Secure cookies", () => {
   for (const SESSION_COOKIE_SECURE of [undefined, "false"]) {
     const [problem, ...others] = problemsOf({ ...CLOUD_RUN, SESSION_COOKIE_SECURE });
     expect(others).toEqual([]);
@@ -259,13 +259,13 @@ test("on Cloud Run cookies are sent over https only, or the service does not sta
   expect(parseWebConfig({ ...LAPTOP, SESSION_COOKIE_SECURE: "true" }).cookieSecure).toBe(true);
 });
 
-test("on Cloud Run the environment has a name, so that sessions of two never mix", () => {
+test("on Cloud Run the service does not start without ENVIRONMENT", () => {
   for (const ENVIRONMENT of [undefined, ""]) {
     expect(settingsOf({ ...CLOUD_RUN, ENVIRONMENT })).toEqual(["ENVIRONMENT"]);
   }
 });
 
-test("an http provider is taken on a laptop only, and prod must say who may sign in", () => {
+test("an http provider is accepted on a laptop only, and prod needs an allow list", () => {
   const oidc = {
     OIDC_ISSUER: "http://127.0.0.1:9000",
     OIDC_CLIENT_ID: "an id",
@@ -286,7 +286,7 @@ const NUMBERS: readonly [name: string, min: number, max: number][] = [
 ];
 
 test.each(NUMBERS)("%s is a whole number from %d to %d", (name, min, max) => {
-  // Limits that contradict each other are another matter: these are apart from whatever is set.
+  // The other limits are far from the tested value, so that none contradicts it.
   const apart = {
     KEY_ACTIVATION_DELAY: "86400",
     KEY_REFRESH_INTERVAL: "1",
@@ -305,7 +305,7 @@ test.each(NUMBERS)("%s is a whole number from %d to %d", (name, min, max) => {
   }
 });
 
-test("a LOG_LEVEL that there is not is refused with those that there are", () => {
+test("an unknown LOG_LEVEL is refused with the list of levels", () => {
   const [problem] = problemsOf({ ...LAPTOP, LOG_LEVEL: "verbose" });
   expect(problem).toMatchObject({
     setting: "LOG_LEVEL",
@@ -339,7 +339,7 @@ const EVERYTHING_WRONG = {
   ALLOWED_USERS: "ada",
 };
 
-test("all problems come at once, each with a cause and a remedy", () => {
+test("all problems are reported at once, each with a cause and a remedy", () => {
   const problems = problemsOf(EVERYTHING_WRONG);
   expect(problems.map(({ setting }) => setting)).toEqual([
     "ENVIRONMENT",
@@ -363,22 +363,22 @@ test("all problems come at once, each with a cause and a remedy", () => {
   }
 });
 
-test("both halves of a secret of versions are looked at", () => {
+test("problems of the secret's name and of its endpoint are reported together", () => {
   const env = { SECRET_KEY: "sm://acme", SECRET_MANAGER_ENDPOINT: "http://10.0.0.1" };
   expect(settingsOf(env)).toEqual(["SECRET_KEY", "SECRET_MANAGER_ENDPOINT"]);
 });
 
-test("no problem says a secret's value", () => {
+test("no problem contains a secret's value", () => {
   const text = JSON.stringify(problemsOf(EVERYTHING_WRONG));
   for (const secret of ["hunter2", "letmein", "opensesame"]) expect(text).not.toContain(secret);
 });
 
-test("the error is an operator's, and its message is a sentence or two for each problem", () => {
+test("the error is a ConfigError whose message starts with the setting's name", () => {
   const expected = { code: "CONFIG_INVALID", message: expect.stringMatching(/^SECRET_KEY is not/) };
   expect(() => parseWebConfig({})).toThrow(expect.objectContaining(expected));
 });
 
-test("on Cloud Run the service needs its public URL, elsewhere it may do without", () => {
+test("on Cloud Run PUBLIC_URL is required, elsewhere it is optional", () => {
   expect(settingsOf({ ...CLOUD_RUN, PUBLIC_URL: "" })).toEqual(["PUBLIC_URL"]);
   expect(parseWebConfig({ ...LAPTOP, PUBLIC_URL: "http://localhost:8080" }).publicUrl?.origin).toBe(
     "http://localhost:8080",
@@ -397,7 +397,7 @@ test.each([
   expect(settingsOf({ ...CLOUD_RUN, PUBLIC_URL })).toEqual(["PUBLIC_URL"]);
 });
 
-test("hosts that it is also served at are host names, in lower case", () => {
+test("ALSO_SERVED_AT is a list of hosts, normalized to lower case", () => {
   expect(parseWebConfig({ ...LAPTOP, ALSO_SERVED_AT: "A.example, b.example:8443" })).toMatchObject({
     alsoServedAt: ["a.example", "b.example:8443"],
   });

@@ -24,19 +24,19 @@ export interface WebAppOptions {
   readonly project?: string | undefined;
   readonly level?: string;
   readonly draining?: () => boolean;
-  /** Where the log's lines go besides. */
+  /** A second destination of the log's lines. */
   readonly write?: (line: string) => void;
 }
 
 export interface WebApp {
   readonly listener: RequestListener;
-  /** What the log said, a line each, as it is written. */
+  /** Raw lines of the log. */
   written(): Promise<readonly string[]>;
-  /** The same, parsed. */
+  /** Parsed lines of the log. */
   lines(): Promise<Record<string, unknown>[]>;
 }
 
-/** The whole web service with a small application, and a log that can be read. */
+/** The whole web service with a small application, and its log. */
 export function webApp(options: WebAppOptions = {}): WebApp {
   const project = "project" in options ? options.project : PROJECT;
   const {
@@ -87,7 +87,7 @@ export function webApp(options: WebAppOptions = {}): WebApp {
     directory: SERVICE,
   });
   let underWay = 0;
-  // A visitor may have the answer before the log has its line.
+  // A client may receive the response before its line is logged.
   async function settled(): Promise<readonly string[]> {
     while (underWay > 0) await turn();
     return written;

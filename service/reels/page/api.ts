@@ -102,7 +102,7 @@ export function createApi({ fetch, csrfToken, renewCsrfToken, wait, random }: Ap
 function unreachable(reason: unknown): TypeError {
   return reason instanceof TypeError
     ? reason
-    : new TypeError("The service gave no whole answer.", { cause: reason });
+    : new TypeError("The service's response was late or incomplete.", { cause: reason });
 }
 
 async function refusal(response: Response): Promise<RefusedError> {

@@ -153,7 +153,7 @@ describe("a file is refused", () => {
       expect(refusal(await app.send(`/media/embers.mp4${query}`))).toEqual(INVALID);
     }
     const { detail } = (await app.send("/media/embers.mp4")).json<{ detail: string }>();
-    expect(detail).toBe("GET /api/clips/ID/url gives a new URL.");
+    expect(detail).toBe("GET /api/clips/ID/url returns a new URL.");
   });
 
   test("under a name that is not a clip's, or outside the folder, even with a token for that name", async () => {

@@ -74,7 +74,7 @@ test("the problem names the first entry that is no clip by its position, without
     fc.property(fc.array(noClip, { minLength: 1, maxLength: 3 }), fc.nat(3), (wrong, place) => {
       const clips: unknown[] = IDS.slice(0, 3);
       clips.splice(place, 0, ...wrong);
-      expect(problemOf(clips)).toBe(`Number ${place + 1} of the reel is not a clip that there is.`);
+      expect(problemOf(clips)).toBe(`Entry ${place + 1} of the reel is not a known clip.`);
     }),
   );
 });

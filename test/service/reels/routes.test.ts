@@ -60,7 +60,7 @@ describe("GET /api/clips/:id/url", () => {
     for (const id of ["nothing", "EMBERS", "embers.mp4", "__proto__", "..%2fembers", "%20"]) {
       const response = await app.signedIn().send(`/api/clips/${id}/url`);
       expect([id, refusal(response)]).toEqual([id, problem(404, "clip_not_found")]);
-      expect(response.json().detail).toBe("GET /api/clips lists those that there are.");
+      expect(response.json().detail).toBe("GET /api/clips lists all clips.");
     }
   });
 
@@ -112,8 +112,8 @@ describe("the reel of a session", () => {
     const refused: readonly [unknown, string][] = [
       [{ clips: [...IDS, ...IDS].slice(0, REEL_LIMIT + 1) }, "A reel has at most 12 clips."],
       [{ clips: ["tides", "tides"] }, "The clip tides is in the reel twice."],
-      [{ clips: ["tides", "nothing"] }, "Number 2 of the reel is not a clip that there is."],
-      [{ clips: [["tides"]] }, "Number 1 of the reel is not a clip that there is."],
+      [{ clips: ["tides", "nothing"] }, "Entry 2 of the reel is not a known clip."],
+      [{ clips: [["tides"]] }, "Entry 1 of the reel is not a known clip."],
       [{ clips: null }, 'The body is not JSON of the form {"clips": ["some-clip"]}.'],
       [["tides"], 'The body is not JSON of the form {"clips": ["some-clip"]}.'],
     ];

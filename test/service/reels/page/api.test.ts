@@ -11,12 +11,12 @@ interface SentRequest {
   readonly signal: unknown;
 }
 
-/** An API whose service gives these answers, one after another. */
+/** An API whose fake service gives these responses in order. */
 function bench(...replies: Reply[]) {
   return benchWith(true, ...replies);
 }
 
-/** The same, where another token can be had or not. */
+/** The same, with or without a new CSRF token. */
 function benchWith(renews: boolean, ...replies: Reply[]) {
   let renewals = 0;
   const chance = { value: 1 };
@@ -45,7 +45,7 @@ function json(body: unknown, init: ResponseInit = {}): Response {
   return new Response(JSON.stringify(body), init);
 }
 
-/** An answer whose connection ends before its body does. */
+/** A response that is cut off in its body. */
 function brokenOff(status: number): Response {
   const body = new ReadableStream({
     start(controller) {
@@ -62,7 +62,7 @@ const busy = (retryAfter?: string) =>
     { status: 503, ...(retryAfter !== undefined && { headers: { "Retry-After": retryAfter } }) },
   );
 
-test("an answer comes with the time at which the service gave it", async () => {
+test("an answer includes the service's time", async () => {
   const date = "Fri, 15 Jan 2027 08:00:00 GMT";
   const { api, requests } = bench(json({ clips: [], instance: "i" }, { headers: { date } }));
   expect(await api.reel()).toEqual({
@@ -75,13 +75,13 @@ test("an answer comes with the time at which the service gave it", async () => {
   expect(request?.headers.get("x-csrf-token")).toBeNull();
 });
 
-test("a service that does not tell the time is believed all the same", async () => {
+test("a response without a Date header is accepted", async () => {
   const { api } = bench(json({ clips: null }), json({}, { headers: { date: "soon" } }));
   expect((await api.reel()).date).toBeUndefined();
   expect((await api.reel()).date).toBeUndefined();
 });
 
-test("each question goes to its address", async () => {
+test("each method requests its URL", async () => {
   const { api, requests } = bench(json({}), json({}), json({}));
   await api.clips();
   await api.clipUrl("tides");
@@ -93,7 +93,7 @@ test("each question goes to its address", async () => {
   ]);
 });
 
-test("a reel is saved as JSON, with the page's token", async () => {
+test("a reel is saved as JSON, with the CSRF token", async () => {
   const { api, requests } = bench(json({ clips: ["tides"] }));
   await api.saveReel(["tides"]);
   const [request] = requests;
@@ -102,7 +102,7 @@ test("a reel is saved as JSON, with the page's token", async () => {
   expect(request?.headers.get("content-type")).toBe("application/json");
 });
 
-test("passing failures are tried again after a while: no answer, a busy service, half an answer", async () => {
+test("transient failures are retried with a delay: no response, a busy service, a response cut off", async () => {
   const half = new Response('{"clips": [');
   const { api, waits, requests } = bench(new TypeError("no answer"), busy(), half, json({ n: 1 }));
   expect((await api.clips()).body).toEqual({ n: 1 });
@@ -110,32 +110,32 @@ test("passing failures are tried again after a while: no answer, a busy service,
   expect(requests).toHaveLength(4);
 });
 
-test("the service says how long to wait", async () => {
+test("the delay is the service's Retry-After", async () => {
   const { api, waits } = bench(busy("5"), json({}));
   await api.clips();
   expect(waits).toEqual([5400]);
 });
 
-test("delays grow, and chance spreads them", async () => {
+test("delays grow exponentially, with jitter", async () => {
   const { api, waits, chance } = bench(busy(), busy(), busy(), json({}));
   chance.value = 0.5;
   await api.clips();
   expect(waits).toEqual([300, 600, 1200]);
 });
 
-test("a wait that is longer than a visitor's patience is not begun", async () => {
+test("a Retry-After that is too long fails at once", async () => {
   const { api, waits, requests } = bench(busy("60"));
   await expect(api.clips()).rejects.toMatchObject({ status: 503 });
   expect([waits, requests.length]).toEqual([[], 1]);
 });
 
-test("an answer that breaks off in its middle is asked for again, whatever its headers said", async () => {
+test("a response that is cut off is retried, whatever its status", async () => {
   const { api, waits } = bench(brokenOff(200), json({ n: 1 }));
   expect((await api.clips()).body).toEqual({ n: 1 });
   expect(waits).toEqual([400]);
 });
 
-test("if no attempt brings a whole answer, it is as if the service could not be reached", async () => {
+test("if every response is cut off, the service counts as unreachable", async () => {
   const tooLate = () => new DOMException("signal timed out", "TimeoutError");
   const late = bench(tooLate(), tooLate(), tooLate(), tooLate());
   await expect(late.api.clips()).rejects.toBeInstanceOf(TypeError);
@@ -144,13 +144,13 @@ test("if no attempt brings a whole answer, it is as if the service could not be 
   await expect(broken.api.clips()).rejects.toBeInstanceOf(TypeError);
 });
 
-test("a refusal that breaks off in its middle is still that refusal", async () => {
+test("an error response that is cut off is still a RefusedError", async () => {
   const { api, waits } = bench(brokenOff(401));
   await expect(api.clips()).rejects.toMatchObject({ status: 401, code: "unknown" });
   expect(waits).toEqual([]);
 });
 
-test("each attempt has its own time in which to end, and sends the same", async () => {
+test("each attempt has its own timeout, and sends the same request", async () => {
   const { api, requests } = bench(new TypeError("no answer"), json({}));
   await api.saveReel(["tides"]);
   const [first, second] = requests;
@@ -161,7 +161,7 @@ test("each attempt has its own time in which to end, and sends the same", async 
   expect(second?.headers.get("x-csrf-token")).toBe("the token");
 });
 
-test("what stays refused is told by its status and code", async () => {
+test("an error response throws RefusedError with its status and code", async () => {
   const { api, requests, waits } = bench(busy(), busy(), busy(), busy(), json({}));
   const refused = await api.clips().catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(RefusedError);
@@ -173,7 +173,7 @@ test("what stays refused is told by its status and code", async () => {
   expect([requests.length, waits.length]).toEqual([4, 3]);
 });
 
-test("a session that is over is told at once", async () => {
+test("status 401 is not retried", async () => {
   const title = "Your session has expired";
   const { api, waits } = bench(
     json(
@@ -189,7 +189,7 @@ test("a session that is over is told at once", async () => {
   expect(waits).toEqual([]);
 });
 
-test("a refusal that is no problem document is told by its status", async () => {
+test("an error response that is no problem document throws RefusedError with its status", async () => {
   const { api } = bench(new Response("<h1>Forbidden</h1>", { status: 403 }));
   await expect(api.clips()).rejects.toMatchObject({
     status: 403,
@@ -198,7 +198,7 @@ test("a refusal that is no problem document is told by its status", async () => 
   });
 });
 
-test("no answer at all is the network's own error", async () => {
+test("without any response the error is fetch's own", async () => {
   const gone = () => new TypeError("Failed to fetch");
   const { api } = bench(gone(), gone(), gone(), gone());
   await expect(api.clips()).rejects.toThrow(TypeError);
@@ -207,7 +207,7 @@ test("no answer at all is the network's own error", async () => {
 const stale = () =>
   json({ status: 403, code: "csrf_token_invalid", title: "No longer valid" }, { status: 403 });
 
-test("a save whose token is stale is sent once more with the new one", async () => {
+test("a save whose CSRF token is stale is sent once more with the new one", async () => {
   const { api, requests } = bench(stale(), json({ clips: ["tides"], instance: "i" }));
   expect((await api.saveReel(["tides"])).body.clips).toEqual(["tides"]);
   expect(requests.map(({ headers }) => headers.get("x-csrf-token"))).toEqual([
@@ -216,7 +216,7 @@ test("a save whose token is stale is sent once more with the new one", async () 
   ]);
 });
 
-test("a save is given up if its token is refused again, or there is no other one", async () => {
+test("a save fails if its CSRF token is refused again, or if there is no new one", async () => {
   for (const { api, requests, sent } of [
     { ...bench(stale(), stale(), stale()), sent: 2 },
     { ...benchWith(false, stale(), stale()), sent: 1 },

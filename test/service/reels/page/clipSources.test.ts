@@ -6,7 +6,7 @@ import {
 } from "../../../../service/reels/page/clipSources.ts";
 import type { ClipUrl } from "../../../../service/reels/wire.ts";
 
-/** The service's clock, which is not this device's. */
+/** The service's clock, which differs from the device's. */
 const DATE = 1_800_000_000;
 const LIFETIME = 300;
 
@@ -37,7 +37,7 @@ function bench({ date = DATE }: { date?: number | undefined } = {}) {
   return { sources, time, told, requests, answer };
 }
 
-test("a clip's URL is asked for once, however many want it", async () => {
+test("concurrent calls share one request for a clip's URL", async () => {
   const { sources, requests, answer, told } = bench();
   const both = [sources.get("tides"), sources.get("tides")];
   answer(0);
@@ -48,7 +48,7 @@ test("a clip's URL is asked for once, however many want it", async () => {
   expect(sources.peek("coral")).toBeUndefined();
 });
 
-test("a URL is kept while it works for a while longer, by the service's clock", async () => {
+test("a URL is cached until shortly before it expires by the service's clock", async () => {
   const { sources, time, requests, answer } = bench();
   const first = sources.get("tides");
   answer(0);
@@ -62,7 +62,7 @@ test("a URL is kept while it works for a while longer, by the service's clock", 
   expect(requests).toHaveLength(2);
 });
 
-test("a URL of unknown lifetime is not trusted twice", async () => {
+test("a URL of unknown lifetime is not cached", async () => {
   const { sources, requests, answer } = bench();
   const first = sources.get("tides");
   requests[0]?.end.resolve({
@@ -75,7 +75,7 @@ test("a URL of unknown lifetime is not trusted twice", async () => {
   expect((await second).url).toBe("/media/1");
 });
 
-test("a new URL is asked for although the one that is held should still work", async () => {
+test("renew requests a new URL even if the cached one has not expired", async () => {
   const { sources, answer } = bench();
   const first = sources.get("tides");
   answer(0);
@@ -86,7 +86,7 @@ test("a new URL is asked for although the one that is held should still work", a
   expect((await sources.get("tides")).url).toBe("/media/1");
 });
 
-test("whoever asks while a new URL is under way gets that one", async () => {
+test("renew shares a request in flight", async () => {
   const { sources, requests, answer } = bench();
   const wanted = [sources.renew("tides"), sources.get("tides"), sources.renew("tides")];
   answer(0);
@@ -94,7 +94,7 @@ test("whoever asks while a new URL is under way gets that one", async () => {
   expect([urls, requests.length]).toEqual([["/media/0", "/media/0", "/media/0"], 1]);
 });
 
-test("a URL that took long to come is kept for what is left of it", async () => {
+test("a URL from a slow response is cached for its remaining lifetime only", async () => {
   const { sources, time, requests, answer } = bench();
   const first = sources.get("tides");
   answer(0, DATE + LIFETIME - 30);
@@ -108,7 +108,7 @@ test("a URL that took long to come is kept for what is left of it", async () => 
   expect(requests).toHaveLength(2);
 });
 
-test("a failed request gives its place to the next, and fails nobody else", async () => {
+test("a failed request frees its slot, and fails no other request", async () => {
   const { sources, requests, answer } = bench();
   const all = Array.from({ length: 7 }, (_, index) => sources.get(`clip-${index}`));
   expect(PARALLEL_REQUESTS).toBe(6);
@@ -119,7 +119,7 @@ test("a failed request gives its place to the next, and fails nobody else", asyn
   expect(await Promise.all(all.slice(1))).toHaveLength(6);
 });
 
-test("a failure is passed on and not remembered", async () => {
+test("a failure is passed on and not cached", async () => {
   const { sources, requests, answer } = bench();
   const first = sources.get("tides");
   requests[0]?.end.reject(new TypeError("no answer"));
@@ -129,7 +129,7 @@ test("a failure is passed on and not remembered", async () => {
   expect((await second).url).toBe("/media/1");
 });
 
-test("only so many requests are under way at once", async () => {
+test("the number of requests in flight is limited", async () => {
   const { sources, requests, answer } = bench();
   const all = Array.from({ length: 12 }, (_, index) => sources.get(`clip-${index}`));
   await new Promise((resolve) => setImmediate(resolve));

@@ -16,14 +16,14 @@ function memory(): DraftStorage & { readonly items: Map<string, string> } {
   };
 }
 
-test("a draft is there again for who made it", () => {
+test("a draft is restored for the user who made it", () => {
   const storage = memory();
   createDrafts(storage, "ada").write({ clips: ["aurora", "coral"], base: ["aurora"] });
   const draft = createDrafts(storage, "ada").read();
   expect(draft).toEqual({ clips: ["aurora", "coral"], base: ["aurora"] });
 });
 
-test("whoever comes next sees nothing of it, and does not leave it behind", () => {
+test("another user can't read a draft, and overwrites it", () => {
   const storage = memory();
   createDrafts(storage, "ada").write({ clips: ["aurora"], base: [] });
   const drafts = createDrafts(storage, "grace");
@@ -42,7 +42,7 @@ test("after clearing, nothing is left in the browser", () => {
   expect(drafts.read()).toBeUndefined();
 });
 
-test("whatever else is in the storage is no draft", () => {
+test("any other stored value is ignored", () => {
   const storage = memory();
   const drafts = createDrafts(storage, "ada");
   drafts.write({ clips: ["aurora"], base: [] });
@@ -71,7 +71,7 @@ test("whatever else is in the storage is no draft", () => {
   expect(drafts.read()).toBeUndefined();
 });
 
-test("storage that is full or switched off is no reason to fail", () => {
+test("storage that is full or disabled is ignored", () => {
   const refuse = () => {
     throw new Error("switched off");
   };
@@ -83,18 +83,18 @@ test("storage that is full or switched off is no reason to fail", () => {
   }
 });
 
-test("without a draft the reel is the one that was saved, and empty if none was", () => {
+test("without a draft the reel is the saved one, or empty", () => {
   expect(chooseStart(["aurora"], undefined)).toEqual({ clips: ["aurora"], restored: false });
   expect(chooseStart(null, undefined)).toEqual({ clips: [], restored: false });
 });
 
-test("a session that has no reel yet takes up the draft", () => {
+test("a session without a reel starts with the draft", () => {
   const draft = { clips: ["aurora", "coral"], base: ["aurora"] };
   expect(chooseStart(null, draft)).toEqual({ clips: ["aurora", "coral"], restored: true });
   expect(chooseStart(null, { clips: [], base: [] })).toEqual({ clips: [], restored: false });
 });
 
-test("a draft that was made from what is saved goes on, even if it is empty", () => {
+test("a draft that is based on the saved reel wins, even if it is empty", () => {
   const saved = ["aurora"];
   expect(chooseStart(saved, { clips: ["coral"], base: saved })).toEqual({
     clips: ["coral"],
@@ -107,7 +107,7 @@ test("a draft that was made from what is saved goes on, even if it is empty", ()
   });
 });
 
-test("a reel that was saved elsewhere since wins over the draft", () => {
+test("a reel that was saved elsewhere since then wins over the draft", () => {
   const draft = { clips: ["coral"], base: ["aurora"] };
   expect(chooseStart(["tides"], draft)).toEqual({ clips: ["tides"], restored: false });
 });

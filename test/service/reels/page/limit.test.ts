@@ -26,7 +26,7 @@ function tasks() {
   };
 }
 
-test("a task begins at once while fewer than the most are running, and gives its result", async () => {
+test("below the limit a task starts at once; its result is passed on", async () => {
   const limit = createLimiter(2);
   const { started, task, end } = tasks();
   const results = [limit(task(1)), limit(task(2)), limit(task(3))];
@@ -38,7 +38,7 @@ test("a task begins at once while fewer than the most are running, and gives its
   expect(await Promise.all(results)).toEqual([1, 2, 3]);
 });
 
-test("a task that fails says so, and gives its place to the next one", async () => {
+test("a failure is passed on, and frees the slot for the next task", async () => {
   const limit = createLimiter(1);
   const failing = limit(() => Promise.reject(new Error("gone")));
   const throwing = limit(() => {
@@ -50,7 +50,7 @@ test("a task that fails says so, and gives its place to the next one", async () 
   expect(await next).toBe("next");
 });
 
-test("whoever comes later never gets in between", async () => {
+test("a newcomer can't jump the queue", async () => {
   const limit = createLimiter(1);
   const { started, task, end } = tasks();
   const first = limit(task(1)).then(() => limit(task(3)));
@@ -66,7 +66,7 @@ test("whoever comes later never gets in between", async () => {
   expect(started).toEqual([1, 2, 3]);
 });
 
-test("however tasks end, never more than the most run, none is left, and they begin in order", async () => {
+test("however tasks end, the limit holds, all of them run, and they start in order", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 6 }),
@@ -84,7 +84,7 @@ test("however tasks end, never more than the most run, none is left, and they be
         }
         await Promise.all(results);
         expect(started).toEqual(endings.map((_, index) => index));
-        // All places are free again.
+        // All slots are free again.
         for (let index = 0; index < most; index += 1) void limit(task(endings.length + index));
         expect(started).toHaveLength(endings.length + most);
       },
@@ -92,7 +92,7 @@ test("however tasks end, never more than the most run, none is left, and they be
   );
 });
 
-test("whoever comes while a place changes hands does not make one too many", async () => {
+test("a task that is added while a slot is handed over does not exceed the limit", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 4 }),
@@ -120,7 +120,7 @@ test("whoever comes while a place changes hands does not make one too many", asy
   );
 });
 
-test("after a rush as many may run as before", async () => {
+test("after a burst the limit is unchanged", async () => {
   const limit = createLimiter(2);
   await Promise.all([1, 2, 3, 4, 5].map(() => limit(async () => undefined)));
   const { started, task } = tasks();

@@ -7,7 +7,7 @@ const orders = fc.uniqueArray(fc.constantFrom(...IDS));
 const ids = fc.constantFrom(...IDS);
 
 describe("toggle", () => {
-  test("adds a clip at the end, or takes it out, and leaves the others as they are", () => {
+  test("adds a clip at the end, or removes it, and keeps the order of the others", () => {
     fc.assert(
       fc.property(orders, ids, (order, id) => {
         const toggled = toggle(order, id);
@@ -17,7 +17,7 @@ describe("toggle", () => {
     );
   });
 
-  test("done twice brings a clip that was not in the order back to nothing", () => {
+  test("twice restores an order that did not contain the clip", () => {
     fc.assert(
       fc.property(orders, ids, (order, id) => {
         fc.pre(!order.includes(id));
@@ -30,7 +30,7 @@ describe("toggle", () => {
 describe("move", () => {
   const place = fc.oneof(fc.integer({ min: -20, max: 20 }), fc.constantFrom(Infinity, -Infinity));
 
-  test("puts a clip at that place, or at the end that the place is beyond", () => {
+  test("moves a clip to an index, clamped to the order's ends", () => {
     expect(move(["a", "b", "c"], "c", 0)).toEqual(["c", "a", "b"]);
     expect(move(["a", "b", "c"], "a", 1)).toEqual(["b", "a", "c"]);
     fc.assert(
@@ -46,7 +46,7 @@ describe("move", () => {
     );
   });
 
-  test("to where a clip is changes nothing, and there and back again neither", () => {
+  test("to the clip's own index, or there and back, changes nothing", () => {
     fc.assert(
       fc.property(orders, ids, place, (order, id, to) => {
         expect(move(order, id, order.indexOf(id))).toEqual(order);
@@ -64,7 +64,7 @@ describe("move", () => {
   });
 });
 
-test("neither changes the order that it was given", () => {
+test("toggle and move don't mutate their argument", () => {
   const order = Object.freeze(["a", "b", "c"]);
   toggle(order, "a");
   toggle(order, "x");
@@ -72,7 +72,7 @@ test("neither changes the order that it was given", () => {
   expect(order).toEqual(["a", "b", "c"]);
 });
 
-test("two orders are the same if they have the same clips at the same places", () => {
+test("two orders are the same if they have the same clips at the same indexes", () => {
   fc.assert(
     fc.property(orders, orders, (one, other) => {
       expect(sameOrder(one, other)).toBe(JSON.stringify(one) === JSON.stringify(other));
@@ -84,7 +84,7 @@ test("two orders are the same if they have the same clips at the same places", (
   expect(sameOrder(["a", "b"], ["a"])).toBe(false);
 });
 
-test("a duration is told in minutes and seconds", () => {
+test("a duration is formatted as minutes and seconds", () => {
   const told = [0, 4.4, 59.4, 59.6, 60, 65, 600, 3_661].map(formatDuration);
   expect(told).toEqual(["0:00", "0:04", "0:59", "1:00", "1:00", "1:05", "10:00", "61:01"]);
 });

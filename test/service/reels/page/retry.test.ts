@@ -5,7 +5,7 @@ import { type Failure, MAX_ATTEMPTS, retryDelay } from "../../../../service/reel
 const random = fc.double({ min: 0, max: 1, noNaN: true });
 const PASSING = [undefined, 408, 429, 500, 502, 503, 504];
 
-test("a passing failure is met with another attempt, three times", () => {
+test("a transient failure is retried three times", () => {
   for (const status of PASSING) {
     const delays = [1, 2, 3, 4].map((attempt) => retryDelay({ status }, attempt, 1));
     expect([status, delays]).toEqual([status, [400, 800, 1600, undefined]]);
@@ -13,7 +13,7 @@ test("a passing failure is met with another attempt, three times", () => {
   expect(MAX_ATTEMPTS).toBe(4);
 });
 
-test("a refusal is final, whatever it says of later", () => {
+test("other statuses are not retried, even with Retry-After", () => {
   for (const status of [301, 400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 501]) {
     for (const retryAfter of [undefined, null, "0", "1"]) {
       expect([status, retryDelay({ status, retryAfter }, 1, 0)]).toEqual([status, undefined]);
@@ -21,7 +21,7 @@ test("a refusal is final, whatever it says of later", () => {
   }
 });
 
-test("chance takes up to half of a delay away, so that delays grow and pages part", () => {
+test("jitter shortens a delay by up to half, so that delays still grow", () => {
   fc.assert(
     fc.property(fc.constantFrom(...PASSING), fc.integer({ min: 1, max: 3 }), random, (...given) => {
       const [status, attempt, chance] = given;
@@ -37,7 +37,7 @@ test("chance takes up to half of a delay away, so that delays grow and pages par
 describe("Retry-After", () => {
   const busy = (retryAfter: string | null): Failure => ({ status: 503, retryAfter });
 
-  test("is waited for, and a little longer, so that pages do not come back at once", () => {
+  test("is the delay, plus jitter", () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 10 }), random, (seconds, chance) => {
         const delay = retryDelay(busy(String(seconds)), 1, chance) ?? Number.NaN;
@@ -49,7 +49,7 @@ describe("Retry-After", () => {
     expect(retryDelay(busy("0"), 3, 0)).toBe(0);
   });
 
-  test("of more than ten seconds is too long for a visitor to wait: it ends here", () => {
+  test("above ten seconds ends the retries", () => {
     for (const long of ["11", "60", "86400"]) {
       expect(retryDelay(busy(long), 1, 0)).toBeUndefined();
     }
@@ -59,7 +59,7 @@ describe("Retry-After", () => {
     expect(retryDelay(busy("1"), MAX_ATTEMPTS, 0)).toBeUndefined();
   });
 
-  test("that is no number of seconds counts as none", () => {
+  test("that isn't a number of seconds is ignored", () => {
     for (const other of [null, "", "-5", "soon", "Thu, 01 Jan 2026 00:00:00 GMT"]) {
       expect([other, retryDelay(busy(other), 2, 1)]).toEqual([other, 800]);
     }

@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import type { Order } from "../../../../service/reels/page/order.ts";
 import { createSaver } from "../../../../service/reels/page/saver.ts";
 
-/** A saver whose requests end when they are told to. */
+/** A saver whose requests end when the test says so. */
 function bench() {
   const requests: { clips: Order; end: PromiseWithResolvers<void> }[] = [];
   const states: string[] = [];
@@ -14,7 +14,7 @@ function bench() {
     },
     onState: (state, error) => void states.push(error ? `${state}: ${error}` : state),
   });
-  /** Ends the request under way, and lets happen what follows. */
+  /** Ends the request in flight, and waits for its effects. */
   async function answer(error?: string): Promise<void> {
     const end = requests.at(-1)?.end;
     if (error === undefined) end?.resolve();
@@ -24,7 +24,7 @@ function bench() {
   return { saver, states, answer, saved: () => requests.map(({ clips }) => clips) };
 }
 
-test("a change is saved, and said to be when the service has confirmed it", async () => {
+test("a change is saved, and reported as saved once the service has confirmed it", async () => {
   const { saver, states, answer, saved } = bench();
   saver.set(["aurora"]);
   expect(states).toEqual(["saving"]);
@@ -36,7 +36,7 @@ test("a change is saved, and said to be when the service has confirmed it", asyn
   expect(saver.pending()).toBe(false);
 });
 
-test("one request is under way at a time, and of what changed meanwhile the last is saved", async () => {
+test("one request is in flight at a time, and of the changes made meanwhile only the last is saved", async () => {
   const { saver, answer, saved } = bench();
   saver.set(["aurora"]);
   saver.set(["aurora", "coral"]);
@@ -49,7 +49,7 @@ test("one request is under way at a time, and of what changed meanwhile the last
   expect(saver.confirmed()).toEqual(["coral"]);
 });
 
-test("what was changed back meanwhile is saved too, because the service has the other", async () => {
+test("a change that is reverted during its request is saved again", async () => {
   const { saver, answer, saved } = bench();
   saver.confirm(["aurora"]);
   saver.set(["coral"]);
@@ -58,7 +58,7 @@ test("what was changed back meanwhile is saved too, because the service has the 
   expect(saved()).toEqual([["coral"], ["aurora"]]);
 });
 
-test("what the service has already is not saved", () => {
+test("a reel that the service already has is not saved", () => {
   const { saver, states, saved } = bench();
   saver.confirm(["aurora"]);
   saver.set(["aurora"]);
@@ -66,7 +66,7 @@ test("what the service has already is not saved", () => {
   expect(states).toEqual(["saved"]);
 });
 
-test("a failure is told with its reason, and another try saves the same", async () => {
+test("a failure is reported with its error, and a retry saves the same reel", async () => {
   const { saver, states, answer, saved } = bench();
   saver.set(["aurora"]);
   await answer("no answer");
@@ -78,7 +78,7 @@ test("a failure is told with its reason, and another try saves the same", async 
   expect(saved()).toEqual([["aurora"], ["aurora"]]);
 });
 
-test("a failure counts no more when the reel has changed since: the new one is tried", async () => {
+test("a failure is not reported if the reel has changed since: the new one is saved", async () => {
   const { saver, states, answer, saved } = bench();
   saver.set(["aurora"]);
   saver.set(["coral"]);
@@ -89,7 +89,7 @@ test("a failure counts no more when the reel has changed since: the new one is t
   expect(states.at(-1)).toBe("saved");
 });
 
-test("once stopped, it saves nothing more and waits for what is under way", async () => {
+test("stop saves nothing more and waits for the request in flight", async () => {
   const { saver, states, answer, saved } = bench();
   saver.set(["aurora"]);
   saver.set(["coral"]);

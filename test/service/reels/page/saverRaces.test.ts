@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { type Order, sameOrder } from "../../../../service/reels/page/order.ts";
 import { createSaver } from "../../../../service/reels/page/saver.ts";
 
-/** What may happen while a reel is saved: a change, an answer, a failure, or another try. */
+/** Events during a save: a change, a success, a failure, or a retry. */
 const events = fc.array(
   fc.oneof(
     fc.uniqueArray(fc.constantFrom("aurora", "coral", "tides"), { maxLength: 2 }),
@@ -13,7 +13,7 @@ const events = fc.array(
   { maxLength: 30 },
 );
 
-/** A saver whose service notes what it confirmed and how many requests there were at once. */
+/** A saver whose fake service records what it confirmed and how many requests were in flight. */
 function bench() {
   let request: PromiseWithResolvers<void> | undefined;
   const seen = { underWay: 0, most: 0, asked: 0, served: [] as Order, state: "saved" };
@@ -47,7 +47,7 @@ function bench() {
   };
 }
 
-test("whatever comes in between, there is one request at a time and the last reel is what is saved", async () => {
+test("in any sequence of events one request is in flight at a time, and the last reel is saved", async () => {
   await fc.assert(
     fc.asyncProperty(events, async (happening) => {
       const { saver, seen, happen } = bench();
@@ -67,7 +67,7 @@ test("whatever comes in between, there is one request at a time and the last ree
   );
 });
 
-test("whatever comes after it was stopped, nothing is asked of the service any more", async () => {
+test("after stop, no event causes another request", async () => {
   await fc.assert(
     fc.asyncProperty(events, events, async (before, after) => {
       const { saver, seen, happen } = bench();

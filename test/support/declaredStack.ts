@@ -322,8 +322,14 @@ function fullNames(values: Record<string, string>, product: string): Record<stri
   );
 }
 
-function read(file: string): Record<string, unknown> {
-  return parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+/** Files by their texts: hundreds of configurations are made of the same ones. */
+const parsed = new Map<string, Readonly<Record<string, unknown>>>();
+
+function read(file: string): Readonly<Record<string, unknown>> {
+  const text = readFileSync(file, "utf8");
+  const content = parsed.get(text) ?? (parse(text) as Record<string, unknown>);
+  parsed.set(text, content);
+  return content;
 }
 
 function texts(values: unknown): Record<string, string> {

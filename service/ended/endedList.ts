@@ -1,5 +1,13 @@
 import type { Seconds } from "../pure/seconds.ts";
-import { type Mark, type Person, personMarks, sessionHash, type Who } from "./marks.ts";
+import {
+  addressMark,
+  type Mark,
+  type Person,
+  providerSessionMark,
+  sessionHash,
+  userMark,
+  type Who,
+} from "./marks.ts";
 import { createRecentEntries } from "./recentEntries.ts";
 
 /** Seconds by which every list reaches back behind the watermark. */
@@ -82,8 +90,12 @@ export function createEndedList({
   /** When sessions older than the horizon were last seen to be live; infinity if they have ended. */
   const checked = createRecentEntries<Seconds>(maxChecked);
   let everybody = Number.NEGATIVE_INFINITY;
-  /** The latest of all marks of people: most sessions began after it, and need no hashing. */
-  let latest = Number.NEGATIVE_INFINITY;
+  /** The latest mark of each kind: a session that began after it needs no hash to be looked up. */
+  const latest = {
+    u: Number.NEGATIVE_INFINITY,
+    e: Number.NEGATIVE_INFINITY,
+    p: Number.NEGATIVE_INFINITY,
+  };
   let watermark: Seconds | undefined;
   let horizon = Number.NEGATIVE_INFINITY;
   let pruneAt = MIN_PRUNED;
@@ -94,9 +106,12 @@ export function createEndedList({
       for (const time of sessions.set(who.hash, before)) horizon = Math.max(horizon, time);
       return;
     }
-    latest = Math.max(latest, before);
-    if (who.kind === "all") everybody = Math.max(everybody, before);
-    else people.set(who.hash, Math.max(people.get(who.hash) ?? 0, before));
+    if (who.kind === "all") {
+      everybody = Math.max(everybody, before);
+      return;
+    }
+    latest[who.kind] = Math.max(latest[who.kind], before);
+    people.set(who.hash, Math.max(people.get(who.hash) ?? 0, before));
   }
 
   function endedAt(who: Who): Seconds | undefined {
@@ -104,10 +119,23 @@ export function createEndedList({
     return (who.kind === "s" ? sessions : people).get(who.hash);
   }
 
-  /** The latest mark of that person or of everybody; minus infinity if there is none. */
-  function latestMark(person: Omit<Person, "sid">): Seconds {
-    const times = personMarks(person).map((who) => endedAt(who) ?? Number.NEGATIVE_INFINITY);
-    return Math.max(everybody, ...times);
+  /**
+   * The latest mark of that person or of everybody; minus infinity if there is none. Marks that
+   * can't end a session that began at `iat` may be left out.
+   */
+  function latestMark(
+    { iss, user_id, user_email, provider_sid }: Omit<Person, "sid">,
+    iat = Number.NEGATIVE_INFINITY,
+  ): Seconds {
+    let time = everybody;
+    const consider = (who: Who) => {
+      time = Math.max(time, endedAt(who) ?? time);
+    };
+    const mayEnd = (kind: "u" | "e" | "p") => iat <= latest[kind] + CLOCK_SKEW;
+    if (mayEnd("u")) consider(userMark(iss, user_id));
+    if (user_email !== undefined && mayEnd("e")) consider(addressMark(user_email));
+    if (provider_sid !== undefined && mayEnd("p")) consider(providerSessionMark(iss, provider_sid));
+    return time;
   }
 
   function prune(now: Seconds): void {
@@ -132,7 +160,7 @@ export function createEndedList({
 
     judge(session) {
       const { sid, iat } = session;
-      if (iat <= latest + CLOCK_SKEW && iat <= latestMark(session) + CLOCK_SKEW) return "ended";
+      if (iat <= latestMark(session, iat) + CLOCK_SKEW) return "ended";
       const hash = sessionHash(sid);
       if (sessions.get(hash) !== undefined) return "ended";
       if (iat > horizon + overlap) return "live";

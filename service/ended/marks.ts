@@ -63,15 +63,6 @@ export function providerSessionMark(issuer: string, sid: string): Who {
   return { kind: "p", hash: sha256(`p\n${bare(issuer)}\n${sid}`) };
 }
 
-/** Marks of people that a session can end by, but for everybody's. */
-export function personMarks({ iss, user_id, user_email, provider_sid }: Person): Who[] {
-  return [
-    userMark(iss, user_id),
-    ...(user_email === undefined ? [] : [addressMark(user_email)]),
-    ...(provider_sid === undefined ? [] : [providerSessionMark(iss, provider_sid)]),
-  ];
-}
-
 /** Name of the object that says that a session has ended: `sessions/<hash>`. */
 export function sessionObject(sid: string): string {
   return `sessions/${Buffer.from(sessionHash(sid), "latin1").toString("base64url")}`;

@@ -7,7 +7,6 @@ import {
   firstNameBefore,
   markObject,
   parseMarkObject,
-  personMarks,
   providerSessionMark,
   sessionHash,
   sessionObject,
@@ -77,17 +76,6 @@ test("users, addresses and providers' sessions are never taken for each other", 
 
 test("an address is the same whatever its case", () => {
   expect(addressMark("Ada@Example.com")).toEqual(addressMark("ada@example.com"));
-});
-
-test("a person without an address and a provider's session is known by issuer and subject", () => {
-  const iss = "https://accounts.example";
-  const person = { iss, user_id: "1" };
-  expect(personMarks(person)).toEqual([userMark(iss, "1")]);
-  expect(personMarks({ ...person, user_email: "a@b.c", provider_sid: "x" })).toEqual([
-    userMark(iss, "1"),
-    addressMark("a@b.c"),
-    providerSessionMark(iss, "x"),
-  ]);
 });
 
 const HASH = "C0pg_tCHk3ljxPIqcDSpAsdWC22kJNSxxxmwgGbZzRU";

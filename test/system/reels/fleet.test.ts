@@ -74,3 +74,33 @@ test("a reel that one instance saved is there at every other", async () => {
   expect(instances).toEqual(new Set(deployment.fleet.instances().map(({ id }) => id)));
   expect(await visitor.csrfToken()).toBe(csrf);
 });
+
+test("saves in flight while somebody signs out bring nothing back, in whatever order they are answered", async () => {
+  const visitor = await signIn(deployment.url);
+  const copy = visitor.clone();
+  const headers = {
+    "x-csrf-token": await visitor.csrfToken(),
+    "content-type": "application/json",
+  };
+  const body = JSON.stringify({ clips: [clips[0]?.id] });
+  const save = () => visitor.send("/api/reel", { method: "PUT", headers, body });
+  const early = Array.from({ length: 8 }, save);
+  const signingOut = visitor.send("/logout", { method: "POST", headers, body: "{}" });
+  const late = Array.from({ length: 8 }, save);
+  const signedOut = await signingOut;
+  expect(signedOut.response.status).toBe(303);
+  const saves = await Promise.all([...early, ...late]);
+  // Those that come after the session's end at the instance that ended it are refused.
+  for (const { response } of saves) expect([200, 401]).toContain(response.status);
+  expect(saves.some(({ response }) => response.ok)).toBe(true);
+  visitor.receive(signedOut);
+  for (const answer of saves.reverse()) visitor.receive(answer);
+  expect(visitor.cookies.has("session")).toBe(false);
+  expect((await visitor.fetch("/api/reel")).status).toBe(401);
+
+  const here = signedOut.response.headers.get("x-instance");
+  const { port } = deployment.fleet.instances().find(({ id }) => id === here) ?? {};
+  const cookie = `session=${copy.cookies.get("session")}`;
+  const copied = await fetch(`http://127.0.0.1:${port}/api/reel`, { headers: { cookie } });
+  expect(copied.status).toBe(401);
+});

@@ -8,9 +8,7 @@ import {
   runtime,
 } from "@pulumi/pulumi";
 import { isTransient, remedyFor } from "./googleErrors.ts";
-
-/** Retries of an operation, and the seconds before each: three minutes in all. */
-const RETRIES = { attempts: 18, interval: 10 };
+import { RETRIES, sleep } from "./retries.ts";
 
 export interface OnErrorTools {
   /** Name of the stack that is deployed. */
@@ -61,8 +59,4 @@ export function withHook(hook: ErrorHook): ResourceTransformation {
     type.startsWith("gcp:")
       ? { props, opts: mergeOptions(opts, { hooks: { onError: [hook] } }) }
       : undefined;
-}
-
-function sleep(seconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }

@@ -14,9 +14,7 @@ import {
 } from "../../service/google/secretVersions.ts";
 import { planRotation } from "../../service/rotator/plan.ts";
 import { CALL_TIMEOUT, RotationError, rotate } from "../../service/rotator/rotate.ts";
-
-/** Retries and the seconds before each: three minutes, as for other operations of a first `up`. */
-const RETRIES = { attempts: 18, interval: 10 };
+import { RETRIES, sleep } from "../errors/retries.ts";
 
 /**
  * Transient failures. FORBIDDEN is one, because Google propagates new APIs and grants with a delay.
@@ -126,8 +124,4 @@ function noneEnabled(secretKey: string, stack: string): OperatorError {
  */
 function tokensOf({ GOOGLE_OAUTH_ACCESS_TOKEN: token }: Environment): AccessTokens {
   return token ? async () => token : googleAccessTokens();
-}
-
-function sleep(seconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }

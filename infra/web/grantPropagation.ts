@@ -1,4 +1,5 @@
 import { ResourceHook } from "@pulumi/pulumi";
+import { sleep } from "../errors/retries.ts";
 
 /** Usual propagation delay: https://cloud.google.com/iam/docs/access-change-propagation */
 const SECONDS = 120;
@@ -8,8 +9,5 @@ const SECONDS = 120;
  * may not read a secret of its environment.
  */
 export function grantPropagationHook(): ResourceHook {
-  return new ResourceHook(
-    "grant-propagation",
-    () => new Promise((resolve) => setTimeout(resolve, SECONDS * 1000)),
-  );
+  return new ResourceHook("grant-propagation", () => sleep(SECONDS));
 }

@@ -212,6 +212,7 @@ test("the outputs are what whoever deploys needs next", async () => {
   const { outputs } = await declared("prod");
   expect(outputs).toEqual({
     endedSessions: "gs://acme-phoenix-phoenix-prod-ended",
+    oidcIssuer: "",
     url: "https://phoenix-prod-123456789012.europe-west1.run.app",
     signInRedirectUri: "https://phoenix-prod-123456789012.europe-west1.run.app/login/callback",
     postLogoutRedirectUri: "https://phoenix-prod-123456789012.europe-west1.run.app/signed-out",

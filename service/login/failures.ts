@@ -214,8 +214,8 @@ function setUp({ redirectUri }: FailureContext): Html[] {
   return [
     html`If you run it: register it with an OpenID Connect provider and set <code>OIDC_ISSUER</code>,
 <code>OIDC_CLIENT_ID</code> and <code>OIDC_CLIENT_SECRET</code>; on Cloud Run, they are
-<code>phoenix:oidcIssuer</code>, <code>phoenix:oidcClientId</code> and
-<code>phoenix:oidcClientSecret</code> in the stack&rsquo;s configuration.`,
+<code>oidcIssuer</code>, <code>oidcClientId</code> and
+<code>oidcClientSecret</code> in the stack&rsquo;s configuration.`,
     ...(redirectUri === undefined
       ? []
       : [html`The redirect URI to register is <code>${redirectUri}</code>.`]),

@@ -1,7 +1,7 @@
 import { isObject, parseJson } from "../pure/json.ts";
 import type { Seconds } from "../pure/seconds.ts";
 
-/** Content of a sealed token: its data, and the Unix times from which and until which it is valid. */
+/** Content of a sealed token: its data, and the Unix times at which it is issued and expires. */
 export interface Sealed<Data> {
   readonly iat: Seconds;
   readonly exp: Seconds;
@@ -66,7 +66,7 @@ export function decodeContent(bytes: Buffer): Sealed<Record<string, unknown>> | 
   return offset === bytes.length ? { iat, exp, data } : undefined;
 }
 
-/** Decodes base64url segments joined by dots; undefined if encoding them again gives another text. */
+/** Decodes base64url segments joined by dots; undefined if encoding them gives another text. */
 function decodeSegments(text: string): Buffer[] | undefined {
   if (text.length < PACK_FROM_LENGTH || !/^[\w-]+(?:\.[\w-]+)*$/.test(text)) return undefined;
   const segments = text.split(".").map((segment) => Buffer.from(segment, "base64url"));

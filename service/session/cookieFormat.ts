@@ -51,7 +51,7 @@ function write({ name, secure }: CookieName, session: object | null, maxAge: num
   return `${response.setCookie()}; max-age=${maxAge}`;
 }
 
-/** The part of a response that cookie-session uses. It writes the cookie when `writeHead` is called. */
+/** The part of a response that cookie-session uses, which sets the cookie on `writeHead`. */
 class WrittenResponse {
   #setCookie: string | undefined;
 

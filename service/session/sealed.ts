@@ -33,7 +33,7 @@ import type { AddSessions } from "./sessions.ts";
 export interface SealedSessionDeps {
   /** Whether cookies are sent over https only. */
   readonly secure: boolean;
-  /** Seconds from sign-in until a session ends. A shorter one also ends existing sessions earlier. */
+  /** Seconds from sign-in until a session ends. Lowering it shortens existing sessions too. */
   readonly lifetime: Seconds;
   readonly keys: SessionKeys;
   readonly sealer: Sealer;

@@ -43,7 +43,7 @@ export interface SignedIn {
   readonly provider_sid?: string | undefined;
   /** Whether the domain of the address controls the account: whoever leaves it loses the account. */
   readonly of_domain: boolean;
-  /** Unix time at which the session begins; default: now. Ending sessions can push it into the future. */
+  /** Unix time at which the session begins; default: now. May lie ahead after sessions were ended. */
   readonly iat?: Seconds | undefined;
 }
 

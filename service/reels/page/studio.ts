@@ -134,7 +134,7 @@ export function openStudio(deps: StudioDeps): Studio {
     }
   }
 
-  /** Renews the URL of a poster that failed, since it may have expired; gives up after a few times. */
+  /** Renews the URL of a poster that failed, since it may have expired; gives up after a while. */
   function renewPoster(id: string): void {
     const times = (renewed.get(id) ?? 0) + 1;
     renewed.set(id, times);

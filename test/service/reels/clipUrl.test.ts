@@ -8,23 +8,23 @@ import { ring } from "../../hostile/target.ts";
 const FILE = "embers.mp4";
 const NOW = 1_800_000_000;
 
-interface Place {
+interface InstanceOptions {
   readonly keys?: SessionKeys;
   readonly environment?: string;
   readonly now?: number;
 }
 
 /** An instance's clip URLs, and its sealer. */
-function instance({ keys = ring(), environment = "test", now = NOW }: Place = {}) {
+function instance({ keys = ring(), environment = "test", now = NOW }: InstanceOptions = {}) {
   const clock = () => now;
   const sealer = createSealer({ keys, environment, clock });
   return { sealer, ...createClipUrls({ sealer, clock }) };
 }
 
 /** The token of a URL that an instance signs now. */
-function tokenFrom(place: Place = {}, file = FILE): string {
+function tokenFrom(options: InstanceOptions = {}, file = FILE): string {
   const url = new URL(
-    instance(place).sign(file, NOW + CLIP_URL_LIFETIME),
+    instance(options).sign(file, NOW + CLIP_URL_LIFETIME),
     "http://phoenix.example",
   );
   return url.searchParams.get("token") ?? "";

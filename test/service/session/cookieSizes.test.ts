@@ -39,7 +39,7 @@ async function start(id_token: string) {
 }
 
 test.each([0, 20, 38, 40, 45, 200, 600])(
-  "an ID token with %d groups keeps nobody out, and leaves room for what the application stores",
+  "with an ID token of %d groups sign-in works, and the application's data fits",
   async (groups) => {
     const token = idToken(groups);
     await using service = await start(token);

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { MAX_LIFETIME } from "../../../service/contract/serviceSettings.ts";
 import { MAX_COOKIE_BYTES, sessionCookie } from "../../../service/session/cookie.ts";
 import {
@@ -316,15 +317,55 @@ const serverErrors: Check = {
   },
 };
 
+/** Seconds within which every instance refuses a session that ended, and one more for its call. */
+const SIGN_OUT_BOUND = 21;
+
+/** Copies of the cookie that are sent at a time, to meet several instances, and the pause after. */
+const COPIES = 12;
+const COPIES_PAUSE = 250;
+
 /**
- * Signing out clears the session's cookie. Makes a session of its own for this, so that nobody is
- * signed out.
+ * Sends a copy of the cookie of a session that was signed out of, until each of the instances has
+ * refused it or the bound is over.
+ *
+ * @returns when each instance refused it first, in seconds; undefined if it accepted it to the end
+ */
+async function refusals(
+  { client, url, api, progress }: Visit,
+  cookie: string | undefined,
+  instances: readonly string[],
+): Promise<Map<string, number | undefined>> {
+  const signedOutAt = client.now();
+  const refused = new Map<string, number | undefined>();
+  for (;;) {
+    const asked = client.now() - signedOutAt;
+    const copies = Array.from({ length: COPIES }, () =>
+      withoutAnswer(() => client.ask(new URL(api, url), { cookie })),
+    );
+    for (const answer of await Promise.all(copies)) {
+      const { instance = "(no name)", status } = answer ?? {};
+      if (status === 200) refused.set(instance, undefined);
+      if (status === 401 && refused.get(instance) === undefined) refused.set(instance, asked);
+    }
+    const all = [...instances, ...refused.keys()];
+    if (asked > SIGN_OUT_BOUND || all.every((name) => refused.get(name) !== undefined)) {
+      return refused;
+    }
+    progress("waiting until every instance refuses a copy of the cookie");
+    await pause(COPIES_PAUSE);
+  }
+}
+
+/**
+ * Signing out ends the session: what the browser holds, and copies of it at every instance. The
+ * session is this check's own: nobody is signed out of theirs.
  */
 const logout: Check = {
   id: "logout",
   title: "sign-out",
   session: "intact",
-  async run({ client, url, page, api, session, dependent }) {
+  async run(visit) {
+    const { client, url, page, api, session, dependent } = visit;
     if (session.source !== "made") {
       return skipped("it would end your session; only one that this command made is ended");
     }
@@ -340,14 +381,27 @@ const logout: Check = {
     jar.keep(again.signIn.callback, client.now());
     const { csrfToken } = await ask(page);
     if (csrfToken === undefined) return skipped(`${page} did not open, so there is no form`);
+    const copy = jar.header;
     const answer = await ask("/logout", new URLSearchParams({ _csrf: csrfToken }));
     dependent.set("POST /logout", answer);
     const after = await ask(api);
     const cleared = answer.setCookies.some(
       (cookie) => isCredential(cookie.name) && isRemoval(cookie, client.now()),
     );
+    const works = answer.status === 303 && cleared && after.status === 401;
+    const copies = works
+      ? [...(await refusals(visit, copy, instancesOf(session.uses)))].toSorted()
+      : [];
+    const accepting = copies.flatMap(([name, time]) => (time === undefined ? [name] : []));
+    const times = copies.map(([name, time = 0]) => `${name} after ${Math.round(time)} s`);
     return faultless(
       [
+        accepting.length > 0 && [
+          `a copy of the cookie still works at ${accepting.join(", ")}`,
+          "Instances don't learn of each other's sign-outs.",
+          "Look in the service's log for ended_list_stale. Without ENDED_SESSIONS=gs://BUCKET an " +
+            "instance knows only of its own; `npx pulumi up --stack STACK` sets it.",
+        ],
         (answer.status !== 303 || !cleared) && [
           `POST /logout: ${answer.status}, cookie ${cleared ? "cleared" : "not cleared"}`,
           "Signing out does not make the browser forget the session.",
@@ -359,7 +413,7 @@ const logout: Check = {
           "Let the sign-out clear the session's cookie under the name that it was set with.",
         ],
       ],
-      "clears the cookie, then 401",
+      `clears the cookie; copies are refused: ${times.join(", ")}`,
     );
   },
 };

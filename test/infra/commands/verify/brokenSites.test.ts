@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { RequestHandler } from "express";
 import { application } from "../../../../service/application.ts";
 import { startProvider } from "../../../service/login/application.ts";
+import { endedHere } from "../../../support/endedHere.ts";
 import { serve } from "../../../support/httpServer.ts";
 import { runJson } from "./support/run.ts";
 import { cookies, headers, type InstanceOptions, instance, instead, site } from "./support/site.ts";
@@ -319,4 +320,21 @@ test("goes on asking where an answer is lost now and then", async () => {
 test("soon stops asking where no answer arrives any more", async () => {
   const { asked } = await verifyLossy(() => true);
   expect(asked).toBeLessThan(60);
+});
+
+test("finds instances that don't learn of each other's sign-outs", async () => {
+  const two = ["one", "two"].map((name) =>
+    instance({
+      oidc: provider.oidc,
+      instance: name,
+      ended: endedHere(() => Math.floor(Date.now() / 1000)),
+    }),
+  );
+  await using broken = await site(...two);
+  const begun = Date.now();
+  // A minute takes a second, so that nobody waits for the bound.
+  const clock = () => begun + 60 * (Date.now() - begun);
+  const { failed, text } = await runJson([broken.url, "--requests", "12"], { clock });
+  expect(failed).toContain("logout");
+  expect(text("logout")).toMatch(/a copy of the cookie still works at (one|two)"/);
 });

@@ -22,6 +22,9 @@ test("what the program declares passes, before and after a deployment, until ses
   expect(before.failed).toEqual([]);
   expect(before.skipped).toEqual(["strict-transport", "https"]);
   expect(before.status).toBe(0);
+  for (const { id } of deployment.fleet.instances()) {
+    expect(before.text("logout")).toMatch(new RegExp(`${id} after \\d+ s`));
+  }
   expect(before.json.instances.map(({ instance }) => instance).toSorted()).toEqual(
     deployment.fleet
       .instances()
@@ -42,4 +45,5 @@ test("what the program declares passes, before and after a deployment, until ses
   expect(faulty.failed).toEqual(["sessions", "earlier-session"]);
   expect(faulty.text("sessions")).toContain("SESSION_TYPE=filesystem");
   expect(faulty.text("earlier-session")).toContain("set SESSION_TYPE=filesystem");
-});
+  // Twice, every instance is waited for until it learns of a sign-out.
+}, 150_000);

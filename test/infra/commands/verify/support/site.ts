@@ -4,6 +4,7 @@ import express, { type Express, type RequestHandler } from "express";
 import onHeaders from "on-headers";
 import { createApp } from "../../../../../service/app.ts";
 import { application } from "../../../../../service/application.ts";
+import type { EndedSessions } from "../../../../../service/ended/endedSessions.ts";
 import type { SessionKeys } from "../../../../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../../../../service/keys/static.ts";
 import type { OidcConfig } from "../../../../../service/login/settings.ts";
@@ -22,12 +23,19 @@ export interface InstanceOptions {
   readonly cookieSecure?: boolean;
   readonly lifetime?: number;
   readonly sessionType?: "cookie" | "filesystem";
+  /** Ended sessions that it knows of; if left out, all such instances share them. */
+  readonly ended?: EndedSessions;
   /** What stands before the service and spoils it. */
   readonly damage?: RequestHandler;
 }
 
 const SECRET = "a secret of more than thirty-two characters";
 const SERVICE = join(import.meta.dirname, "../../../../../service");
+
+const clock = () => Math.floor(Date.now() / 1000);
+
+/** What instances know of ended sessions that tell each other at once. */
+const SHARED = endedHere(clock);
 
 /** One instance of the whole application, in this process. */
 export function instance({
@@ -40,10 +48,9 @@ export function instance({
   lifetime = 604_800,
   sessionType = "cookie",
   damage,
+  ended = SHARED,
 }: InstanceOptions): Express {
-  const clock = () => Math.floor(Date.now() / 1000);
   const sealer = createSealer({ keys, environment, clock });
-  const ended = endedHere(clock);
   const sessionLifetime = lifetime;
   const log = createLog({ level: "fatal" });
   const app = express();

@@ -42,7 +42,7 @@ ${head}`,
 </form>
 <form id="sign-out-everywhere" method="post" action="/logout/everywhere">
 <input type="hidden" name="_csrf" value="${csrf_token}">
-<button class="quiet">Sign out everywhere</button>
+<button class="quiet"><span class="wide">Sign out </span>everywhere</button>
 </form>
 </header>
 ${body}`,

@@ -23,7 +23,7 @@ const PAGES: Record<string, (visit: Visit) => Promise<void>> = {
   "a sign-in without a verified address": async ({ page }) => {
     await page.goto("/login");
     await page.getByRole("button", { name: /Mallory/ }).click();
-    await page.getByText("is not verified").waitFor();
+    await page.getByRole("heading", { name: /is not verified/ }).waitFor();
   },
   "a sign-in that is over": async ({ page }) => {
     await page.goto("/login/callback?state=s&code=c");
@@ -36,7 +36,7 @@ const PAGES: Record<string, (visit: Visit) => Promise<void>> = {
     const { page } = visit;
     await visit.begin();
     await page.evaluate(`{
-      const form = document.querySelector("#sign-out");
+      const form = document.querySelector("#sign-out-everywhere");
       form.elements._csrf.value = "false";
       form.submit();
     }`);

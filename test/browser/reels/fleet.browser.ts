@@ -133,8 +133,10 @@ test("a session whose key can't be read for now is not over: the page waits and 
     const answer = await refused;
     expect(answer.status()).toBe(503);
     expect(answer.headers()).not.toHaveProperty("set-cookie");
-    // While nothing can be read: a moment later it would be known that there is no such key.
+    // While nothing can be read: a moment later it would be known that there is no such key. A
+    // retry in flight still has the other key, so it ends before the keys can be read again.
     await context.addCookies(readable);
+    await page.waitForResponse("**/api/reel");
   } finally {
     standIn.heal();
   }

@@ -1,4 +1,5 @@
 import { expect, test } from "@jest/globals";
+import type { Route } from "playwright-core";
 import { until } from "../until.ts";
 import { type ReelVisit, useReelStage } from "./reelVisit.ts";
 
@@ -89,13 +90,12 @@ test("a clip whose URL has run out is played with a new one", async () => {
 test("a poster whose URL has run out is shown with a new one", async () => {
   const visit = await stage.visit();
   const { page } = visit;
-  // The first request, not the first URL: two URLs of one second are the same.
-  let refused = false;
-  await page.route("**/media/coral.jpg*", (route) => {
-    if (refused) return route.continue();
-    refused = true;
-    return route.fulfill({ status: 403, body: "" });
-  });
+  const stale = async (route: Route) => {
+    const response = await route.fetch();
+    const json = { ...(await response.json()), poster_url: "/media/coral.jpg?token=stale" };
+    await route.fulfill({ response, json });
+  };
+  await page.route("**/api/clips/coral/url", stale, { times: 1 });
   await visit.begin();
   await page.locator('.card[data-clip="coral"] img.there').waitFor();
   visit.forgive(/status of 403/);

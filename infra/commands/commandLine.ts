@@ -100,3 +100,36 @@ function mistakeIn(
 function isOption(text: string): boolean {
   return /^-[^\d]/.test(text);
 }
+
+/** What a command is, apart from where it runs. */
+export interface Command<Options> {
+  /** As npm runs it, such as `rotate`. */
+  readonly name: string;
+  readonly help: string;
+  /** @throws UsageError */
+  readonly parse: (args: readonly string[]) => Options | "help";
+  /** Whether all was done. @throws OperatorError */
+  readonly run: (options: Options) => Promise<boolean>;
+}
+
+/** Runs a command and returns its exit status: 0 done, 1 not done, 2 invalid arguments. */
+export async function runCommand<Options>(
+  { name, help, parse, run }: Command<Options>,
+  args: readonly string[],
+  { print, tell }: { print: (text: string) => void; tell: (text: string) => void },
+): Promise<0 | 1 | 2> {
+  try {
+    const options = parse(args);
+    if (options === "help") {
+      print(help);
+      return 0;
+    }
+    return (await run(options)) ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    tell(error.message);
+    if (!(error instanceof UsageError)) return 1;
+    tell(`See npm run ${name} -- --help.`);
+    return 2;
+  }
+}

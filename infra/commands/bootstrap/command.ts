@@ -2,7 +2,7 @@ import { OperatorError } from "../../../service/contract/errors.ts";
 import type { Environment } from "../../../service/contract/settings.ts";
 import { findNameProblems, LOCAL_STACK } from "../../config/place.ts";
 import type { Ask } from "../ask.ts";
-import { UsageError } from "../commandLine.ts";
+import { runCommand, UsageError } from "../commandLine.ts";
 import type { RunProgram } from "../runProgram.ts";
 import type { Found } from "./found.ts";
 import type { Goal } from "./goal.ts";
@@ -51,24 +51,20 @@ const RETRIES = { attempts: 24, interval: 5 };
 const EXISTS = /already exists|ALREADY_EXISTS/i;
 
 /** Runs `npm run bootstrap` and returns its exit status: 0 done, 1 not done, 2 invalid arguments. */
-export async function runBootstrapCommand(
+export function runBootstrapCommand(
   args: readonly string[],
   deps: CommandDeps,
 ): Promise<0 | 1 | 2> {
-  try {
-    const options = parseBootstrapOptions(args);
-    if (options === "help") {
-      deps.print(HELP);
-      return 0;
-    }
-    return (await bootstrap(options, deps)) ? 0 : 1;
-  } catch (error) {
-    if (!(error instanceof OperatorError)) throw error;
-    deps.tell(error.message);
-    if (!(error instanceof UsageError)) return 1;
-    deps.tell("See npm run bootstrap -- --help.");
-    return 2;
-  }
+  return runCommand(
+    {
+      name: "bootstrap",
+      help: HELP,
+      parse: parseBootstrapOptions,
+      run: (options) => bootstrap(options, deps),
+    },
+    args,
+    deps,
+  );
 }
 
 async function bootstrap(options: BootstrapOptions, deps: CommandDeps): Promise<boolean> {

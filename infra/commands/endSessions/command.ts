@@ -7,7 +7,7 @@ import { CLOUD_STORAGE_API, createBucket } from "../../../service/google/bucket.
 import { createRestClient } from "../../../service/google/restClient.ts";
 import { parseObject } from "../../../service/pure/json.ts";
 import type { Ask } from "../ask.ts";
-import { UsageError } from "../commandLine.ts";
+import { runCommand, UsageError } from "../commandLine.ts";
 import { readOutputs } from "../rotate/stackOutputs.ts";
 import type { RunProgram } from "../runProgram.ts";
 import { type EndSessionsOptions, HELP, parseEndSessionsOptions, type Whose } from "./options.ts";
@@ -37,24 +37,20 @@ const KNOWN_WITHIN = 20;
  * Runs `npm run end-sessions` and returns its exit status: 0 done, 1 not done, 2 invalid
  * arguments.
  */
-export async function runEndSessionsCommand(
+export function runEndSessionsCommand(
   args: readonly string[],
   deps: CommandDeps,
 ): Promise<0 | 1 | 2> {
-  try {
-    const options = parseEndSessionsOptions(args);
-    if (options === "help") {
-      deps.print(HELP);
-      return 0;
-    }
-    return (await endSessions(options, deps)) ? 0 : 1;
-  } catch (error) {
-    if (!(error instanceof OperatorError)) throw error;
-    deps.tell(error.message);
-    if (!(error instanceof UsageError)) return 1;
-    deps.tell("See npm run end-sessions -- --help.");
-    return 2;
-  }
+  return runCommand(
+    {
+      name: "end-sessions",
+      help: HELP,
+      parse: parseEndSessionsOptions,
+      run: (options) => endSessions(options, deps),
+    },
+    args,
+    deps,
+  );
 }
 
 async function endSessions(options: EndSessionsOptions, deps: CommandDeps): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { ConfigError, OperatorError } from "../../../service/contract/errors.ts";
+import { ConfigError } from "../../../service/contract/errors.ts";
 import { MAX_LIFETIME, readSetting } from "../../../service/contract/serviceSettings.ts";
 import { type Environment, optional } from "../../../service/contract/settings.ts";
 import type { AccessTokens } from "../../../service/google/accessToken.ts";
@@ -18,7 +18,7 @@ import {
   type StepResult,
 } from "../../../service/rotator/rotate.ts";
 import type { Ask } from "../ask.ts";
-import { UsageError } from "../commandLine.ts";
+import { runCommand, UsageError } from "../commandLine.ts";
 import type { RunProgram } from "../runProgram.ts";
 import { HELP, parseRotateOptions, type RotateOptions } from "./options.ts";
 import {
@@ -47,24 +47,17 @@ export interface CommandDeps {
 }
 
 /** Runs `npm run rotate` and returns its exit status: 0 done, 1 not done, 2 invalid arguments. */
-export async function runRotateCommand(
-  args: readonly string[],
-  deps: CommandDeps,
-): Promise<0 | 1 | 2> {
-  try {
-    const options = parseRotateOptions(args);
-    if (options === "help") {
-      deps.print(HELP);
-      return 0;
-    }
-    return (await runRotation(options, deps)) ? 0 : 1;
-  } catch (error) {
-    if (!(error instanceof OperatorError)) throw error;
-    deps.tell(error.message);
-    if (!(error instanceof UsageError)) return 1;
-    deps.tell("See npm run rotate -- --help.");
-    return 2;
-  }
+export function runRotateCommand(args: readonly string[], deps: CommandDeps): Promise<0 | 1 | 2> {
+  return runCommand(
+    {
+      name: "rotate",
+      help: HELP,
+      parse: parseRotateOptions,
+      run: (options) => runRotation(options, deps),
+    },
+    args,
+    deps,
+  );
 }
 
 async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<boolean> {

@@ -71,33 +71,33 @@ test("a first clip that failed while it was loading is played all the same", asy
   visit.forgive(/net::ERR_FAILED/);
 });
 
+/** Makes the first answer to a request for a clip's URLs one whose URLs the service refuses. */
+async function handOutStale({ page }: ReelVisit, clip: string, field: "url" | "poster_url") {
+  const stale = async (route: Route) => {
+    const response = await route.fetch();
+    const urls = await response.json();
+    const json = { ...urls, [field]: urls[field].replace(/token=.*/, "token=stale") };
+    await route.fulfill({ response, json });
+  };
+  await page.route(`**/api/clips/${clip}/url`, stale, { times: 1 });
+}
+
 test("a clip whose URL has run out is played with a new one", async () => {
   const visit = await stage.visit();
+  await handOutStale(visit, "tides", "url");
   await visit.begin();
-  const { page } = visit;
-  const stale = new Set<string>();
-  await page.route("**/media/tides.mp4*", (route) => {
-    const url = route.request().url();
-    if (stale.size === 0) stale.add(url);
-    return stale.has(url) ? route.fulfill({ status: 403, body: "" }) : route.continue();
-  });
+  const refused = visit.page.waitForResponse((response) => response.status() === 403);
   await visit.choose("Tides");
-  await until(() => stale.size > 0);
+  expect((await refused).url()).toMatch(/tides\.mp4\?token=stale$/);
   await visit.play();
   visit.forgive(/status of 403/);
 });
 
 test("a poster whose URL has run out is shown with a new one", async () => {
   const visit = await stage.visit();
-  const { page } = visit;
-  const stale = async (route: Route) => {
-    const response = await route.fetch();
-    const json = { ...(await response.json()), poster_url: "/media/coral.jpg?token=stale" };
-    await route.fulfill({ response, json });
-  };
-  await page.route("**/api/clips/coral/url", stale, { times: 1 });
+  await handOutStale(visit, "coral", "poster_url");
   await visit.begin();
-  await page.locator('.card[data-clip="coral"] img.there').waitFor();
+  await visit.page.locator('.card[data-clip="coral"] img.there').waitFor();
   visit.forgive(/status of 403/);
 });
 

@@ -37,7 +37,7 @@ const REFUSED = 10;
 /** Longer than the queries' five-minute window, so that one log entry raises no alert. */
 const PERSISTENT = 420;
 
-/** The only outcome that a visitor can't cause. */
+/** The only outcome that strangers can't cause while Secret Manager answers. */
 const UNAVAILABLE = "key_unavailable" satisfies (typeof LOST_SESSIONS)[number];
 
 /**
@@ -75,10 +75,11 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       name: "keys-unavailable",
       title: "Keys of sessions can't be read",
       severity: "CRITICAL",
-      query: refused([UNAVAILABLE]),
-      lasting: 0,
+      // With one failed call, strangers cause any number of refusals. So refreshes have to fail too.
+      query: `${refused([UNAVAILABLE])} and on() ${trouble(LOG_EVENTS.keyRingStale)}`,
+      lasting: PERSISTENT,
       advice:
-        "`key_unavailable`: Secret Manager could not be reached. These visitors got 503 and stay " +
+        "`key_unavailable`: Secret Manager can't be reached. These visitors got 503 and stay " +
         "signed in. The entries `key_lookup_failed` and `key_ring_stale` name the cause.",
     },
     {

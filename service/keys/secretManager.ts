@@ -151,14 +151,13 @@ export function createSecretManagerKeys({
     );
   }
 
-  async function lookUp(version: number): Promise<KeyLookup> {
+  /** One failed probe would answer 503 to a whole flood of invented key ids, so it is repeated once. */
+  async function lookUp(version: number, retries = 1): Promise<KeyLookup> {
     const nothingAbove = await reader.lookUp(version);
-    const entry = known.get(version);
-    const answer = answerOf(entry);
+    const answer = answerOf(known.get(version));
     if (answer !== undefined) return answer;
-    if (version > known.summary().newest) return nothingAbove ? UNKNOWN : UNAVAILABLE;
-    // A refresh learned of higher numbers meanwhile, and not of this one yet.
-    return entry === undefined ? lookUp(version) : UNAVAILABLE;
+    if (nothingAbove && version > known.summary().newest) return UNKNOWN;
+    return retries > 0 ? lookUp(version, retries - 1) : UNAVAILABLE;
   }
 
   function readinessNow(): Readiness {

@@ -99,7 +99,7 @@ test("sessions are counted by outcome, and those without a key raise the alarm",
 });
 
 test("nothing that a stranger can raise with made-up cookies pages anybody", async () => {
-  const { ofType } = await declared("prod", ALERTS);
+  const { get, ofType } = await declared("prod", ALERTS);
   const critical = ofType(POLICY).filter(({ inputs }) => inputs.severity === "CRITICAL");
   expect(critical.map(({ name }) => name).toSorted()).toEqual([
     "errors-fast",
@@ -110,6 +110,12 @@ test("nothing that a stranger can raise with made-up cookies pages anybody", asy
   for (const policy of critical) {
     expect(String(input(policy, `${QUERY}.query`))).not.toMatch(/unknown_key|retired_key/);
   }
+  // Invented key ids meet a failed call by chance; refreshes that fail for so long are an outage.
+  const unavailable = get(`${POLICY} keys-unavailable`);
+  expect(String(input(unavailable, `${QUERY}.query`))).toMatch(
+    /key_unavailable.* and on\(\) .*event="key_ring_stale"}\[5m\]\)\) > 0$/,
+  );
+  expect(input(unavailable, `${QUERY}.duration`)).toBe("420s");
 });
 
 test("errors raise the alarm when the budget is spent too fast in a long and in a short window", async () => {

@@ -323,6 +323,20 @@ describe("a key that is not known", () => {
     expect(bench.standIn.calls).toMatchObject({ list: before.list, get: before.get });
   });
 
+  test("of a flood by strangers is no 503 because of one failed call, and costs one call a second", async () => {
+    for (const [fault] of OUTAGES.filter(([name]) => name !== "unreachable")) {
+      const { keys, ...bench } = await started();
+      const { access } = bench.standIn.calls;
+      const begin = bench.time.now();
+      bench.standIn.fail({ fault, on: ["access"], times: 1 });
+      const kids = Array.from({ length: 400 }, (_, index) => String(2 + index));
+      const found = await bench.time.settle(Promise.all(kids.map((kid) => keys.find(kid))));
+      expect(new Set(found.map(({ status }) => status))).toEqual(new Set(["unknown"]));
+      expect(bench.standIn.calls.access - access).toBe(2);
+      expect(bench.time.now() - begin).toBeGreaterThanOrEqual(1);
+    }
+  });
+
   test("whatever strangers ask for, every real key is found, no request is unavailable, and calls are few", async () => {
     const stepOf = fc.record({
       wait: fc.constantFrom(0, 0, 0.3, 1, 5),
@@ -380,8 +394,8 @@ describe("a key that is not known", () => {
       const { access } = bench.standIn.calls;
       const found = await bench.time.settle(Promise.all([keys.find("2"), keys.find("99")]));
       expect(found).toEqual(Array(2).fill({ status: "unavailable", retryAfter: 5 }));
-      // A connection that breaks may have been closed long ago, so the call is repeated.
-      expect(bench.standIn.calls.access - access).toBe(fault === "unreachable" ? 2 : 1);
+      // A connection that breaks may have been closed long ago, so each call is repeated at once.
+      expect(bench.standIn.calls.access - access).toBe(fault === "unreachable" ? 4 : 2);
       expect(keys.lines.at(-1)).toMatchObject({ event: "key_lookup_failed", kid: "2" });
       bench.standIn.heal();
     }
@@ -392,7 +406,7 @@ describe("a key that is not known", () => {
     const { keys, ...bench } = await started();
     bench.add();
     bench.disable(2);
-    bench.standIn.fail({ fault: "internal", on: ["get"], times: 1 });
+    bench.standIn.fail({ fault: "internal", on: ["get"], times: 2 });
     expect(await find(bench, keys, 2)).toBe("unavailable");
     expect(await find(bench, keys, 2)).toBe("retired");
   });

@@ -7,7 +7,16 @@ export interface ApisArgs {
   readonly names: readonly Api[];
 }
 
-export type Api = "iam" | "logging" | "monitoring" | "pubsub" | "run" | "secretmanager" | "storage";
+export type Api =
+  | "certificatemanager"
+  | "compute"
+  | "iam"
+  | "logging"
+  | "monitoring"
+  | "pubsub"
+  | "run"
+  | "secretmanager"
+  | "storage";
 
 /**
  * Enables Google's APIs. Resources depend on the API that they need, or the first `up` is a race.

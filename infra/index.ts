@@ -10,6 +10,8 @@ handleErrors();
 /** The Pulumi program. Each export is a stack output. */
 export const {
   url,
+  address,
+  dnsRecords,
   signInRedirectUri,
   postLogoutRedirectUri,
   secretKey,

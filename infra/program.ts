@@ -1,9 +1,10 @@
-import { log, type Output, type ResourceHook } from "@pulumi/pulumi";
+import { log, type Output, output, type ResourceHook } from "@pulumi/pulumi";
 import { type Api, Apis } from "./apis.ts";
 import { type DeployedArchive, type Release, ServiceBundle } from "./bundle/serviceBundle.ts";
 import { rotatorEnvironment, webEnvironment } from "./config/environment.ts";
 import { LOCAL_STACK } from "./config/place.ts";
 import { readConfig, type StackConfig } from "./config/stackConfig.ts";
+import { LoadBalancer } from "./domain/loadBalancer.ts";
 import { checkEndedLocation } from "./ended/endedLocation.ts";
 import { EndedSessions } from "./ended/endedSessions.ts";
 import type { FirstVersionOptions } from "./keys/firstVersion.ts";
@@ -20,6 +21,10 @@ import { WebService } from "./web/webService.ts";
 export interface StackOutputs {
   /** Address of the web service. */
   readonly url: Output<string>;
+  /** IPv4 address of the load balancer; empty without a domain. */
+  readonly address: Output<string>;
+  /** DNS records that the domain needs, as lines of a zone file; empty without a domain. */
+  readonly dnsRecords: Output<string>;
   /** Redirect URI to register with the OpenID Connect provider. */
   readonly signInRedirectUri: Output<string>;
   /** Post-logout redirect URI to register with it. */
@@ -71,7 +76,7 @@ export async function declareStack(
 ): Promise<StackOutputs> {
   const { config, oidcClientSecret } = readConfig();
   for (const note of config.notes) await log.info(note);
-  const { product, environment, project, region, labels, names, rotationPeriod } = config;
+  const { product, environment, project, region, labels, names, rotationPeriod, domain } = config;
   const { values } = config.service;
   const current = await readSecret(project, names.secretKey);
   const setting = `${product}:secretLocations`;
@@ -80,7 +85,7 @@ export async function declareStack(
   const publicUrl =
     environment === LOCAL_STACK
       ? undefined
-      : await publicUrlOf({ project, region, service: names.web });
+      : await publicUrlOf({ project, region, service: names.web, domain });
   const schedule =
     rotationPeriod === undefined ? undefined : planSchedule(rotationPeriod, current, new Date());
 
@@ -142,11 +147,24 @@ export async function declareStack(
     },
     capacity: config,
     publicAccess: config.publicAccess,
+    domain,
     traffic: config.traffic,
     redeploy: config.redeploy,
     deletionProtection: config.deletionProtection,
     before: hooks?.firstVersion({ secretKey: sessionKey.reference, stack: environment }),
   });
+  const loadBalancer =
+    domain === undefined
+      ? undefined
+      : new LoadBalancer("domain", {
+          project,
+          labels,
+          prefix: names.web,
+          domain,
+          services: [{ region, name: web.service.name }],
+          requestsPerMinute: config.requestsPerMinute,
+          apis,
+        });
   if (events !== undefined) {
     new KeyRotator("rotator", {
       project,
@@ -175,6 +193,8 @@ export async function declareStack(
 
   return {
     url: web.url,
+    address: loadBalancer?.address ?? output(""),
+    dnsRecords: loadBalancer?.dnsRecords ?? output(""),
     signInRedirectUri: web.url.apply((url) => `${publicUrl ?? url}/login/callback`),
     postLogoutRedirectUri: web.url.apply((url) => `${publicUrl ?? url}/signed-out`),
     secretKey: sessionKey.reference,
@@ -192,9 +212,13 @@ export async function declareStack(
   };
 }
 
-function apisOf({ rotationPeriod }: StackConfig): Api[] {
+function apisOf({ rotationPeriod, domain }: StackConfig): Api[] {
   const always: Api[] = ["iam", "logging", "monitoring", "run", "secretmanager", "storage"];
-  return rotationPeriod === undefined ? always : [...always, "pubsub"];
+  return [
+    ...always,
+    ...(rotationPeriod === undefined ? [] : (["pubsub"] as const)),
+    ...(domain === undefined ? [] : (["certificatemanager", "compute"] as const)),
+  ];
 }
 
 function releaseOf(config: StackConfig, bundle: ServiceBundle): Release {

@@ -4,6 +4,7 @@ import { parseEndedLocation } from "../ended/endedLocation.ts";
 import type { StackId } from "../names.ts";
 import { CLIENT_SECRET, checkEncryption, type PublicAccess, parsePublicAccess } from "./access.ts";
 import { type CapacityConfig, parseCapacity } from "./capacity.ts";
+import { type DomainConfig, parseDomainSettings } from "./domain.ts";
 import { type KeysConfig, parseKeys } from "./keys.ts";
 import { type ObservationConfig, parseObservation } from "./observation.ts";
 import { LOCAL_STACK, type PlaceConfig, parsePlace } from "./place.ts";
@@ -16,6 +17,7 @@ export interface StackConfig
   extends PlaceConfig,
     KeysConfig,
     CapacityConfig,
+    DomainConfig,
     ReleaseConfig,
     ObservationConfig {
   /** The services' settings. */
@@ -55,6 +57,7 @@ export function parseConfig(
     endedLocation: parseEndedLocation(settings, place.region),
     ...parseKeys(settings, service.values, capacity.maxInstances),
     ...capacity,
+    ...parseDomainSettings(settings),
     ...parseRelease(settings, place),
     ...parseObservation(settings, service.values.logLevel),
     notes: settings.notes,

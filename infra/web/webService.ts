@@ -5,6 +5,7 @@ import {
   ComponentResource,
   type ComponentResourceOptions,
   type Output,
+  output,
   type Resource,
   type ResourceHook,
 } from "@pulumi/pulumi";
@@ -40,6 +41,8 @@ export interface WebServiceArgs {
     | undefined;
   readonly capacity: CapacityConfig;
   readonly publicAccess: PublicAccess;
+  /** Served by a load balancer, which is then the only way in; undefined: by Cloud Run itself. */
+  readonly domain: string | undefined;
   /** Empty: all traffic goes to the newest revision. */
   readonly traffic: readonly TrafficShare[];
   /** Any word. Changing it creates a new revision. */
@@ -52,7 +55,7 @@ export interface WebServiceArgs {
 /** The web service, its account and the account's grants. */
 export class WebService extends ComponentResource {
   readonly service: Service;
-  /** The deterministic URL: https://SERVICE-NUMBER.REGION.run.app. */
+  /** The deterministic URL: https://SERVICE-NUMBER.REGION.run.app. With a domain, the domain's. */
   readonly url: Output<string>;
 
   constructor(name: string, args: WebServiceArgs, opts?: ComponentResourceOptions) {
@@ -97,7 +100,7 @@ export class WebService extends ComponentResource {
         location: region,
         name: serviceName,
         labels: { ...labels },
-        ingress: "INGRESS_TRAFFIC_ALL",
+        ...ingressOf(args.domain),
         invokerIamDisabled: args.publicAccess === "invokerIamDisabled",
         deletionProtection: args.deletionProtection,
         scaling: {
@@ -142,7 +145,8 @@ export class WebService extends ComponentResource {
     );
     if (args.publicAccess === "allUsers")
       this.letIn({ name: `${name}-public`, member: "allUsers" });
-    this.url = stableUrl(this.service);
+    this.url =
+      args.domain === undefined ? stableUrl(this.service) : output(`https://${args.domain}`);
     this.registerOutputs();
   }
 
@@ -155,6 +159,17 @@ export class WebService extends ComponentResource {
       { parent: this },
     );
   }
+}
+
+/** Whoever could reach Cloud Run's own address would pass by the load balancer's limits. */
+function ingressOf(domain: string | undefined) {
+  if (domain === undefined) return { ingress: "INGRESS_TRAFFIC_ALL" };
+  return {
+    ingress: "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
+    defaultUriDisabled: true,
+    // Callers of a private service have tokens for the address that they know.
+    customAudiences: [`https://${domain}`],
+  };
 }
 
 function trafficTarget({ revision, percent }: TrafficShare) {

@@ -8,12 +8,14 @@ import { ALERTS, DEPLOYED, declared, idOf, SECRET, SIGN_IN, WEB } from "./select
 
 const BUCKET = "gcp:storage/bucket:Bucket bundles";
 const ENDED = "gcp:storage/bucket:Bucket ended-sessions";
-const ALL = { ...SIGN_IN, ...ALERTS };
+const ALL = { ...SIGN_IN, ...ALERTS, "phoenix:domain": "phoenix.acme.example" };
 
 test("nothing uses an API before it is enabled", async () => {
   const { resources, before } = await declared("prod", ALL);
   const apis: Record<string, string> = {
+    certificatemanager: "certificatemanager",
     cloudrunv2: "run",
+    compute: "compute",
     logging: "logging",
     monitoring: "monitoring",
     pubsub: "pubsub",
@@ -189,6 +191,18 @@ test("a resource belongs to the component that is about it", async () => {
     EndedSessions: ["Bucket", "BucketIAMMember"],
     SessionKey: ["Secret", "SecretIamMember"],
     WebService: ["Account", "Service"],
+    LoadBalancer: [
+      "BackendService",
+      "GlobalAddress",
+      "GlobalForwardingRule",
+      "RegionNetworkEndpointGroup",
+      "SSLPolicy",
+      "SecurityPolicy",
+      "TargetHttpProxy",
+      "TargetHttpsProxy",
+      "URLMap",
+    ],
+    DomainCertificate: ["Certificate", "CertificateMap", "CertificateMapEntry", "DnsAuthorization"],
     ClientSecret: ["Secret", "SecretIamMember", "SecretVersion"],
     KeyRotator: [
       "Account",

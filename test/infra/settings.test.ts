@@ -16,12 +16,13 @@ import {
 } from "./select.ts";
 
 /** All there is. */
-const BASE = { ...SIGN_IN, ...ALERTS };
+const BASE = { ...SIGN_IN, ...ALERTS, "phoenix:domain": "phoenix.acme.example" };
 const BUCKET = "gcp:storage/bucket:Bucket bundles";
 const ENDED = "gcp:storage/bucket:Bucket ended-sessions";
 const OBJECT = "gcp:storage/bucketObject:BucketObject bundle";
 const CLIENT_SECRET = "gcp:secretmanager/secretVersion:SecretVersion oidc-client-secret";
 const OLD_KEYS = "gcp:logging/metric:Metric old_keys";
+const LIMITS = "gcp:compute/securityPolicy:SecurityPolicy domain";
 const PUBLIC = "gcp:cloudrunv2/serviceIamMember:ServiceIamMember web-public";
 const CONTAINER = "template.containers.0";
 const REVISION = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION";
@@ -116,6 +117,27 @@ const EFFECTS: readonly Effect[] = [
     changes: [SECRET, OLD_KEYS],
     read: ({ get }) => input(get(SECRET), "rotation.rotationPeriod"),
     expected: "604800s",
+  },
+  {
+    setting: "domain",
+    value: "www.acme.example",
+    changes: [
+      WEB,
+      "gcp:certificatemanager/certificate:Certificate domain",
+      "gcp:certificatemanager/certificateMapEntry:CertificateMapEntry domain",
+      "gcp:certificatemanager/dnsAuthorization:DnsAuthorization domain",
+      "gcp:compute/uRLMap:URLMap domain-redirect",
+      "gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig uptime",
+    ],
+    read: ({ get }) => variable(get(WEB), "PUBLIC_URL"),
+    expected: "https://www.acme.example",
+  },
+  {
+    setting: "requestsPerMinute",
+    value: "120",
+    changes: [LIMITS],
+    read: ({ get }) => input(get(LIMITS), "rules.0.rateLimitOptions.rateLimitThreshold.count"),
+    expected: 120,
   },
   {
     setting: "endedLocation",
@@ -217,7 +239,7 @@ const EFFECTS: readonly Effect[] = [
     setting: "labels",
     value: "team=web",
     changes:
-      /Bucket |Secret |Topic |Subscription |cloudrunv2\/service:|NotificationChannel |AlertPolicy |Uptime/,
+      /Bucket |Secret |Topic |Subscription |cloudrunv2\/service:|NotificationChannel |AlertPolicy |Uptime|certificatemanager|SecurityPolicy |GlobalAddress |ForwardingRule /,
     read: ({ get }) => get(SECRET).inputs.labels,
     expected: { team: "web", app: "phoenix", environment: "prod" },
   },

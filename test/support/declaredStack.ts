@@ -267,6 +267,18 @@ function computed(type: string, inputs: Record<string, unknown>): Record<string,
         latestReadyRevision: `${service}/revisions/${name}-00001-abc`,
       };
     }
+    case "gcp:certificatemanager/dnsAuthorization:DnsAuthorization":
+      return {
+        dnsResourceRecords: [
+          {
+            name: `_acme-challenge_ujmmovf2vn55tgye.${inputs.domain}.`,
+            type: "CNAME",
+            data: "d3e4c8b7.4.authorize.certificatemanager.goog.",
+          },
+        ],
+      };
+    case "gcp:compute/globalAddress:GlobalAddress":
+      return { address: "203.0.113.10" };
     case "gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig":
       return { uptimeCheckId: `${inputs.displayName}-check` };
     default:
@@ -274,9 +286,32 @@ function computed(type: string, inputs: Record<string, unknown>): Record<string,
   }
 }
 
+/** Compute Engine's collections, by Pulumi's name of a resource. */
+const COMPUTE_COLLECTIONS: Readonly<Record<string, string>> = {
+  backendService: "backendServices",
+  globalAddress: "addresses",
+  globalForwardingRule: "forwardingRules",
+  regionNetworkEndpointGroup: "networkEndpointGroups",
+  sSLPolicy: "sslPolicies",
+  securityPolicy: "securityPolicies",
+  targetHttpProxy: "targetHttpProxies",
+  targetHttpsProxy: "targetHttpsProxies",
+  uRLMap: "urlMaps",
+};
+
 /** A resource's name in full, as Google and the provider have it; undefined where that is not so. */
 function idAt(type: string, inputs: Record<string, unknown>): string | undefined {
   const { project, location, name, secretId, accountId } = inputs;
+  const [, certificateKind] = /^gcp:certificatemanager\/(\w+):/.exec(type) ?? [];
+  if (certificateKind !== undefined) {
+    return `projects/${project}/locations/global/${certificateKind}s/${name}`;
+  }
+  const [, computeKind = ""] = /^gcp:compute\/(\w+):/.exec(type) ?? [];
+  const collection = COMPUTE_COLLECTIONS[computeKind];
+  if (collection !== undefined) {
+    const place = inputs.region === undefined ? "global" : `regions/${inputs.region}`;
+    return `projects/${project}/${place}/${collection}/${name}`;
+  }
   switch (type) {
     case "gcp:cloudrunv2/service:Service":
       return `projects/${project}/locations/${location}/services/${name}`;

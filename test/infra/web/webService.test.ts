@@ -211,6 +211,8 @@ test("labels are on the service and its revisions", async () => {
 test("the outputs are what whoever deploys needs next", async () => {
   const { outputs } = await declared("prod");
   expect(outputs).toEqual({
+    address: "",
+    dnsRecords: "",
     endedSessions: "gs://acme-phoenix-phoenix-prod-ended",
     oidcIssuer: "",
     url: "https://phoenix-prod-123456789012.europe-west1.run.app",

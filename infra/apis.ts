@@ -18,9 +18,7 @@ export type Api =
   | "secretmanager"
   | "storage";
 
-/**
- * Enables Google's APIs. Resources depend on the API that they need, or the first `up` is a race.
- */
+/** Enables Google's APIs. Each resource depends on the API that it needs. */
 export class Apis extends ComponentResource {
   readonly #services: ReadonlyMap<Api, Service>;
 
@@ -44,10 +42,10 @@ export class Apis extends ComponentResource {
     this.registerOutputs();
   }
 
-  /** For `dependsOn`. @throws Error if the API is not in `names`, which is a bug. */
+  /** The API's resource, for `dependsOn`. @throws Error if it is not in `names` */
   of(api: Api): Service {
     const service = this.#services.get(api);
-    if (service === undefined) throw new Error(`The API ${api} is used and not enabled.`);
+    if (service === undefined) throw new Error(`The API ${api} is used, but not enabled.`);
     return service;
   }
 }

@@ -39,7 +39,7 @@ const ARCHIVE = ".tar.gz";
 
 /** Number of archives that are kept. */
 const KEPT_ARCHIVES = 5;
-/** Nothing younger (ms) is removed, because another process may be about to read it. */
+/** Minimum age of a removed file in ms: another process may be about to read a younger one. */
 const KEPT_AGE = 60 * 60 * 1000;
 
 /** The archive's programs, without `.js`, and their source files. */
@@ -58,7 +58,7 @@ const NOT_COPIED = /\.ts$|\.md$|^Dockerfile$|(^|\/)gha-creds-[^/]*\.json$/;
  * Compiles `service/` and packs the result with the other files of `service/`. The build is
  * reproducible: order, times, owners and modes are fixed, and no absolute path is in the archive.
  *
- * @param root - the checkout to build; this one if left out
+ * @param root - the checkout to build; default: this one
  * @throws BundleError if the service doesn't compile or one of its programs is missing
  */
 export function buildArchive(root: string = REPOSITORY): Archive {
@@ -72,7 +72,7 @@ export function buildArchive(root: string = REPOSITORY): Archive {
     const scripts: Record<string, string> = {};
     const service = join(root, "service");
     for (const { path } of listFiles(service)) {
-      // Hidden files are an editor's or the desktop's, or an .env with secrets.
+      // Such as .DS_Store, or an .env with secrets.
       if (isHidden(path)) continue;
       if (PAGE.test(path)) scripts[path.replace(PAGE, "public/page")] = `service/${path}`;
       else if (!NOT_COPIED.test(path)) cpSync(join(service, path), join(stage, path));

@@ -21,12 +21,12 @@ const TRANSIENT = [
 /** The two APIs through which the others are enabled. */
 const FIRST_APIS =
   /(serviceusage|cloudresourcemanager)\.googleapis\.com|Cloud Resource Manager API|Service Usage API/;
-/** A failed revision exists all the same, and a retry would fail because it exists. */
-const HALF_MADE = /\brevision\b/i;
+/** A retry fails, because the failed revision already exists. */
+const FAILED_REVISION = /\brevision\b/i;
 
 /** Whether a retry can succeed, judged by the error's message. */
 export function isTransient(message: string): boolean {
-  if (HALF_MADE.test(message) || FIRST_APIS.test(message)) return false;
+  if (FAILED_REVISION.test(message) || FIRST_APIS.test(message)) return false;
   return TRANSIENT.some((pattern) => pattern.test(message));
 }
 
@@ -45,7 +45,7 @@ interface Remedy {
 
 const LOGIN =
   "Log in with an account that may deploy: `gcloud auth application-default login`. In a workflow, " +
-  "see that it has the identity that infra/README.md describes";
+  "check its identity: see infra/README.md, Delivery with GitHub";
 
 /** The first matching pattern decides, so more specific ones come first. */
 const REMEDIES: readonly Remedy[] = [

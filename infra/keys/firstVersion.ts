@@ -81,7 +81,7 @@ export async function ensureFirstVersion({
       if (await hasEnabled()) return false;
       throw noneEnabled(secretKey, stack);
     }
-    // The policy concerns existing versions, and there are none.
+    // The policy applies to existing versions, and there are none.
     const policy = { minimumAge: 0, activationDelay: 0, sessionLifetime: 0 };
     await rotate(planRotation([], policy, 0, "planned"), { store, random: randomBytes });
     return true;

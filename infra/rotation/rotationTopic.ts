@@ -24,8 +24,7 @@ export class RotationTopic extends ComponentResource {
       { project, name: args.topicName, labels: { ...args.labels } },
       { parent: this, dependsOn: [apis.of("pubsub")] },
     );
-    // Enabling the API does not create Secret Manager's service agent, to which the topic is
-    // granted.
+    // Enabling the API does not create Secret Manager's service agent, which needs the grant below.
     const identity = new ServiceIdentity(
       "secret-manager-identity",
       { project, service: "secretmanager.googleapis.com" },

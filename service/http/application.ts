@@ -4,8 +4,8 @@ import type { Seconds } from "../pure/seconds.ts";
 import type { Sealer } from "../session/sealer.ts";
 
 /**
- * What is served behind sign-in. It lives in one folder of `service/` and is plugged in by one
- * line, in service/application.ts.
+ * The application that the platform serves behind sign-in. It is one folder of `service/`, and one
+ * line in service/application.ts names it.
  *
  * @example
  * export const application: Application = {
@@ -22,25 +22,25 @@ export interface Application {
    * `/static/FOLDER/`; a `page/main.ts` is compiled to `/static/FOLDER/page.js`.
    */
   readonly folder: string;
-  /** Path of the page that one comes to after sign-in; it needs sign-in. */
+  /** Path of the page that users see after sign-in. It requires sign-in. */
   readonly home: string;
-  /** Path below `/api/` that answers GET with 200, and with 401 to those who aren't signed in. */
+  /** Path below `/api/` that answers GET with 200, or with 401 if nobody is signed in. */
   readonly api: string;
-  /** What the start page says to those who aren't signed in. */
+  /** Content of the start page, which visitors see before they sign in. */
   readonly start: { readonly title: string; readonly text: string };
-  /** Its routes; session, body parsers and the CSRF check come before them. */
+  /** Creates its routes. The session, the body parsers and the CSRF check run before them. */
   routes(deps: ApplicationDeps): Router;
 }
 
-/** What the platform gives to an application. */
+/** Dependencies that the platform passes to an application. */
 export interface ApplicationDeps {
   /** The application's folder on disk. */
   readonly directory: string;
-  /** Name of this instance, random for each process. */
+  /** Random name of this instance. */
   readonly instance: string;
   /** Unix time in seconds. */
   readonly clock: () => Seconds;
   readonly log: EventLog;
-  /** Seals tokens of the application's own purposes with the service's keys. */
+  /** Seals and signs tokens of the application with the service's keys. */
   readonly sealer: Sealer;
 }

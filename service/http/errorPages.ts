@@ -10,7 +10,7 @@ import {
 import { messagePage } from "./html.ts";
 import { sendProblem } from "./problem.ts";
 
-/** What a visitor is told about an error. */
+/** The error as the client sees it. */
 interface Answer {
   readonly status: number;
   readonly code: string;
@@ -25,7 +25,7 @@ const UNEXPECTED: Answer = {
   detail: "The request could not be completed because of a fault on our side. It has been logged.",
 };
 
-/** Answers with 404 where no route matched. */
+/** Answers 404 if no route matched. */
 export function notFound(): RequestHandler {
   return (req, res) => {
     send(req, res, {
@@ -37,7 +37,10 @@ export function notFound(): RequestHandler {
   };
 }
 
-/** Answers errors: programs get a problem document, people get a page. */
+/**
+ * Answers an error with a page, or with a problem document for API requests. Logs it unless the
+ * client caused it.
+ */
 export function errorHandler({ log }: { readonly log: Logger }): ErrorRequestHandler {
   return (error, req, res, _next) => {
     const answer = answerTo(error);
@@ -58,7 +61,7 @@ export function errorHandler({ log }: { readonly log: Logger }): ErrorRequestHan
   };
 }
 
-/** Headers that describe the body which the error page replaces. */
+/** Headers that describe the body that the error page replaces. */
 const REPRESENTATION_HEADERS = [
   "Accept-Ranges",
   "Content-Disposition",
@@ -98,7 +101,7 @@ function answerTo(error: unknown): Answer {
     : UNEXPECTED;
 }
 
-/** Errors of http-errors that say they may be shown: from the body parsers and the CSRF check. */
+/** Whether the client caused the error: those of the body parsers and the CSRF check have a status. */
 function isClientError(
   error: unknown,
 ): error is Error & { readonly status: number; readonly code?: unknown } {
@@ -111,13 +114,13 @@ function isClientError(
   );
 }
 
-/** For an operator's mistake the message is enough; a bug needs the stack. */
+/** Log fields: a message for an operator error, a stack for a bug. */
 function describeForLog(error: unknown): object {
   if (error instanceof OperatorError) return { code: error.code, cause: error.message };
   return { err: error };
 }
 
-/** An empty href is the address of the page itself. */
+/** An empty href is the URL of the current page. */
 const AGAIN = { href: "", label: "Try again" };
 const HOME = { href: "/", label: "Go to the start page" };
 

@@ -4,11 +4,11 @@ import type { SessionKeys } from "../keys/sessionKeys.ts";
 
 export interface HealthDeps {
   readonly keys: SessionKeys;
-  /** Whether the process is about to end. */
+  /** Whether the process is draining after SIGTERM. */
   readonly draining: () => boolean;
 }
 
-/** Probes. Not `/healthz`: Cloud Run reserves paths that end in z. */
+/** Liveness and readiness. Not `/healthz`: Cloud Run reserves paths that end in z. */
 export function healthRoutes({ keys, draining }: HealthDeps): Router {
   const routes = Router();
   routes.get("/health/live", (_req, res) => answer(res, 200, { status: "live" }));
@@ -21,7 +21,7 @@ export function healthRoutes({ keys, draining }: HealthDeps): Router {
   return routes;
 }
 
-/** Without Express's response methods: their first use adds a millisecond to each cold start. */
+/** Avoids Express's response methods, whose first use adds a millisecond to each cold start. */
 function answer(res: ServerResponse, status: number, body: object): void {
   res.statusCode = status;
   res.setHeader("Content-Type", "application/json; charset=utf-8");

@@ -6,7 +6,7 @@ import type { Application } from "./application.ts";
 import { html, page } from "./html.ts";
 import { PRODUCT } from "./product.ts";
 
-/** The start page: a way in, or onwards for who is signed in. */
+/** The start page: a sign-in link, or a redirect to the application for signed-in users. */
 export function homeRoutes({ home, start }: Pick<Application, "home" | "start">): Router {
   const routes = Router();
   routes.get("/", (req, res) => {

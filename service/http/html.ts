@@ -1,6 +1,6 @@
 import { PRODUCT } from "./product.ts";
 
-/** Markup that is safe to put into a page as it is. */
+/** Markup that is inserted without escaping. */
 export class Html {
   readonly #markup: string;
 
@@ -15,7 +15,13 @@ export class Html {
 
 type Content = Html | string | number | false | undefined | readonly Content[];
 
-/** Markup from a template: what is put in is escaped, unless it is markup itself. */
+/**
+ * Creates markup from a template. Values are escaped, unless they are markup themselves; undefined
+ * and false render as nothing.
+ *
+ * @example
+ * html`<p>${user.name}</p>${isAdmin && html`<a href="/admin">Admin</a>`}`
+ */
 export function html(strings: TemplateStringsArray, ...values: readonly Content[]): Html {
   return new Html(String.raw({ raw: strings }, ...values.map(render)));
 }
@@ -42,11 +48,11 @@ function escapeText(text: string): string {
 export interface Page {
   readonly title: string;
   readonly body: Html;
-  /** More for the head: scripts, meta elements. */
+  /** Further elements for the head, such as scripts and styles. */
   readonly head?: Html;
 }
 
-/** A whole page in the product's layout. */
+/** A complete document in the product's layout. */
 export function page({ title, body, head }: Page): string {
   return html`<!doctype html>
 <html lang="en">
@@ -70,13 +76,13 @@ ${body}
 
 export interface Message {
   readonly title: string;
-  /** What happened, and why: one paragraph each. */
+  /** Paragraphs. */
   readonly text: readonly Content[];
-  /** The way forward. */
+  /** Where the visitor can continue. */
   readonly link?: { readonly href: string; readonly label: string };
 }
 
-/** A page that says one thing: an error, or what to do next. */
+/** A page with a message, such as an error. */
 export function messagePage({ title, text, link }: Message): string {
   return page({
     title,

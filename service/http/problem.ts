@@ -1,12 +1,12 @@
 import type { Response } from "express";
 
-/** RFC 9457. `code` is for programs, `title` and `detail` are for people. */
+/** An RFC 9457 problem document. `code` is for programs, `title` and `detail` are for people. */
 export interface ProblemDetails {
   readonly status: number;
   readonly code: string;
   readonly title: string;
   readonly detail?: string;
-  /** Members that this kind of problem adds. */
+  /** Extension members. */
   readonly [extension: string]: unknown;
 }
 

@@ -1,2 +1,2 @@
-/** The product's name, as every page shows it. */
+/** Name of the product, shown on every page. */
 export const PRODUCT = "Phoenix";

@@ -2,22 +2,22 @@ import type { Session } from "../session/session.ts";
 import { html, type Page, page } from "./html.ts";
 import { PRODUCT } from "./product.ts";
 
-/** What the page shows of whoever is signed in, as `req.session` has it. */
+/** The fields of `req.session` that the page contains. */
 export type Visitor = Partial<Pick<Session, "user_id" | "user_email" | "csrf_token">>;
 
 export interface SignedInPage extends Page {
   /**
-   * Path of the page's script, if it has one of its own. It calls `watchSession` of
-   * http/page/session.ts first, which is all that the platform's script does.
+   * Path of the page's own script. It must call `watchSession` of http/page/session.ts, which is all
+   * that the default script does.
    */
   readonly script?: string;
-  /** The first link of the page, for those who use the keyboard. */
+  /** A skip link for keyboard users. */
   readonly skip?: { readonly href: string; readonly label: string };
 }
 
 /**
- * A page for who is signed in: below a bar with their address and a way out, and with a script that
- * keeps it in step with the session in other tabs.
+ * A page for signed-in users: a bar with the user's address and the sign-out buttons, and a script
+ * that keeps the page in sync with the session in other tabs.
  *
  * @example
  * res.send(signedInPage(req.session, { title: "Notes", body: html`<main class="content">…</main>` }));

@@ -4,9 +4,9 @@ import { join, resolve } from "node:path";
 import express, { type RequestHandler } from "express";
 
 /**
- * Serves a folder's files, which don't change while the process lives. ETags are hashes of the
- * content, not of size and time: all files of an archive have the same time, so a changed file of the
- * same size would count as unchanged.
+ * Serves the files of a folder, which must not change while the process runs. ETags are hashes of
+ * the content. Express's own derive from size and time, and all files of an archive have the same
+ * time.
  */
 export function staticFiles(directory: string): RequestHandler {
   const root = resolve(directory);
@@ -21,7 +21,7 @@ export function staticFiles(directory: string): RequestHandler {
     },
   });
   return (req, res, next) => {
-    // Hashed at the first request, which keeps cold starts short.
+    // Hashes the files at the first request, not at startup, to keep cold starts short.
     tags ??= tagsOf(root);
     serve(req, res, next);
   };
@@ -33,7 +33,7 @@ function tagsOf(root: string): Map<string, string> {
   );
 }
 
-/** Paths of all files in a folder and those below it; none if there is no such folder. */
+/** Paths of all files below a folder; none if the folder does not exist. */
 function filesIn(root: string): string[] {
   if (!existsSync(root)) return [];
   return readdirSync(root, { recursive: true, withFileTypes: true })

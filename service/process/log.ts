@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { RequestHandler } from "express";
 import { type DestinationStream, type Logger, pino } from "pino";
+import { LOG_EVENTS } from "../contract/logEvents.ts";
 import type { LOG_LEVELS } from "../contract/serviceSettings.ts";
 import type { SessionReport } from "../session/session.ts";
 
@@ -82,7 +83,7 @@ export function requestLog({ log, instance, project }: RequestLogDeps): RequestH
         },
         instance,
         ...session,
-        ...(res.locals.prefetchRefused === true && { event: "prefetch_refused" }),
+        ...(res.locals.prefetchRefused === true && { event: LOG_EVENTS.prefetchRefused }),
         ...(aborted && { aborted }),
         ...trace,
       };

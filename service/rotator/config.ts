@@ -17,19 +17,19 @@ export interface RotatorConfig {
   readonly secret: SecretReference;
   readonly endpoint: string;
   readonly policy: RotationPolicy;
-  /** What a push has to show. */
+  /** Expected claims of the tokens in Pub/Sub's pushes. */
   readonly push: { readonly audience: string; readonly account: string };
 }
 
 /**
- * An hour, the shortest period that Secret Manager rotates in: a second message within it is the
- * first one again. https://cloud.google.com/secret-manager/docs/rotation-recommendations
+ * An hour, the shortest rotation period of Secret Manager, so a second message within it is a
+ * redelivery: https://cloud.google.com/secret-manager/docs/rotation-recommendations
  */
 const MINIMUM_AGE = 3600;
 
 /**
- * The rotator's configuration, from its environment variables.
- * @throws ConfigError with every problem there is, not just the first.
+ * Parses the rotator's environment variables.
+ * @throws ConfigError with all problems.
  */
 export function parseRotatorConfig(env: Environment): RotatorConfig {
   return readAll((collect) => ({
@@ -62,9 +62,5 @@ function parseSecret(env: Environment): Parsed<SecretReference> {
 function required(env: Environment, name: string, what: string): Parsed<string> {
   const value = optional(env, name);
   if (value !== undefined) return { value };
-  return problem(
-    name,
-    "is not set, so that nobody could tell a push from a forgery",
-    `Set it to ${what}`,
-  );
+  return problem(name, "is not set, so forged pushes could not be detected", `Set it to ${what}`);
 }

@@ -8,13 +8,13 @@ import {
 
 export interface RotationPolicy extends RetirementPolicy {
   /**
-   * Seconds after an added version in which a planned rotation adds no other one: so a message that
-   * is delivered twice, or a command that is repeated, is harmless.
+   * Age in seconds below which the newest version makes a planned rotation add no other, so that a
+   * redelivered message or a repeated command is harmless.
    */
   readonly minimumAge: number;
 }
 
-/** Why keys are rotated: by schedule, or because one leaked. */
+/** `planned`: by schedule or by hand. `compromised`: a key leaked. */
 export type RotationReason = "planned" | "compromised";
 
 export type Step<Version extends KeyVersion = KeyVersion> =
@@ -23,18 +23,20 @@ export type Step<Version extends KeyVersion = KeyVersion> =
   | { readonly action: "destroy"; readonly version: Version };
 
 export interface RotationPlan<Version extends KeyVersion = KeyVersion> {
-  /** In order: sessions work whichever step is the last one done. */
+  /** In order. If a rotation stops after any of them, sessions still work. */
   readonly steps: readonly Step<Version>[];
-  /** The version that was just added, so that none is added now. */
+  /** The version that is too young for another to be added. */
   readonly alreadyAdded: Version | undefined;
 }
 
 /**
- * What a rotation does with these versions at that time (Unix seconds).
+ * Plans a rotation of these versions.
  *
- * Planned: adds a version, unless one was just added, and destroys those that no session needs.
- * Compromised: adds a version whatever there is, and disables all others. A version is disabled
- * only if it was there before, so of several that run at once none disables the newest.
+ * Planned: adds a version, unless the newest is too young, and destroys those that no session needs.
+ * Compromised: always adds a version, and disables the versions that existed before, so that
+ * concurrent rotations can't disable each other's new version.
+ *
+ * @param now Unix time in seconds
  */
 export function planRotation<Version extends KeyVersion>(
   versions: readonly Version[],
@@ -50,7 +52,7 @@ export function planRotation<Version extends KeyVersion>(
     return { steps: [{ action: "add" }, ...disable], alreadyAdded: undefined };
   }
   const newest = newestFirst.find(isAccepted);
-  // The server tells the time in whole seconds, so a new version can seem to come from the future.
+  // `now` is in whole seconds, so a new version's age can be negative.
   const justAdded =
     newest !== undefined && Math.max(0, now - newest.createTime) < policy.minimumAge;
   const alreadyAdded = justAdded ? newest : undefined;
@@ -63,7 +65,7 @@ export function planRotation<Version extends KeyVersion>(
   };
 }
 
-/** When a version that is added now will sign: at once if it is the only enabled one. */
+/** Unix time from which a version that is added now signs: now, if no other is enabled. */
 export function newVersionSignsFrom(
   versions: readonly KeyVersion[],
   policy: RotationPolicy,

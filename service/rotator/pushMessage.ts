@@ -4,16 +4,16 @@ import { asObject, parseObject } from "../pure/json.ts";
 /** The parts of a Pub/Sub push that the rotator uses. */
 export interface PushMessage {
   readonly messageId: string;
-  /** Such as SECRET_ROTATE; empty if the message has none. */
+  /** Such as SECRET_ROTATE; empty if the attribute is missing. */
   readonly eventType: string;
-  /** The secret that it is about; undefined if it names none. */
+  /** The secret in the message's attributes; undefined if they name none. */
   readonly secret: SecretReference | undefined;
 }
 
 /**
  * Parses the body of a push: https://cloud.google.com/pubsub/docs/push#receive_push, with the
  * attributes of https://cloud.google.com/secret-manager/docs/event-notifications.
- * @returns undefined if it is no such body.
+ * @returns undefined if the body is anything else
  */
 export function parsePushMessage(body: string): PushMessage | undefined {
   const message = asObject(parseObject(body)?.message);

@@ -3,43 +3,43 @@ import { messageOf } from "../contract/errors.ts";
 import { once } from "../pure/once.ts";
 import { printable } from "../pure/printable.ts";
 
-/** Where Google publishes the keys that it signs ID tokens with. */
+/** Google's public keys for ID tokens. */
 const CERTIFICATES = new URL("https://www.googleapis.com/oauth2/v3/certs");
-/** Google's names for itself: https://developers.google.com/identity/openid-connect/openid-connect#an-id-tokens-payload */
+/** Both are valid: https://developers.google.com/identity/openid-connect/openid-connect#an-id-tokens-payload */
 const ISSUERS = ["https://accounts.google.com", "accounts.google.com"];
-/** Seconds by which clocks may differ. */
+/** Allowed clock skew in seconds. */
 const CLOCK_TOLERANCE = 30;
 
 export type PushVerdict =
   | { readonly genuine: true }
   | {
       readonly genuine: false;
-      /** `unavailable`: Google's keys could not be read, so that nothing is known of the token. */
+      /** `unavailable`: Google's keys could not be read, so the token could not be verified. */
       readonly outcome: "refused" | "unavailable";
       /** For the log. */
       readonly reason: string;
     };
 
-/** Judges the header Authorization of a push. Never rejects. */
+/** Verifies the Authorization header of a push. */
 export type VerifyPush = (authorization: string | undefined) => Promise<PushVerdict>;
 
 export interface PushTokenDeps {
-  /** What the subscription asks its tokens to be for. */
+  /** Expected `aud`. */
   readonly audience: string;
-  /** E-mail address of the account that the subscription pushes as. */
+  /** Expected `email`: the service account that Pub/Sub pushes as. */
   readonly account: string;
-  /** Default: Google's, fetched once and cached. */
+  /** Default: Google's keys, which are fetched when needed and cached. */
   readonly keys?: JWTVerifyGetKey;
   /** Unix time in seconds. */
   readonly clock?: () => number;
 }
 
 /**
- * Verifies that a push comes from the subscription: Pub/Sub signs a token for it. Cloud Run checks
- * the same before a request gets here; this holds too if somebody opens the service by mistake.
+ * Verifies the ID token of a Pub/Sub push. Cloud Run's IAM check does the same before; this one
+ * still holds if the service is made public by mistake.
  * https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
  *
- * The library is loaded with the first push, not at the start.
+ * The library is loaded at the first push, to keep cold starts short.
  */
 export function createPushTokenVerifier({
   audience,
@@ -54,7 +54,7 @@ export function createPushTokenVerifier({
 
   return async function verify(authorization): Promise<PushVerdict> {
     const [, token] = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/.exec(authorization ?? "") ?? [];
-    if (token === undefined) return refused("there is no token");
+    if (token === undefined) return refused("the request has no bearer token");
     const { jose, keys } = await load();
     try {
       const { payload } = await jose.jwtVerify(token, keys, {
@@ -65,8 +65,8 @@ export function createPushTokenVerifier({
         clockTolerance: CLOCK_TOLERANCE,
         currentDate: new Date(clock() * 1000),
       });
-      if (payload.email !== account) return refused("it is another account's");
-      if (payload.email_verified !== true) return refused("its address is not verified");
+      if (payload.email !== account) return refused("the token is another account's");
+      if (payload.email_verified !== true) return refused("the token's address is not verified");
       return { genuine: true };
     } catch (error) {
       const reason = printable(messageOf(error), 200);
@@ -77,7 +77,7 @@ export function createPushTokenVerifier({
   };
 }
 
-/** The library's codes for keys that could not be fetched. */
+/** The library's error codes if the keys can't be fetched. */
 const KEYS_UNREADABLE = ["ERR_JWKS_TIMEOUT", "ERR_JWKS_INVALID", "ERR_JOSE_GENERIC"];
 
 function refused(reason: string): PushVerdict {

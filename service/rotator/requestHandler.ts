@@ -14,36 +14,36 @@ export interface RequestHandlerDeps {
   readonly verifyPush: VerifyPush;
   readonly random: (bytes: number) => Uint8Array;
   readonly log: EventLog;
-  /** Whether the process is about to end. */
+  /** Whether the process is draining after SIGTERM. */
   readonly draining: () => boolean;
 }
 
-/** Bytes of a message that are read: a secret's description is some 2 KB. */
+/** Limit for a push's body in bytes. The description of a secret in it has about 2 kB. */
 const MAX_BODY = 256 * 1024;
 
-/** Pub/Sub repeats messages that are not answered with 2xx, and then moves them to a dead letter topic. */
+/** Pub/Sub redelivers a message unless the status is 2xx, and dead-letters it in the end. */
 const ACKNOWLEDGED = 204;
 
 /**
- * Answers Pub/Sub's pushes: `POST /` with SECRET_ROTATE for this secret rotates it. Other events
- * and other secrets are acknowledged and ignored, and so are repetitions.
+ * Handles Pub/Sub's pushes: `POST /` with SECRET_ROTATE for this secret rotates it. Other events and
+ * other secrets are acknowledged and ignored. A redelivered message adds no further version.
  */
 export function createRequestHandler(deps: RequestHandlerDeps): RequestListener {
   const { store, secret, policy, verifyPush, random, log, draining } = deps;
-  /** One at a time: the second of two messages sees what the first has done. */
+  /** Rotations run one at a time, so that a second message finds the first one's version. */
   let last: Promise<unknown> = Promise.resolve();
 
   async function receive(req: IncomingMessage): Promise<number> {
     const verdict = await verifyPush(req.headers.authorization);
     if (!verdict.genuine) {
       const { outcome, reason } = verdict;
-      log.warn({ event: "push_refused", reason }, "The push does not show that Pub/Sub sent it");
+      log.warn({ event: "push_refused", reason }, "Could not verify that Pub/Sub sent the push");
       return outcome === "refused" ? 401 : 503;
     }
     const body = await readBody(req);
     const message = body === undefined ? undefined : parsePushMessage(body);
     if (message === undefined) {
-      log.warn({ event: "push_malformed" }, "This is no message of Pub/Sub");
+      log.warn({ event: "push_malformed" }, "The body is not a Pub/Sub message");
       return 400;
     }
     const { messageId, eventType, secret: named } = message;
@@ -57,7 +57,10 @@ export function createRequestHandler(deps: RequestHandlerDeps): RequestListener 
       return await turn;
     } catch (error) {
       const cause = messageOf(error);
-      log.error({ event: "rotation_failed", messageId, cause }, "The rotation is to be repeated");
+      log.error(
+        { event: "rotation_failed", messageId, cause },
+        "Pub/Sub will redeliver the message",
+      );
       return 500;
     }
   }
@@ -65,7 +68,7 @@ export function createRequestHandler(deps: RequestHandlerDeps): RequestListener 
   async function rotateNow(named: SecretReference, messageId: string): Promise<number> {
     const current = await store.read();
     if (!isOurs(named, current.versions)) {
-      log.info({ event: "push_ignored", messageId }, "A secret of another project");
+      log.info({ event: "push_ignored", messageId }, "The secret is in another project");
       return ACKNOWLEDGED;
     }
     const plan = planRotation(current.versions, policy, current.now, "planned");
@@ -84,7 +87,7 @@ export function createRequestHandler(deps: RequestHandlerDeps): RequestListener 
     return ACKNOWLEDGED;
   }
 
-  /** Secret Manager's events name the project by its number, which the versions tell. */
+  /** Secret Manager's events name the project by its number, and so do the names of versions. */
   function isOurs({ project }: SecretReference, versions: readonly SecretVersion[]): boolean {
     const [newest] = versions;
     return project === secret.project || newest === undefined || project === newest.project;
@@ -97,7 +100,7 @@ export function createRequestHandler(deps: RequestHandlerDeps): RequestListener 
     else if (route === "POST /") {
       receive(req).then(
         (status) => res.writeHead(status).end(),
-        () => res.destroy(), // the sender is gone: its body ended too soon
+        () => res.destroy(), // the connection closed before the body was complete
       );
     } else res.writeHead(404).end();
   };

@@ -2,10 +2,10 @@ import { messageOf, OperatorError } from "../contract/errors.ts";
 import type { SecretVersion, VersionStore } from "../google/secretVersions.ts";
 import type { RotationPlan, Step } from "./plan.ts";
 
-/** Seconds that one call may take: nobody waits for a page here, and adding may take long. */
+/** Time limit of one call in seconds. It is long, because adding a version can be slow. */
 export const CALL_TIMEOUT = 10;
 
-/** 384 bits: more than AES-256 takes, so that nothing is lost in the derivation. */
+/** 384 bits, more than the 256 of the derived keys. */
 const KEY_BYTES = 48;
 
 /** Result of a step. */
@@ -18,7 +18,7 @@ export interface StepResult {
   readonly error?: unknown;
 }
 
-/** Some steps of a rotation failed. Sessions work as before; running it again finishes it. */
+/** Some steps of a rotation failed. Sessions still work, and another run finishes the rotation. */
 export class RotationError extends OperatorError {
   readonly results: readonly StepResult[];
 
@@ -27,7 +27,7 @@ export class RotationError extends OperatorError {
     const [first] = failed;
     const cause = messageOf(first?.error);
     const count = failed.length > 1 ? `${failed.length} steps failed; the first: ` : "";
-    super("ROTATION_INCOMPLETE", `${count}${cause} Run the same again to finish.`, {
+    super("ROTATION_INCOMPLETE", `${count}${cause} Run the rotation again to finish it.`, {
       cause: first?.error,
     });
     this.results = results;
@@ -36,15 +36,15 @@ export class RotationError extends OperatorError {
 
 export interface RotationDeps {
   readonly store: VersionStore;
-  /** Yields that many cryptographically strong random bytes. */
+  /** Returns that many cryptographically strong random bytes. */
   readonly random: (bytes: number) => Uint8Array;
   /** Called with each step's result when the step has ended. */
   readonly onStep?: (result: StepResult) => void;
 }
 
 /**
- * Does a plan's steps. If the new version can't be added, nothing else is done. After it each step is
- * tried, even if others fail: each one that succeeds makes things safer.
+ * Runs a plan's steps. If the new version can't be added, it stops. A later step that fails does not
+ * stop the others, because each disabled key helps.
  * @throws RotationError if a step failed.
  */
 export async function rotate(
@@ -76,7 +76,7 @@ export async function rotate(
     }
   }
 
-  /** Text, because people and other programs read secrets as text. */
+  /** ASCII text, because people and other programs read secrets as text. */
   function newPayload(): Uint8Array {
     return Buffer.from(Buffer.from(random(KEY_BYTES)).toString("base64url"), "ascii");
   }

@@ -1,12 +1,12 @@
 import { OperatorError } from "../../../service/contract/errors.ts";
 import type { Environment } from "../../../service/contract/settings.ts";
 import { findNameProblems, LOCAL_STACK } from "../../config/place.ts";
-import type { Ask } from "../ask.ts";
+import { type Ask, confirm } from "../ask.ts";
 import { runCommand, UsageError } from "../commandLine.ts";
 import type { RunProgram } from "../runProgram.ts";
 import type { Found } from "./found.ts";
 import type { Goal } from "./goal.ts";
-import { type Command, type Item, LATER_NUMBER } from "./item.ts";
+import { type Command, type Item, PROJECT_NUMBER } from "./item.ts";
 import { type BootstrapOptions, HELP, parseBootstrapOptions } from "./options.ts";
 import { missingPermissions } from "./permissions.ts";
 import { planBootstrap } from "./plan.ts";
@@ -19,18 +19,18 @@ import {
   describeNext,
   describePlan,
   type Outcome,
-  todo,
+  pending,
   toJson,
 } from "./report.ts";
 
-/** All that the command has to do with outside of itself. */
+/** What the command uses of the outside world. */
 export interface CommandDeps {
   readonly env: Environment;
-  /** Prints what was asked for. */
+  /** Prints results, to standard output. */
   readonly print: (text: string) => void;
-  /** Prints what goes on, beside it. */
+  /** Prints errors, progress and prompts, to standard error. */
   readonly tell: (text: string) => void;
-  /** Undefined if nobody is there to answer. */
+  /** Undefined if there is no terminal. */
   readonly ask: Ask | undefined;
   readonly run: RunProgram;
   /** The file's text; undefined if there is none. */
@@ -41,11 +41,11 @@ export interface CommandDeps {
 }
 
 /**
- * What Google propagates with a delay: an API, an account or a key that was made a moment ago.
+ * Errors of commands that use a new API, account or key, which Google propagates with a delay:
  * https://cloud.google.com/iam/docs/access-change-propagation
  */
 const NOT_YET = /SERVICE_DISABLED|has not been used in project|NOT_FOUND|does not exist|not found/i;
-/** How often a command is tried again for that, and the seconds before each time: two minutes. */
+/** Retries of such a command, and the seconds before each: two minutes in all. */
 const RETRIES = { attempts: 24, interval: 5 };
 
 const EXISTS = /already exists|ALREADY_EXISTS/i;
@@ -71,7 +71,7 @@ async function bootstrap(options: BootstrapOptions, deps: CommandDeps): Promise<
   const { print, tell, ask } = deps;
   const { dryRun, json, yes } = options;
   const goal = readGoal(options, deps);
-  tell("Looking at what there is; this takes half a minute.");
+  tell("Reading the current state; this takes half a minute.");
   const found = await readFound(goal, options.approvers, deps);
   const problems = findProblems(goal, found);
   if (problems.length > 0) throw new OperatorError("BOOTSTRAP_REFUSED", problems.join("\n"));
@@ -84,9 +84,11 @@ async function bootstrap(options: BootstrapOptions, deps: CommandDeps): Promise<
     return true;
   }
   say(describePlan(goal, found, items));
-  if (!dryRun && todo(items).length > 0) {
+  if (!dryRun && pending(items).length > 0) {
     await checkPermissions(goal, found, items, deps);
-    if (!(await confirmed())) return false;
+    // With --json, the plan was not shown yet.
+    const summary = json ? describePlan(goal, found, items) : undefined;
+    if (!(await confirm({ yes, ask, tell, summary }))) return false;
   }
   const outcomes = dryRun ? [] : await perform();
   if (json) print(toJson(goal, found, items, outcomes));
@@ -94,31 +96,19 @@ async function bootstrap(options: BootstrapOptions, deps: CommandDeps): Promise<
   if (done) say(describeNext(goal, found));
   return done;
 
-  async function confirmed(): Promise<boolean> {
-    if (yes) return true;
-    if (ask === undefined) {
-      throw new UsageError("Nobody is here to ask. Add --yes to do it, or --dry-run not to.");
-    }
-    // Whoever is asked has to see what for, while a program reads what is printed.
-    if (json) tell(describePlan(goal, found, items));
-    const agreed = await ask("\nDo this? [y/N] ");
-    if (!agreed) tell("Nothing was changed.");
-    return agreed;
-  }
-
-  /** Does what is to be done, up to the first failure. */
+  /** Runs the items' commands, up to the first failure. */
   async function perform(): Promise<readonly Outcome[]> {
     const runner = createRunner(goal, deps);
-    const count = todo(items).length;
+    const count = pending(items).length;
     const outcomes: Outcome[] = [];
     let at = 0;
     for (const { what, outcome, commands } of items) {
       if (outcome === "found" || outcomes.includes("failed")) {
-        outcomes.push(outcome === "found" ? "found" : "left");
+        outcomes.push(outcome === "found" ? "found" : "skipped");
         continue;
       }
       at += 1;
-      const result = outcome === "make" ? "made" : "changed";
+      const result = outcome === "create" ? "created" : "changed";
       try {
         for (const command of commands) await runner(command);
         outcomes.push(result);
@@ -127,14 +117,14 @@ async function bootstrap(options: BootstrapOptions, deps: CommandDeps): Promise<
         if (!(error instanceof CommandError)) throw error;
         outcomes.push("failed");
         tell(`[${at}/${count}] failed   ${what}\n\n${error.message}\n`);
-        tell("What came before is done. Run the same command again: it goes on from here.");
+        tell("The steps before it are done. Run the same command again to go on from here.");
       }
     }
     return outcomes;
   }
 }
 
-/** @throws UsageError if the stack can't have its name, or nothing says which region it is for */
+/** @throws UsageError if the stack's name is invalid, or its region is unknown */
 function readGoal(options: BootstrapOptions, deps: CommandDeps): Goal {
   const { environment } = options;
   const product = readProductName(deps);
@@ -150,24 +140,24 @@ function readGoal(options: BootstrapOptions, deps: CommandDeps): Goal {
   );
 }
 
-/** @throws OperatorError if the operator lacks a permission in a project that exists */
+/** @throws OperatorError if the operator lacks a permission in an existing project */
 async function checkPermissions(
   { project }: Goal,
   { operator, project: exists }: Found,
   items: readonly Item[],
   { run, fetch, tell }: CommandDeps,
 ): Promise<void> {
-  // Who makes a project is its owner.
+  // Whoever creates a project is its owner.
   if (exists === undefined) return;
   const { stdout } = await run("gcloud", ["auth", "print-access-token"]);
   const missing = await missingPermissions({
     project,
-    permissions: [...new Set(todo(items).flatMap(({ permission }) => permission ?? []))],
+    permissions: [...new Set(pending(items).flatMap(({ permission }) => permission ?? []))],
     accessToken: stdout.trim(),
     fetch,
   });
   if (missing === undefined) {
-    tell("Google does not say what you may do in the project, so a step may be refused.");
+    tell("Your permissions in the project can't be read, so a step may be refused.");
   } else if (missing.length > 0) {
     throw new OperatorError(
       "PERMISSION_MISSING",
@@ -176,7 +166,7 @@ async function checkPermissions(
   }
 }
 
-/** Runs commands, and tries again what fails only because Google propagates changes with a delay. */
+/** Runs commands, and retries errors that come from delayed propagation. */
 function createRunner({ project }: Goal, { run, wait, tell }: CommandDeps) {
   let number: string | undefined;
   let changed = false;
@@ -194,10 +184,10 @@ function createRunner({ project }: Goal, { run, wait, tell }: CommandDeps) {
 
   return async (planned: Command): Promise<void> => {
     let command = planned;
-    if (planned.args.some((arg) => arg.includes(LATER_NUMBER))) {
+    if (planned.args.some((arg) => arg.includes(PROJECT_NUMBER))) {
       number ??= await projectNumber();
       const known = number;
-      command = { ...planned, args: planned.args.map((arg) => arg.replace(LATER_NUMBER, known)) };
+      command = { ...planned, args: planned.args.map((arg) => arg.replace(PROJECT_NUMBER, known)) };
     }
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -205,10 +195,10 @@ function createRunner({ project }: Goal, { run, wait, tell }: CommandDeps) {
         changed = true;
         return;
       } catch (error) {
-        const notYet = changed && error instanceof CommandError && NOT_YET.test(error.said);
+        const notYet = changed && error instanceof CommandError && NOT_YET.test(error.output);
         const again = notYet && attempt <= RETRIES.attempts;
         if (!again) throw error;
-        if (attempt === 1) tell("Google does not know everything yet; trying for two minutes.");
+        if (attempt === 1) tell("Google is still propagating changes; retrying for two minutes.");
         await wait(RETRIES.interval);
       }
     }

@@ -8,32 +8,32 @@ import {
   type Job,
   jobs,
   keyArgs,
+  needsApproval,
   POOL,
-  wantsApproval,
 } from "./goal.ts";
 import {
   type Command,
   changed,
+  created,
   type Grant,
   gcloud,
   gh,
   granted,
   type Item,
-  LATER_NUMBER,
-  made,
   member,
+  PROJECT_NUMBER,
 } from "./item.ts";
 
 const ISSUER = "https://token.actions.githubusercontent.com";
-/** The repository, by the ID that it keeps when it is renamed, and the job's environment. */
+/** The repository's ID, which a rename doesn't change, and the job's environment. */
 const SUBJECT = "assertion.repository_id + ':' + assertion.environment";
 
-/** A preview asks for the project's number and for SECRET_KEY's schedule. */
+/** A preview reads the project's number and SECRET_KEY's schedule. */
 const PREVIEW_ROLES = ["roles/browser", "roles/secretmanager.viewer"];
 
 /**
- * A deployment can make accounts but use only the stack's own, and has no role with which it could
- * grant roles in the project.
+ * A deployment can create accounts, but act only as the stack's own. It can't grant roles in the
+ * project.
  */
 const DEPLOY_ROLES = [
   "roles/browser",
@@ -46,7 +46,7 @@ const DEPLOY_ROLES = [
   "roles/serviceusage.serviceUsageAdmin",
   "roles/storage.admin",
 ];
-/** On each of the stack's own accounts: to run services as it, and to grant Pub/Sub its use. */
+/** Roles on each of the stack's own accounts: to run services as it, and to set its IAM policy. */
 const DEPLOY_ACCOUNT_ROLES = ["roles/iam.serviceAccountAdmin", "roles/iam.serviceAccountUser"];
 
 interface Delivery {
@@ -56,7 +56,7 @@ interface Delivery {
   readonly github: FoundGitHub;
 }
 
-/** What lets a repository's workflows preview and deploy the stack; nothing if none is named. */
+/** Items that let a repository's workflows preview and deploy the stack; none without --github. */
 export function planDelivery(goal: Goal, found: Found): Item[] {
   const { github } = found;
   if (goal.github === undefined || github === undefined) return [];
@@ -99,13 +99,13 @@ function previewCondition({ goal, github }: Delivery): string {
   ].join(" && ");
 }
 
-/** Main, and for prod also the tags of releases. */
+/** Accepts jobs on main, and for prod also on release tags. */
 function deployCondition({ goal, github }: Delivery): string {
   const main = "assertion.ref == 'refs/heads/main'";
   return [
     `assertion.repository_id == '${github.repositoryId}'`,
     `assertion.environment == '${jobs(goal).deploy.environment}'`,
-    wantsApproval(goal) ? `(${main} || assertion.ref.startsWith('refs/tags/v'))` : main,
+    needsApproval(goal) ? `(${main} || assertion.ref.startsWith('refs/tags/v'))` : main,
   ].join(" && ");
 }
 
@@ -118,7 +118,7 @@ function planProvider({ goal, github }: Delivery, id: string, condition: string)
     ...["--attribute-mapping", `google.subject=${SUBJECT}`],
     ...["--attribute-condition", condition],
   ];
-  const right =
+  const upToDate =
     present?.enabled &&
     present.issuer === ISSUER &&
     present.subject === SUBJECT &&
@@ -129,7 +129,7 @@ function planProvider({ goal, github }: Delivery, id: string, condition: string)
       ? [gcloud(...base, "create-oidc", id, ...place, ...settings)]
       : [
           ...(present.state === "ACTIVE" ? [] : [gcloud(...base, "undelete", id, ...place)]),
-          ...(right ? [] : [update]),
+          ...(upToDate ? [] : [update]),
         ];
   return changed(
     `workload identity provider ${id}`,
@@ -139,7 +139,7 @@ function planProvider({ goal, github }: Delivery, id: string, condition: string)
   );
 }
 
-/** The program's own are made too, because a deployment's right to use them is granted on them. */
+/** Includes the program's own accounts, on which a deployment is granted the right to use them. */
 function planAccounts({ goal, found }: Delivery): Item[] {
   const { project } = goal;
   return Object.entries(accounts(goal)).map(([account, address]) => {
@@ -148,7 +148,7 @@ function planAccounts({ goal, found }: Delivery): Item[] {
     const create = gcloud(
       ...["iam", "service-accounts", "create", id, "--display-name", title, "--project", project],
     );
-    return made(
+    return created(
       `account ${address}`,
       found.grants.accounts.has(address),
       [{ ...create, mayExist: true }],
@@ -217,13 +217,13 @@ function planRoles(delivery: Delivery): Item[] {
   ];
 }
 
-/** A job of GitHub's as a member of an IAM policy. */
+/** A GitHub job as a member of an IAM policy. */
 function principal({ found, github }: Delivery, environment: string): string {
   return `principal://iam.googleapis.com/${poolName(found)}/subject/${github.repositoryId}:${environment}`;
 }
 
 function poolName({ project }: Found): string {
-  return `projects/${project?.number ?? LATER_NUMBER}/locations/global/workloadIdentityPools/${POOL}`;
+  return `projects/${project?.number ?? PROJECT_NUMBER}/locations/global/workloadIdentityPools/${POOL}`;
 }
 
 function planGitHub(delivery: Delivery): Item[] {
@@ -234,7 +234,7 @@ function planGitHub(delivery: Delivery): Item[] {
     planEnvironment(delivery, preview.environment, undefined),
     planEnvironment(delivery, deploy.environment, [
       { type: "branch", name: "main" },
-      ...(wantsApproval(goal) ? [{ type: "tag", name: "v*" }] : []),
+      ...(needsApproval(goal) ? [{ type: "tag", name: "v*" }] : []),
     ]),
     planVariables(delivery, preview, previews),
     planVariables(delivery, deploy, deployments),
@@ -246,7 +246,7 @@ interface RefPolicy {
   readonly name: string;
 }
 
-/** @param policies Refs whose jobs may run in it; undefined for all. */
+/** @param policies Refs whose jobs may use the environment; undefined for all. */
 function planEnvironment(
   { goal, repository, github }: Delivery,
   environment: string,
@@ -254,16 +254,16 @@ function planEnvironment(
 ): Item {
   const present = github.environments.get(environment);
   const path = `repos/${repository}/environments/${environment}`;
-  const approved = policies !== undefined && wantsApproval(goal);
+  const approved = policies !== undefined && needsApproval(goal);
   const reviewers = distinct([
     ...(present?.reviewers ?? []),
     ...(approved ? github.approvers : []),
   ]);
-  const right =
+  const upToDate =
     present !== undefined &&
     (policies === undefined || present.customPolicies) &&
     (!approved || (present.preventSelfReview && reviewers.length === present.reviewers.length));
-  // GitHub resets what a request leaves out.
+  // GitHub resets every setting that the request omits.
   const put = gh(
     ...["api", "--silent", "--method", "PUT", path],
     ...(present?.waitTimer ? ["-F", `wait_timer=${present.waitTimer}`] : []),
@@ -287,7 +287,7 @@ function planEnvironment(
       ),
     );
   return changed(`GitHub's environment ${environment}`, present !== undefined, [
-    ...(right ? [] : [put]),
+    ...(upToDate ? [] : [put]),
     ...add,
   ]);
 }
@@ -296,7 +296,7 @@ function distinct(reviewers: readonly Reviewer[]): Reviewer[] {
   return [...new Map(reviewers.map((one) => [`${one.type} ${one.id}`, one])).values()];
 }
 
-/** What the workflows in .github/workflows read as `vars`. */
+/** The variables that .github/workflows read as `vars`. */
 function planVariables(
   { goal, repository, found, github }: Delivery,
   { provider, environment }: Job,
@@ -317,8 +317,8 @@ function planVariables(
         ...["--body", value],
       ),
     );
-  const isThere = Object.keys(variables).some((name) => present?.has(name));
-  return changed(`variables of GitHub's environment ${environment}`, isThere, set);
+  const exist = Object.keys(variables).some((name) => present?.has(name));
+  return changed(`variables of GitHub's environment ${environment}`, exist, set);
 }
 
 function globally({ project }: Goal): string[] {

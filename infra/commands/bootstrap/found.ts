@@ -1,9 +1,9 @@
-/** What there is at Google, GitHub and on this machine before anything is changed. */
+/** The state of Google Cloud, GitHub and this machine before any change. */
 export interface Found {
   /** E-mail address of the account that gcloud acts as. */
   readonly operator: string;
   readonly project: FoundProject | undefined;
-  /** ID of the billing account that pays for the project; undefined if none does. */
+  /** ID of the project's billing account; undefined if billing is disabled. */
   readonly billingAccount: string | undefined;
   /** Enabled APIs by their short name: `storage` for storage.googleapis.com. */
   readonly apis: ReadonlySet<string>;
@@ -13,7 +13,7 @@ export interface Found {
   readonly key: string | undefined;
   readonly grants: FoundGrants;
   readonly machine: FoundMachine;
-  /** Undefined unless GitHub is asked about. */
+  /** Undefined without --github. */
   readonly github: FoundGitHub | undefined;
 }
 
@@ -36,15 +36,15 @@ export interface FoundGrants {
   readonly project: Grants;
   readonly stateBucket: Grants;
   readonly key: Grants;
-  /** By the service account's address; an account that is not in it does not exist. */
+  /** By the service account's address; has only accounts that exist. */
   readonly accounts: ReadonlyMap<string, Grants>;
 }
 
-/** This machine's side: credentials, Pulumi and the stack's file. */
+/** Credentials, Pulumi and the stack's file on this machine. */
 export interface FoundMachine {
   /**
-   * Project whose quota the application default credentials use: undefined if it is not set, `none`
-   * for credentials that need none, such as a service account's.
+   * Quota project of the application default credentials: undefined if it is not set, `none` for
+   * credentials that need none, such as a service account's.
    */
   readonly quotaProject: string | undefined;
   /** URL of the backend that Pulumi is logged in to. */
@@ -59,14 +59,14 @@ export interface StackFile {
   readonly project: string | undefined;
   readonly region: string | undefined;
   readonly secretsProvider: string | undefined;
-  /** Whether it says who may sign in. */
+  /** Whether `allowedUsers` is set. */
   readonly allowedUsers: boolean;
 }
 
 export interface FoundGitHub {
-  /** The repository's ID, which stays when it is renamed. */
+  /** The repository's ID, which a rename doesn't change. */
   readonly repositoryId: number;
-  /** Whether gh may change the repository's settings. */
+  /** Whether gh's user is an admin of the repository. */
   readonly admin: boolean;
   /** The workload identity pool's state, ACTIVE or DELETED; undefined if there is none. */
   readonly pool: string | undefined;
@@ -74,16 +74,16 @@ export interface FoundGitHub {
   readonly providers: ReadonlyMap<string, FoundProvider>;
   /** By name. */
   readonly environments: ReadonlyMap<string, FoundEnvironment>;
-  /** Those that the command line names as approvers. */
+  /** Users and teams of --approvers. */
   readonly approvers: readonly Reviewer[];
 }
 
 export interface FoundProvider {
-  /** ACTIVE, or DELETED for 30 days after it was. */
+  /** ACTIVE, or DELETED for 30 days after its deletion. */
   readonly state: string;
   readonly enabled: boolean;
   readonly issuer: string | undefined;
-  /** What the subject is made of. */
+  /** The expression that `google.subject` is mapped from. */
   readonly subject: string | undefined;
   readonly condition: string | undefined;
 }
@@ -98,7 +98,7 @@ export interface FoundEnvironment {
   readonly waitTimer: number;
   readonly reviewers: readonly Reviewer[];
   readonly preventSelfReview: boolean;
-  /** Whether only branches and tags of the policies may deploy. */
+  /** Whether only refs that match `policies` may deploy. */
   readonly customPolicies: boolean;
   /** Policies as `branch main` or `tag v*`. */
   readonly policies: ReadonlySet<string>;

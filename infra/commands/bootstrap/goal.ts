@@ -1,12 +1,12 @@
 import { type Account, type StackId, stackNames } from "../../names.ts";
 
-/** What `npm run bootstrap` is asked to set up. */
+/** The setup that `npm run bootstrap` is to reach. */
 export interface Goal extends StackId {
   readonly project: string;
   readonly region: string;
-  /** Undefined to leave the one that there is. */
+  /** Undefined to keep the project's. */
   readonly billingAccount: string | undefined;
-  /** Repository that delivers the stack, as OWNER/NAME. */
+  /** Repository whose workflows deliver the stack, as OWNER/NAME. */
   readonly github: string | undefined;
 }
 
@@ -18,36 +18,36 @@ export const ENCRYPT_AND_DECRYPT = "roles/cloudkms.cryptoKeyEncrypterDecrypter";
 /** Workload identity pool of GitHub's jobs. */
 export const POOL = "github";
 
-/** What Pulumi keeps its state with, and what its program enables all other APIs with. */
+/** APIs for Pulumi's state, and those through which its program enables the others. */
 const FIRST_APIS = ["serviceusage", "cloudresourcemanager", "storage", "cloudkms"];
-/** What GitHub's tokens are exchanged by. */
+/** APIs that exchange GitHub's tokens. */
 const FEDERATION_APIS = ["iam", "iamcredentials", "sts"];
 
 export function firstApis({ github }: Goal): readonly string[] {
   return github === undefined ? FIRST_APIS : [...FIRST_APIS, ...FEDERATION_APIS];
 }
 
-/** Bucket of Pulumi's state. Names of buckets are Google-wide, so the project's is a part of it. */
+/** Bucket of Pulumi's state. Bucket names are global, so it contains the project's ID. */
 export function stateBucket({ project }: Goal): string {
   return `${project}-pulumi-state`;
 }
 
-/** Where `pulumi login` goes. */
+/** Argument of `pulumi login`. */
 export function backendUrl(goal: Goal): string {
   return `gs://${stateBucket(goal)}`;
 }
 
-/** The key as `pulumi stack init --secrets-provider` takes it. */
+/** Argument of `pulumi stack init --secrets-provider`. */
 export function secretsProvider({ project, region }: Goal): string {
   return `gcpkms://projects/${project}/locations/${region}/keyRings/${KEY_RING}/cryptoKeys/${KEY}`;
 }
 
-/** The key as gcloud's commands take it. */
+/** The key as arguments of `gcloud kms keys`. */
 export function keyArgs({ project, region }: Goal): string[] {
   return [KEY, "--keyring", KEY_RING, "--location", region, "--project", project];
 }
 
-/** Addresses of the stack's service accounts: those of GitHub's jobs, and the program's own. */
+/** Addresses of the service accounts of GitHub's jobs and of the program. */
 export function accounts(goal: Goal): Readonly<Record<Account, string>> {
   const { project } = goal;
   const { preview, deploy, web, rotator, push } = stackNames(project, goal);
@@ -61,9 +61,9 @@ export function accounts(goal: Goal): Readonly<Record<Account, string>> {
   };
 }
 
-/** What GitHub's jobs of one kind run in and are told by. */
+/** A kind of GitHub job. */
 export interface Job {
-  /** Environment of GitHub's. */
+  /** GitHub environment. */
   readonly environment: string;
   /** ID of the workload identity provider. */
   readonly provider: string;
@@ -78,10 +78,10 @@ export function jobs(goal: Goal): Readonly<Record<"preview" | "deploy", Job>> {
   };
 }
 
-/** The stack whose deployments want somebody's approval, and that releases go to. */
+/** The stack that releases go to, and whose deployments need approval. */
 export const APPROVED_STACK = "prod";
 
-/** Whether deployments of the stack want somebody's approval. */
-export function wantsApproval({ environment }: Goal): boolean {
+/** Whether deployments of the stack need approval. */
+export function needsApproval({ environment }: Goal): boolean {
   return environment === APPROVED_STACK;
 }

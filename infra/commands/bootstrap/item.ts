@@ -1,65 +1,65 @@
 import type { Grants } from "./found.ts";
 
-/** A command as it can also be typed by hand. Nothing in it is secret. */
+/** A command, which an operator can also run by hand. It contains no secret. */
 export interface Command {
   readonly program: "gcloud" | "gh" | "npx";
   readonly args: readonly string[];
-  /** Whether it counts as done if what it makes exists already: Google's lists lag behind. */
+  /** Whether "already exists" counts as success, because Google's lists lag behind. */
   readonly mayExist?: boolean;
 }
 
 /** One part of the setup. */
 export interface Item {
   readonly what: string;
-  readonly outcome: "found" | "make" | "change";
-  /** In their order; empty if all is as it should be. */
+  readonly outcome: "found" | "create" | "change";
+  /** In order; empty for "found". */
   readonly commands: readonly Command[];
-  /** A permission in the project that the commands need and that roles/owner has. */
+  /** The permission in the project that the commands need. The role Owner has it. */
   readonly permission?: string;
 }
 
-/** Stands in a command for the number of a project that does not exist yet. */
-export const LATER_NUMBER = "$PROJECT_NUMBER";
+/** Placeholder in a command for the number of a project that does not exist yet. */
+export const PROJECT_NUMBER = "$PROJECT_NUMBER";
 
-/** A role, and who is to have it. */
+/** A role, and the member that gets it. */
 export type Grant = readonly [role: string, member: string];
 
-/** An item of which there is either nothing or all. */
-export function made(
+/** An item that either exists as a whole or is created by the commands. */
+export function created(
   what: string,
-  isThere: boolean,
+  exists: boolean,
   commands: readonly Command[],
   permission?: string,
 ): Item {
-  return toItem(what, isThere ? "found" : "make", commands, permission);
+  return toItem(what, exists ? "found" : "create", commands, permission);
 }
 
-/** An item that has a value. */
-export function valued(
+/** An item with a value, which the command sets. */
+export function setTo(
   what: string,
   present: string | undefined,
   wanted: string,
   command: Command,
 ): Item {
-  const outcome = present === undefined ? "make" : present === wanted ? "found" : "change";
+  const outcome = present === undefined ? "create" : present === wanted ? "found" : "change";
   return toItem(what, outcome, [command]);
 }
 
-/** An item that needs these commands: none if all is as it should be. */
+/** An item that the commands bring up to date; there are none if it is. */
 export function changed(
   what: string,
-  isThere: boolean,
+  exists: boolean,
   commands: readonly Command[],
   permission?: string,
 ): Item {
-  const outcome = commands.length === 0 ? "found" : isThere ? "change" : "make";
+  const outcome = commands.length === 0 ? "found" : exists ? "change" : "create";
   return toItem(what, outcome, commands, permission);
 }
 
 /**
  * Grants on one resource.
  *
- * @param add Arguments of the gcloud command that adds bindings to the resource's policy.
+ * @param add Arguments of the gcloud command that adds a binding to the resource's policy.
  */
 export function granted(
   what: string,

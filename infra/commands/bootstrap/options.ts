@@ -16,30 +16,30 @@ export interface BootstrapOptions {
 }
 
 export const HELP = `Sets up what a stack needs before its first deployment: the project, a bucket and a key for
-Pulumi's state, the stack, and with --github the delivery from there. Shows what it is going to do
-and asks. Run again, it does only what is missing.
+Pulumi's state, the stack, and with --github the delivery from there. Shows the changes and asks
+first. A second run makes only the changes that are missing.
 
   npm run bootstrap -- dev --project acme-phoenix-dev
 
 Options
-  --project ID          Project of Google Cloud; it is made unless there is one.
+  --project ID          Google Cloud project; it is created if it doesn't exist.
   --region REGION       Region of the state's bucket and key, and of the stack. Without it, the one
                         in the stack's file.
-  --billing-account ID  Billing account that pays for the project, if none does yet.
+  --billing-account ID  Billing account of the project. Without it, the project keeps its own.
   --github OWNER/NAME   Let this repository's workflows preview and deploy the stack.
-  --approvers LIST      Who may approve deployments to prod: logins and ORG/TEAM, with commas.
-  --dry-run             Print the commands, to be run by hand, and change nothing.
-  --yes                 Don't ask before the steps are done.
+  --approvers LIST      Who may approve deployments to prod: logins and ORG/TEAM, separated by commas.
+  --dry-run             Print the commands, and change nothing.
+  --yes                 Don't ask first.
   --json                Print one JSON object in place of text (npm run --silent bootstrap -- ... --json).
   -h, --help            This text.
 
 It needs gcloud, logged in twice: gcloud auth login, gcloud auth application-default login. The role
 Owner in the project is enough. --github needs gh, logged in as an admin of the repository.
 
-Exit status: 0 if all is there, 1 if not, 2 if the arguments are invalid.
+Exit status: 0 if the setup is complete, 1 if not, 2 if the arguments are invalid.
 `;
 
-/** What each option has to look like, and what to say if it doesn't. */
+/** The pattern of each option's value, and the error message for any other. */
 const FORMS = {
   project: [
     /^[a-z][a-z0-9-]{4,28}[a-z0-9]$/,
@@ -53,13 +53,13 @@ const FORMS = {
   github: [/^[\w-]+\/[\w.-]+$/, "--github takes a repository as OWNER/NAME."],
   approvers: [
     /^[\w-]+(\/[\w.-]+)?(,[\w-]+(\/[\w.-]+)?)*$/,
-    "--approvers takes logins and ORG/TEAM, with commas between.",
+    "--approvers takes logins and ORG/TEAM, separated by commas.",
   ],
 } as const;
 
 /**
- * Parses the command's arguments; `help` if that is all that is asked for.
- * @throws UsageError with every mistake
+ * Parses the command's arguments; "help" if help is asked for.
+ * @throws UsageError with all mistakes
  */
 export function parseBootstrapOptions(args: readonly string[]): BootstrapOptions | "help" {
   const commandLine = parseCommandLine(

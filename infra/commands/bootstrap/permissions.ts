@@ -6,14 +6,14 @@ const TIMEOUT = 10_000;
 export interface PermissionCheck {
   readonly project: string;
   readonly permissions: readonly string[];
-  /** Who is asked about. */
+  /** Access token of the account whose permissions are checked. */
   readonly accessToken: string;
   readonly fetch: typeof fetch;
 }
 
 /**
- * Those of the permissions that the caller lacks in the project; undefined if Google does not say,
- * for instance behind a proxy that only gcloud knows.
+ * The permissions that the account lacks in the project; undefined if the API can't be reached, for
+ * example behind a proxy that only gcloud is configured for.
  *
  * gcloud has no command for this call:
  * https://cloud.google.com/resource-manager/reference/rest/v1/projects/testIamPermissions

@@ -10,11 +10,11 @@ import {
   keyArgs,
   secretsProvider,
 } from "./goal.ts";
-import { changed, gcloud, granted, type Item, made, member, pulumi, valued } from "./item.ts";
+import { changed, created, gcloud, granted, type Item, member, pulumi, setTo } from "./item.ts";
 
 /**
- * What there is and what has to be made or changed, in the order in which it can be. Once all
- * commands have been run, the plan has none.
+ * Plans the setup: what exists, and what to create or change, in order of dependency. Once all
+ * commands have run, a new plan has none.
  */
 export function planBootstrap(goal: Goal, found: Found): readonly Item[] {
   return [
@@ -33,14 +33,14 @@ function planProject(
   const account = goal.billingAccount ?? billingAccount ?? "";
   const missing = firstApis(goal).filter((api) => !apis.has(api));
   return [
-    made(`project ${project}`, present !== undefined, [gcloud("projects", "create", project)]),
-    valued(
+    created(`project ${project}`, present !== undefined, [gcloud("projects", "create", project)]),
+    setTo(
       `billing account ${account}`,
       billingAccount,
       account,
       gcloud("billing", "projects", "link", project, "--billing-account", account),
     ),
-    made(
+    created(
       `APIs ${firstApis(goal).join(", ")}`,
       missing.length === 0,
       [
@@ -54,7 +54,7 @@ function planProject(
     ...(machine.quotaProject === "none"
       ? []
       : [
-          valued(
+          setTo(
             "quota project of your application default credentials",
             machine.quotaProject,
             project,
@@ -69,13 +69,13 @@ function planState(goal: Goal, found: Found): Item[] {
   const place = ["--location", region, "--project", project];
   return [
     planBucket(goal, found),
-    made(
+    created(
       `key ring ${KEY_RING} in ${region}`,
       found.keyRing,
       [{ ...gcloud("kms", "keyrings", "create", KEY_RING, ...place), mayExist: true }],
       "cloudkms.keyRings.create",
     ),
-    made(
+    created(
       `key ${KEY_RING}/${KEY} that encrypts the stack's secrets`,
       found.key !== undefined,
       [
@@ -103,7 +103,7 @@ function planBucket(goal: Goal, { stateBucket }: Found): Item {
   const versioning = "--versioning";
   const access = ["--uniform-bucket-level-access", "--public-access-prevention"] as const;
   if (stateBucket === undefined) {
-    return made(
+    return created(
       what,
       false,
       [
@@ -132,16 +132,16 @@ function planStack(goal: Goal, { machine }: Found): Item[] {
   const set = (name: string, value: string) =>
     pulumi("config", "set", "--stack", stack, name, value);
   return [
-    valued(`Pulumi's login to ${url}`, machine.backend, url, pulumi("login", url)),
-    made(`stack ${stack}`, machine.stack, [
+    setTo(`Pulumi's login to ${url}`, machine.backend, url, pulumi("login", url)),
+    created(`stack ${stack}`, machine.stack, [
       pulumi("stack", "init", stack, "--secrets-provider", secretsProvider(goal)),
     ]),
-    valued(
+    setTo(
       `setting gcp:project ${project}`,
       machine.file.project,
       project,
       set("gcp:project", project),
     ),
-    valued(`setting gcp:region ${region}`, machine.file.region, region, set("gcp:region", region)),
+    setTo(`setting gcp:region ${region}`, machine.file.region, region, set("gcp:region", region)),
   ];
 }

@@ -1,9 +1,9 @@
 import type { Found } from "./found.ts";
-import { type Goal, jobs, KEY, KEY_RING, keyArgs, secretsProvider, wantsApproval } from "./goal.ts";
+import { type Goal, jobs, KEY, KEY_RING, keyArgs, needsApproval, secretsProvider } from "./goal.ts";
 
 /**
- * Everything that stands in the way, each with what mends it. Nothing is to be changed while there
- * is anything.
+ * Everything that prevents the setup, each with its remedy. The command changes nothing if there is
+ * any.
  */
 export function findProblems(goal: Goal, found: Found): string[] {
   const { project, environment: stack, region } = goal;
@@ -17,7 +17,7 @@ export function findProblems(goal: Goal, found: Found): string[] {
   }
   if (found.billingAccount === undefined && goal.billingAccount === undefined) {
     problems.push(
-      `No billing account pays for project ${project}. Add --billing-account ID, with an ID that gcloud billing accounts list shows.`,
+      `Project ${project} has no billing account. Add --billing-account ID, with an ID that gcloud billing accounts list shows.`,
     );
   }
   if (found.key !== undefined && found.key !== "ENABLED") {
@@ -27,38 +27,38 @@ export function findProblems(goal: Goal, found: Found): string[] {
   }
   if (machine.file.project !== undefined && machine.file.project !== project) {
     problems.push(
-      `${file} is of project ${machine.file.project}. Call with --project ${machine.file.project}. If nothing of it is deployed, take gcp:project, secretsprovider and encryptedkey out of the file.`,
+      `${file} is for project ${machine.file.project}. Use --project ${machine.file.project}. If nothing is deployed there, remove gcp:project, secretsprovider and encryptedkey from the file.`,
     );
   }
   if (machine.stack && machine.file.region !== undefined && machine.file.region !== region) {
     problems.push(
-      `${file} is of region ${machine.file.region}. Leave --region out: the stack's region and key stay where they are.`,
+      `${file} is for region ${machine.file.region}. Leave --region out: the stack's region and key can't be moved.`,
     );
   }
   const provider = machine.file.secretsProvider;
   if (provider === undefined && machine.stack) {
     problems.push(
-      `Stack ${stack} exists, and ${file} does not say how it is encrypted. Take the file from where the stack was made.`,
+      `Stack ${stack} exists, and ${file} has no secretsprovider. Restore the file that was written when the stack was created.`,
     );
   } else if (provider !== undefined && provider !== secretsProvider(goal)) {
     problems.push(
       `${file} has another secretsprovider. ${
         machine.stack
           ? `Run npx pulumi stack change-secrets-provider --stack ${stack} ${secretsProvider(goal)}.`
-          : "Take secretsprovider and encryptedkey out of the file."
+          : "Remove secretsprovider and encryptedkey from the file."
       }`,
     );
   }
   if (github !== undefined && !github.admin) {
     problems.push(
-      `gh may not change the settings of ${goal.github}. Ask for the role Admin in the repository, or gh auth login as somebody who has it.`,
+      `gh's user is not an admin of ${goal.github}. Ask for the role Admin in the repository, or run gh auth login as somebody who has it.`,
     );
   }
-  if (github !== undefined && wantsApproval(goal)) {
+  if (github !== undefined && needsApproval(goal)) {
     const present = github.environments.get(jobs(goal).deploy.environment)?.reviewers ?? [];
     if (present.length === 0 && github.approvers.length === 0) {
       problems.push(
-        `Nobody could approve a deployment to ${stack}. Add --approvers LOGIN,ORG/TEAM: who starts a deployment can't approve it, so name at least one other person.`,
+        `Nobody could approve a deployment to ${stack}. Add --approvers LOGIN,ORG/TEAM. Whoever starts a deployment can't approve it, so name at least two people.`,
       );
     }
   }

@@ -7,7 +7,7 @@ import type { Grants } from "./found.ts";
 import { type Command, gcloud, gh } from "./item.ts";
 import { toShell } from "./toShell.ts";
 
-/** What looking things up takes. */
+/** Dependencies of the functions that read the current state. */
 export interface ReadDeps {
   readonly env: Environment;
   readonly run: RunProgram;
@@ -15,33 +15,32 @@ export interface ReadDeps {
   readonly readFile: (path: string) => string | undefined;
 }
 
-/** A command that was run to look something up, or to do a step, failed. */
+/** A command of gcloud, gh or Pulumi failed. */
 export class CommandError extends OperatorError {
-  /** What the command printed on standard error. */
-  readonly said: string;
+  /** The command's standard error, or its exit status if that is empty. */
+  readonly output: string;
 
   constructor(command: Command, { status, stderr }: Ended) {
-    // What a command says is somebody else's text.
-    const said = printable(stderr, 1000) || `it ended with ${status}`;
-    super("COMMAND_FAILED", `${toShell(command)}\nfailed: ${said}`);
-    this.said = said;
+    const output = printable(stderr, 1000) || `it ended with ${status}`;
+    super("COMMAND_FAILED", `${toShell(command)}\nfailed: ${output}`);
+    this.output = output;
   }
 }
 
-/** A command of gcloud's whose answer is read here. */
-export function google(...args: string[]): Command {
+/** A gcloud command that prints JSON. */
+export function gcloudJson(...args: string[]): Command {
   return gcloud(...args, "--format", "json");
 }
 
-export function github(path: string): Command {
+export function ghApi(path: string): Command {
   return gh("api", path);
 }
 
-/** The grants in a policy, but for conditional ones. */
-export async function policy(deps: ReadDeps, command: Command): Promise<Grants> {
-  const { bindings } = await object(deps, command);
+/** The unconditional grants in an IAM policy. */
+export async function readGrants(deps: ReadDeps, command: Command): Promise<Grants> {
+  const { bindings } = await readObject(deps, command);
   return new Set(
-    objects(bindings)
+    objectsIn(bindings)
       .filter(({ condition }) => condition === undefined)
       .flatMap(({ role, members }) =>
         (Array.isArray(members) ? members : []).map((member) => `${role} ${member}`),
@@ -49,34 +48,37 @@ export async function policy(deps: ReadDeps, command: Command): Promise<Grants> 
   );
 }
 
-export async function object({ run }: ReadDeps, command: Command): Promise<JsonObject> {
-  return parsed(command, await run(command.program, command.args));
+export async function readObject({ run }: ReadDeps, command: Command): Promise<JsonObject> {
+  return objectFrom(command, await run(command.program, command.args));
 }
 
-export async function list({ run }: ReadDeps, command: Command): Promise<readonly JsonObject[]> {
-  return array(command, await run(command.program, command.args));
+export async function readList(
+  { run }: ReadDeps,
+  command: Command,
+): Promise<readonly JsonObject[]> {
+  return listFrom(command, await run(command.program, command.args));
 }
 
 /** @throws CommandError */
-export function parsed(command: Command, ended: Ended): JsonObject {
+export function objectFrom(command: Command, ended: Ended): JsonObject {
   const value = ended.status === 0 ? asObject(parseJson(ended.stdout)) : undefined;
   if (value === undefined) throw new CommandError(command, ended);
   return value;
 }
 
 /** @throws CommandError */
-export function array(command: Command, ended: Ended): readonly JsonObject[] {
+export function listFrom(command: Command, ended: Ended): readonly JsonObject[] {
   const value = ended.status === 0 ? parseJson(ended.stdout) : undefined;
   if (!Array.isArray(value)) throw new CommandError(command, ended);
-  return objects(value);
+  return objectsIn(value);
 }
 
-export function objects(value: unknown): readonly JsonObject[] {
+export function objectsIn(value: unknown): readonly JsonObject[] {
   return Array.isArray(value) ? value.filter(isObject) : [];
 }
 
-/** The one whose name, or its last part, is that. */
-export function named(all: readonly JsonObject[], name: string): JsonObject | undefined {
+/** Finds an object by its name, or by the last part of its resource name. */
+export function findByName(all: readonly JsonObject[], name: string): JsonObject | undefined {
   return all.find((one) => lastPart(one.name) === name);
 }
 
@@ -84,6 +86,6 @@ export function lastPart(name: unknown): string {
   return String(name).split("/").at(-1) ?? "";
 }
 
-export function text(value: unknown): string | undefined {
+export function asText(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
 }

@@ -2,21 +2,21 @@ import { asObject, type JsonObject } from "../../../service/pure/json.ts";
 import type { FoundEnvironment, FoundGitHub, FoundProvider, Reviewer } from "./found.ts";
 import { type Goal, jobs, POOL } from "./goal.ts";
 import {
-  github,
-  google,
+  asText,
+  findByName,
+  gcloudJson,
+  ghApi,
   lastPart,
-  list,
-  named,
-  object,
-  objects,
+  objectsIn,
   type ReadDeps,
-  text,
+  readList,
+  readObject,
 } from "./query.ts";
 
 /**
- * Reads what there is of the repository's, and of the identities of its jobs.
+ * Reads the repository's settings, and the workload identity federation of its jobs.
  *
- * @param iam Whether the API of identities is enabled.
+ * @param iam Whether the IAM API is enabled.
  */
 export async function readGitHub(
   goal: Goal,
@@ -25,18 +25,18 @@ export async function readGitHub(
   deps: ReadDeps,
 ): Promise<FoundGitHub> {
   const repository = goal.github ?? "";
-  const { id, permissions } = await object(deps, github(`repos/${repository}`));
+  const { id, permissions } = await readObject(deps, ghApi(`repos/${repository}`));
   const atGoogle = ["--location", "global", "--show-deleted", "--project", goal.project];
   const pools = ["iam", "workload-identity-pools"];
   const pool = iam
-    ? named(await list(deps, google(...pools, "list", ...atGoogle)), POOL)
+    ? findByName(await readList(deps, gcloudJson(...pools, "list", ...atGoogle)), POOL)
     : undefined;
   const providers =
     pool === undefined
       ? []
-      : await list(
+      : await readList(
           deps,
-          google(...pools, "providers", "list", "--workload-identity-pool", POOL, ...atGoogle),
+          gcloudJson(...pools, "providers", "list", "--workload-identity-pool", POOL, ...atGoogle),
         );
   return {
     repositoryId: Number(id),
@@ -54,9 +54,9 @@ function toProvider(provider: JsonObject): FoundProvider {
   return {
     state: String(provider.state),
     enabled: provider.disabled !== true,
-    issuer: text(asObject(provider.oidc)?.issuerUri),
-    subject: text(asObject(provider.attributeMapping)?.["google.subject"]),
-    condition: text(provider.attributeCondition),
+    issuer: asText(asObject(provider.oidc)?.issuerUri),
+    subject: asText(asObject(provider.attributeMapping)?.["google.subject"]),
+    condition: asText(provider.attributeCondition),
   };
 }
 
@@ -66,31 +66,31 @@ async function readEnvironments(
   deps: ReadDeps,
 ): Promise<ReadonlyMap<string, FoundEnvironment>> {
   const path = `repos/${repository}/environments`;
-  const { environments } = await object(deps, github(`${path}?per_page=100`));
+  const { environments } = await readObject(deps, ghApi(`${path}?per_page=100`));
   const found = new Map<string, FoundEnvironment>();
   for (const { environment: name } of Object.values(jobs(goal))) {
-    const environment = named(objects(environments), name);
+    const environment = findByName(objectsIn(environments), name);
     if (environment === undefined) continue;
-    const rules = objects(environment.protection_rules);
+    const rules = objectsIn(environment.protection_rules);
     const review = rules.find(({ type }) => type === "required_reviewers");
     const customPolicies =
       asObject(environment.deployment_branch_policy)?.custom_branch_policies === true;
     const policies = customPolicies
-      ? (await object(deps, github(`${path}/${name}/deployment-branch-policies?per_page=100`)))
+      ? (await readObject(deps, ghApi(`${path}/${name}/deployment-branch-policies?per_page=100`)))
           .branch_policies
       : [];
-    const { variables } = await object(deps, github(`${path}/${name}/variables?per_page=30`));
+    const { variables } = await readObject(deps, ghApi(`${path}/${name}/variables?per_page=30`));
     found.set(name, {
       waitTimer: Number(rules.find(({ type }) => type === "wait_timer")?.wait_timer ?? 0),
-      reviewers: objects(review?.reviewers).map(({ type, reviewer }) => ({
+      reviewers: objectsIn(review?.reviewers).map(({ type, reviewer }) => ({
         type: type === "Team" ? "Team" : "User",
         id: Number(asObject(reviewer)?.id),
       })),
       preventSelfReview: review?.prevent_self_review === true,
       customPolicies,
-      policies: new Set(objects(policies).map(({ type, name }) => `${type ?? "branch"} ${name}`)),
+      policies: new Set(objectsIn(policies).map(({ type, name }) => `${type ?? "branch"} ${name}`)),
       variables: new Map(
-        objects(variables).map(({ name, value }) => [String(name), String(value)]),
+        objectsIn(variables).map(({ name, value }) => [String(name), String(value)]),
       ),
     });
   }
@@ -100,6 +100,6 @@ async function readEnvironments(
 async function readReviewer(name: string, deps: ReadDeps): Promise<Reviewer> {
   const [organization, team] = name.split("/");
   const path = team === undefined ? `users/${name}` : `orgs/${organization}/teams/${team}`;
-  const { id } = await object(deps, github(path));
+  const { id } = await readObject(deps, ghApi(path));
   return { type: team === undefined ? "User" : "Team", id: Number(id) };
 }

@@ -6,21 +6,21 @@ import { asObject, type JsonObject, parseJson } from "../../../service/pure/json
 import type { FoundMachine, StackFile } from "./found.ts";
 import { backendUrl, type Goal } from "./goal.ts";
 import { pulumi } from "./item.ts";
-import { array, named, type ReadDeps, text } from "./query.ts";
+import { asText, findByName, listFrom, type ReadDeps } from "./query.ts";
 
-/** @param bucket Whether the bucket of the state exists. */
+/** @param bucket Whether the state's bucket exists. */
 export async function readMachine(
   goal: Goal,
   bucket: boolean,
   deps: ReadDeps,
 ): Promise<FoundMachine> {
   const { run } = deps;
-  // It fails if there is no login, or the backend is gone: then there is one to be made.
+  // Fails without a login, or if the backend is gone. Then the plan has a login.
   const { stdout } = await run("npx", ["pulumi", "whoami", "--json"]);
   const url = asObject(parseJson(stdout))?.url;
   const command = pulumi("stack", "ls", "--json");
   const stacks = bucket
-    ? array(
+    ? listFrom(
         command,
         await run(command.program, command.args, { PULUMI_BACKEND_URL: backendUrl(goal) }),
       )
@@ -28,7 +28,7 @@ export async function readMachine(
   return {
     quotaProject: readQuotaProject(deps),
     backend: typeof url === "string" ? url : undefined,
-    stack: named(stacks, goal.environment) !== undefined,
+    stack: findByName(stacks, goal.environment) !== undefined,
     file: readStackFile(goal.environment, deps),
   };
 }
@@ -59,9 +59,9 @@ export function readStackFile(stack: string, deps: Pick<ReadDeps, "readFile">): 
   const file = readYaml(`Pulumi.${stack}.yaml`, deps);
   const config = asObject(file?.config);
   return {
-    project: text(config?.["gcp:project"]),
-    region: text(config?.["gcp:region"]),
-    secretsProvider: text(file?.secretsprovider),
+    project: asText(config?.["gcp:project"]),
+    region: asText(config?.["gcp:region"]),
+    secretsProvider: asText(file?.secretsprovider),
     allowedUsers: Object.keys(config ?? {}).some((name) => name.endsWith(":allowedUsers")),
   };
 }

@@ -1,12 +1,12 @@
 import type { Found } from "./found.ts";
 import type { Goal } from "./goal.ts";
-import { type Item, LATER_NUMBER } from "./item.ts";
+import { type Item, PROJECT_NUMBER } from "./item.ts";
 import { toShell } from "./toShell.ts";
 
-/** What became of an item. */
-export type Outcome = "found" | "made" | "changed" | "failed" | "left";
+/** Result of an item. `skipped`: an earlier one failed. */
+export type Outcome = "found" | "created" | "changed" | "failed" | "skipped";
 
-/** What there is and what is going to be done. */
+/** The plan, one line for each item. */
 export function describePlan(goal: Goal, found: Found, items: readonly Item[]): string {
   const { environment: stack, project, region } = goal;
   return [
@@ -14,27 +14,27 @@ export function describePlan(goal: Goal, found: Found, items: readonly Item[]): 
     "",
     ...items.map(({ outcome, what }) => `  ${outcome.padEnd(6)}  ${what}`),
     "",
-    todo(items).length === 0
+    pending(items).length === 0
       ? "There is nothing to do."
-      : `${todo(items).length} of ${items.length} are to be made or changed.`,
+      : `${pending(items).length} of ${items.length} are to be created or changed.`,
   ].join("\n");
 }
 
-/** The items that are not as they should be. */
-export function todo(items: readonly Item[]): readonly Item[] {
+/** The items that have commands to run. */
+export function pending(items: readonly Item[]): readonly Item[] {
   return items.filter(({ outcome }) => outcome !== "found");
 }
 
-/** The commands of all items, to be run by hand in a POSIX shell. */
+/** The commands of all items as a POSIX shell script. */
 export function describeCommands({ project }: Goal, items: readonly Item[]): string {
   const lines: string[] = [];
   let numberKnown = false;
-  for (const { what, commands } of todo(items)) {
+  for (const { what, commands } of pending(items)) {
     const shell = commands.map(toShell);
     lines.push("", `# ${what}`);
-    if (!numberKnown && shell.some((line) => line.includes(LATER_NUMBER))) {
+    if (!numberKnown && shell.some((line) => line.includes(PROJECT_NUMBER))) {
       lines.push(
-        `${LATER_NUMBER.slice(1)}="$(gcloud projects describe ${project} --format 'value(projectNumber)')"`,
+        `${PROJECT_NUMBER.slice(1)}="$(gcloud projects describe ${project} --format 'value(projectNumber)')"`,
       );
       numberKnown = true;
     }
@@ -43,7 +43,7 @@ export function describeCommands({ project }: Goal, items: readonly Item[]): str
   return lines.join("\n").trimStart();
 }
 
-/** The last one shows what a deployment would make. */
+/** Commands to run after bootstrap. */
 function nextCommands({ product, environment: stack, github }: Goal, found: Found): string[] {
   const allowedUsers =
     stack === "prod" && !found.machine.file.allowedUsers
@@ -63,12 +63,12 @@ function nextCommands({ product, environment: stack, github }: Goal, found: Foun
   ];
 }
 
-/** What to type next, for people. */
+/** The next commands, as text. */
 export function describeNext(goal: Goal, found: Found): string {
   return ["", "Next:", ...nextCommands(goal, found).map((line) => `  ${line}`)].join("\n");
 }
 
-/** For programs. */
+/** The plan and its results, as JSON. */
 export function toJson(
   goal: Goal,
   found: Found,

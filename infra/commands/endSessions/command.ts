@@ -6,8 +6,8 @@ import type { AccessTokens } from "../../../service/google/accessToken.ts";
 import { CLOUD_STORAGE_API, createBucket } from "../../../service/google/bucket.ts";
 import { createRestClient } from "../../../service/google/restClient.ts";
 import { parseObject } from "../../../service/pure/json.ts";
-import type { Ask } from "../ask.ts";
-import { runCommand, UsageError } from "../commandLine.ts";
+import { type Ask, confirm } from "../ask.ts";
+import { runCommand } from "../commandLine.ts";
 import { readOutputs } from "../rotate/stackOutputs.ts";
 import type { RunProgram } from "../runProgram.ts";
 import { type EndSessionsOptions, HELP, parseEndSessionsOptions, type Whose } from "./options.ts";
@@ -67,9 +67,11 @@ async function endSessions(options: EndSessionsOptions, deps: CommandDeps): Prom
   const who = markOf(whose, outputs.oidcIssuer, stack);
   const described = `${describe(whose)} of stack ${stack}`;
   const say = json ? () => undefined : print;
-  say(`Ends ${described}, up to now.`);
+  const plan = `Ends ${described}, up to now.`;
+  say(plan);
 
-  if (dryRun || !(await confirmed())) {
+  const summary = json ? plan : undefined;
+  if (dryRun || !(await confirm({ yes, ask, tell, summary }))) {
     if (json) print(toJson(undefined));
     return dryRun;
   }
@@ -84,31 +86,20 @@ async function endSessions(options: EndSessionsOptions, deps: CommandDeps): Prom
   );
   return true;
 
-  async function confirmed(): Promise<boolean> {
-    if (yes) return true;
-    if (ask === undefined) {
-      throw new UsageError("Nobody is here to ask. Add --yes to do it, or --dry-run not to.");
-    }
-    if (json) tell(`Ends ${described}, up to now.`);
-    const agreed = await ask("\nDo this? [y/N] ");
-    if (!agreed) tell("Nothing was changed.");
-    return agreed;
-  }
-
   function toJson(endedAt: string | undefined): string {
     const outcome = endedAt === undefined ? { outcome: "planned" } : { outcome: "done", endedAt };
     return JSON.stringify({ stack, ...whose, ...outcome }, null, 2);
   }
 }
 
-/** @throws OperatorError if a subject is given and the stack has no provider. */
+/** @throws OperatorError if a subject is given and the stack has no provider */
 function markOf(whose: Whose, issuer: unknown, stack: string): Who {
   if ("everyone" in whose) return EVERYBODY;
   if ("user" in whose) return addressMark(whose.user);
   if (typeof issuer === "string" && issuer !== "") return userMark(issuer, whose.subject);
   throw new OperatorError(
     "STACK_WITHOUT_ENDED",
-    `Stack ${stack} has no output oidcIssuer, and an ID is one of a provider's users. Deploy it first: npx pulumi up --stack ${stack}.`,
+    `Stack ${stack} has no output oidcIssuer, whose ID of a user --subject takes. Set up sign-in and deploy the stack first: npx pulumi up --stack ${stack}.`,
   );
 }
 

@@ -17,8 +17,8 @@ import {
   rotate,
   type StepResult,
 } from "../../../service/rotator/rotate.ts";
-import type { Ask } from "../ask.ts";
-import { runCommand, UsageError } from "../commandLine.ts";
+import { type Ask, confirm } from "../ask.ts";
+import { runCommand } from "../commandLine.ts";
 import type { RunProgram } from "../runProgram.ts";
 import { HELP, parseRotateOptions, type RotateOptions } from "./options.ts";
 import {
@@ -90,7 +90,9 @@ async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<b
   say(describeSteps(overview));
 
   const nothing = plan.steps.length === 0;
-  if (dryRun || nothing || !(await confirmed())) {
+  // With --json, the versions and the steps were not shown yet.
+  const summary = json ? `${describeVersions(overview)}\n\n${describeSteps(overview)}` : undefined;
+  if (dryRun || nothing || !(await confirm({ yes, ask, tell, summary }))) {
     if (json) print(toJson(secret, overview, []));
     return dryRun || nothing;
   }
@@ -104,20 +106,6 @@ async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<b
     );
   }
   return !failed;
-
-  async function confirmed(): Promise<boolean> {
-    if (yes) return true;
-    if (ask === undefined) {
-      throw new UsageError(
-        "Nobody is here to ask. Add --yes to do the steps, or --dry-run not to.",
-      );
-    }
-    // With --json, standard output is for a program: show the steps on standard error.
-    if (json) tell(`${describeVersions(overview)}\n\n${describeSteps(overview)}`);
-    const agreed = await ask("\nDo this? [y/N] ");
-    if (!agreed) tell("Nothing was changed.");
-    return agreed;
-  }
 
   async function perform(): Promise<readonly StepResult[]> {
     try {

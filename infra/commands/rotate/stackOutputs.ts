@@ -26,7 +26,8 @@ const SETTINGS = {
  * @throws OperatorError if Pulumi can't read them, or the stack has no output secretKey.
  */
 export async function readStackKeys(stack: string, run: RunProgram): Promise<StackKeys> {
-  const outputs = parseObject(await readOutputs(stack, run));
+  const instead = ", or name the secret: --secret projects/P/secrets/S";
+  const outputs = parseObject(await readOutputs(stack, run, instead));
   const secret = parseSecretReference(String(outputs?.secretKey));
   if (secret === undefined) {
     throw new OperatorError(
@@ -44,15 +45,16 @@ export async function readStackKeys(stack: string, run: RunProgram): Promise<Sta
 
 /**
  * All outputs of a stack, as JSON.
- * @throws OperatorError if Pulumi can't read them.
+ * @param instead another remedy if Pulumi can't read them
+ * @throws OperatorError if Pulumi can't read them
  */
-export async function readOutputs(stack: string, run: RunProgram): Promise<string> {
+export async function readOutputs(stack: string, run: RunProgram, instead = ""): Promise<string> {
   const args = ["pulumi", "stack", "output", "--json", "--stack", stack];
   const { status, stdout, stderr } = await run("npx", args, { npm_config_loglevel: "error" });
   if (status === 0) return stdout;
   const cause = printable(stderr, 1000) || `npx pulumi ended with ${status}`;
   throw new OperatorError(
     "STACK_UNREADABLE",
-    `The outputs of stack ${stack} can't be read: ${cause}\nSee that npx pulumi stack output --stack ${stack} works, or name the secret: --secret projects/P/secrets/S.`,
+    `The outputs of stack ${stack} can't be read: ${cause}\nCheck that npx pulumi stack output --stack ${stack} works${instead}.`,
   );
 }

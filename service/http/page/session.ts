@@ -1,21 +1,21 @@
-/** What the tabs of this browser tell each other. */
+/** Messages between the tabs of this browser. */
 type TabMessage =
-  /** A page was opened: whoever it shows is signed in now, and this is their session's token. */
+  /** A tab opened a page, which shows the current user and CSRF token. */
   | { readonly type: "opened"; readonly user: string; readonly csrfToken: string }
-  /** Somebody is signing out: nothing more is to be saved. */
+  /** A sign-out has begun; tabs must not save anything more. */
   | { readonly type: "signing-out" }
   | { readonly type: "signed-out" }
   | { readonly type: "application"; readonly user: string; readonly message: unknown };
 
-/** The session that a page was made for. */
+/** The session that a page was rendered for. */
 export interface PageSession<Message> {
-  /** The provider's name for the user. */
+  /** The provider's ID of the user. */
   readonly user: string;
-  /** The token for requests that change something; another one once the user signed in again. */
+  /** The current CSRF token. It changes when the user signs in again in another tab. */
   csrfToken(): string;
   /**
-   * Fetches the token anew after a request was refused with `csrf_token_invalid`. False if the
-   * session is over, somebody else's, or has no other token: then there is no use in trying again.
+   * Fetches a new CSRF token after a request was refused with `csrf_token_invalid`. Returns false if
+   * a retry is useless: the session is over or another user's, or the token is unchanged.
    */
   renewCsrfToken(): Promise<boolean>;
   /** Sends a message to the user's other tabs. */
@@ -29,21 +29,21 @@ interface SessionNow {
 }
 
 export interface SessionEvents<Message> {
-  /** The session ends here: nothing of this user may stay in this browser. */
+  /** The user is signing out: remove their data from this browser. */
   readonly onSignOut?: () => void;
   /** The same user signed in again in another tab. */
   readonly onSignIn?: () => void;
-  /** Another tab of this user's sent a message. */
+  /** Another tab of the same user sent a message. */
   readonly onMessage?: (message: Message) => void;
 }
 
-/** Milliseconds after which signing out is tried once more, as a form that the browser sends. */
+/** Milliseconds to wait for a sign-out before the browser submits the form itself. */
 const SIGN_OUT_TIMEOUT = 3000;
 
 /**
- * Keeps a page in step with the session in this browser: signing out in one tab signs out in all,
- * a sign-in as somebody else reloads the page, one as the same user renews its CSRF token, and the
- * back button shows nothing that was not asked for anew.
+ * Keeps a page in sync with the session in the browser's other tabs. When the user signs out, all
+ * tabs leave; when somebody else signs in, they reload; when the same user signs in again, they take
+ * the new CSRF token. A page from the back/forward cache is reloaded before it is shown.
  *
  * @example
  * const session = watchSession({ onSignOut: () => localStorage.removeItem("draft") });
@@ -66,8 +66,8 @@ export function watchSession<Message>(events: SessionEvents<Message> = {}): Page
     }
   });
   tell({ type: "opened", user, csrfToken: csrfToken() });
-  guardBackButton();
-  guardSignOut(
+  reloadCachedPages();
+  handleSignOut(
     csrfToken,
     () => {
       tell({ type: "signing-out" });
@@ -89,47 +89,43 @@ export function watchSession<Message>(events: SessionEvents<Message> = {}): Page
   };
 }
 
-/** Signs out when the visitor asks for it; without an answer, the form is sent as any other. */
-function guardSignOut(csrfToken: () => string, forget: () => void, onSignedOut: () => void): void {
+/**
+ * Sends the sign-out forms by `fetch`, so that other tabs learn of the sign-out. If that fails, the
+ * browser submits the form.
+ */
+function handleSignOut(csrfToken: () => string, onBegin: () => void, onEnd: () => void): void {
   const forms = document.querySelectorAll<HTMLFormElement>("#sign-out, #sign-out-everywhere");
-  for (const form of forms) guardForm(form, csrfToken, forget, onSignedOut);
+  for (const form of forms) {
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      onBegin();
+      try {
+        const { type } = await fetch(form.action, {
+          method: "POST",
+          headers: { "X-CSRF-Token": csrfToken() },
+          redirect: "manual",
+          signal: AbortSignal.timeout(SIGN_OUT_TIMEOUT),
+        });
+        if (type !== "opaqueredirect") throw new Error("not signed out");
+      } catch {
+        form.submit();
+        return;
+      }
+      onEnd();
+      leave("/signed-out");
+    });
+  }
 }
 
-function guardForm(
-  form: HTMLFormElement,
-  csrfToken: () => string,
-  forget: () => void,
-  onSignedOut: () => void,
-): void {
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    forget();
-    try {
-      const { type } = await fetch(form.action, {
-        method: "POST",
-        headers: { "X-CSRF-Token": csrfToken() },
-        redirect: "manual",
-        signal: AbortSignal.timeout(SIGN_OUT_TIMEOUT),
-      });
-      if (type !== "opaqueredirect") throw new Error("not signed out");
-    } catch {
-      form.submit();
-      return;
-    }
-    onSignedOut();
-    leave("/signed-out");
-  });
-}
-
-/** A page from the back/forward cache stays hidden until it has been reloaded. */
-function guardBackButton(): void {
+/** Hides a page that enters the back/forward cache, and reloads it when it comes back. */
+function reloadCachedPages(): void {
   window.addEventListener("pagehide", ({ persisted }) => {
     if (persisted) document.documentElement.hidden = true;
   });
   window.addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 }
 
-/** Goes to a page for who is signed out, without a way back. */
+/** Replaces this page in the browser's history, so that the back button can't show it. */
 function leave(path: string): void {
   document.documentElement.hidden = true;
   location.replace(path);
@@ -143,7 +139,7 @@ function renewToken(csrfToken: string): void {
 }
 
 function meta(name: string): HTMLMetaElement {
-  const found = document.querySelector<HTMLMetaElement>(`meta[name="${name}"]`);
-  if (found === null) throw new Error(`The page has no <meta name="${name}">`);
-  return found;
+  const element = document.querySelector<HTMLMetaElement>(`meta[name="${name}"]`);
+  if (element === null) throw new Error(`The page has no <meta name="${name}">`);
+  return element;
 }

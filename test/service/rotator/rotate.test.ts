@@ -91,7 +91,7 @@ describe("the new version", () => {
       bench.standIn.fail({ fault: "unavailable", on: ["add"] });
       const error = await failure(run(bench, reason));
       expect(told(error.results)).toEqual(["add failed"]);
-      expect(error.message).toMatch(/ Run the same again to finish\.$/);
+      expect(error.message).toMatch(/ Run the rotation again to finish it\.$/);
       expect(bench.states()).toEqual(before);
     }
   });

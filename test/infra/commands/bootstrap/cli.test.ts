@@ -34,7 +34,7 @@ test("with gcloud, gh and npx on the PATH it sets up a stack, and again it chang
   const first = await bootstrap(machine, [...WITH_GITHUB, "--yes"]);
   expect(first).toMatchObject({ code: 0 });
   expect(first.stdout).toMatch(
-    /made {5}variables of GitHub's environment dev\n\nNext:\n[\s\S]*npx pulumi preview [^\n]*\n$/,
+    /created {2}variables of GitHub's environment dev\n\nNext:\n[\s\S]*npx pulumi preview [^\n]*\n$/,
   );
   expect(cloud.credentials?.quota_project_id).toBe(PROJECT);
   expect(cloud.environments.get("dev")?.variables.get("GOOGLE_PROJECT")).toBe(PROJECT);

@@ -19,12 +19,12 @@ const GITHUB = ["--github", REPOSITORY];
 const PROD = ["prod", ...DEV.slice(1), ...GITHUB, "--approvers", "grace,acme/operators"];
 
 interface RunOptions {
-  /** What is answered to the question; left out if nobody is there. */
+  /** Answer to the question; undefined: there is no terminal. */
   readonly answer?: boolean;
   readonly env?: Record<string, string>;
-  /** Answers in place of the cloud. */
+  /** Overrides the result of a command. */
   readonly instead?: (line: string) => Ended | undefined;
-  /** Those of the permissions asked about that the operator has: all if left out. */
+  /** Filters the permissions that the operator has; default: all. */
   readonly permissions?: (asked: string[]) => string[] | "no answer";
 }
 
@@ -38,7 +38,8 @@ interface Run {
   readonly waits: number[];
 }
 
-const LOOKS = / (list|describe|get-iam-policy|status|version|whoami|ls|print-access-token)( |$)/;
+/** Commands that only read. */
+const READS = / (list|describe|get-iam-policy|status|version|whoami|ls|print-access-token)( |$)/;
 
 async function run(
   cloud: Cloud,
@@ -63,8 +64,8 @@ async function run(
           },
     async run(program, args, variables) {
       const line = [program, ...args].join(" ");
-      const looks = LOOKS.test(line) || (line.startsWith("gh api") && !line.includes("--method"));
-      if (!looks) changes.push(line);
+      const reads = READS.test(line) || (line.startsWith("gh api") && !line.includes("--method"));
+      if (!reads) changes.push(line);
       return instead?.(line) ?? answer(cloud, program, args, { ...env, ...variables });
     },
     readFile(path) {
@@ -125,7 +126,7 @@ const environment: fc.Arbitrary<Environment> = fc.record({
 
 const maybe = <Value>(arbitrary: fc.Arbitrary<Value>) => fc.option(arbitrary, { nil: undefined });
 
-/** Whatever an earlier, broken-off or different setup can have left. */
+/** Any state that an earlier, interrupted or different setup can leave. */
 const clouds: fc.Arbitrary<Cloud> = fc
   .record({
     quota: maybe(fc.constantFrom(PROJECT, "another-project")),
@@ -149,7 +150,7 @@ const clouds: fc.Arbitrary<Cloud> = fc
       fc.constantFrom("phoenix-dev-preview", "phoenix-dev-deploy"),
       provider,
     ),
-    /** Whether there is the stack, where there can be one, and whether its project is set. */
+    /** The stack, if the state allows one, and whether its project is set. */
     stack: maybe(fc.record({ projectSet: fc.boolean() })),
     backend: maybe(fc.constantFrom(`gs://${PROJECT}-pulumi-state`, "https://api.pulumi.com")),
     environments: fc.dictionary(fc.constantFrom("dev", "dev-preview", "other"), environment),
@@ -185,7 +186,7 @@ const clouds: fc.Arbitrary<Cloud> = fc
     return cloud;
   });
 
-describe("whatever there is", () => {
+describe("from any state", () => {
   test("one run sets up the stack and its delivery, and a second one changes nothing", async () => {
     await fc.assert(
       fc.asyncProperty(clouds, async (cloud) => {
@@ -210,41 +211,41 @@ describe("whatever there is", () => {
 });
 
 describe("from an empty account", () => {
-  test("it shows what it will do, asks, says what it did, and ends with the next command", async () => {
+  test("it shows the plan, asks, reports each step, and prints the next command", async () => {
     const cloud = emptyCloud();
     const { status, out, err, questions } = await run(cloud, DEV, { answer: true });
     expect({ status, err, questions }).toEqual({
       status: 0,
-      err: "Looking at what there is; this takes half a minute.",
+      err: "Reading the current state; this takes half a minute.",
       questions: ["\nDo this? [y/N] "],
     });
     expect(out).toBe(`Stack dev in project acme-phoenix-dev, europe-west1, as ada@acme.example
 
-  make    project acme-phoenix-dev
-  make    billing account 012345-6789AB-CDEF01
-  make    APIs serviceusage, cloudresourcemanager, storage, cloudkms
-  make    quota project of your application default credentials
-  make    bucket gs://acme-phoenix-dev-pulumi-state for Pulumi's state, with versions
-  make    key ring pulumi in europe-west1
-  make    key pulumi/state that encrypts the stack's secrets
-  make    ada@acme.example may use the key
-  make    Pulumi's login to gs://acme-phoenix-dev-pulumi-state
-  make    stack dev
-  make    setting gcp:project acme-phoenix-dev
+  create  project acme-phoenix-dev
+  create  billing account 012345-6789AB-CDEF01
+  create  APIs serviceusage, cloudresourcemanager, storage, cloudkms
+  create  quota project of your application default credentials
+  create  bucket gs://acme-phoenix-dev-pulumi-state for Pulumi's state, with versions
+  create  key ring pulumi in europe-west1
+  create  key pulumi/state that encrypts the stack's secrets
+  create  ada@acme.example may use the key
+  create  Pulumi's login to gs://acme-phoenix-dev-pulumi-state
+  create  stack dev
+  create  setting gcp:project acme-phoenix-dev
   found   setting gcp:region europe-west1
 
-11 of 12 are to be made or changed.
-[1/11] made     project acme-phoenix-dev
-[2/11] made     billing account 012345-6789AB-CDEF01
-[3/11] made     APIs serviceusage, cloudresourcemanager, storage, cloudkms
-[4/11] made     quota project of your application default credentials
-[5/11] made     bucket gs://acme-phoenix-dev-pulumi-state for Pulumi's state, with versions
-[6/11] made     key ring pulumi in europe-west1
-[7/11] made     key pulumi/state that encrypts the stack's secrets
-[8/11] made     ada@acme.example may use the key
-[9/11] made     Pulumi's login to gs://acme-phoenix-dev-pulumi-state
-[10/11] made     stack dev
-[11/11] made     setting gcp:project acme-phoenix-dev
+11 of 12 are to be created or changed.
+[1/11] created  project acme-phoenix-dev
+[2/11] created  billing account 012345-6789AB-CDEF01
+[3/11] created  APIs serviceusage, cloudresourcemanager, storage, cloudkms
+[4/11] created  quota project of your application default credentials
+[5/11] created  bucket gs://acme-phoenix-dev-pulumi-state for Pulumi's state, with versions
+[6/11] created  key ring pulumi in europe-west1
+[7/11] created  key pulumi/state that encrypts the stack's secrets
+[8/11] created  ada@acme.example may use the key
+[9/11] created  Pulumi's login to gs://acme-phoenix-dev-pulumi-state
+[10/11] created  stack dev
+[11/11] created  setting gcp:project acme-phoenix-dev
 
 Next:
   npx pulumi preview --stack dev --policy-pack infra/policy`);
@@ -254,7 +255,7 @@ Next:
     );
   });
 
-  test("--region is where the state, the key and the stack go", async () => {
+  test("--region sets the location of the state, the key and the stack", async () => {
     const cloud = emptyCloud();
     const { changes } = await run(cloud, [...DEV, "--region", "us-central1", "--yes"]);
     expect(changes.filter((line) => line.includes("--location us-central1"))).toHaveLength(4);
@@ -267,29 +268,29 @@ Next:
     const planned = JSON.parse((await run(cloud, [...DEV, "--json", "--dry-run"])).out);
     expect(planned.items[0]).toEqual({
       what: "project acme-phoenix-dev",
-      outcome: "make",
+      outcome: "create",
       commands: ["gcloud projects create acme-phoenix-dev"],
     });
     const done = JSON.parse((await run(cloud, [...DEV, "--json", "--yes"])).out);
     expect(done).toMatchObject({ stack: "dev", project: PROJECT, operator: OPERATOR });
     expect(done.items.map(({ outcome }: { outcome: string }) => outcome)).toEqual([
-      ...Array(11).fill("made"),
+      ...Array(11).fill("created"),
       "found",
     ]);
     expect(done.next).toEqual(["npx pulumi preview --stack dev --policy-pack infra/policy"]);
   });
 
-  test("whoever says no, or isn't there to say yes, changes nothing", async () => {
+  test("nothing changes if the operator declines, or if there is no terminal", async () => {
     const no = await run(emptyCloud(), DEV, { answer: false });
     expect(no).toMatchObject({ status: 1, changes: [] });
     expect(no.err).toContain("Nothing was changed.");
     const nobody = await run(emptyCloud(), DEV);
     expect(nobody).toMatchObject({ status: 2, changes: [] });
-    expect(nobody.err).toContain("Add --yes to do it, or --dry-run not to.");
+    expect(nobody.err).toContain("Add --yes to make the changes, or --dry-run to only show them.");
   });
 });
 
-describe("what is missing is said before anything changes", () => {
+describe("a missing prerequisite is reported before anything changes", () => {
   const deployed = (change: (cloud: Cloud) => void) => {
     const cloud = emptyCloud();
     cloud.project = { number: "123456789012", state: "ACTIVE", billing: "012345-6789AB-CDEF01" };
@@ -308,7 +309,7 @@ describe("what is missing is said before anything changes", () => {
       { ...emptyCloud(), operator: undefined },
       DEV,
       {},
-      "gcloud has no account to act as. Run gcloud auth login.",
+      "gcloud is not logged in. Run gcloud auth login.",
     ],
     [
       "application default credentials",
@@ -329,7 +330,7 @@ describe("what is missing is said before anything changes", () => {
       emptyCloud(),
       DEV.slice(0, 3),
       {},
-      "No billing account pays for project acme-phoenix-dev. Add --billing-account ID",
+      "Project acme-phoenix-dev has no billing account. Add --billing-account ID",
     ],
     [
       "a project that is not being deleted",
@@ -363,7 +364,7 @@ describe("what is missing is said before anything changes", () => {
       { ...emptyCloud(), repository: { id: 4711, admin: false } },
       [...DEV, ...GITHUB],
       {},
-      "gh may not change the settings of acme/phoenix.",
+      "gh's user is not an admin of acme/phoenix.",
     ],
     [
       "somebody who approves deployments to prod",
@@ -377,7 +378,7 @@ describe("what is missing is said before anything changes", () => {
       { ...emptyCloud(), file: "config:\n  gcp:region: europe-west1\n  gcp:project: acme-other\n" },
       DEV,
       {},
-      "Pulumi.dev.yaml is of project acme-other. Call with --project acme-other.",
+      "Pulumi.dev.yaml is for project acme-other. Use --project acme-other.",
     ],
     [
       "the key that the stack's file names",
@@ -398,7 +399,7 @@ describe("what is missing is said before anything changes", () => {
       }),
       DEV,
       {},
-      "Stack dev exists, and Pulumi.dev.yaml does not say how it is encrypted.",
+      "Stack dev exists, and Pulumi.dev.yaml has no secretsprovider.",
     ],
     [
       "a region",
@@ -429,24 +430,24 @@ describe("what is missing is said before anything changes", () => {
     expect(changes).toEqual([]);
   });
 
-  test("nothing is known to be missing where Google does not say what the operator may do", async () => {
+  test("if the operator's permissions can't be read, it warns and goes on", async () => {
     const cloud = deployed(() => {});
     const { status, err } = await run(cloud, [...DEV, "--yes"], {
       permissions: () => "no answer",
     });
     expect(status).toBe(0);
     expect(err).toContain(
-      "Google does not say what you may do in the project, so a step may be refused.",
+      "Your permissions in the project can't be read, so a step may be refused.",
     );
   });
 
-  test("all that is missing on the machine is said at once", async () => {
+  test("everything that is missing on the machine is reported at once", async () => {
     const cloud = { ...emptyCloud(), operator: undefined, repository: undefined };
     const { err } = await run(cloud, [...DEV, ...GITHUB]);
     expect(err).toMatch(/gcloud auth login[\s\S]*gh auth login/);
   });
 
-  test("a look-up that fails ends it, with what the command said", async () => {
+  test("a failed read ends the command with that command's error", async () => {
     const cloud = deployed(() => {});
     const { status, err, changes } = await run(cloud, DEV, {
       instead: (line) =>
@@ -462,7 +463,7 @@ describe("what is missing is said before anything changes", () => {
 });
 
 describe("a step that fails", () => {
-  test("at whichever step, nothing after it is done, and the same command goes on from there", async () => {
+  test("stops the command, whichever it is, and another run goes on from there", async () => {
     const args = [...PROD, "--yes"];
     const { changes: all } = await run(emptyCloud(), args);
     expect(all.length).toBeGreaterThan(40);
@@ -475,14 +476,14 @@ describe("a step that fails", () => {
       expect(stopped.status).toBe(1);
       expect(stopped.changes).toEqual(all.slice(0, index + 1));
       expect(stopped.err).toContain("failed: ERROR: quota exceeded");
-      expect(stopped.err).toContain("Run the same command again: it goes on from here.");
+      expect(stopped.err).toContain("Run the same command again to go on from here.");
       expect(stopped.out).not.toContain("Next:");
       expect((await run(cloud, args)).status).toBe(0);
       expect((await run(cloud, args)).changes).toEqual([]);
     }
   });
 
-  test("what Google does not know everywhere yet is tried again", async () => {
+  test("an error from delayed propagation is retried", async () => {
     const answers = Array(3).fill("ERROR: API has not been used in project 1 before");
     const { status, err, waits } = await run(emptyCloud(), [...DEV, "--yes"], {
       instead: (line) =>
@@ -491,10 +492,10 @@ describe("a step that fails", () => {
           : undefined,
     });
     expect([status, waits]).toEqual([0, [5, 5, 5]]);
-    expect(err).toContain("Google does not know everything yet; trying for two minutes.");
+    expect(err).toContain("Google is still propagating changes; retrying for two minutes.");
   });
 
-  test("it gives up after two minutes, and doesn't wait for what was there before", async () => {
+  test("retries end after two minutes, and nothing is retried before the first change", async () => {
     const fails = (part: string) => (line: string) =>
       line.includes(part) ? { status: 1, stdout: "", stderr: "NOT_FOUND: account" } : undefined;
     const late = await run(emptyCloud(), [...DEV, "--yes"], { instead: fails("stack init") });
@@ -504,7 +505,7 @@ describe("a step that fails", () => {
     expect([first.status, first.waits]).toEqual([1, []]);
   });
 
-  test("an account that Google's list lags behind with is no failure", async () => {
+  test("an account that Google's list doesn't show yet is no failure", async () => {
     const cloud = emptyCloud();
     await run(cloud, [...DEV, ...GITHUB, "--yes"]);
     const again = await run(cloud, [...DEV, ...GITHUB, "--yes"], {
@@ -518,7 +519,7 @@ describe("a step that fails", () => {
 });
 
 describe("delivery from GitHub", () => {
-  test("prod wants the approval of somebody else than who starts a deployment", async () => {
+  test("a deployment to prod needs the approval of somebody other than the one who started it", async () => {
     const cloud = emptyCloud();
     const { status, out } = await run(cloud, [...PROD, "--yes"]);
     expect(status).toBe(0);
@@ -536,7 +537,7 @@ describe("delivery from GitHub", () => {
     );
   });
 
-  test("dev takes main only, and wants no approval", async () => {
+  test("dev accepts jobs on main only, and needs no approval", async () => {
     const cloud = emptyCloud();
     await run(cloud, [...DEV, ...GITHUB, "--yes"]);
     expect(cloud.environments.get("dev")).toMatchObject({
@@ -552,7 +553,7 @@ describe("delivery from GitHub", () => {
     );
   });
 
-  test("what somebody else set in an environment stays", async () => {
+  test("settings of an environment that bootstrap doesn't manage stay", async () => {
     const cloud = emptyCloud();
     cloud.environments.set("prod", {
       waitTimer: 30,
@@ -570,7 +571,7 @@ describe("delivery from GitHub", () => {
     });
   });
 
-  test("a deployment can use the program's own accounts and no other, and grant no role in the project", async () => {
+  test("a deployment can act as the program's own accounts only, and can grant no role in the project", async () => {
     const cloud = emptyCloud();
     await run(cloud, [...DEV, ...GITHUB, "--yes"]);
     const who = `serviceAccount:phoenix-dev-deploy@${PROJECT}.iam.gserviceaccount.com`;
@@ -593,7 +594,7 @@ describe("delivery from GitHub", () => {
     );
   });
 
-  test("the accounts that it makes for the program are those that the program declares, with their names", async () => {
+  test("the program's accounts are created with the IDs and display names that the program declares", async () => {
     const cloud = emptyCloud();
     await run(cloud, [...PROD, "--yes"]);
     const { resources } = await evaluateStack("prod", {
@@ -639,7 +640,7 @@ describe("delivery from GitHub", () => {
 });
 
 describe("invalid arguments", () => {
-  test("--help explains it", async () => {
+  test("--help prints the help", async () => {
     expect(await run(emptyCloud(), ["--help"])).toMatchObject({ status: 0, out: HELP });
   });
 
@@ -657,7 +658,7 @@ describe("invalid arguments", () => {
     [[...DEV, ...GITHUB, "--approvers", "grace"], "--approvers is for prod with --github."],
     [["prod", ...DEV.slice(1), "--approvers", "grace"], "--approvers is for prod with --github."],
     [[...PROD.slice(0, -1), "a b"], "--approvers takes logins and ORG/TEAM"],
-  ])("%j ends with 2 and says so", async (args, message) => {
+  ])("%j exits with status 2 and an error message", async (args, message) => {
     const { status, err, changes } = await run(emptyCloud(), args);
     expect([status, changes]).toEqual([2, []]);
     expect(err).toContain(message);

@@ -97,7 +97,7 @@ test.each([
     ["--stack", "prod", "--everyone", "--endpoint", "http://10.0.0.1"],
     /--endpoint/,
   ],
-  ["nobody to ask", [...STACK, "--everyone"], /Add --yes to do it/],
+  ["nobody to ask", [...STACK, "--everyone"], /Add --yes to make the changes/],
 ])("called with %s, it changes nothing and says what is wrong", async (_what, args, message) => {
   const bench = createEndedBench();
   const { status, out, err } = await run(bench, args);

@@ -174,7 +174,7 @@ describe("a rotation after a leak", () => {
     expect(status).toBe(1);
     expect(out).toContain("Version 3 is unchanged: Secret Manager answered 503");
     expect(out).not.toContain("from now");
-    expect(err).toContain("Run the same again to finish.");
+    expect(err).toContain("Run the rotation again to finish it.");
   });
 });
 
@@ -200,7 +200,7 @@ describe("consent", () => {
     const { status, out, err } = await run(bench, NAMED);
     expect(status).toBe(2);
     expect(out).toContain("Destroy version 1");
-    expect(err).toContain("Add --yes to do the steps, or --dry-run not to.");
+    expect(err).toContain("Add --yes to make the changes, or --dry-run to only show them.");
     expect(bench.states()).toEqual(["1 ENABLED", "2 ENABLED", "3 ENABLED"]);
   });
 

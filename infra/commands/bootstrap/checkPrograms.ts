@@ -5,12 +5,12 @@ import { backendUrl, type Goal } from "./goal.ts";
 import type { ReadDeps } from "./query.ts";
 
 /**
- * Looks for the programs and logins that everything else needs.
+ * Checks that the required programs are installed and logged in.
  *
  * @returns the address of the account that gcloud acts as
  * @throws OperatorError with all that is missing
  */
-export async function readReady(goal: Goal, deps: ReadDeps): Promise<string> {
+export async function checkPrograms(goal: Goal, deps: ReadDeps): Promise<string> {
   const { run } = deps;
   const missing: string[] = [];
   const account = await run("gcloud", [
@@ -20,7 +20,7 @@ export async function readReady(goal: Goal, deps: ReadDeps): Promise<string> {
   if (account.status === 127) {
     missing.push("gcloud is not installed. See https://cloud.google.com/sdk/docs/install.");
   } else if (account.status !== 0 || operator === "") {
-    missing.push("gcloud has no account to act as. Run gcloud auth login.");
+    missing.push("gcloud is not logged in. Run gcloud auth login.");
   } else if ((await run("gcloud", PRINT_TOKEN)).status !== 0) {
     missing.push(
       "There are no usable application default credentials, which Pulumi uses. Run gcloud auth application-default login.",
@@ -40,7 +40,7 @@ export async function readReady(goal: Goal, deps: ReadDeps): Promise<string> {
   const backend = optional(deps.env, "PULUMI_BACKEND_URL");
   if (backend !== undefined && backend !== backendUrl(goal)) {
     missing.push(
-      `PULUMI_BACKEND_URL is set, and not to ${backendUrl(goal)}. Unset it, or every Pulumi command goes there.`,
+      `PULUMI_BACKEND_URL is set, and not to ${backendUrl(goal)}. Unset it: it overrides pulumi login.`,
     );
   }
   if (missing.length > 0) throw new OperatorError("PROGRAM_MISSING", missing.join("\n"));

@@ -1,5 +1,4 @@
 import type { Request, RequestHandler } from "express";
-import { cookieAttributes, cookieValue } from "../session/cookie.ts";
 
 /** Where users find the service. */
 export interface PublicAddress {
@@ -46,52 +45,57 @@ export function siteOf(
 }
 
 const MAX_LOCATION_LENGTH = 8_192;
-/** Seconds for which a browser remembers that it was redirected. */
-const REDIRECTED_MAX_AGE = 10;
+
+/** What a redirect appends to the query. It is removed again before any route sees the URL. */
+const REDIRECTED = "_redirected";
+const REDIRECTED_END = new RegExp(`[?&]${REDIRECTED}$`);
+
+/** The pages of a sign-in: its cookie and its redirect URI belong to the same host. */
+const SIGN_IN_PATH = /^\/login(?:\/|$)/i;
 
 /**
  * Redirects requests for other hosts to the public URL, because cookies and redirect URIs belong to
- * one host. Other methods than GET and HEAD get 421.
+ * one host. Other methods than GET and HEAD get 421. `alsoServedAt` hosts are served, except that a
+ * sign-in is redirected from there as well.
  *
  * A front that rewrites Host makes every request look like one for another host. Such requests are
- * served where the browser shows that it is at the public URL already: by its Origin or Referer, by
- * the front's X-Forwarded-Host, or by the cookie that the first redirect left. A client that forges
- * these is served at the host that it asked for, and nobody else is.
+ * served where Origin, Referer or X-Forwarded-Host says that the client is at the public URL already.
+ * All others are redirected once: the target's query ends in `_redirected`, and a URL that ends so is
+ * served at any host. So no client is ever redirected twice for a URL, whether or not it keeps
+ * cookies, and whichever instance answers. A client that forges one of these is served at the host
+ * that it asked for, where a sign-in ends in an error, because it comes back to the public URL.
  */
 export function redirectToPublicUrl({
   publicUrl,
   alsoServedAt = [],
 }: PublicAddress): RequestHandler {
   if (publicUrl === undefined) return (_req, _res, next) => next();
-  const hosts = new Set([publicUrl.host, ...alsoServedAt]);
-  const secure = publicUrl.protocol === "https:";
-  const cookie = `${secure ? "__Host-" : ""}redirected`;
+  const publicHost: ReadonlySet<string> = new Set([publicUrl.host]);
+  const allHosts: ReadonlySet<string> = new Set([publicUrl.host, ...alsoServedAt]);
 
-  function isAtPublicUrl({ headers }: Request): boolean {
-    const forwarded = String(headers["x-forwarded-host"] ?? "");
+  function isServed({ headers }: Request, hosts: ReadonlySet<string>): boolean {
+    const host = URL.parse(`${publicUrl?.protocol}//${headers.host}/`)?.host ?? "";
+    const forwarded = String(headers["x-forwarded-host"] ?? "").toLowerCase();
     const shown = [headers.origin, headers.referer].map((url) => URL.parse(url ?? "")?.origin);
-    return (
-      hosts.has(forwarded.toLowerCase()) ||
-      shown.includes(publicUrl?.origin) ||
-      cookieValue(headers.cookie, cookie) === "1"
-    );
+    return hosts.has(host) || hosts.has(forwarded) || shown.includes(publicUrl?.origin);
   }
 
   return function toPublicUrl(req, res, next) {
-    const host = URL.parse(`${publicUrl.protocol}//${req.headers.host}/`)?.host;
-    if ((host !== undefined && hosts.has(host)) || isAtPublicUrl(req)) {
+    const url = req.originalUrl;
+    const redirected = REDIRECTED_END.test(url);
+    if (redirected) req.url = req.originalUrl = url.replace(REDIRECTED_END, "");
+    const safe = req.method === "GET" || req.method === "HEAD";
+    const hosts = safe && SIGN_IN_PATH.test(req.path) ? publicHost : allHosts;
+    if (isServed(req, hosts) || (safe && redirected)) {
       next();
-    } else if (req.method !== "GET" && req.method !== "HEAD") {
+    } else if (!safe) {
       next(new MisdirectedRequestError(publicUrl));
-    } else if (req.originalUrl.length > MAX_LOCATION_LENGTH) {
+    } else if (url.length > MAX_LOCATION_LENGTH) {
       next(new UriTooLongError("The address is too long."));
     } else {
-      const path = req.originalUrl.startsWith("/") ? req.originalUrl : "/";
-      res.cookie(cookie, "1", {
-        ...cookieAttributes(secure),
-        maxAge: REDIRECTED_MAX_AGE * 1000,
-      });
-      res.set("Cache-Control", "no-store").redirect(307, `${publicUrl.origin}${path}`);
+      const path = url.startsWith("/") ? url : "/";
+      const target = `${publicUrl.origin}${path}${path.includes("?") ? "&" : "?"}${REDIRECTED}`;
+      res.set("Cache-Control", "no-store").redirect(307, target);
     }
   };
 }

@@ -1,10 +1,9 @@
-import { createServer, request as forward } from "node:http";
+import { request as forward } from "node:http";
 import { expect, test } from "@jest/globals";
 import express, { type Request } from "express";
 import { errorHandler } from "../../../service/http/errorPages.ts";
 import { redirectToPublicUrl, siteOf } from "../../../service/http/publicUrl.ts";
 import { createLog } from "../../../service/process/log.ts";
-import { Browser } from "../../support/browser.ts";
 import { type RunningServer, serve } from "../../support/httpServer.ts";
 
 const PUBLIC = new URL("https://phoenix.example");
@@ -98,7 +97,7 @@ test("another host is redirected with path and query, and nobody may keep that",
     const answer = await ask(running, { host: "other.run.app", path: "/a?b=1&c=%2F", method });
     expect(answer.status).toBe(307);
     expect(answer.headers).toMatchObject({
-      location: "https://phoenix.example/a?b=1&c=%2F",
+      location: "https://phoenix.example/a?b=1&c=%2F&_redirected",
       "cache-control": "no-store",
     });
   }
@@ -164,27 +163,108 @@ test.each([
   expect(answer.status).toBe(421);
 });
 
-test("behind a front that rewrites Host and says nothing of it, a browser is redirected once", async () => {
+interface Front extends AsyncDisposable {
+  readonly url: string;
+  /** Answers that were redirects. */
+  readonly redirects: () => number;
+}
+
+/** A front that rewrites Host and says nothing of it, before a site whose public URL it is. */
+async function startFront(hosts: readonly string[], alsoServedAt: string[] = []): Promise<Front> {
   // The front's address is known only once it listens.
   let backend: RunningServer | undefined;
-  const front = createServer((req, res) => {
+  let requests = 0;
+  let redirects = 0;
+  const front = await serve((req, res) => {
     const { port } = new URL(backend?.url ?? "");
-    const headers = { ...req.headers, host: "internal.run.app" };
+    const host = hosts[requests++ % hosts.length] || req.headers.host;
     const { method, url: path } = req;
+    const headers = { ...req.headers, host };
     const asked = forward({ host: "127.0.0.1", port, method, path, headers }, (answer) => {
+      if (answer.statusCode === 307) redirects += 1;
       res.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(res);
     });
     req.pipe(asked);
   });
-  await using listening = await serve((req, res) => void front.emit("request", req, res));
-  backend = await site(new URL(listening.url));
-  const browser = new Browser(listening.url);
-  const first = await browser.fetch("/page?a=1");
-  expect([first.status, first.headers.get("location")]).toEqual([307, `${listening.url}/page?a=1`]);
-  const { response } = await browser.follow("/page?a=1");
-  expect(await response.text()).toBe("served /page?a=1");
-  await backend[Symbol.asyncDispose]();
+  backend = await site(new URL(front.url), alsoServedAt);
+  const { url } = front;
+  return {
+    url,
+    redirects: () => redirects,
+    async [Symbol.asyncDispose]() {
+      await backend?.[Symbol.asyncDispose]();
+      await front[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test.each([
+  ["always", ["internal.run.app"], []],
+  ["to other hosts each time", ["one.run.app", "two.run.app", "three.run.app"], []],
+  ["now and then", ["internal.run.app", ""], []],
+  ["for a host that is also served at", ["internal.run.app"], ["internal.run.app"]],
+])(
+  "behind a front that rewrites Host %s and says nothing of it, no client is redirected twice, also without cookies",
+  async (_when, hosts, alsoServedAt) => {
+    await using front = await startFront(hosts, alsoServedAt);
+    for (const path of [
+      "/",
+      "/page?a=1",
+      "/page?",
+      "/login?returnTo=%2Fpage",
+      "/login/callback?a",
+    ]) {
+      const before = front.redirects();
+      const response = await fetch(`${front.url}${path}`);
+      expect([response.status, await response.text()]).toEqual([200, `served ${path}`]);
+      expect(front.redirects() - before).toBeLessThanOrEqual(1);
+    }
+  },
+);
+
+test("another host is redirected also if it was opened a moment ago", async () => {
+  await using running = await site(PUBLIC);
+  const first = await ask(running, { host: "other.run.app", path: "/page" });
+  expect(first.headers).not.toHaveProperty("set-cookie");
+  const again = await ask(running, { host: "other.run.app", path: "/page" });
+  expect([again.status, again.headers.location]).toEqual([307, first.headers.location]);
+});
+
+test("no route sees what the redirect appended, and nothing else is taken for it", async () => {
+  await using running = await site(PUBLIC);
+  const { host } = PUBLIC;
+  const redirected = await ask(running, { host, path: "/a?b=1&_redirected" });
+  expect(redirected.body).toBe("served /a?b=1");
+  for (const path of ["/_redirected", "/a?_redirected=1", "/a?_redirected&b", "/a?b_redirected"]) {
+    expect(await ask(running, { host, path })).toMatchObject({ body: `served ${path}` });
+    expect(await ask(running, { host: "other.run.app", path })).toMatchObject({ status: 307 });
+  }
+});
+
+test("a request that changes something is not served at another host because of its query", async () => {
+  await using running = await site(PUBLIC);
+  const path = "/a?_redirected";
+  const answer = await ask(running, { host: "other.run.app", path, method: "POST" });
+  expect(answer.status).toBe(421);
+});
+
+test("a sign-in begins at the public URL, also from a host that is also served at", async () => {
+  await using running = await site(PUBLIC, ["also.example"]);
+  for (const path of ["/login", "/login?returnTo=%2F", "/LOGIN/", "/login/callback?code=1"]) {
+    for (const headers of [{}, { "x-forwarded-host": "also.example" }]) {
+      const { status, headers: answer } = await ask(running, {
+        ...{ host: "also.example", path, headers },
+      });
+      expect(status).toBe(307);
+      expect(String(answer.location).startsWith(`${PUBLIC.origin}${path}`)).toBe(true);
+    }
+  }
+  const logout = { host: "also.example", path: "/login/backchannel", method: "POST" };
+  expect(await ask(running, logout)).toMatchObject({ status: 200 });
+  expect(await ask(running, { host: "also.example", path: "/loginx" })).toMatchObject({
+    status: 200,
+  });
 });
 
 test("without a public URL every host is served", async () => {

@@ -1,7 +1,7 @@
 import { hash, hkdfSync, randomBytes } from "node:crypto";
 import type { Request, Response } from "express";
 import type { Seconds } from "../pure/seconds.ts";
-import { cookieValue, sessionCookie } from "../session/cookie.ts";
+import { cookieAttributes, cookieValue, sessionCookie } from "../session/cookie.ts";
 import { KeysUnavailableError } from "../session/errors.ts";
 import type { Sealer } from "../session/sealer.ts";
 import { isSignedIn } from "../session/session.ts";
@@ -94,14 +94,10 @@ const TAG_LENGTH = 12;
 
 export function createAttempts(deps: AttemptsDeps): Attempts {
   const { sealer, cookieSecure, clock, random = randomBytes } = deps;
-  // Not __Host-, which would send the cookies with every request: they need Path=/login.
-  const prefix = cookieSecure ? "__Secure-sign-in" : "sign-in";
-  const options = {
-    httpOnly: true,
-    path: "/login",
-    sameSite: "lax",
-    secure: cookieSecure,
-  } as const;
+  // `__Host-`, although the cookies go with every request for it: a sibling domain could plant one
+  // with Path=/login, from a sign-in of its own, and have the browser finish that one.
+  const prefix = cookieSecure ? "__Host-sign-in" : "sign-in";
+  const options = cookieAttributes(cookieSecure);
   const NAME = new RegExp(`^${prefix}-(\\d{1,11})-[\\w-]{${TAG_LENGTH}}$`);
 
   /** The attempts in a request by their cookies' names, oldest first. */

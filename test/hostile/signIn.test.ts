@@ -4,7 +4,7 @@ import { ada, grace, type LocalUser } from "../local/identity/users.ts";
 import { startIdentityProvider } from "../local/identityProvider.ts";
 import { Browser } from "../support/browser.ts";
 import { type RunningServer, serve } from "../support/httpServer.ts";
-import { answer, answerOfProvider, signIn } from "../support/signIn.ts";
+import { answer, answerOfProvider, attemptCookies, signIn } from "../support/signIn.ts";
 import { createTarget, type Target } from "./target.ts";
 
 const CLIENT = { clientId: "phoenix", clientSecret: "a secret of the tests" };
@@ -116,14 +116,34 @@ test("a sign-in link of somebody else's leaves who is signed in who they are", a
   expect(await whoIs(victim)).toBe(ada.email);
 });
 
+// ASVS 3.3.3
+test("a sibling domain can't plant an attempt of its own, nor spoil one that is under way", async () => {
+  const oidc = { issuer: new URL(provider.issuer), ...CLIENT };
+  await using https = await serve(createTarget({ oidc, cookieSecure: true }).app);
+  const headers = { "x-forwarded-proto": "https" };
+  const attacker = new Browser(https.url, { headers });
+  const bait = await answerOfProvider(attacker, grace);
+  const victim = new Browser(https.url, { headers });
+  const own = await answerOfProvider(victim, ada);
+  // A browser takes any name from a sibling domain, but none that begins with __Host-.
+  for (const [name, token] of attemptCookies(attacker)) {
+    expect(name).toMatch(/^__Host-/);
+    for (const prefix of ["__Secure-", "", "__host-"]) {
+      victim.cookies.set(name.replace("__Host-", prefix), token);
+    }
+  }
+  expect((await victim.fetch(bait)).status).toBe(400);
+  expect((await victim.fetch(own)).status).toBe(303);
+});
+
 test("another user's attempt does not make their callback one's own", async () => {
   const [one, other] = [new Browser(site.url), new Browser(site.url)];
   const ownCallback = await answerOfProvider(one, ada);
   await answerOfProvider(other, grace);
   const mixed = new Browser(site.url);
-  const [[name = ""] = []] = [...one.cookiesAt("/login")];
-  const [[, token = ""] = []] = [...other.cookiesAt("/login")];
-  mixed.cookiesAt("/login").set(name, token);
+  const [[name = ""] = []] = [...attemptCookies(one)];
+  const [[, token = ""] = []] = [...attemptCookies(other)];
+  mixed.cookies.set(name, token);
   await expectRefused(mixed, ownCallback);
 });
 
@@ -143,8 +163,8 @@ async function twoTabs(): Promise<{ browser: Browser; callbacks: [string, string
   // The provider remembers one user for each browser, so it sees two.
   const elsewhere = new Browser(site.url);
   const second = await answer(elsewhere, await elsewhere.follow("/login?returnTo=/?2"), grace);
-  for (const [name, token] of elsewhere.cookiesAt("/login")) {
-    browser.cookiesAt("/login").set(name, token);
+  for (const [name, token] of attemptCookies(elsewhere)) {
+    browser.cookies.set(name, token);
   }
   return { browser, callbacks: [first, second] };
 }

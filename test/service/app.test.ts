@@ -230,7 +230,8 @@ test("Secure cookies and a request over http: the response and the log say so, a
 
 test("over https the whole sign-in works with a __Host- cookie", async () => {
   const visitor = await signIn(httpsSite.url, ada, HTTPS);
-  expect([...visitor.cookies.keys()]).toEqual(["__Host-session"]);
+  expect([...visitor.cookies.keys()]).toContain("__Host-session");
+  expect([...visitor.cookies.keys()].every((name) => name.startsWith("__Host-"))).toBe(true);
   expect((await visitor.fetch("/api/note")).status).toBe(200);
   // Another host of the same domain could set the name without the prefix, so it is ignored.
   const planted = new Browser(httpsSite.url, HTTPS);

@@ -51,6 +51,11 @@ export async function answerOfProvider(
   return answer(browser, await browser.follow(`/login${query}`), user);
 }
 
+/** The cookies of the sign-ins that a browser began, by name. */
+export function attemptCookies({ cookies }: Browser): Map<string, string> {
+  return new Map([...cookies].filter(([name]) => /^(?:__Host-)?sign-in-/.test(name)));
+}
+
 /** Chooses a user on the provider's page, and returns the callback's URL. */
 export async function answer(
   browser: Browser,

@@ -549,7 +549,7 @@ const sessionCookies: Check = {
   id: "session-cookie",
   title: "session cookie",
   session: "held",
-  run: ({ session, https }) => judgeCookies(session.setCookies, https, ["/"]),
+  run: ({ session, https }) => judgeCookies(session.setCookies, https),
 };
 
 /** The same for the cookie of a sign-in in progress, which needs no session. */
@@ -558,15 +558,11 @@ const signInCookie: Check = {
   title: "sign-in cookie",
   run({ login, https }) {
     if (login.status >= 400) return skipped("the sign-in did not begin");
-    return judgeCookies(login.setCookies, https, ["/", "/login"]);
+    return judgeCookies(login.setCookies, https);
   },
 };
 
-function judgeCookies(
-  cookies: readonly SetCookie[],
-  https: boolean,
-  paths: readonly string[],
-): Verdict {
+function judgeCookies(cookies: readonly SetCookie[], https: boolean): Verdict {
   const [first] = cookies;
   if (first === undefined) return skipped("no answer set it");
   const { name, attributes } = first;
@@ -577,20 +573,13 @@ function judgeCookies(
     attributes.has("secure") && "Secure",
   ];
   return faultless(
-    cookies.flatMap((cookie) => cookieFaults(cookie, https, paths)),
+    cookies.flatMap((cookie) => cookieFaults(cookie, https)),
     `${name}: ${shown.filter(Boolean).join(", ")}`,
   );
 }
 
-function cookieFaults(
-  { name, attributes }: SetCookie,
-  https: boolean,
-  paths: readonly string[],
-): (Fault | false)[] {
+function cookieFaults({ name, attributes }: SetCookie, https: boolean): (Fault | false)[] {
   const secure = attributes.has("secure");
-  const path = attributes.get("path") ?? "";
-  // Browsers accept __Host- only with Path=/.
-  const prefix = path === "/" ? "__Host-" : "__Secure-";
   return [
     !attributes.has("httponly") && [
       `${name} has no HttpOnly`,
@@ -602,14 +591,14 @@ function cookieFaults(
       "Browsers send the cookie with requests that other sites make.",
       'Set the cookie with sameSite: "lax".',
     ],
-    (!paths.includes(path) || attributes.has("domain")) && [
-      `${name} is not for ${paths.join(" or ")} and this host alone`,
+    (attributes.get("path") !== "/" || attributes.has("domain")) && [
+      `${name} is not for / and this host alone`,
       "With another Path or with a Domain, pages lack it or other hosts get it.",
-      `Set the cookie with path: "${paths.at(-1)}" and without a domain.`,
+      'Set the cookie with path: "/" and without a domain.',
     ],
     https &&
-      !(secure && name.startsWith(prefix)) && [
-        secure ? `${name} has no prefix ${prefix}` : `${name} has no Secure`,
+      !(secure && name.startsWith("__Host-")) && [
+        secure ? `${name} has no prefix __Host-` : `${name} has no Secure`,
         "SESSION_COOKIE_SECURE is not true, so the cookie also goes over http.",
         `Set SESSION_COOKIE_SECURE=true: ${deployed("sessionCookieSecure", true)}.`,
       ],

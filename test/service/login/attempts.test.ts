@@ -15,6 +15,7 @@ import { createSealer, type Sealer } from "../../../service/session/sealer.ts";
 import { Browser } from "../../support/browser.ts";
 import { serve } from "../../support/httpServer.ts";
 import { SECRET, sessionApp } from "../../support/sessionApp.ts";
+import { attemptCookies } from "../../support/signIn.ts";
 
 const NOW = 1_800_000_000;
 const PATH = "/login/attempts";
@@ -66,7 +67,7 @@ async function find(browser: Browser, attempt: Pick<Attempt, "state"> | undefine
 
 /** What a request below /login sends. */
 function header(browser: Browser): string {
-  return [...browser.cookiesAt("/login")].map((pair) => pair.join("=")).join("; ");
+  return [...attemptCookies(browser)].map((pair) => pair.join("=")).join("; ");
 }
 
 test("an attempt is found by its state, with all that it was begun for", async () => {
@@ -86,15 +87,15 @@ test("an attempt is found by its state, with all that it was begun for", async (
 });
 
 // ASVS 3.3.3
-test("its cookie is small, goes to /login only, and shows none of its secrets", async () => {
+test("its cookie is small, belongs to this host alone, and shows none of its secrets", async () => {
   for (const cookieSecure of [false, true]) {
     const { app, begun } = store({ cookieSecure });
     await using server = await serve(app);
     const response = await new Browser(server.url).fetch(`${PATH}/begin?to=/notes`);
     const cookie = response.headers.getSetCookie().join();
-    const name = cookieSecure ? "__Secure-sign-in" : "sign-in";
+    const name = cookieSecure ? "__Host-sign-in" : "sign-in";
     expect(cookie).toMatch(new RegExp(`^${name}-${NOW}-[\\w-]{12}=v1\\.`));
-    expect(cookie).toMatch(/; Max-Age=600; Path=\/login; .*HttpOnly; (?:Secure; )?SameSite=Lax$/);
+    expect(cookie).toMatch(/; Max-Age=600; Path=\/; .*HttpOnly; (?:Secure; )?SameSite=Lax$/);
     expect(cookie.includes("; Secure;")).toBe(cookieSecure);
     expect(cookie.split(";")[0]?.length).toBeLessThan(300);
     const { state, nonce, verifier, seed } = begun[0] as Attempt;
@@ -116,7 +117,7 @@ test("eight attempts are kept, and one more gives up the oldest", async () => {
     now += 1;
   }
   expect(MAX_ATTEMPTS).toBe(8);
-  expect(browser.cookiesAt("/login").size).toBe(MAX_ATTEMPTS);
+  expect(attemptCookies(browser).size).toBe(MAX_ATTEMPTS);
   const [oldest, ...others] = begun;
   expect(await find(browser, oldest)).toMatchObject({ status: "unknown" });
   for (const other of others) expect(await find(browser, other)).toMatchObject({ attempt: other });
@@ -144,7 +145,7 @@ test("eight are kept whatever their paths' lengths; paths that don't fit lead to
         expect(header(browser).length).toBeLessThanOrEqual(MAX_ATTEMPT_BYTES);
         const latest = begun.slice(-MAX_ATTEMPTS);
         const alive = latest.filter(({ startedAt }) => startedAt + ATTEMPT_LIFETIME > now);
-        expect(browser.cookiesAt("/login").size).toBe(alive.length);
+        expect(attemptCookies(browser).size).toBe(alive.length);
         now += pause;
       }
       const [last] = begun.slice(-1);
@@ -206,7 +207,7 @@ test("each attempt ends by its own time, and the next one clears its cookie", as
   expect(await find(browser, begun[0])).toEqual({ status: "unknown", outcome: "expired" });
   expect(await find(browser, begun[1])).toMatchObject({ status: "begun" });
   await browser.fetch(`${PATH}/begin`);
-  expect(browser.cookiesAt("/login").size).toBe(2);
+  expect(attemptCookies(browser).size).toBe(2);
 });
 
 test("a finished attempt is known as such, without its secrets, and ends when it would have", async () => {
@@ -220,7 +221,7 @@ test("a finished attempt is known as such, without its secrets, and ends when it
   expect(response.headers.getSetCookie().join()).toContain("Max-Age=500");
   const purpose = { returnTo: "/page", otherAccount: true, automatic: false };
   expect(await find(browser, begun[0])).toEqual({ status: "done", purpose });
-  expect(browser.cookiesAt("/login").size).toBe(1);
+  expect(attemptCookies(browser).size).toBe(1);
 });
 
 test("a cookie that does not open is no attempt, and the log learns why", async () => {
@@ -228,8 +229,8 @@ test("a cookie that does not open is no attempt, and the log learns why", async 
   await using server = await serve(app);
   const browser = new Browser(server.url);
   await browser.fetch(`${PATH}/begin`);
-  const cookies = browser.cookiesAt("/login");
-  const [[name = "", token = ""] = []] = [...cookies];
+  const { cookies } = browser;
+  const [[name = "", token = ""] = []] = [...attemptCookies(browser)];
   cookies.set(name, `${token.slice(0, -5)}AAAAA`);
   expect(await find(browser, begun[0])).toEqual({ status: "unknown", outcome: "tampered" });
   cookies.set(name, "nonsense");
@@ -249,8 +250,8 @@ test("one attempt's cookie under another's name does not open", async () => {
   const browser = new Browser(server.url);
   await browser.fetch(`${PATH}/begin`);
   await browser.fetch(`${PATH}/begin`);
-  const cookies = browser.cookiesAt("/login");
-  const [[one = ""] = [], [, token = ""] = []] = [...cookies];
+  const { cookies } = browser;
+  const [[one = ""] = [], [, token = ""] = []] = [...attemptCookies(browser)];
   cookies.set(one, token);
   expect(await find(browser, begun[0])).toEqual({ status: "unknown", outcome: "tampered" });
 });
@@ -275,9 +276,9 @@ test("however many are begun, and whatever names strangers make up, one key seal
   const browser = new Browser(server.url);
   await browser.fetch(`${PATH}/begin`);
   await browser.fetch(`${PATH}/begin`);
-  const [token = ""] = browser.cookiesAt("/login").values();
+  const [token = ""] = attemptCookies(browser).values();
   const tag = hash("sha256", "made up", "base64url").slice(0, 12);
-  browser.cookiesAt("/login").set(`sign-in-1-${tag}`, token);
+  browser.cookies.set(`sign-in-1-${tag}`, token);
   const found = await find(browser, { state: "made up" });
   expect(found).toEqual({ status: "unknown", outcome: "tampered" });
   expect([...names]).toEqual(["sign-in"]);
@@ -288,10 +289,10 @@ test("what another version of the service sealed is not taken for an attempt", a
   await using server = await serve(app);
   const browser = new Browser(server.url);
   await browser.fetch(`${PATH}/begin`);
-  const [name = ""] = browser.cookiesAt("/login").keys();
+  const [name = ""] = attemptCookies(browser).keys();
   for (const data of [{}, { r: 7, f: "" }, { r: "/page" }, { returnTo: "/page" }]) {
     const token = sealerAt(() => NOW).seal("sign-in", { iat: NOW, exp: NOW + 1, data }, name);
-    browser.cookiesAt("/login").set(name, token);
+    browser.cookies.set(name, token);
     expect(await find(browser, begun[0])).toEqual({ status: "unknown", outcome: "malformed" });
   }
 });
@@ -322,5 +323,5 @@ test("while the key can't be read, the answer is 503 and the cookie stays", asyn
   const response = await browser.fetch("/login/find");
   expect([response.status, response.headers.get("retry-after")]).toEqual([503, "3"]);
   expect(response.headers.getSetCookie()).toEqual([]);
-  expect(browser.cookiesAt("/login").size).toBe(1);
+  expect(attemptCookies(browser).size).toBe(1);
 });

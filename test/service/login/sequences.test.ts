@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { ada, grace, type LocalUser } from "../../local/identity/users.ts";
 import { Browser, type Landing } from "../../support/browser.ts";
 import { type RunningServer, serve } from "../../support/httpServer.ts";
-import { answerOfProvider } from "../../support/signIn.ts";
+import { answerOfProvider, attemptCookies } from "../../support/signIn.ts";
 import { application, startProvider } from "./application.ts";
 
 const USERS = [ada, grace];
@@ -87,7 +87,7 @@ class Scene {
 
   begin(tab: Tab, otherAccount: boolean): void {
     tab.form = undefined;
-    if (tab.flight !== undefined || this.browser.cookiesAt("/login").size >= 4) return;
+    if (tab.flight !== undefined || attemptCookies(this.browser).size >= 4) return;
     const prompt = otherAccount ? { prompt: "select_account" } : {};
     tab.next = `/login?${new URLSearchParams({ returnTo: tab.returnTo, ...prompt })}`;
     Object.assign(tab, { form: undefined, disturbed: false, cancelled: false });

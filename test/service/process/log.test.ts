@@ -7,7 +7,7 @@ import { ada } from "../../local/identity/users.ts";
 import { Browser } from "../../support/browser.ts";
 import { type RunningServer, serve } from "../../support/httpServer.ts";
 import { SECRET } from "../../support/sessionApp.ts";
-import { answerOfProvider, Visitor } from "../../support/signIn.ts";
+import { answerOfProvider, attemptCookies, Visitor } from "../../support/signIn.ts";
 import { CLIENT, startProvider } from "../login/application.ts";
 import { INSTANCE, PROJECT, type WebApp, type WebAppOptions, webApp } from "../webApp.ts";
 
@@ -200,7 +200,7 @@ describe("the log of a whole visit", () => {
     site = web;
     const visitor = new Visitor(site.url);
     const callback = new URL(await answerOfProvider(visitor, ada, "/notes?private=hunter2"));
-    secrets.set("the sign-in's cookie", [...visitor.cookiesAt("/login").values()].join());
+    secrets.set("the sign-in's cookie", [...attemptCookies(visitor).values()].join());
     for (const name of ["code", "state"]) {
       secrets.set(`the callback's ${name}`, callback.searchParams.get(name) ?? "");
     }

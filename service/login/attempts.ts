@@ -1,11 +1,11 @@
 import { hash, hkdfSync, randomBytes } from "node:crypto";
 import type { Request, Response } from "express";
 import type { Seconds } from "../pure/seconds.ts";
-import { cookieAttributes, cookieValue, sessionCookie } from "../session/cookie.ts";
+import { cookieValue, sessionCookie } from "../session/cookie.ts";
 import { KeysUnavailableError } from "../session/errors.ts";
-import type { Sealer } from "../session/sealer.ts";
 import { isSignedIn } from "../session/session.ts";
 import { DEFAULT_RETURN_TO } from "./returnTo.ts";
+import { type SealedCookieDeps, SealedCookies } from "./sealedCookies.ts";
 
 /** Seconds from the way to the provider until the way back. */
 export const ATTEMPT_LIFETIME: Seconds = 600;
@@ -62,14 +62,6 @@ export type Found =
   /** `outcome`: what became of its cookie, for the log. */
   | { readonly status: "unknown"; readonly outcome: string };
 
-export interface AttemptsDeps {
-  readonly sealer: Sealer;
-  readonly cookieSecure: boolean;
-  /** Unix time in seconds. */
-  readonly clock: () => Seconds;
-  readonly random?: (bytes: number) => Uint8Array;
-}
-
 /**
  * Sign-ins that a browser began, each in a sealed cookie of its own, so that tabs which begin or
  * come back at the same moment don't overwrite each other's. Any instance can finish one, and a
@@ -92,13 +84,12 @@ const SEED_BYTES = 32;
 /** 72 bits: enough to tell the few attempts of one browser apart. */
 const TAG_LENGTH = 12;
 
-export function createAttempts(deps: AttemptsDeps): Attempts {
-  const { sealer, cookieSecure, clock, random = randomBytes } = deps;
-  // `__Host-`, although the cookies go with every request for it: a sibling domain could plant one
-  // with Path=/login, from a sign-in of its own, and have the browser finish that one.
-  const prefix = cookieSecure ? "__Host-sign-in" : "sign-in";
-  const options = cookieAttributes(cookieSecure);
-  const NAME = new RegExp(`^${prefix}-(\\d{1,11})-[\\w-]{${TAG_LENGTH}}$`);
+export function createAttempts(deps: SealedCookieDeps): Attempts {
+  const { cookieSecure, clock } = deps;
+  // Not with Path=/login, which would spare other requests the cookies: a sibling domain could plant
+  // an attempt of its own, have the browser finish it, and so sign its user in as somebody else.
+  const cookies = new SealedCookies(deps, "sign-in");
+  const NAME = new RegExp(`^${cookies.prefix}-(\\d{1,11})-[\\w-]{${TAG_LENGTH}}$`);
 
   /** The attempts in a request by their cookies' names, oldest first. */
   function sent(req: Request): { name: string; startedAt: Seconds; bytes: number }[] {
@@ -113,14 +104,9 @@ export function createAttempts(deps: AttemptsDeps): Attempts {
   }
 
   function cookieOf({ startedAt, state }: Attempt, data: SealedAttempt) {
-    const name = `${prefix}-${startedAt}-${tagOf(state)}`;
-    const exp = startedAt + ATTEMPT_LIFETIME;
-    const token = sealer.seal(prefix, { iat: startedAt, exp, data }, name);
-    const maxAge = Math.max(1, exp - clock()) * 1000;
-    return {
-      bytes: countedBytes(`${name}=${token}`),
-      set: (res: Response) => void res.cookie(name, token, { ...options, maxAge }),
-    };
+    const name = `${cookies.prefix}-${startedAt}-${tagOf(state)}`;
+    const content = { iat: startedAt, exp: startedAt + ATTEMPT_LIFETIME, data: { ...data } };
+    return cookies.seal(content, name);
   }
 
   /**
@@ -135,7 +121,7 @@ export function createAttempts(deps: AttemptsDeps): Attempts {
 
   return {
     create(req, purpose) {
-      const seed = Buffer.from(random(SEED_BYTES)).toString("base64url");
+      const seed = randomBytes(SEED_BYTES).toString("base64url");
       return { ...purpose, ...derive(seed), seed, startedAt: clock(), session: sessionTag(req) };
     },
 
@@ -148,17 +134,17 @@ export function createAttempts(deps: AttemptsDeps): Attempts {
       const room = pending.reduce((left, { bytes }) => left - bytes, MAX_ATTEMPT_BYTES - reserved);
       const data = { ...flat(attempt), s: attempt.seed, k: attempt.session };
       let cookie = cookieOf(attempt, data);
-      if (cookie.bytes > Math.max(room, RESERVED_BYTES)) {
+      if (countedBytes(cookie.pair) > Math.max(room, RESERVED_BYTES)) {
         // Better the start page for this one than the end of another.
         cookie = cookieOf(attempt, { ...data, r: DEFAULT_RETURN_TO });
       }
       cookie.set(res);
       // Too many bytes only if several with long paths began at the same moment.
-      let { bytes } = cookie;
+      let bytes = countedBytes(cookie.pair);
       for (const other of others) {
         bytes += other.bytes;
         if (!pending.includes(other) || bytes > MAX_ATTEMPT_BYTES) {
-          res.clearCookie(other.name, options);
+          cookies.clear(res, other.name);
         }
       }
     },
@@ -166,9 +152,8 @@ export function createAttempts(deps: AttemptsDeps): Attempts {
     async find(req, state) {
       const tag = tagOf(state ?? "");
       const name = sent(req).find((each) => each.name.endsWith(`-${tag}`))?.name;
-      const token = name && cookieValue(req.headers.cookie, name);
-      if (name === undefined || token === undefined) return { status: "unknown", outcome: "none" };
-      const opened = await sealer.open(prefix, token, name);
+      const opened = name && (await cookies.open(req, name));
+      if (!opened) return { status: "unknown", outcome: "none" };
       if (opened.outcome === "key_unavailable") throw new KeysUnavailableError(opened.retryAfter);
       if (opened.outcome !== "ok") return { status: "unknown", outcome: opened.outcome };
       return read(opened.sealed.data, opened.sealed.iat);

@@ -7,6 +7,7 @@ import type { EventLog } from "../process/eventLog.ts";
 import { once } from "../pure/once.ts";
 import { printable } from "../pure/printable.ts";
 import type { Seconds } from "../pure/seconds.ts";
+import { createTokenBucket } from "../pure/tokenBucket.ts";
 import { SignInError } from "./failures.ts";
 import type { LogoutToken } from "./logoutToken.ts";
 import type { SignInSettings } from "./settings.ts";
@@ -25,6 +26,10 @@ const REMEMBERED_TOKENS = 1000;
 /** Seconds for which a provider that failed is left alone: strangers send tokens as well. */
 const RETRY_AFTER: Seconds = 10;
 
+/** Log lines about tokens that were not accepted: how many at once, and seconds until one more. */
+const LOG_BURST = 10;
+const LOG_INTERVAL: Seconds = 60;
+
 const parseBody = express.urlencoded({ extended: false, limit: "16kb" });
 
 /**
@@ -37,6 +42,8 @@ export function backchannelRoutes({ signIn, ended, clock, log }: BackchannelDeps
   const client =
     oidc && once(async () => (await import("./oidc.ts")).createOidcClient({ config: oidc, clock }));
   const seen = createRecentEntries<true>(REMEMBERED_TOKENS);
+  const logLines = createTokenBucket(LOG_BURST, LOG_INTERVAL);
+  let notLogged = 0;
   /** Unix time before which the provider is not asked, because it failed. */
   let askAgainAt = Number.NEGATIVE_INFINITY;
 
@@ -60,13 +67,22 @@ export function backchannelRoutes({ signIn, ended, clock, log }: BackchannelDeps
     return true;
   }
 
+  /** Strangers send tokens as well, so not every one of them gets a line. */
+  function logFailure(level: "warn" | "error", event: string, cause: string, res: Response): void {
+    if (!logLines.take(clock())) {
+      notLogged += 1;
+      return;
+    }
+    const line = { event, cause: printable(cause, 200), not_logged: notLogged };
+    notLogged = 0;
+    log[level]({ ...line, ...res.locals.trace }, "The provider's logout was not carried out");
+  }
+
   const routes = Router();
   routes.post("/login/backchannel", noStore, parseBody, async (req, res) => {
-    const { trace } = res.locals;
     const unavailable = (event: string, error: unknown) => {
       const details = error instanceof SignInError ? error.details : {};
-      const cause = printable(String(details.cause ?? messageOf(error)), 200);
-      log.error({ event, cause, ...trace }, "The provider's logout could not be carried out");
+      logFailure("error", event, String(details.cause ?? messageOf(error)), res);
       res.set("Retry-After", String(RETRY_AFTER));
       res.status(503).json({ error: "temporarily_unavailable" });
     };
@@ -80,15 +96,13 @@ export function backchannelRoutes({ signIn, ended, clock, log }: BackchannelDeps
       return;
     }
     if (typeof token === "string") {
-      const cause = printable(token, 200);
-      const fields = { event: "logout_token_refused", cause, ...trace };
-      log.warn(fields, "The provider's logout token was refused");
+      logFailure("warn", "logout_token_refused", token, res);
       res.status(400).json({ error: "invalid_request" });
       return;
     }
     try {
       if (await end(token)) {
-        const fields = { event: "signed_out_by_provider", ...token.ended, ...trace };
+        const fields = { event: "signed_out_by_provider", ...token.ended, ...res.locals.trace };
         log.info(fields, "Signed out by the provider");
       }
     } catch (error) {

@@ -1,6 +1,5 @@
 import { hash, timingSafeEqual } from "node:crypto";
-import { csrfSync } from "csrf-sync";
-import type { Request, RequestHandler } from "express";
+import type { Request, RequestHandler, Response } from "express";
 import { type PublicAddress, siteOf } from "../http/publicUrl.ts";
 import { credentialOf, isSignedIn } from "../session/session.ts";
 import { isApi, requireSignIn } from "./requireSignIn.ts";
@@ -9,6 +8,16 @@ type Address = Pick<PublicAddress, "publicUrl">;
 
 /** RFC 9110, 9.2.1, without TRACE, which nobody sends. */
 const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/** The request does not carry its session's CSRF token. Fields as in http-errors. */
+export class StalePageError extends Error {
+  override readonly name = "StalePageError";
+  readonly status = 403;
+  readonly code = "csrf_token_invalid";
+  override readonly message =
+    "This page is no longer valid: since it was opened, you have signed in again, or the session " +
+    "has ended. Go back, reload the page and try again.";
+}
 
 /**
  * Refuses every unsafe request that does not carry its session's `csrf_token`, as the header
@@ -20,39 +29,21 @@ const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
  * such origin.
  */
 export function csrfProtection(address: Address = {}): RequestHandler {
-  const { csrfSynchronisedProtection } = csrfSync({
-    // Compared in constant time here, because csrf-sync's own comparison is not.
-    getTokenFromRequest: (req) => {
-      const token = credentialOf(req)?.csrf_token;
-      return token && isSame(req.get("x-csrf-token") ?? formField(req), token) ? token : undefined;
-    },
-    getTokenFromState: (req) => credentialOf(req)?.csrf_token,
-    // Each session begins with a token and keeps it.
-    storeTokenInState() {},
-    errorConfig: {
-      statusCode: 403,
-      code: "csrf_token_invalid",
-      message:
-        "This page is no longer valid: since it was opened, you have signed in again, or the " +
-        "session has ended. Go back, reload the page and try again.",
-    },
-  });
   return function csrf(req, res, next) {
-    // csrf-sync would let these through as well, and attach a function to each that keeps requests
-    // in memory until a full collection.
-    if (SAFE_METHODS.has(req.method) || (isSignOut(req) && isOfSameOrigin(req, address))) {
-      next();
-      return;
-    }
-    csrfSynchronisedProtection(req, res, (error?: unknown) => {
-      if (error !== undefined && isApi(req) && !isSignedIn(req)) requireSignIn(req, res, next);
-      else next(error);
-    });
+    const accepted =
+      SAFE_METHODS.has(req.method) ||
+      hasToken(req) ||
+      (isSignOut(req, res) && isOfSameOrigin(req, address));
+    if (accepted) next();
+    else if (isApi(req) && !isSignedIn(req)) requireSignIn(req, res, next);
+    else next(new StalePageError());
   };
 }
 
-function isSignOut({ method, path }: Request): boolean {
-  return method === "POST" && /^\/logout\/?$/i.test(path);
+/** Signing out everywhere takes the token as long as the session lives: the page may be another user's. */
+function isSignOut({ method, path }: Request, { locals }: Response): boolean {
+  const paths = locals.endedSession ? /^\/logout(?:\/everywhere)?\/?$/i : /^\/logout\/?$/i;
+  return method === "POST" && paths.test(path);
 }
 
 /** Whether the browser says that a page of this site sent the request; scripts can't set either. */
@@ -63,17 +54,15 @@ function isOfSameOrigin(req: Request, address: Address): boolean {
   return origin !== undefined && origin === siteOf(req, address)?.origin;
 }
 
-function isSame(sent: string | undefined, token: string): boolean {
-  return sent !== undefined && timingSafeEqual(digest(sent), digest(token));
+function hasToken(req: Request): boolean {
+  const token = credentialOf(req)?.csrf_token;
+  const sent = req.get("x-csrf-token") ?? req.body?._csrf;
+  return (
+    Boolean(token) && typeof sent === "string" && timingSafeEqual(digest(sent), digest(`${token}`))
+  );
 }
 
 /** timingSafeEqual compares buffers of the same length only. */
 function digest(text: string): Buffer {
   return hash("sha256", text, "buffer");
-}
-
-function formField(req: Request): string | undefined {
-  const body: unknown = req.body;
-  const field = typeof body === "object" && body !== null && "_csrf" in body ? body._csrf : "";
-  return typeof field === "string" && field !== "" ? field : undefined;
 }

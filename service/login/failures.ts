@@ -1,84 +1,29 @@
+import type { ErrorRequestHandler, Request } from "express";
 import { type Html, html, type Message, messagePage } from "../http/html.ts";
 import type { EventLog } from "../process/eventLog.ts";
-import { signInLink } from "./returnTo.ts";
-
-/** Why a sign-in failed. */
-export type FailureReason =
-  /** No provider is set. */
-  | "not_set_up"
-  /** The provider is not the one that the settings describe. */
-  | "misconfigured"
-  /** The request's Host header is no host. */
-  | "invalid_host"
-  /** The callback belongs to no sign-in that this browser began in the last ten minutes. */
-  | "unknown_attempt"
-  /** The callback is not the answer to what was asked. */
-  | "forged_answer"
-  /** The code is used up or has expired, also after one more try. */
-  | "code_refused"
-  | "cancelled"
-  /** The browser came back with an error. Anybody can write one, so it is no fault of the service's. */
-  | "error_reported"
-  /** The provider can't be reached, or says that it has a fault. */
-  | "provider_unavailable"
-  /** The provider refuses this service, or its tokens are not valid. */
-  | "provider_error"
-  /** The account has no e-mail address, or one that can't be one. */
-  | "email_missing"
-  /** The provider says that the address is not verified. */
-  | "email_unverified"
-  /** The provider does not say whether the address is verified. */
-  | "email_unstated"
-  | "not_allowed";
-
-/** Details for the log. Never a code, token or secret, nor an object that could hold one. */
-export type FailureDetails = Readonly<Record<string, string | number | boolean | undefined>>;
-
-/** A sign-in that failed for a reason that the user is told. */
-export class SignInError extends Error {
-  readonly reason: FailureReason;
-  readonly details: FailureDetails;
-
-  constructor(reason: FailureReason, details: FailureDetails = {}) {
-    super(`Sign-in failed: ${reason}`);
-    this.name = new.target.name;
-    this.reason = reason;
-    this.details = details;
-  }
-}
-
-/** What the page about a failure depends on. */
-export interface FailureContext {
-  /** Path that the user wanted to go to. */
-  readonly returnTo: string;
-  /** The redirect URI to register; undefined if it is not known. */
-  readonly redirectUri: string | undefined;
-}
-
-export interface FailurePage {
-  readonly status: number;
-  /** Seconds after which to try again. */
-  readonly retryAfter?: number;
-  readonly body: string;
-}
+import { DEFAULT_RETURN_TO, signInLink } from "./returnTo.ts";
 
 interface Failure extends Pick<Message, "title" | "text"> {
   /** info: users do that. warn: somebody may be trying something. error: something is broken. */
   readonly level: keyof EventLog;
   readonly status: number;
+  /** Seconds after which to try again. */
   readonly retryAfter?: number;
   /** Target of the page's link. Default: `again`. */
   readonly forward?: "again" | "otherAccount" | "home";
 }
 
-const FAILURES: Record<FailureReason, Failure> = {
+/** Why a sign-in failed, and what the user is told. */
+const FAILURES = {
   not_set_up: {
     level: "warn",
-    status: 503,
+    // Not 503: strangers could spend the error budget of a service that does all that it is set up for.
+    status: 404,
     title: "Sign-in is not set up yet",
     text: ["No sign-in provider is configured, so nobody can sign in."],
     forward: "home",
   },
+  /** The provider is not the one that the settings describe. */
   misconfigured: {
     level: "error",
     status: 502,
@@ -89,6 +34,7 @@ const FAILURES: Record<FailureReason, Failure> = {
     ],
     forward: "home",
   },
+  /** The request's Host header is no host. */
   invalid_host: {
     level: "info",
     status: 400,
@@ -96,6 +42,7 @@ const FAILURES: Record<FailureReason, Failure> = {
     text: ["The host name that your browser sent is not valid."],
     forward: "home",
   },
+  /** The callback belongs to no sign-in that this browser began in the last ten minutes. */
   unknown_attempt: {
     level: "info",
     status: 400,
@@ -105,12 +52,14 @@ const FAILURES: Record<FailureReason, Failure> = {
       "If this comes again, your browser may be blocking cookies for this site.",
     ],
   },
+  /** The callback is not the answer to what was asked. */
   forged_answer: {
     level: "warn",
     status: 400,
     title: "This sign-in is not valid",
     text: ["What came back does not answer what this browser asked for, so it was not used."],
   },
+  /** The code is used up or has expired, also after one more try. */
   code_refused: {
     level: "warn",
     status: 400,
@@ -123,6 +72,7 @@ const FAILURES: Record<FailureReason, Failure> = {
     title: "You are not signed in",
     text: ["The sign-in was cancelled, or the provider did not allow it."],
   },
+  /** The browser came back with an error. Anybody can write one, so it is no fault of the service's. */
   error_reported: {
     level: "warn",
     status: 400,
@@ -132,6 +82,7 @@ const FAILURES: Record<FailureReason, Failure> = {
       "If that does not help, tell whoever runs this service.",
     ],
   },
+  /** The provider can't be reached, or says that it has a fault. */
   provider_unavailable: {
     level: "error",
     status: 503,
@@ -139,6 +90,7 @@ const FAILURES: Record<FailureReason, Failure> = {
     title: "The sign-in provider does not answer",
     text: ["This is a fault between this service and its provider. Try again in a moment."],
   },
+  /** The provider refuses this service, or its tokens are not valid. */
   provider_error: {
     level: "error",
     status: 502,
@@ -188,36 +140,68 @@ const FAILURES: Record<FailureReason, Failure> = {
     ],
     forward: "otherAccount",
   },
-};
+} satisfies Record<string, Failure>;
 
-/** The level at which a failure is logged. */
-export function levelOf(reason: FailureReason): keyof EventLog {
-  return FAILURES[reason].level;
+export type FailureReason = keyof typeof FAILURES;
+
+/** Details for the log. Never a code, token or secret, nor an object that could hold one. */
+export type FailureDetails = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** A sign-in that failed for a reason that the user is told. */
+export class SignInError extends Error {
+  override readonly name = "SignInError";
+  readonly reason: FailureReason;
+  readonly details: FailureDetails;
+
+  constructor(reason: FailureReason, details: FailureDetails = {}) {
+    super(`Sign-in failed: ${reason}`);
+    this.reason = reason;
+    this.details = details;
+  }
 }
 
-/** The page about a failure: what happened and what to do. Details are in the log only. */
-export function failurePage(reason: FailureReason, context: FailureContext): FailurePage {
-  const { status, retryAfter, title, text, forward = "again" } = FAILURES[reason];
-  const more = reason === "not_set_up" ? setUp(context) : [];
-  const body = messagePage({ title, text: [...text, ...more], link: linkTo(forward, context) });
-  return { status, body, ...(retryAfter !== undefined && { retryAfter }) };
+export interface FailureDeps {
+  readonly log: EventLog;
+  /** The redirect URI to register; undefined if it is not known. */
+  readonly redirectUri: (req: Request) => URL | undefined;
 }
 
-function linkTo(forward: Failure["forward"], { returnTo }: FailureContext) {
+/**
+ * Answers failed sign-ins with a page that says what happened and what to do, and logs the details;
+ * passes on other errors. `res.locals.returnTo` is the path that the user wanted to go to.
+ */
+export function failureHandler({ log, redirectUri }: FailureDeps): ErrorRequestHandler {
+  return (error, req, res, next) => {
+    if (!(error instanceof SignInError)) {
+      next(error);
+      return;
+    }
+    const { reason, details, message } = error;
+    const { trace, returnTo = DEFAULT_RETURN_TO } = res.locals;
+    const { level, status, retryAfter, title, text, forward }: Failure = FAILURES[reason];
+    log[level]({ event: "sign_in_failed", reason, ...details, ...trace }, message);
+    if (retryAfter !== undefined) res.set("Retry-After", String(retryAfter));
+    const more = reason === "not_set_up" ? setUp(redirectUri(req)) : [];
+    const link = linkTo(forward, returnTo);
+    res
+      .status(status)
+      .type("html")
+      .send(messagePage({ title, text: [...text, ...more], link }));
+  };
+}
+
+function linkTo(forward: Failure["forward"], returnTo: string) {
   if (forward === "home") return { href: "/", label: "Go to the start page" };
   return forward === "otherAccount"
     ? { href: signInLink(returnTo, { otherAccount: true }), label: "Use another account" }
     : { href: signInLink(returnTo), label: "Sign in again" };
 }
 
-function setUp({ redirectUri }: FailureContext): Html[] {
-  return [
-    html`If you run it: register it with an OpenID Connect provider and set <code>OIDC_ISSUER</code>,
-<code>OIDC_CLIENT_ID</code> and <code>OIDC_CLIENT_SECRET</code>; on Cloud Run, they are
-<code>oidcIssuer</code>, <code>oidcClientId</code> and
-<code>oidcClientSecret</code> in the stack&rsquo;s configuration.`,
-    ...(redirectUri === undefined
-      ? []
-      : [html`The redirect URI to register is <code>${redirectUri}</code>.`]),
-  ];
+function setUp(redirectUri: URL | undefined): Html[] {
+  const settings = html`If you run it: register it with an OpenID Connect provider and set
+<code>OIDC_ISSUER</code>, <code>OIDC_CLIENT_ID</code> and <code>OIDC_CLIENT_SECRET</code>; on Cloud
+Run, they are <code>oidcIssuer</code>, <code>oidcClientId</code> and <code>oidcClientSecret</code> in
+the stack&rsquo;s configuration.`;
+  if (redirectUri === undefined) return [settings];
+  return [settings, html`The redirect URI to register is <code>${redirectUri.href}</code>.`];
 }

@@ -3,18 +3,13 @@ import type { EndedSessions } from "../ended/endedSessions.ts";
 import { type Html, html } from "../http/html.ts";
 import { isWithin } from "../pure/refreshSchedule.ts";
 import type { Seconds } from "../pure/seconds.ts";
-import { cookieAttributes, cookieValue } from "../session/cookie.ts";
-import type { Sealer } from "../session/sealer.ts";
 import type { Credential } from "../session/session.ts";
+import { type SealedCookieDeps, SealedCookies } from "./sealedCookies.ts";
 
 type SignedOut = Pick<Credential, "sid" | "exp">;
 
-export interface PendingSignOutDeps {
+export interface PendingSignOutDeps extends SealedCookieDeps {
   readonly ended: EndedSessions;
-  readonly sealer: Sealer;
-  readonly cookieSecure: boolean;
-  /** Unix time in seconds. */
-  readonly clock: () => Seconds;
 }
 
 /** Sign-outs that could not be written, in a sealed cookie: the browser's next requests retry them. */
@@ -31,31 +26,15 @@ const MAX_PENDING = 5;
 /** Seconds after a failed retry in which this instance does not try again. */
 const BACKOFF: Seconds = 10;
 
-export function createPendingSignOuts({
-  ended,
-  sealer,
-  cookieSecure,
-  clock,
-}: PendingSignOutDeps): PendingSignOuts {
-  const name = cookieSecure ? "__Host-sign-out" : "sign-out";
-  const options = cookieAttributes(cookieSecure);
+export function createPendingSignOuts(deps: PendingSignOutDeps): PendingSignOuts {
+  const { ended, clock } = deps;
+  const cookie = new SealedCookies(deps, "sign-out");
   let failedAt: Seconds | undefined;
 
   async function read(req: Request): Promise<SignedOut[]> {
-    const token = cookieValue(req.headers.cookie, name);
-    if (token === undefined) return [];
-    const opened = await sealer.open(name, token);
-    if (opened.outcome !== "ok") return [];
-    const { sessions } = opened.sealed.data;
+    const opened = await cookie.open(req);
+    const sessions = opened?.outcome === "ok" ? opened.sealed.data.sessions : [];
     return (Array.isArray(sessions) ? sessions : []).filter(isSignedOut);
-  }
-
-  function keep(res: Response, pending: readonly SignedOut[]): void {
-    const iat = clock();
-    const sessions = pending.slice(-MAX_PENDING);
-    const exp = Math.max(...sessions.map((session) => session.exp));
-    const token = sealer.seal(name, { iat, exp, data: { sessions } });
-    res.cookie(name, token, { ...options, maxAge: Math.max(1, exp - iat) * 1000 });
   }
 
   async function retry(req: Request, res: Response): Promise<void> {
@@ -69,20 +48,21 @@ export function createPendingSignOuts({
       failedAt = clock();
       return;
     }
-    res.clearCookie(name, options);
+    cookie.clear(res);
     res.locals.signOutPending = false;
   }
 
   return {
     retry(req, res, next) {
-      const { cookie } = req.headers;
-      if (cookie === undefined || !cookie.includes(name)) next();
-      else retry(req, res).then(() => next(), next);
+      if (req.headers.cookie?.includes(cookie.prefix)) retry(req, res).then(() => next(), next);
+      else next();
     },
 
-    async add(req, res, session) {
-      const others = (await read(req)).filter(({ sid }) => sid !== session.sid);
-      keep(res, [...others, { sid: session.sid, exp: session.exp }]);
+    async add(req, res, { sid, exp }) {
+      const others = (await read(req)).filter((other) => other.sid !== sid);
+      const sessions = [...others, { sid, exp }].slice(-MAX_PENDING);
+      const last = Math.max(...sessions.map((session) => session.exp));
+      cookie.seal({ iat: clock(), exp: last, data: { sessions } }).set(res);
     },
   };
 }

@@ -1,9 +1,10 @@
+import { createRecentEntries } from "../ended/recentEntries.ts";
 import { type FailureReason, SignInError } from "./failures.ts";
 
 /** Calls that one attempt may cause while the provider does not answer them. */
 const MAX_CALLS = 3;
 
-/** Attempts whose calls are counted; the least recently used is evicted and starts from zero. */
+/** Attempts whose calls are counted; one that is forgotten starts from zero. */
 const MAX_ATTEMPTS = 2_000;
 
 /** Failures for which the provider was not asked. */
@@ -28,28 +29,21 @@ export interface Redemptions {
  * refused its code. Replaying an attempt with made-up codes causes one call at each instance.
  */
 export function createRedemptions(): Redemptions {
-  const calls = new Map<string, number>();
-
-  function count(state: string, value: number): void {
-    calls.delete(state);
-    calls.set(state, value);
-    const [oldest] = calls.keys();
-    if (calls.size > MAX_ATTEMPTS && oldest !== undefined) calls.delete(oldest);
-  }
+  const calls = createRecentEntries<number>(MAX_ATTEMPTS);
 
   return {
     async limit(state, redeem) {
       const before = calls.get(state) ?? 0;
       if (before >= MAX_CALLS) throw new SignInError("code_refused", { cause: "no call was made" });
       // No second call while this one is in flight.
-      count(state, MAX_CALLS);
+      calls.set(state, MAX_CALLS);
       try {
         return await redeem();
       } catch (error) {
         const reason = error instanceof SignInError ? error.reason : undefined;
-        if (reason === "provider_unavailable") count(state, before + 1);
+        if (reason === "provider_unavailable") calls.set(state, before + 1);
         // The browser brought no code, or not as the provider would have sent it.
-        else if (reason !== undefined && WITHOUT_CALL.has(reason)) count(state, before);
+        else if (reason !== undefined && WITHOUT_CALL.has(reason)) calls.set(state, before);
         throw error;
       }
     },

@@ -1,46 +1,22 @@
-import {
-  type ErrorRequestHandler,
-  type Request,
-  type RequestHandler,
-  type Response,
-  Router,
-} from "express";
-import type { EndedSessions } from "../ended/endedSessions.ts";
+import { type Request, type RequestHandler, type Response, Router } from "express";
 import { type PublicAddress, siteOf } from "../http/publicUrl.ts";
-import type { AbortAfter } from "../process/abort.ts";
-import type { EventLog } from "../process/eventLog.ts";
 import { once } from "../pure/once.ts";
 import { printable } from "../pure/printable.ts";
-import type { Seconds } from "../pure/seconds.ts";
 import { InsecureTransportError } from "../session/errors.ts";
-import type { Sealer } from "../session/sealer.ts";
-import { credentialOf, endSession, isSignedIn, startSession } from "../session/session.ts";
+import { credentialOf, isSignedIn, startSession } from "../session/session.ts";
 import { admit } from "./allowList.ts";
 import { type Attempt, createAttempts, type Purpose } from "./attempts.ts";
-import { failurePage, levelOf, SignInError } from "./failures.ts";
+import { failureHandler, SignInError } from "./failures.ts";
 import type { Identity, OidcClient } from "./oidc.ts";
-import type { PendingSignOuts } from "./pendingSignOuts.ts";
 import { createRedemptions } from "./redemptions.ts";
 import { requireSignIn } from "./requireSignIn.ts";
 import { DEFAULT_RETURN_TO, parseReturnTo } from "./returnTo.ts";
 import type { SignInSettings } from "./settings.ts";
-import { createSignedOut, SIGNED_OUT_PATH } from "./signedOut.ts";
-import { createSignOuts } from "./signOuts.ts";
+import { createEndCurrent, SIGNED_OUT_PATH, type SignOutDeps, signOutRoutes } from "./signOuts.ts";
 
-export interface SignInDeps extends Pick<PublicAddress, "publicUrl"> {
+export interface SignInDeps extends SignOutDeps, Pick<PublicAddress, "publicUrl"> {
   readonly signIn: SignInSettings;
-  readonly cookieSecure: boolean;
-  readonly sealer: Sealer;
-  /** Unix time in seconds. */
-  readonly clock: () => Seconds;
-  readonly log: EventLog;
-  readonly ended: EndedSessions;
-  readonly pendingSignOuts: PendingSignOuts;
-  readonly abortAfter?: AbortAfter;
 }
-
-/** How long signing out waits for the provider's metadata, if this instance has not read it yet. */
-const METADATA_MILLISECONDS = 2_000;
 
 /** What every step of a sign-in needs. */
 interface Prepared {
@@ -60,8 +36,7 @@ export function signInRoutes(deps: SignInDeps): Router {
     oidc && once(async () => (await import("./oidc.ts")).createOidcClient({ config: oidc, clock }));
   const attempts = createAttempts(deps);
   const redemptions = createRedemptions();
-  const signedOut = createSignedOut(deps);
-  const signOuts = createSignOuts(deps);
+  const endCurrent = createEndCurrent(deps);
   const routes = Router();
 
   async function prepare(req: Request): Promise<Prepared> {
@@ -123,7 +98,7 @@ export function signInRoutes(deps: SignInDeps): Router {
         of_domain: identity.ofDomain,
       };
       const startTime = ended.startTime(signedIn);
-      await signOuts.endCurrent(req, res);
+      await endCurrent(req, res);
       startSession(req, { ...signedIn, iat: await startTime });
       const { trace } = res.locals;
       log.info({ event: "signed_in", user_id: identity.subject, ...trace }, "Signed in");
@@ -131,15 +106,13 @@ export function signInRoutes(deps: SignInDeps): Router {
     res.redirect(303, attempt.returnTo);
   }
 
-  /** Where the user signs out at the provider; undefined if its metadata takes too long to read. */
+  /** Where the user signs out at the provider. */
   async function endSessionUrl(req: Request): Promise<URL | undefined> {
     const site = siteOf(req, deps);
     if (site === undefined || oidcClient === undefined) return undefined;
     const returnTo = new URL(SIGNED_OUT_PATH, site).href;
-    const url = oidcClient().then((client) =>
-      client.endSessionUrl(returnTo, credentialOf(req)?.user_email),
-    );
-    return await inTime(url, METADATA_MILLISECONDS);
+    const client = await oidcClient();
+    return await client.endSessionUrl(returnTo, credentialOf(req)?.user_email);
   }
 
   routes.use("/login", skipPrefetch);
@@ -190,36 +163,9 @@ export function signInRoutes(deps: SignInDeps): Router {
     res.json({ user_id, csrf_token });
   });
 
-  routes.post("/logout", async (req, res) => {
-    const signedIn = isSignedIn(req);
-    const ending = signOuts.endCurrent(req, res);
-    const url = signedIn ? await endSessionUrl(req) : undefined;
-    await ending;
-    endSession(req);
-    if (url !== undefined) signedOut.remember(res, url);
-    res.redirect(303, signedIn ? SIGNED_OUT_PATH : "/");
-  });
-
-  routes.post("/logout/everywhere", requireSignIn, signOuts.everywhere);
-
-  routes.get(SIGNED_OUT_PATH, async (req, res) => {
-    if (isSignedIn(req)) res.redirect(303, DEFAULT_RETURN_TO);
-    else await signedOut.show(req, res);
-  });
-
-  routes.use(failed(deps));
+  routes.use(signOutRoutes({ ...deps, endCurrent, endSessionUrl }));
+  routes.use(failureHandler({ log, redirectUri: (req) => redirectUriOf(req, deps) }));
   return routes;
-}
-
-/** The value of a promise; undefined if it rejects or takes longer. */
-async function inTime<Value>(promise: Promise<Value>, milliseconds: number) {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, milliseconds, undefined);
-  });
-  const value = await Promise.race([promise.catch(() => undefined), late]);
-  clearTimeout(timer);
-  return value;
 }
 
 /** Where the provider sends the browser back to. Undefined if the Host header is no host. */
@@ -279,23 +225,3 @@ const CAUSES = {
   other_domain:
     "the address is not in ALLOWED_USERS, and its domain does not count: nothing says that the account is the domain's own",
 };
-
-/** Answers failed sign-ins with a page; passes on other errors. */
-function failed(deps: SignInDeps): ErrorRequestHandler {
-  return (error, req, res, next) => {
-    if (!(error instanceof SignInError)) {
-      next(error);
-      return;
-    }
-    const { reason, details } = error;
-    const { trace } = res.locals;
-    const line = { event: "sign_in_failed", reason, ...details, ...trace };
-    deps.log[levelOf(reason)](line, error.message);
-    const { status, retryAfter, body } = failurePage(reason, {
-      returnTo: res.locals.returnTo ?? DEFAULT_RETURN_TO,
-      redirectUri: redirectUriOf(req, deps)?.href,
-    });
-    if (retryAfter !== undefined) res.set("Retry-After", String(retryAfter));
-    res.status(status).type("html").send(body);
-  };
-}

@@ -1,28 +1,41 @@
-import type { Request, RequestHandler, Response } from "express";
+import { type Request, type Response, Router } from "express";
 import { messageOf } from "../contract/errors.ts";
 import type { EndedSessions } from "../ended/endedSessions.ts";
 import { userMark } from "../ended/marks.ts";
+import { html, page } from "../http/html.ts";
 import { type AbortAfter, unlessAborted } from "../process/abort.ts";
 import type { EventLog } from "../process/eventLog.ts";
 import type { Seconds } from "../pure/seconds.ts";
-import { SignOutFailedError } from "../session/errors.ts";
-import { credentialOf, endSession } from "../session/session.ts";
-import type { PendingSignOuts } from "./pendingSignOuts.ts";
+import { KeysUnavailableError, SignOutFailedError } from "../session/errors.ts";
+import { type Credential, credentialOf, endSession, isSignedIn } from "../session/session.ts";
+import { StalePageError } from "./csrf.ts";
+import { type PendingSignOuts, pendingNotice } from "./pendingSignOuts.ts";
+import { DEFAULT_RETURN_TO, signInLink } from "./returnTo.ts";
+import { type SealedCookieDeps, SealedCookies } from "./sealedCookies.ts";
 
-export interface SignOutDeps {
+export interface SignOutDeps extends SealedCookieDeps {
   readonly ended: EndedSessions;
   readonly pendingSignOuts: PendingSignOuts;
-  /** Unix time in seconds. */
-  readonly clock: () => Seconds;
   readonly log: EventLog;
   readonly abortAfter?: AbortAfter;
 }
 
+export interface SignOutRouteDeps extends SignOutDeps {
+  readonly endCurrent: EndCurrent;
+  /** Where whoever is signed in ends the session at the provider; undefined if there is no such page. */
+  readonly endSessionUrl: (req: Request) => Promise<URL | undefined>;
+}
+
+/** Ends the session that the request came with. If it can't be written, the browser tries again. */
+export type EndCurrent = (req: Request, res: Response) => Promise<void>;
+
+export const SIGNED_OUT_PATH = "/signed-out";
+
 /**
- * For how long signing out waits for the mark, which is written on. The page that asks gives up
- * after 3 s, and with the answer it would miss the cookie that tries again.
+ * For how long signing out waits for the mark, which goes on being written, and for the provider's
+ * metadata, if this instance has not read them yet. The page that asks gives up after 3 s.
  */
-const WRITE_MILLISECONDS = 2_000;
+const WAIT_MILLISECONDS = 2_000;
 
 /** Seconds after which signing out everywhere is tried again. */
 const RETRY_AFTER: Seconds = 10;
@@ -30,75 +43,130 @@ const RETRY_AFTER: Seconds = 10;
 /** Minimum seconds between two sign-outs everywhere of one person. */
 const EVERYWHERE_INTERVAL: Seconds = 60;
 
-/** Ends sessions, so that copies of their cookies are refused as well. */
-export interface SignOuts {
-  /** Ends the session that the request came with. If it can't be written, the browser tries again. */
-  endCurrent(req: Request, res: Response): Promise<void>;
-  /** Ends all sessions of whoever is signed in. Mount it behind requireSignIn. */
-  readonly everywhere: RequestHandler;
-}
+/** Seconds for which the page after signing out links to the provider. */
+const LINK_LIFETIME: Seconds = 600;
 
-export function createSignOuts({
+export function createEndCurrent({
   ended,
   pendingSignOuts,
-  clock,
   log,
   abortAfter = AbortSignal.timeout,
-}: SignOutDeps): SignOuts {
-  return {
-    async endCurrent(req, res) {
-      const credential = credentialOf(req);
-      if (credential === undefined) return;
-      try {
-        await unlessAborted(ended.endSession(credential), abortAfter(WRITE_MILLISECONDS));
-      } catch (error) {
-        const { trace } = res.locals;
-        log.error(
-          { event: "sign_out_not_written", cause: messageOf(error), ...trace },
-          "A session's end could not be written in time: other instances may go on accepting it",
-        );
-        await pendingSignOuts.add(req, res, credential).catch((fault: unknown) => {
-          log.error(
-            { event: "sign_out_not_written", cause: messageOf(fault), ...trace },
-            "The browser can't be asked to try again",
-          );
-        });
-      }
-    },
-
-    async everywhere(req, res) {
-      const credential = credentialOf(req);
-      if (credential === undefined) return;
-      const { iss, user_id } = credential;
-      const { trace } = res.locals;
-      const endedAt = ended.endedAt(credential);
-      if (endedAt !== undefined && clock() - endedAt < EVERYWHERE_INTERVAL) {
-        res.set("Retry-After", String(EVERYWHERE_INTERVAL));
-        throw new SignedOutLatelyError();
-      }
-      try {
-        await ended.endPeople(userMark(iss, user_id));
-      } catch (error) {
-        log.error(
-          { event: "sign_out_not_written", cause: messageOf(error), ...trace },
-          "Somebody could not sign out everywhere",
-        );
-        throw new SignOutFailedError(
-          "Your sessions could not be ended, and you are still signed in. Try again in a moment.",
-          RETRY_AFTER,
-        );
-      }
-      endSession(req);
-      res.redirect(303, "/");
-      log.info({ event: "signed_out_everywhere", user_id, ...trace }, "Signed out everywhere");
-    },
+}: SignOutDeps): EndCurrent {
+  return async function endCurrent(req, res) {
+    const credential = credentialOf(req);
+    if (credential === undefined) return;
+    const logFailure = (error: unknown, message: string) =>
+      log.error(
+        { event: "sign_out_not_written", cause: messageOf(error), ...res.locals.trace },
+        message,
+      );
+    try {
+      await unlessAborted(ended.endSession(credential), abortAfter(WAIT_MILLISECONDS));
+    } catch (error) {
+      logFailure(
+        error,
+        "A session's end could not be written in time: other instances may go on accepting it",
+      );
+      await pendingSignOuts
+        .add(req, res, credential)
+        .catch((fault: unknown) => logFailure(fault, "The browser can't be asked to try again"));
+    }
   };
 }
 
+/** `POST /logout`, `POST /logout/everywhere` and `GET /signed-out`. */
+export function signOutRoutes(deps: SignOutRouteDeps): Router {
+  const { ended, clock, log, endCurrent, abortAfter = AbortSignal.timeout } = deps;
+  // The provider's URL has the user's address.
+  const link = new SealedCookies(deps, "signed-out", SIGNED_OUT_PATH);
+
+  /** Ends the session, and links to the provider where that has a page and its metadata comes in time. */
+  async function leave(req: Request, res: Response, ending?: Promise<void>): Promise<void> {
+    const url = unlessAborted(deps.endSessionUrl(req), abortAfter(WAIT_MILLISECONDS));
+    const href = (await url.catch(() => undefined))?.href;
+    await ending;
+    endSession(req);
+    const iat = clock();
+    try {
+      if (href !== undefined) link.seal({ iat, exp: iat + LINK_LIFETIME, data: { href } }).set(res);
+    } catch (error) {
+      // Signing out succeeds without the link.
+      if (!(error instanceof KeysUnavailableError)) throw error;
+    }
+    res.redirect(303, SIGNED_OUT_PATH);
+  }
+
+  async function endEverywhere(res: Response, { iss, user_id }: Credential): Promise<void> {
+    const { trace } = res.locals;
+    try {
+      const ending = ended.endPeople(userMark(iss, user_id));
+      await unlessAborted(ending, abortAfter(WAIT_MILLISECONDS));
+    } catch (error) {
+      log.error(
+        { event: "sign_out_not_written", cause: messageOf(error), ...trace },
+        "Somebody could not sign out everywhere",
+      );
+      throw new SignOutFailedError(
+        "Your sessions could not be ended in time, and you may still be signed in. Try again in a moment.",
+        RETRY_AFTER,
+      );
+    }
+    log.info({ event: "signed_out_everywhere", user_id, ...trace }, "Signed out everywhere");
+  }
+
+  const routes = Router();
+
+  routes.post("/logout", async (req, res) => {
+    if (isSignedIn(req)) await leave(req, res, endCurrent(req, res));
+    else res.redirect(303, "/");
+  });
+
+  routes.post("/logout/everywhere", async (req, res) => {
+    const credential: Credential | undefined = credentialOf(req) ?? res.locals.endedSession;
+    const endedAt = credential && ended.endedAt(credential);
+    const recently = endedAt !== undefined && clock() - endedAt < EVERYWHERE_INTERVAL;
+    if (isSignedIn(req) && credential !== undefined) {
+      if (recently) {
+        res.set("Retry-After", String(EVERYWHERE_INTERVAL));
+        throw new RateLimitedError();
+      }
+      await endEverywhere(res, credential);
+    } else if (!recently) throw new StalePageError();
+    // If nobody is signed in, the answer to the first request was lost, and the page has sent a second.
+    await leave(req, res);
+  });
+
+  routes.get(SIGNED_OUT_PATH, async (req, res) => {
+    if (isSignedIn(req)) {
+      res.redirect(303, DEFAULT_RETURN_TO);
+      return;
+    }
+    const opened = await link.open(req);
+    const href = opened?.outcome === "ok" ? opened.sealed.data.href : undefined;
+    res.type("html").send(signedOutPage(res, typeof href === "string" ? href : undefined));
+  });
+
+  return routes;
+}
+
+/** The provider may remember the user, and then signs them in again without a question. */
+function signedOutPage(res: Response, endSessionUrl: string | undefined): string {
+  return page({
+    title: "You are signed out",
+    body: html`<main class="message">
+<h1>You are signed out</h1>
+${pendingNotice(res)}<p>The sign-in provider may still remember you. Then &ldquo;Sign in&rdquo; asks for no password, whoever uses this browser.</p>
+${endSessionUrl && html`<p>On a shared computer, <a href="${endSessionUrl}">sign out at the provider</a> too.</p>`}
+<p><a class="button" href="${signInLink(DEFAULT_RETURN_TO)}">Sign in</a></p>
+<p><a href="${signInLink(DEFAULT_RETURN_TO, { otherAccount: true })}">Use another account</a></p>
+</main>`,
+  });
+}
+
 /** Rate limit: every instance reads the marks that each time writes. Fields as in http-errors. */
-class SignedOutLatelyError extends Error {
+class RateLimitedError extends Error {
   readonly status = 429;
-  readonly code = "signed_out_lately";
+  readonly code = "signed_out_everywhere_recently";
   override readonly message =
     "You have signed out everywhere within the last minute. Wait a minute and try again.";
 }

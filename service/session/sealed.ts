@@ -57,14 +57,18 @@ const MAX_CLEARED = 10;
 /** Result of opening and checking a request's credential. */
 type Received =
   | { readonly outcome: "none" }
-  | { readonly outcome: "ended"; readonly kid: string; readonly age: number }
   | {
       readonly outcome: "ended_unavailable";
       readonly kid: string;
       readonly age: number;
       readonly retryAfter: Seconds;
     }
-  | { readonly outcome: "ok"; readonly kid: string; readonly age: number; credential: Credential }
+  | {
+      readonly outcome: "ok" | "ended";
+      readonly kid: string;
+      readonly age: number;
+      readonly credential: Credential;
+    }
   | Refusal;
 
 /**
@@ -95,10 +99,9 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
     if (clock() >= exp) return { outcome: "expired", kid, age };
     const credential = { ...sealed.data, iat: sealed.iat, exp };
     if (!isCredential(credential)) return { outcome: "malformed" };
-    const ok: Received = { outcome: "ok", kid, age, credential };
     return then(ended.check(credential), (standing): Received => {
-      if (standing === "live") return ok;
-      if (standing === "ended") return { outcome: "ended", kid, age };
+      if (standing === "live") return { outcome: "ok", kid, age, credential };
+      if (standing === "ended") return { outcome: standing, kid, age, credential };
       return { outcome: "ended_unavailable", kid, age, ...standing };
     });
   }
@@ -216,6 +219,8 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
       // No shared cache, and no back button after sign-out, may show what depends on a session.
       res.setHeader("Cache-Control", "no-store");
       const credential = outcome.outcome === "ok" ? outcome.credential : undefined;
+      // Signing out everywhere tells by it whether a first request did so already.
+      if (outcome.outcome === "ended") res.locals.endedSession = outcome.credential;
       const ready = data?.outcome === "ready" ? data : undefined;
       setSession(req, new CurrentSession(store, req, credential, ready));
       if (outcome.outcome === "key_unavailable") next(new KeysUnavailableError(outcome.retryAfter));

@@ -88,10 +88,10 @@ const wayIn: Check = {
   },
 };
 
-function whyNoSignIn({ status, code, headers }: Answer): Why {
+function whyNoSignIn({ status, code }: Answer): Why {
   if (code === "https_required") return SECURE_OVER_HTTP;
   if (code === "keys_unavailable") return KEYS_UNAVAILABLE;
-  if (status === 503 && !headers.has("retry-after")) {
+  if (status === 404) {
     return [
       "Sign-in is not set up: the service knows no provider.",
       "Register the site with an OpenID Connect provider. Then `npx pulumi config set --stack " +

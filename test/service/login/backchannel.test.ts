@@ -188,6 +188,20 @@ test.each<[string, () => Promise<string>]>([
   expect(site.bench.standIn.calls.create).toBe(0);
 });
 
+test("of many refused tokens some are logged, and the next line says how many were not", async () => {
+  const time = { ahead: 0 };
+  const site = createSite(time);
+  for (let i = 0; i < 50; i += 1) expect((await site.send("nonsense")).statusCode).toBe(400);
+  expect(site.lines).toHaveLength(10);
+  time.ahead = 60;
+  await site.send("nonsense");
+  expect(site.lines).toHaveLength(11);
+  expect(site.lines.at(-1)).toMatchObject({ event: "logout_token_refused", not_logged: 40 });
+  // What the provider does with a valid token is always logged.
+  await site.send(await logoutToken());
+  expect(site.lines.at(-1)).toMatchObject({ event: "signed_out_by_provider" });
+});
+
 test("a mark that can't be written is answered with 503, and the provider may try again", async () => {
   const site = createSite();
   const token = await logoutToken();

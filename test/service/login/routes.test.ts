@@ -499,11 +499,11 @@ test("a page learns who is signed in now, with the token, and nobody else does",
   expect((await new Browser(site.url).fetch("/api/session")).status).toBe(401);
 });
 
-test("without a provider, /login explains what to set and the rest goes on", async () => {
+test("without a provider, /login explains what to set, as no fault of the service, and the rest goes on", async () => {
   await using site = await start({ oidc: undefined });
   for (const path of ["/login", "/login/callback?code=1&state=2"]) {
     const browser = new Browser(site.url);
-    const page = await expectRefusal(browser, await browser.fetch(path), 503);
+    const page = await expectRefusal(browser, await browser.fetch(path), 404);
     for (const name of ["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"]) {
       expect(page).toContain(name);
     }

@@ -1,0 +1,48 @@
+import type { Request, Response } from "express";
+import type { Seconds } from "../pure/seconds.ts";
+import { cookieAttributes, cookieValue } from "../session/cookie.ts";
+import type { Content, Opened, Sealer } from "../session/sealer.ts";
+
+export interface SealedCookieDeps {
+  readonly sealer: Sealer;
+  readonly cookieSecure: boolean;
+  /** Unix time in seconds. */
+  readonly clock: () => Seconds;
+}
+
+/** Cookies that only this service can make and read. */
+export class SealedCookies {
+  /** Name of the one cookie, or what the names of several begin with. */
+  readonly prefix: string;
+  readonly #deps: SealedCookieDeps;
+  readonly #attributes;
+
+  /** Over https no other host can set them if the path is "/". */
+  constructor(deps: SealedCookieDeps, purpose: string, path = "/") {
+    const prefix = path === "/" ? "__Host-" : "__Secure-";
+    this.prefix = deps.cookieSecure ? `${prefix}${purpose}` : purpose;
+    this.#deps = deps;
+    this.#attributes = { ...cookieAttributes(deps.cookieSecure), path };
+  }
+
+  /** @throws KeysUnavailableError */
+  seal(content: Content, name = this.prefix): { pair: string; set: (res: Response) => void } {
+    const { sealer, clock } = this.#deps;
+    const token = sealer.seal(this.prefix, content, name);
+    const maxAge = Math.max(1, content.exp - clock()) * 1000;
+    return {
+      pair: `${name}=${token}`,
+      set: (res) => void res.cookie(name, token, { ...this.#attributes, maxAge }),
+    };
+  }
+
+  /** Undefined if the request has no such cookie. */
+  async open({ headers }: Request, name = this.prefix): Promise<Opened | undefined> {
+    const token = cookieValue(headers.cookie, name);
+    return token === undefined ? undefined : await this.#deps.sealer.open(this.prefix, token, name);
+  }
+
+  clear(res: Response, name = this.prefix): void {
+    res.clearCookie(name, this.#attributes);
+  }
+}

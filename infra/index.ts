@@ -20,7 +20,7 @@ export const {
   keyPolicy,
   release,
   service,
-  revision,
+  revisions,
 } = await declareStack(buildArchive, {
   firstVersion: firstVersionHook,
   grantPropagation: grantPropagationHook,

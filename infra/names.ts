@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 /** Identifies a stack. */
 export interface StackId {
   /** Name of the Pulumi project: the product's. */
@@ -20,9 +22,10 @@ export interface StackNames {
   readonly preview: string;
   readonly secretKey: string;
   readonly clientSecret: string;
-  /** The bucket of bundles. Bucket names are global, so this one contains the project's ID. */
-  readonly bucket: string;
-  /** The bucket of the sessions that have ended. */
+  /**
+   * The bucket of the sessions that have ended. Bucket names are global, so this one contains the
+   * project's ID.
+   */
   readonly ended: string;
   /** Topic to which Secret Manager publishes SECRET_KEY's events. */
   readonly secretEvents: string;
@@ -43,12 +46,24 @@ export function stackNames(project: string, { product, environment }: StackId): 
     preview: `${prefix}-preview`,
     secretKey: `${prefix}-SECRET_KEY`,
     clientSecret: `${prefix}-OIDC_CLIENT_SECRET`,
-    bucket: `${project}-${prefix}-bundles`,
     ended: `${project}-${prefix}-ended`,
     secretEvents: `${prefix}-secret-events`,
     rotation: `${prefix}-rotation`,
     deadLetters: `${prefix}-rotation-dead-letters`,
   };
+}
+
+/**
+ * Name of a region's bucket of bundles. Bucket names are global and have at most 63 characters, too
+ * few for the project's ID, whose digest is in its place.
+ */
+export function bundlesBucket(
+  project: string,
+  { product, environment }: StackId,
+  region: string,
+): string {
+  const digest = createHash("sha256").update(project).digest("hex").slice(0, 8);
+  return `${product}-${environment}-bundles-${region}-${digest}`;
 }
 
 const ACCOUNT_TITLES = {

@@ -1,6 +1,11 @@
 import { log, type Output, output, type ResourceHook } from "@pulumi/pulumi";
 import { type Api, Apis } from "./apis.ts";
-import { type DeployedArchive, type Release, ServiceBundle } from "./bundle/serviceBundle.ts";
+import {
+  type BundleSource,
+  type DeployedArchive,
+  type Release,
+  ServiceBundle,
+} from "./bundle/serviceBundle.ts";
 import { rotatorEnvironment, webEnvironment } from "./config/environment.ts";
 import { LOCAL_STACK } from "./config/place.ts";
 import { readConfig, type StackConfig } from "./config/stackConfig.ts";
@@ -11,10 +16,12 @@ import type { FirstVersionOptions } from "./keys/firstVersion.ts";
 import { checkReplication } from "./keys/replication.ts";
 import { SessionKey } from "./keys/sessionKey.ts";
 import { Monitoring } from "./monitoring/monitoring.ts";
+import { bundlesBucket } from "./names.ts";
 import { KeyRotator } from "./rotation/keyRotator.ts";
 import { planSchedule, readSecret } from "./rotation/rotationSchedule.ts";
 import { RotationTopic } from "./rotation/rotationTopic.ts";
 import { publicUrlOf } from "./web/publicUrl.ts";
+import { WebAccount } from "./web/webAccount.ts";
 import { WebService } from "./web/webService.ts";
 
 /** The stack's outputs (`npx pulumi stack output`). None is secret. */
@@ -40,9 +47,12 @@ export interface StackOutputs {
   /** What is deployed: the bundle's digest, or the image's reference. */
   readonly release: string;
   /** Name of the Cloud Run service, as gcloud takes it. */
-  readonly service: Output<string>;
-  /** The newest revision that is ready. The setting `traffic` can name it later. */
-  readonly revision: Output<string>;
+  readonly service: string;
+  /**
+   * The newest revision that is ready in each region, as REGION/REVISION, which the setting
+   * `traffic` takes.
+   */
+  readonly revisions: Output<string[]>;
 }
 
 /** How the service uses SECRET_KEY's versions, in seconds. */
@@ -98,16 +108,21 @@ export async function declareStack(
 
   const apis = new Apis("apis", { project, names: apisOf(config) });
   const archive = config.image === undefined ? buildArchive() : undefined;
-  const bundle = new ServiceBundle("bundle", {
-    project,
-    region,
-    bucketName: names.bucket,
-    labels,
-    archive,
-    keepBundles: config.deletionProtection,
-    storageApi: apis.of("storage"),
-  });
-  const release = releaseOf(config, bundle);
+  const bundles = new Map(
+    config.regions.map((each) => [
+      each,
+      new ServiceBundle(`bundles-${each}`, {
+        project,
+        region: each,
+        bucketName: bundlesBucket(project, config, each),
+        labels,
+        archive,
+        keepBundles: config.deletionProtection,
+        storageApi: apis.of("storage"),
+      }),
+    ]),
+  );
+  const releaseIn = (each: string) => releaseOf(config, each, bundles.get(each)?.source);
 
   const events =
     schedule &&
@@ -129,14 +144,11 @@ export async function declareStack(
     deletionProtection: config.deletionProtection,
     storageApi: apis.of("storage"),
   });
-  const web = new WebService("web", {
+  const account = new WebAccount("web", {
     project,
-    region,
     labels,
-    serviceName: names.web,
+    accountId: names.web,
     apis,
-    release,
-    environment: webEnvironment(config, sessionKey.reference, publicUrl, endedSessions.reference),
     sessionKey,
     endedSessions,
     clientSecret: oidcClientSecret && {
@@ -145,14 +157,33 @@ export async function declareStack(
       locations,
       afterGrant: hooks?.grantPropagation(),
     },
-    capacity: config,
-    publicAccess: config.publicAccess,
-    domain,
-    traffic: config.traffic,
-    redeploy: config.redeploy,
-    deletionProtection: config.deletionProtection,
-    before: hooks?.firstVersion({ secretKey: sessionKey.reference, stack: environment }),
   });
+  const before = hooks?.firstVersion({ secretKey: sessionKey.reference, stack: environment });
+  const services = config.regions.map(
+    (each) =>
+      new WebService(`web-${each}`, {
+        project,
+        region: each,
+        labels,
+        serviceName: names.web,
+        apis,
+        release: releaseIn(each),
+        environment: webEnvironment(
+          config,
+          sessionKey.reference,
+          publicUrl,
+          endedSessions.reference,
+        ),
+        account,
+        capacity: config,
+        publicAccess: config.publicAccess,
+        domain,
+        traffic: config.traffic.filter((share) => share.region === each),
+        redeploy: config.redeploy,
+        deletionProtection: config.deletionProtection,
+        before,
+      }),
+  );
   const loadBalancer =
     domain === undefined
       ? undefined
@@ -161,10 +192,14 @@ export async function declareStack(
           labels,
           prefix: names.web,
           domain,
-          services: [{ region, name: web.service.name }],
+          services: services.map(({ region: each, service }) => ({
+            region: each,
+            name: service.name,
+          })),
           requestsPerMinute: config.requestsPerMinute,
           apis,
         });
+  const url = services[0]?.url ?? output("");
   if (events !== undefined) {
     new KeyRotator("rotator", {
       project,
@@ -172,7 +207,7 @@ export async function declareStack(
       labels,
       names,
       apis,
-      release,
+      release: releaseIn(region),
       environment: rotatorEnvironment(config, sessionKey.reference),
       sessionKey,
       topic: events.topic,
@@ -187,16 +222,19 @@ export async function declareStack(
     rotationPeriod,
     alertEmails: config.alertEmails,
     alertChannels: config.alertChannels,
-    url: web.url,
-    letIn: config.publicAccess === "private" ? (to) => web.letIn(to) : undefined,
+    url,
+    letIn:
+      config.publicAccess === "private"
+        ? (to) => services.map((service) => service.letIn(to))
+        : undefined,
   });
 
   return {
-    url: web.url,
+    url,
     address: loadBalancer?.address ?? output(""),
     dnsRecords: loadBalancer?.dnsRecords ?? output(""),
-    signInRedirectUri: web.url.apply((url) => `${publicUrl ?? url}/login/callback`),
-    postLogoutRedirectUri: web.url.apply((url) => `${publicUrl ?? url}/signed-out`),
+    signInRedirectUri: url.apply((own) => `${publicUrl ?? own}/login/callback`),
+    postLogoutRedirectUri: url.apply((own) => `${publicUrl ?? own}/signed-out`),
     secretKey: sessionKey.reference,
     endedSessions: endedSessions.reference,
     oidcIssuer: values.oidcIssuer?.href ?? "",
@@ -206,9 +244,8 @@ export async function declareStack(
       sessionLifetime: values.sessionLifetime,
     },
     release: config.image ?? `sha256:${archive?.sha256}`,
-    service: web.service.name,
-    // The full resource name: projects/P/locations/L/services/S/revisions/R.
-    revision: web.service.latestReadyRevision.apply((name) => name.split("/").at(-1) ?? name),
+    service: names.web,
+    revisions: output(services.map(({ revision }) => revision)),
   };
 }
 
@@ -221,11 +258,11 @@ function apisOf({ rotationPeriod, domain }: StackConfig): Api[] {
   ];
 }
 
-function releaseOf(config: StackConfig, bundle: ServiceBundle): Release {
+function releaseOf(config: StackConfig, region: string, source: BundleSource | undefined): Release {
   if (config.image !== undefined) return { image: config.image };
-  if (bundle.source === undefined) throw new Error("There is neither an image nor a bundle.");
-  const { region, baseImage } = config;
+  if (source === undefined)
+    throw new Error(`There is neither an image nor a bundle for ${region}.`);
   // Google's base images have a repository per region.
-  const baseImageUri = `${region}-docker.pkg.dev/serverless-runtimes/${baseImage}`;
-  return { baseImageUri, source: bundle.source };
+  const baseImageUri = `${region}-docker.pkg.dev/serverless-runtimes/${config.baseImage}`;
+  return { baseImageUri, source };
 }

@@ -40,8 +40,9 @@ export interface ServiceBundleArgs {
 }
 
 /**
- * A bucket with every bundle that was deployed, each named by its digest. None is ever deleted or
- * replaced, because instances of a revision start from the object that the revision names.
+ * A region's bucket with every bundle that was deployed there, each named by its digest. None is
+ * ever deleted or replaced, because instances of a revision start from the object that the revision
+ * names.
  */
 export class ServiceBundle extends ComponentResource {
   /** Undefined without an archive. */
@@ -50,7 +51,7 @@ export class ServiceBundle extends ComponentResource {
   constructor(name: string, args: ServiceBundleArgs, opts?: ComponentResourceOptions) {
     super("infra:bundle:ServiceBundle", name, {}, opts);
     const bucket = new Bucket(
-      `${name}s`,
+      name,
       {
         project: args.project,
         name: args.bucketName,

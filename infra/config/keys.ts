@@ -16,32 +16,33 @@ export interface KeysConfig {
 const HOUR = 3600;
 const DAY = 24 * HOUR;
 
+/** @param instances The most that can run, in all regions together. */
 export function parseKeys(
   settings: Settings,
   { keyActivationDelay, keyRefreshInterval: asked }: Partial<ServiceValues>,
-  maxInstances: number,
+  instances: number,
 ): KeysConfig {
   const delay = keyActivationDelay ?? Number.NaN;
-  const keyRefreshInterval = withinQuota(settings, asked ?? Number.NaN, maxInstances);
+  const keyRefreshInterval = withinQuota(settings, asked ?? Number.NaN, instances);
   // A key ring is at most two intervals old. The third is for the list of versions, which can lag.
   const leastDelay = 3 * keyRefreshInterval;
   if (delay < leastDelay) {
     settings.report(
       "keyActivationDelay",
       `is ${delay}, and a key could sign before every instance has read it: ` +
-        `with ${maxInstances} instances, each refreshes every ${keyRefreshInterval} seconds`,
+        `with ${instances} instances, each refreshes every ${keyRefreshInterval} seconds`,
       settings.setTo("keyActivationDelay", String(leastDelay)),
     );
   }
   return { keyRefreshInterval, rotationPeriod: parsePeriod(settings, delay) };
 }
 
-function withinQuota(settings: Settings, asked: number, maxInstances: number): number {
-  const least = leastRefreshInterval(maxInstances);
+function withinQuota(settings: Settings, asked: number, instances: number): number {
+  const least = leastRefreshInterval(instances);
   if (asked < least) {
     settings.note(
       `Each instance reads the list of keys every ${least} seconds, not every ${asked} as ` +
-        `${settings.nameOf("keyRefreshInterval")} says: ${maxInstances} instances would exceed their ` +
+        `${settings.nameOf("keyRefreshInterval")} says: ${instances} instances would exceed their ` +
         "share of Secret Manager's quota.",
     );
   }

@@ -1,13 +1,17 @@
 import type { Problem } from "../../service/contract/errors.ts";
 import { shown } from "../../service/pure/printable.ts";
 import { type StackId, type StackNames, stackNames } from "../names.ts";
+import { isRegion, parseRegion, parseRegions } from "./regions.ts";
 import type { Settings } from "./settings.ts";
 
-/** A stack's project, region, names and labels. */
+/** A stack's project, regions, names and labels. */
 export interface PlaceConfig extends StackId {
   readonly names: StackNames;
   readonly project: string;
+  /** Of all that exists once: the rotator, for example. */
   readonly region: string;
+  /** Of the web service; the first is `region`. */
+  readonly regions: readonly string[];
   /** Includes the labels that every resource gets. */
   readonly labels: Readonly<Record<string, string>>;
   /** Whether SECRET_KEY, the web service and the buckets refuse to be deleted. */
@@ -28,14 +32,17 @@ export function parsePlace(settings: Settings, id: StackId): PlaceConfig {
   const { product, environment } = id;
   settings.problems.push(...findNameProblems(id));
   const project = parseProject(settings, id);
+  const region = parseRegion(settings);
+  const regions = parseRegions(settings, region);
   return {
     ...id,
     project,
     names: stackNames(project, id),
-    region: parseRegion(settings),
+    region,
+    regions,
     labels: { ...parseLabels(settings), app: product, environment },
     deletionProtection: settings.boolean("deletionProtection"),
-    secretLocations: parseSecretLocations(settings),
+    secretLocations: parseSecretLocations(settings, regions),
   };
 }
 
@@ -102,31 +109,25 @@ function parseProject(settings: Settings, { product, environment }: StackId): st
   return project;
 }
 
-const REGION = /^[a-z]+-[a-z]+\d{1,2}$/;
-
-function parseSecretLocations(settings: Settings): string[] {
+function parseSecretLocations(settings: Settings, regions: readonly string[]): string[] {
   const setting = "secretLocations";
   const locations = settings.list(setting);
-  for (const location of locations.filter((each) => !REGION.test(each))) {
+  for (const location of locations.filter((each) => !isRegion(each))) {
     settings.report(
       setting,
       `has the entry ${shown(location)}, which is not a region`,
       settings.setLike(setting, "REGIONS", "europe-west1,europe-west4"),
     );
   }
-  return [...new Set(locations)].toSorted();
-}
-
-function parseRegion(settings: Settings): string {
-  const region = settings.text("gcp:region");
-  if (!REGION.test(region)) {
+  const unique = [...new Set(locations)].toSorted();
+  if (unique.length === 1 && regions.length > 1) {
     settings.report(
-      "gcp:region",
-      region === "" ? "is not set" : `is ${shown(region)}, not a region`,
-      settings.setLike("gcp:region", "REGION", "europe-west1"),
+      setting,
+      `is ${shown(unique[0] ?? "")} alone: an outage there would take the keys from every region`,
+      settings.setTo(setting, regions.toSorted().join(",")),
     );
   }
-  return region;
+  return unique;
 }
 
 /** https://cloud.google.com/resource-manager/docs/labels-overview#requirements */

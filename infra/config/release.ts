@@ -2,8 +2,9 @@ import { shown } from "../../service/pure/printable.ts";
 import type { PlaceConfig } from "./place.ts";
 import type { Settings } from "./settings.ts";
 
-/** A revision's share of the traffic. Without `revision`, the newest revision's. */
+/** A revision's share of a region's traffic. Without `revision`, the newest revision's. */
 export interface TrafficShare {
+  readonly region: string;
   readonly revision?: string;
   readonly percent: number;
 }
@@ -14,7 +15,7 @@ export interface ReleaseConfig {
   readonly baseImage: string;
   /** A container image by digest; undefined: the bundle is deployed. */
   readonly image: string | undefined;
-  /** Empty: all traffic goes to the newest revision. */
+  /** In a region without any, all traffic goes to the newest revision. */
   readonly traffic: readonly TrafficShare[];
   /** Any word. Changing it creates a new revision. */
   readonly redeploy: string;
@@ -68,36 +69,44 @@ function parseRedeploy(settings: Settings): string {
 
 function parseTraffic(settings: Settings, place: PlaceConfig): TrafficShare[] {
   const setting = "traffic";
+  const { regions } = place;
   const service = place.names.web;
+  const [first = ""] = regions;
+  const one = regions.length === 1;
   const remedy =
-    `${settings.setLike(setting, "SHARES", `latest=10,${service}-00007-abc=90`)}; ` +
-    `\`gcloud run revisions list --service ${service} --region ${place.region || "REGION"} ` +
+    `${settings.setLike(setting, "SHARES", `${one ? "latest=10," : `${first}/latest=10,${first}/`}${service}-00007-abc=90`)}; ` +
+    `\`gcloud run revisions list --service ${service} --region ${(one && first) || "REGION"} ` +
     `--project ${place.project || "PROJECT"}\` shows the revisions`;
+  const report = (cause: string) => settings.report(setting, cause, remedy);
   const pairs = settings.pairs(setting, remedy);
-  const shares = pairs.map(([revision, percent]): TrafficShare => {
+  const shares = pairs.flatMap(([target, percent]): TrafficShare[] => {
+    const [, region, revision = ""] = /^(?:([^/]*)\/)?(.*)$/.exec(target) ?? [];
     if (!/^[1-9]\d{0,2}$/.test(percent)) {
-      settings.report(
-        setting,
-        `gives ${shown(revision)} ${shown(percent)}, not a percentage`,
-        remedy,
-      );
+      report(`gives ${shown(target)} ${shown(percent)}, not a percentage`);
     }
     if (revision !== "latest" && !isRevision(revision, service)) {
-      settings.report(
-        setting,
-        `names ${shown(revision)}, which is neither latest nor a revision of ${service}`,
-        remedy,
-      );
+      report(`names ${shown(revision)}, which is neither latest nor a revision of ${service}`);
     }
-    return { ...(revision === "latest" ? {} : { revision }), percent: Number(percent) };
+    if (region !== undefined && !regions.includes(region)) {
+      report(`names ${shown(target)}, and the service is not in that region`);
+    }
+    if (region === undefined && revision !== "latest" && !one) {
+      report(`names ${shown(revision)} without its region: each region has revisions of its own`);
+    }
+    return (region === undefined ? regions : [region]).map((each) => ({
+      region: each,
+      ...(revision === "latest" ? {} : { revision }),
+      percent: Number(percent),
+    }));
   });
-  const sum = shares.reduce((total, share) => total + share.percent, 0);
-  const complete = pairs.length === settings.list(setting).length && !Number.isNaN(sum);
-  if (pairs.length > 0 && complete && sum !== 100) {
-    settings.report(setting, `adds up to ${sum} percent, not 100`, remedy);
-  }
-  if (new Set(pairs.map(([revision]) => revision)).size < pairs.length) {
-    settings.report(setting, "names a revision twice", remedy);
+  if (pairs.length < settings.list(setting).length) return shares;
+  for (const [region, own = []] of Map.groupBy(shares, (share) => share.region)) {
+    const sum = own.reduce((total, share) => total + share.percent, 0);
+    const where = one ? "" : ` in ${shown(region)}`;
+    if (!Number.isNaN(sum) && sum !== 100) report(`adds up to ${sum} percent${where}, not 100`);
+    if (new Set(own.map(({ revision }) => revision)).size < own.length) {
+      report(`names a revision twice${where}`);
+    }
   }
   return shares;
 }

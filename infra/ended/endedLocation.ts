@@ -1,6 +1,7 @@
 import { getBucket } from "@pulumi/gcp/storage/getBucket.js";
 import { ConfigError } from "../../service/contract/errors.ts";
 import { shown } from "../../service/pure/printable.ts";
+import { isRegion } from "../config/regions.ts";
 import type { Settings } from "../config/settings.ts";
 
 const SETTING = "endedLocation";
@@ -8,10 +9,21 @@ const SETTING = "endedLocation";
 /** European regions outside the multi-region EU: https://cloud.google.com/storage/docs/locations */
 const OUTSIDE_EU = new Set(["europe-west2", "europe-west6"]);
 
-/** Location of the bucket of ended sessions. Default: the multi-region that holds `region`. */
-export function parseEndedLocation(settings: Settings, region: string): string {
+/**
+ * Location of the bucket of ended sessions. Default: the multi-region that holds the first region.
+ */
+export function parseEndedLocation(settings: Settings, regions: readonly string[]): string {
   const text = settings.text(SETTING).toUpperCase();
-  if (text === "") return multiRegionOf(region);
+  const location = text === "" ? multiRegionOf(regions[0] ?? "") : text;
+  if (regions.length > 1 && isRegion(location.toLowerCase())) {
+    settings.report(
+      SETTING,
+      `is ${location.toLowerCase()}, a single region: an outage there would keep every region from reading which sessions have ended`,
+      settings.setLike(SETTING, "LOCATION", "EU, US, ASIA, EUR4, NAM4 or ASIA1"),
+    );
+    return location;
+  }
+  if (text === "") return location;
   if (!/^([A-Z]+\d?|[A-Z]+-[A-Z]+\d{1,2})$/.test(text)) {
     settings.report(
       SETTING,

@@ -31,7 +31,7 @@ export interface AlertsArgs {
 export interface UptimeArgs {
   readonly host: Input<string>;
   /** Grants an account the right to call the service; undefined if everybody may call it. */
-  readonly letIn: ((to: Grantee) => Resource) | undefined;
+  readonly letIn: ((to: Grantee) => Resource[]) | undefined;
 }
 
 /** Alert policies for the rules, and for an uptime check of the service. */
@@ -80,7 +80,7 @@ export class Alerts extends ComponentResource {
 
   #declareUptime({ host, letIn }: UptimeArgs): void {
     const { project, title, labels, monitoringApi } = this.#args;
-    const grant = letIn?.({ name: "uptime", member: this.#agent() });
+    const grants = letIn?.({ name: "uptime", member: this.#agent() });
     const check = new UptimeCheckConfig(
       "uptime",
       {
@@ -93,12 +93,12 @@ export class Alerts extends ComponentResource {
           port: 443,
           useSsl: true,
           validateSsl: true,
-          ...(grant && { serviceAgentAuthentication: { type: "OIDC_TOKEN" } }),
+          ...(grants && { serviceAgentAuthentication: { type: "OIDC_TOKEN" } }),
         },
         monitoredResource: { type: "uptime_url", labels: { project_id: project, host } },
         userLabels: { ...labels },
       },
-      { parent: this, dependsOn: [monitoringApi, ...(grant ? [grant] : [])] },
+      { parent: this, dependsOn: [monitoringApi, ...(grants ?? [])] },
     );
     this.#declarePolicy({
       name: "unreachable",

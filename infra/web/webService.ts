@@ -1,12 +1,10 @@
 import { Service } from "@pulumi/gcp/cloudrunv2/service.js";
 import { ServiceIamMember } from "@pulumi/gcp/cloudrunv2/serviceIamMember.js";
-import { Account } from "@pulumi/gcp/serviceaccount/account.js";
 import {
   ComponentResource,
   type ComponentResourceOptions,
   type Output,
   output,
-  type Resource,
   type ResourceHook,
 } from "@pulumi/pulumi";
 import type { ProgramEnvironment } from "../../service/contract/environment.ts";
@@ -15,36 +13,28 @@ import type { Release } from "../bundle/serviceBundle.ts";
 import type { PublicAccess } from "../config/access.ts";
 import type { CapacityConfig } from "../config/capacity.ts";
 import type { TrafficShare } from "../config/release.ts";
-import type { EndedSessions } from "../ended/endedSessions.ts";
-import type { Grantee, SessionKey } from "../keys/sessionKey.ts";
-import { accountTitle } from "../names.ts";
-import { ClientSecret, type ClientSecretArgs } from "./clientSecret.ts";
+import type { Grantee } from "../keys/sessionKey.ts";
 import { serviceContainer } from "./serviceContainer.ts";
+import type { WebAccount } from "./webAccount.ts";
 
 export interface WebServiceArgs {
   readonly project: string;
   readonly region: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Name of the Cloud Run service and of its account. */
+  /** Name of the Cloud Run service, which is the same in each region. */
   readonly serviceName: string;
   readonly apis: Apis;
   readonly release: Release;
   /** Environment variables that are not secret. */
   readonly environment: ProgramEnvironment<"web"> & Readonly<Record<string, string>>;
-  /** The secret to which SECRET_KEY refers. */
-  readonly sessionKey: SessionKey;
-  /** The bucket to which ENDED_SESSIONS refers. */
-  readonly endedSessions: EndedSessions;
-  /** Undefined until sign-in is configured. */
-  readonly clientSecret:
-    | Pick<ClientSecretArgs, "secretId" | "value" | "locations" | "afterGrant">
-    | undefined;
+  /** As which it runs. */
+  readonly account: WebAccount;
   readonly capacity: CapacityConfig;
   readonly publicAccess: PublicAccess;
   /** Served by a load balancer, which is then the only way in; undefined: by Cloud Run itself. */
   readonly domain: string | undefined;
-  /** Empty: all traffic goes to the newest revision. */
-  readonly traffic: readonly TrafficShare[];
+  /** Shares of this region's traffic. Empty: all of it goes to the newest revision. */
+  readonly traffic: readonly Omit<TrafficShare, "region">[];
   /** Any word. Changing it creates a new revision. */
   readonly redeploy: string;
   readonly deletionProtection: boolean;
@@ -52,47 +42,21 @@ export interface WebServiceArgs {
   readonly before: ResourceHook | undefined;
 }
 
-/** The web service, its account and the account's grants. */
+/** The web service in one region. */
 export class WebService extends ComponentResource {
+  readonly region: string;
   readonly service: Service;
   /** The deterministic URL: https://SERVICE-NUMBER.REGION.run.app. With a domain, the domain's. */
   readonly url: Output<string>;
+  /** The newest revision that is ready, as REGION/REVISION. */
+  readonly revision: Output<string>;
+  readonly #name: string;
 
   constructor(name: string, args: WebServiceArgs, opts?: ComponentResourceOptions) {
     super("infra:web:WebService", name, {}, opts);
-    const { project, region, labels, serviceName, apis, sessionKey, capacity } = args;
-    const account = new Account(
-      name,
-      {
-        project,
-        accountId: serviceName,
-        displayName: accountTitle(serviceName, "web"),
-        // `npm run bootstrap` may have created it, to let only deployments act as it.
-        createIgnoreAlreadyExists: true,
-      },
-      { parent: this, dependsOn: [apis.of("iam")] },
-    );
-    const clientSecret =
-      args.clientSecret &&
-      new ClientSecret(
-        "oidc-client-secret",
-        {
-          project,
-          labels,
-          ...args.clientSecret,
-          reader: account.member,
-          secretManagerApi: apis.of("secretmanager"),
-        },
-        { parent: this },
-      );
-    const needed: Resource[] = [
-      apis.of("run"),
-      sessionKey.secret,
-      sessionKey.grant("secretAccessor", { name, member: account.member }),
-      sessionKey.grant("viewer", { name, member: account.member }),
-      ...args.endedSessions.grantAdding({ name, member: account.member }),
-      ...(clientSecret ? [clientSecret.version, clientSecret.grant] : []),
-    ];
+    const { project, region, labels, serviceName, account, capacity } = args;
+    this.#name = name;
+    this.region = region;
     this.service = new Service(
       name,
       {
@@ -124,7 +88,7 @@ export class WebService extends ComponentResource {
               entry: "index.js",
               environment: {
                 ...args.environment,
-                ...(clientSecret && { OIDC_CLIENT_SECRET: clientSecret.reference }),
+                ...(account.clientSecret && { OIDC_CLIENT_SECRET: account.clientSecret }),
               },
               cpu: capacity.cpu,
               memory: capacity.memory,
@@ -139,14 +103,17 @@ export class WebService extends ComponentResource {
       {
         parent: this,
         protect: args.deletionProtection,
-        dependsOn: needed,
+        dependsOn: [args.apis.of("run"), ...account.grants],
         ...(args.before && { hooks: { beforeCreate: [args.before], beforeUpdate: [args.before] } }),
       },
     );
-    if (args.publicAccess === "allUsers")
-      this.letIn({ name: `${name}-public`, member: "allUsers" });
+    if (args.publicAccess === "allUsers") this.letIn({ name: "public", member: "allUsers" });
     this.url =
       args.domain === undefined ? stableUrl(this.service) : output(`https://${args.domain}`);
+    this.revision = this.service.latestReadyRevision.apply(
+      // The full resource name: projects/P/locations/L/services/S/revisions/R.
+      (full) => `${region}/${full.split("/").at(-1)}`,
+    );
     this.registerOutputs();
   }
 
@@ -154,7 +121,7 @@ export class WebService extends ComponentResource {
   letIn({ name, member }: Grantee): ServiceIamMember {
     const { project, location } = this.service;
     return new ServiceIamMember(
-      name,
+      `${this.#name}-${name}`,
       { project, location, name: this.service.name, role: "roles/run.invoker", member },
       { parent: this },
     );
@@ -172,7 +139,7 @@ function ingressOf(domain: string | undefined) {
   };
 }
 
-function trafficTarget({ revision, percent }: TrafficShare) {
+function trafficTarget({ revision, percent }: Omit<TrafficShare, "region">) {
   return revision === undefined
     ? { type: "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", percent }
     : { type: "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", revision, percent };

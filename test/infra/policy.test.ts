@@ -48,7 +48,7 @@ describe("a rule is broken by", () => {
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   const container = (inputs: any, change: object) =>
     template(inputs, { containers: [{ ...inputs.template.containers[0], ...change }] });
-  const BUCKET = "gcp:storage/bucket:Bucket bundles";
+  const BUCKET = "gcp:storage/bucket:Bucket bundles-europe-west1";
   const PUSH = "gcp:pubsub/subscription:Subscription rotator";
   const ROTATOR = "gcp:cloudrunv2/service:Service rotator";
   const VIEWER = "gcp:secretmanager/secretIamMember:SecretIamMember web-viewer";
@@ -59,7 +59,7 @@ describe("a rule is broken by", () => {
       breach: "a bucket that can be made public",
       id: BUCKET,
       inputs: () => ({ publicAccessPrevention: "inherited" }),
-      expected: "private-buckets: bundles can be made public",
+      expected: "private-buckets: bundles-europe-west1 can be made public",
     },
     {
       breach: "a list of the ended that is kept for ever",
@@ -140,25 +140,27 @@ describe("a rule is broken by", () => {
       breach: "the default account",
       id: WEB,
       inputs: (inputs) => template(inputs, { serviceAccount: undefined }),
-      expected: "services-run-as-themselves: web runs as the project's default account",
+      expected:
+        "services-run-as-themselves: web-europe-west1 runs as the project's default account",
     },
     {
       breach: "instances that cost without requests",
       id: WEB,
       inputs: (inputs) => container(inputs, { resources: { limits: {} } }),
-      expected: "services-run-as-themselves: web pays for instances without requests",
+      expected: "services-run-as-themselves: web-europe-west1 pays for instances without requests",
     },
     {
       breach: "an image by its tag",
       id: WEB,
       inputs: (inputs) => container(inputs, { image: "europe-docker.pkg.dev/a/b/c:latest" }),
-      expected: "services-run-as-themselves: web runs an image that can change by itself",
+      expected:
+        "services-run-as-themselves: web-europe-west1 runs an image that can change by itself",
     },
     {
       breach: "no warm instance in prod",
       id: WEB,
       inputs: () => ({ scaling: { minInstanceCount: 0 } }),
-      expected: "prod-is-guarded: web has no warm instance in prod",
+      expected: "prod-is-guarded: web-europe-west1 has no warm instance in prod",
     },
     {
       breach: "a push without a token",
@@ -186,7 +188,9 @@ describe("a rule is broken by", () => {
     const web = (await declared("prod", SIGN_IN)).get(WEB);
     const envs = environmentOf(web).map((each) => (each.name === name ? { name, value } : each));
     const broken = { ...web, inputs: { ...web.inputs, ...container(web.inputs, { envs }) } };
-    expect(violations("prod", [broken])).toEqual([expect.stringMatching(`^${rule}: web `)]);
+    expect(violations("prod", [broken])).toEqual([
+      expect.stringMatching(`^${rule}: web-europe-west1 `),
+    ]);
   });
 });
 
@@ -209,7 +213,7 @@ describe("in a preview, where reading a value that is not known yet throws", () 
     expect(violations("prod", [{ ...web, inputs }])).toEqual([]);
     const unguarded = { ...web, inputs: { ...inputs, deletionProtection: false } };
     expect(violations("prod", [unguarded])).toEqual([
-      "prod-is-guarded: web can be deleted in prod",
+      "prod-is-guarded: web-europe-west1 can be deleted in prod",
     ]);
   });
 

@@ -6,7 +6,7 @@ import type { DeclaredOptions } from "../support/declaredStack.ts";
 import { withoutZeros } from "../support/googleJson.ts";
 import { ALERTS, DEPLOYED, declared, idOf, SECRET, SIGN_IN, WEB } from "./select.ts";
 
-const BUCKET = "gcp:storage/bucket:Bucket bundles";
+const BUCKET = "gcp:storage/bucket:Bucket bundles-europe-west1";
 const ENDED = "gcp:storage/bucket:Bucket ended-sessions";
 const ALL = { ...SIGN_IN, ...ALERTS, "phoenix:domain": "phoenix.acme.example" };
 
@@ -93,11 +93,11 @@ test("the outputs tell a rotation which secret to rotate, and how the service us
   });
 });
 
-test("the output revision is a name that the setting traffic takes", async () => {
+test("the output revisions has names that the setting traffic takes", async () => {
   const { outputs } = await declared("prod");
-  expect(outputs.revision).toBe("phoenix-prod-00001-abc");
-  const { get } = await declared("prod", { "phoenix:traffic": `${outputs.revision}=100` });
-  expect(get(WEB).inputs.traffics).toMatchObject([{ revision: outputs.revision }]);
+  expect(outputs.revisions).toEqual(["europe-west1/phoenix-prod-00001-abc"]);
+  const { get } = await declared("prod", { "phoenix:traffic": `${outputs.revisions}=100` });
+  expect(get(WEB).inputs.traffics).toMatchObject([{ revision: "phoenix-prod-00001-abc" }]);
 });
 
 test("no JSON that Google is sent has a value that it leaves out of its answer", async () => {
@@ -159,7 +159,7 @@ test("exactly this is guarded against Pulumi, kept, or left as others change it"
   expect(having(prod, ({ protect }) => protect)).toEqual([WEB, SECRET, BUCKET, ENDED].toSorted());
   expect(having(dev, ({ protect }) => protect)).toEqual([]);
   expect(having(prod, ({ retainOnDelete }) => retainOnDelete)).toEqual([
-    "gcp:storage/bucketObject:BucketObject bundle",
+    "gcp:storage/bucketObject:BucketObject bundles-europe-west1",
   ]);
   expect(having(prod, ({ ignoreChanges }) => ignoreChanges.length > 0)).toEqual([SECRET]);
 });
@@ -190,7 +190,8 @@ test("a resource belongs to the component that is about it", async () => {
     RotationTopic: ["ServiceIdentity", "Topic", "TopicIAMMember"],
     EndedSessions: ["Bucket", "BucketIAMMember"],
     SessionKey: ["Secret", "SecretIamMember"],
-    WebService: ["Account", "Service"],
+    WebAccount: ["Account"],
+    WebService: ["Service"],
     LoadBalancer: [
       "BackendService",
       "GlobalAddress",

@@ -49,7 +49,9 @@ test.each(["dev", "prod", "local"])(
     const config = stack === "local" ? { ...CONFIG, "gcp:project": `${NAME}-local` } : CONFIG;
     const { resources, outputs } = await evaluateStack(stack, config, { directory: renamed });
     expect(JSON.stringify([resources, outputs])).not.toMatch(/phoenix/i);
-    const web = resources.find(({ type, name }) => type.endsWith(":Service") && name === "web");
+    const web = resources.find(
+      ({ type, name }) => type.endsWith(":Service") && name === "web-europe-west1",
+    );
     expect(web?.inputs.name).toBe(`${NAME}-${stack}`);
     const violations = resources.flatMap(({ type, name, inputs }) =>
       RULES.flatMap((rule) => rule.violations({ type, name, inputs, stack, product: NAME })),

@@ -14,7 +14,7 @@ export const SIGN_IN = {
 };
 export const ALERTS = { "phoenix:alertEmails": "oncall@acme.example, ada@acme.example" };
 
-export const WEB = "gcp:cloudrunv2/service:Service web";
+export const WEB = "gcp:cloudrunv2/service:Service web-europe-west1";
 export const ROTATOR = "gcp:cloudrunv2/service:Service rotator";
 export const SECRET = "gcp:secretmanager/secret:Secret session-key";
 

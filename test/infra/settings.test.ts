@@ -17,13 +17,13 @@ import {
 
 /** All there is. */
 const BASE = { ...SIGN_IN, ...ALERTS, "phoenix:domain": "phoenix.acme.example" };
-const BUCKET = "gcp:storage/bucket:Bucket bundles";
+const BUCKET = "gcp:storage/bucket:Bucket bundles-europe-west1";
 const ENDED = "gcp:storage/bucket:Bucket ended-sessions";
-const OBJECT = "gcp:storage/bucketObject:BucketObject bundle";
+const OBJECT = "gcp:storage/bucketObject:BucketObject bundles-europe-west1";
 const CLIENT_SECRET = "gcp:secretmanager/secretVersion:SecretVersion oidc-client-secret";
 const OLD_KEYS = "gcp:logging/metric:Metric old_keys";
 const LIMITS = "gcp:compute/securityPolicy:SecurityPolicy domain";
-const PUBLIC = "gcp:cloudrunv2/serviceIamMember:ServiceIamMember web-public";
+const PUBLIC = "gcp:cloudrunv2/serviceIamMember:ServiceIamMember web-europe-west1-public";
 const CONTAINER = "template.containers.0";
 const REVISION = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION";
 const IMAGE = `europe-docker.pkg.dev/acme/phoenix/web@sha256:${"a".repeat(64)}`;
@@ -140,6 +140,16 @@ const EFFECTS: readonly Effect[] = [
     expected: 120,
   },
   {
+    setting: "regions",
+    value: "europe-west1,us-central1",
+    changes: /us-central1|BackendService /,
+    read: ({ get }) =>
+      [WEB, ROTATOR, "gcp:cloudrunv2/service:Service web-us-central1"].map(
+        (id) => get(id).inputs.location,
+      ),
+    expected: ["europe-west1", "europe-west1", "us-central1"],
+  },
+  {
     setting: "endedLocation",
     value: "europe-west1",
     changes: [ENDED],
@@ -239,7 +249,7 @@ const EFFECTS: readonly Effect[] = [
     setting: "labels",
     value: "team=web",
     changes:
-      /Bucket |Secret |Topic |Subscription |cloudrunv2\/service:|NotificationChannel |AlertPolicy |Uptime|certificatemanager|SecurityPolicy |GlobalAddress |ForwardingRule /,
+      /Bucket |Secret |Topic |Subscription |cloudrunv2\/service:|NotificationChannel |AlertPolicy |Uptime|gcp:certificatemanager|SecurityPolicy |GlobalAddress |ForwardingRule /,
     read: ({ get }) => get(SECRET).inputs.labels,
     expected: { team: "web", app: "phoenix", environment: "prod" },
   },
@@ -324,10 +334,10 @@ test("no setting but secretLocations gives what keeps sessions or secrets anothe
     });
   const original = fixed(await declared("prod", BASE));
   const all = Object.fromEntries(
-    EFFECTS.filter(({ setting }) => setting !== "secretLocations").map(({ setting, value }) => [
-      `phoenix:${setting}`,
-      value,
-    ]),
+    // Of the others, some refuse several regions.
+    EFFECTS.filter(({ setting }) => setting !== "secretLocations" && setting !== "regions").map(
+      ({ setting, value }) => [`phoenix:${setting}`, value],
+    ),
   );
   const config = { ...BASE, ...all, "gcp:region": "us-central1" };
   expect(fixed(await declared("prod", config))).toEqual(original);

@@ -141,7 +141,7 @@ export class LocalDeployment implements AsyncDisposable {
         },
         { buildArchive: () => options.archive ?? buildArchive() },
       );
-      const service = await findService(stack, "web");
+      const service = await findService(stack, "web-europe-west1");
       createBucket(storage, service);
       const secret = findSecrets(stack).find((one) => secretName(one) === secretNameOf(service));
       if (secret !== undefined) createSecret(secretManager, secret);

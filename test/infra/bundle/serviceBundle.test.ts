@@ -2,8 +2,8 @@ import { expect, test } from "@jest/globals";
 import { asset } from "@pulumi/pulumi";
 import { declared } from "../select.ts";
 
-const BUCKET = "gcp:storage/bucket:Bucket bundles";
-const OBJECT = "gcp:storage/bucketObject:BucketObject bundle";
+const BUCKET = "gcp:storage/bucket:Bucket bundles-europe-west1";
+const OBJECT = "gcp:storage/bucketObject:BucketObject bundles-europe-west1";
 const ARCHIVE = { path: "/somewhere/phoenix.tar.gz", sha256: "ab".repeat(32) };
 
 test("the archive is uploaded as it is, under its digest", async () => {
@@ -26,7 +26,7 @@ test("bundles of earlier revisions stay, also when one is uploaded a second time
 test("the bucket is closed to the public", async () => {
   const { get } = await declared("prod");
   expect(get(BUCKET).inputs).toMatchObject({
-    name: "acme-phoenix-phoenix-prod-bundles",
+    name: "phoenix-prod-bundles-europe-west1-342abdb1",
     location: "EUROPE-WEST1",
     uniformBucketLevelAccess: true,
     publicAccessPrevention: "enforced",

@@ -615,8 +615,8 @@ test("lists may have spaces, and traffic names revisions and the newest", () => 
     environment: "dev",
   });
   expect(config.traffic).toEqual([
-    { percent: 10 },
-    { revision: "phoenix-dev-00002-abc", percent: 90 },
+    { region: "europe-west1", percent: 10 },
+    { region: "europe-west1", revision: "phoenix-dev-00002-abc", percent: 90 },
   ]);
 });
 

@@ -233,7 +233,7 @@ test("a private service is called with a token of Monitoring's agent, which is l
   expect(input(get(`${UPTIME} uptime`), "httpCheck.serviceAgentAuthentication")).toEqual({
     type: "OIDC_TOKEN",
   });
-  const grant = "gcp:cloudrunv2/serviceIamMember:ServiceIamMember uptime";
+  const grant = "gcp:cloudrunv2/serviceIamMember:ServiceIamMember web-europe-west1-uptime";
   expect(get(grant).inputs).toMatchObject({
     name: "phoenix-prod",
     role: "roles/run.invoker",

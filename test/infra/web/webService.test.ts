@@ -82,9 +82,9 @@ test("the client secret comes from a version of a secret of its own", async () =
   );
 });
 
-test("the bundle runs on Google's base image, without an image or a launch stage of its own", async () => {
+test("the bundle runs on Google's base image of its region, without an image or a launch stage of its own", async () => {
   const { get } = await declared("dev", { "gcp:region": "us-central1" });
-  const web = get(WEB);
+  const web = get("gcp:cloudrunv2/service:Service web-us-central1");
   expect(input(web, "template.containers.0")).toMatchObject({
     image: "scratch",
     baseImageUri: "us-central1-docker.pkg.dev/serverless-runtimes/google-24-full/runtimes/nodejs24",
@@ -92,7 +92,7 @@ test("the bundle runs on Google's base image, without an image or a launch stage
     args: ["--min-semi-space-size=4", "index.js"],
     sourceCode: {
       cloudStorageSource: {
-        bucket: "acme-phoenix-phoenix-dev-bundles",
+        bucket: "phoenix-dev-bundles-us-central1-342abdb1",
         object: `${"0".repeat(64)}.tar.gz`,
         generation: "1700000000000000",
       },
@@ -116,8 +116,8 @@ test("an image by its digest is deployed in place of the bundle, and bundles sta
   expect(container).not.toHaveProperty("commands");
   expect(container).not.toHaveProperty("baseImageUri");
   expect(container).not.toHaveProperty("sourceCode");
-  expect(has("gcp:storage/bucketObject:BucketObject bundle")).toBe(false);
-  expect(has("gcp:storage/bucket:Bucket bundles")).toBe(true);
+  expect(has("gcp:storage/bucketObject:BucketObject bundles-europe-west1")).toBe(false);
+  expect(has("gcp:storage/bucket:Bucket bundles-europe-west1")).toBe(true);
   expect(outputs.release).toBe(image);
 });
 
@@ -222,7 +222,7 @@ test("the outputs are what whoever deploys needs next", async () => {
     keyPolicy: { activationDelay: 1800, refreshInterval: 60, sessionLifetime: 604_800 },
     release: `sha256:${"0".repeat(64)}`,
     service: "phoenix-prod",
-    revision: "phoenix-prod-00001-abc",
+    revisions: ["europe-west1/phoenix-prod-00001-abc"],
   });
 });
 
@@ -233,7 +233,7 @@ test("components contain what is theirs", async () => {
       .filter(({ type }) => type.startsWith("gcp:"))
       .map(({ type, name, options }) => [`${type} ${name}`, options.parent.split("$").at(-1)]),
   );
-  expect(parents[WEB]).toBe("infra:web:WebService::web");
+  expect(parents[WEB]).toBe("infra:web:WebService::web-europe-west1");
   expect(parents[SECRET]).toBe("infra:keys:SessionKey::session-key");
   expect(Object.values(parents).filter((parent) => parent?.startsWith("pulumi:"))).toEqual([]);
 });

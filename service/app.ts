@@ -12,6 +12,7 @@ import { staticFiles } from "./http/staticFiles.ts";
 import type { SessionKeys } from "./keys/sessionKeys.ts";
 import { backchannelRoutes } from "./login/backchannel.ts";
 import { csrfProtection } from "./login/csrf.ts";
+import { lazyClient } from "./login/lazyClient.ts";
 import { createPendingSignOuts } from "./login/pendingSignOuts.ts";
 import { signInRoutes } from "./login/routes.ts";
 import type { SignInSettings } from "./login/settings.ts";
@@ -66,7 +67,8 @@ export function createApp(deps: AppDeps): Express {
   app.use(`/static/${application.folder}`, staticFiles(join(ownDirectory, "public")));
   app.use("/static", staticFiles(join(directory, "http", "public")));
 
-  app.use(backchannelRoutes(deps));
+  const client = lazyClient(deps.signIn.oidc, deps.clock);
+  app.use(backchannelRoutes({ ...deps, client }));
 
   const onError = errorHandler(deps);
   deps.sessions(app, onError);
@@ -76,7 +78,8 @@ export function createApp(deps: AppDeps): Express {
   const pendingSignOuts = createPendingSignOuts(deps);
   app.use(pendingSignOuts.retry);
   app.use(homeRoutes(application));
-  app.use(signInRoutes({ ...deps, pendingSignOuts }));
+  const { allowedUsers } = deps.signIn;
+  app.use(signInRoutes({ ...deps, client, allowedUsers, pendingSignOuts }));
   app.use(application.routes({ ...deps, directory: ownDirectory }));
 
   app.use(notFound());

@@ -4,16 +4,15 @@ import type { EndedSessions } from "../ended/endedSessions.ts";
 import { providerSessionMark, userMark } from "../ended/marks.ts";
 import { createRecentEntries } from "../ended/recentEntries.ts";
 import type { EventLog } from "../process/eventLog.ts";
-import { once } from "../pure/once.ts";
 import { printable } from "../pure/printable.ts";
 import type { Seconds } from "../pure/seconds.ts";
 import { createTokenBucket } from "../pure/tokenBucket.ts";
 import { SignInError } from "./failures.ts";
+import type { LazyClient } from "./lazyClient.ts";
 import type { LogoutToken } from "./logoutToken.ts";
-import type { SignInSettings } from "./settings.ts";
 
 export interface BackchannelDeps {
-  readonly signIn: SignInSettings;
+  readonly client: LazyClient;
   readonly ended: EndedSessions;
   /** Unix time in seconds. */
   readonly clock: () => Seconds;
@@ -37,10 +36,7 @@ const parseBody = express.urlencoded({ extended: false, limit: "16kb" });
  * It comes before the sessions and the CSRF check, because the token authenticates the call.
  * https://openid.net/specs/openid-connect-backchannel-1_0.html
  */
-export function backchannelRoutes({ signIn, ended, clock, log }: BackchannelDeps): Router {
-  const { oidc } = signIn;
-  const client =
-    oidc && once(async () => (await import("./oidc.ts")).createOidcClient({ config: oidc, clock }));
+export function backchannelRoutes({ client, ended, clock, log }: BackchannelDeps): Router {
   const seen = createRecentEntries<true>(REMEMBERED_TOKENS);
   const logLines = createTokenBucket(LOG_BURST, LOG_INTERVAL);
   let notLogged = 0;

@@ -130,7 +130,7 @@ export function createOidcClient(deps: ProviderDeps): OidcClient {
           clientId,
           algorithms: metadata.id_token_signing_alg_values_supported ?? DEFAULT_ALGORITHMS,
           namesSessions: metadata.backchannel_logout_session_supported === true,
-          clock: deps.clock ?? (() => Date.now() / 1000),
+          clock: deps.clock,
         }),
       ),
 
@@ -170,53 +170,48 @@ function isStale(error: unknown): boolean {
   return causeIn(error, MovedError) !== undefined || error instanceof errors.JWKSNoMatchingKey;
 }
 
-/** What an error of openid-client or jose means to whoever is signing in. */
+/**
+ * What an error of openid-client or jose means to whoever is signing in, with what may be logged of
+ * it: openid-client attaches codes and tokens to its errors, and has none in their messages.
+ */
 function translate(error: unknown): SignInError {
   if (error instanceof SignInError) return error;
-  const details = describe(error);
   if (error instanceof openid.AuthorizationResponseError) {
-    return new SignInError(
-      error.error === "access_denied" ? "cancelled" : "error_reported",
-      details,
-    );
+    const reason = error.error === "access_denied" ? "cancelled" : "error_reported";
+    return new SignInError(reason, saidBy(error));
   }
   if (error instanceof openid.ResponseBodyError) {
-    return new SignInError(
-      error.error === "invalid_grant" ? "code_refused" : "provider_error",
-      details,
-    );
+    const reason = error.error === "invalid_grant" ? "code_refused" : "provider_error";
+    return new SignInError(reason, saidBy(error));
   }
-  if (isUnreachable(error)) return new SignInError("provider_unavailable", details);
+  const unreachable = causeIn(error, UnreachableError);
+  const cause = (unreachable ?? causeIn(error, MovedError))?.message;
+  const details = cause === undefined ? describe(error) : { cause };
+  const code = error instanceof openid.ClientError && error.code;
+  if (
+    unreachable !== undefined ||
+    code === "OAUTH_TIMEOUT" ||
+    error instanceof errors.JWKSTimeout
+  ) {
+    return new SignInError("provider_unavailable", details);
+  }
   const subject = subjectOf(error);
   const throughBrowser = "parameters" in subject || subject.claim === "nonce";
   return new SignInError(throughBrowser ? "forged_answer" : "provider_error", details);
 }
 
-/** What may be logged of an error: openid-client attaches codes and tokens, its messages don't. */
+function saidBy(said: { readonly error: string; error_description?: string }): FailureDetails {
+  return {
+    error: printable(said.error, 200),
+    error_description: printable(said.error_description ?? "", 200),
+  };
+}
+
 function describe(error: unknown): FailureDetails {
-  if (
-    error instanceof openid.AuthorizationResponseError ||
-    error instanceof openid.ResponseBodyError
-  ) {
-    return {
-      error: printable(error.error, 200),
-      error_description: printable(error.error_description ?? "", 200),
-    };
-  }
-  const cause = causeIn(error, UnreachableError) ?? causeIn(error, MovedError);
-  if (cause !== undefined) return { cause: cause.message };
   if (error instanceof errors.JOSEError) return { error: error.code };
   if (!(error instanceof openid.ClientError)) return { cause: causeOf(error) };
   const inner = error.cause instanceof Error ? error.cause.message : undefined;
   return { error: error.code ?? "", cause: printable(inner ?? error.message, 200) };
-}
-
-function isUnreachable(error: unknown): boolean {
-  return (
-    causeIn(error, UnreachableError) !== undefined ||
-    error instanceof errors.JWKSTimeout ||
-    (error instanceof openid.ClientError && error.code === "OAUTH_TIMEOUT")
-  );
 }
 
 /** The error itself or its cause, if that is one of these. */

@@ -4,17 +4,18 @@ import * as openid from "openid-client";
 import { asObject } from "../pure/json.ts";
 import { printable } from "../pure/printable.ts";
 import type { Seconds } from "../pure/seconds.ts";
+import { createSingleFlight } from "../pure/singleFlight.ts";
 import { createTokenBucket } from "../pure/tokenBucket.ts";
 import { SignInError } from "./failures.ts";
 import type { OidcConfig } from "./settings.ts";
 
 export interface ProviderDeps {
   readonly config: OidcConfig;
+  /** Unix time in seconds. */
+  readonly clock: () => Seconds;
   readonly fetch?: typeof fetch;
   /** Seconds that one request to the provider may take. */
-  readonly timeout?: number;
-  /** Unix time in seconds. */
-  readonly clock?: () => Seconds;
+  readonly timeout?: Seconds;
 }
 
 /** A provider as its discovery document describes it. */
@@ -36,7 +37,7 @@ export interface ProviderCache {
   reread(known: Provider): Promise<Provider>;
 }
 
-const TIMEOUT_SECONDS = 10;
+const TIMEOUT: Seconds = 10;
 
 /** Lifetime of a cached discovery document, and the pause before the next try if a refresh fails. */
 const MAX_AGE: Seconds = 600;
@@ -58,22 +59,17 @@ export class MovedError extends Error {
 
 /** Caches a provider's discovery document. Requests are single-flight; failures are not cached. */
 export function createProviderCache(deps: ProviderDeps): ProviderCache {
-  const { clock = () => Math.floor(Date.now() / 1000) } = deps;
+  const { clock } = deps;
+  const readOnce = createSingleFlight<Provider>();
   const rereads = createTokenBucket(REREAD_BURST, REREAD_INTERVAL);
   let known: { readonly provider: Provider; readonly until: Seconds } | undefined;
-  let reading: Promise<Provider> | undefined;
 
-  function read(): Promise<Provider> {
-    reading ??= discover(deps)
-      .then((provider) => {
-        known = { provider, until: clock() + MAX_AGE };
-        return provider;
-      })
-      .finally(() => {
-        reading = undefined;
-      });
-    return reading;
-  }
+  const read = () =>
+    readOnce("", async () => {
+      const provider = await discover(deps);
+      known = { provider, until: clock() + MAX_AGE };
+      return provider;
+    });
 
   return {
     async current() {
@@ -95,16 +91,12 @@ export function createProviderCache(deps: ProviderDeps): ProviderCache {
 }
 
 async function discover(deps: ProviderDeps): Promise<Provider> {
-  const { config, timeout = TIMEOUT_SECONDS } = deps;
-  const { issuer, clientId, clientSecret } = config;
-  const metadata = await readDocument(deps);
+  const { timeout = TIMEOUT } = deps;
+  const { issuer, clientId, clientSecret } = deps.config;
+  const metadata = await readDocument(deps, timeout);
   const send = reachable(deps);
-  const configuration = new openid.Configuration(
-    metadata,
-    clientId,
-    undefined,
-    clientAuthentication(clientSecret),
-  );
+  const authentication = clientAuthentication(clientSecret);
+  const configuration = new openid.Configuration(metadata, clientId, undefined, authentication);
   configuration.timeout = timeout;
   configuration[openid.customFetch] = send;
   if (issuer.protocol === "http:") openid.allowInsecureRequests(configuration);
@@ -116,11 +108,10 @@ async function discover(deps: ProviderDeps): Promise<Provider> {
  *
  * @throws SignInError: `provider_unavailable` if that may pass, `misconfigured` if it can't
  */
-async function readDocument({
-  config: { issuer },
-  fetch: send = fetch,
-  timeout = TIMEOUT_SECONDS,
-}: ProviderDeps): Promise<openid.ServerMetadata> {
+async function readDocument(
+  { config: { issuer }, fetch: send = fetch }: ProviderDeps,
+  timeout: Seconds,
+): Promise<openid.ServerMetadata> {
   const url = `${issuer.href.replace(/\/$/, "")}/.well-known/openid-configuration`;
   const step = "discovery";
   const unavailable = (cause: string) => new SignInError("provider_unavailable", { step, cause });

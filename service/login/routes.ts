@@ -1,21 +1,22 @@
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import { type PublicAddress, siteOf } from "../http/publicUrl.ts";
-import { once } from "../pure/once.ts";
 import { printable } from "../pure/printable.ts";
 import { InsecureTransportError } from "../session/errors.ts";
 import { credentialOf, isSignedIn, startSession } from "../session/session.ts";
 import { admit } from "./allowList.ts";
 import { type Attempt, createAttempts, type Purpose } from "./attempts.ts";
 import { failureHandler, SignInError } from "./failures.ts";
+import type { LazyClient } from "./lazyClient.ts";
 import type { Identity, OidcClient } from "./oidc.ts";
 import { createRedemptions } from "./redemptions.ts";
 import { requireSignIn } from "./requireSignIn.ts";
 import { DEFAULT_RETURN_TO, parseReturnTo } from "./returnTo.ts";
-import type { SignInSettings } from "./settings.ts";
 import { createEndCurrent, SIGNED_OUT_PATH, type SignOutDeps, signOutRoutes } from "./signOuts.ts";
 
 export interface SignInDeps extends SignOutDeps, Pick<PublicAddress, "publicUrl"> {
-  readonly signIn: SignInSettings;
+  readonly client: LazyClient;
+  /** Addresses and @domains that may sign in; empty: everyone. */
+  readonly allowedUsers: readonly string[];
 }
 
 /** What every step of a sign-in needs. */
@@ -29,22 +30,18 @@ interface Prepared {
  * `POST /logout/everywhere` and `GET /signed-out`.
  */
 export function signInRoutes(deps: SignInDeps): Router {
-  const { clock, cookieSecure, ended, log } = deps;
-  const { oidc, allowedUsers } = deps.signIn;
-  // Imported at the first sign-in, which keeps cold starts short.
-  const oidcClient =
-    oidc && once(async () => (await import("./oidc.ts")).createOidcClient({ config: oidc, clock }));
+  const { allowedUsers, cookieSecure, ended, log } = deps;
   const attempts = createAttempts(deps);
   const redemptions = createRedemptions();
   const endCurrent = createEndCurrent(deps);
   const routes = Router();
 
   async function prepare(req: Request): Promise<Prepared> {
-    if (oidcClient === undefined) throw new SignInError("not_set_up");
+    if (deps.client === undefined) throw new SignInError("not_set_up");
     if (cookieSecure && req.protocol !== "https") throw new InsecureTransportError();
     const redirectUri = redirectUriOf(req, deps);
     if (redirectUri === undefined) throw new SignInError("invalid_host");
-    return { client: await oidcClient(), redirectUri };
+    return { client: await deps.client(), redirectUri };
   }
 
   async function begin(
@@ -109,9 +106,9 @@ export function signInRoutes(deps: SignInDeps): Router {
   /** Where the user signs out at the provider. */
   async function endSessionUrl(req: Request): Promise<URL | undefined> {
     const site = siteOf(req, deps);
-    if (site === undefined || oidcClient === undefined) return undefined;
+    if (site === undefined || deps.client === undefined) return undefined;
     const returnTo = new URL(SIGNED_OUT_PATH, site).href;
-    const client = await oidcClient();
+    const client = await deps.client();
     return await client.endSessionUrl(returnTo, credentialOf(req)?.user_email);
   }
 

@@ -2,6 +2,7 @@ import express, { type Express } from "express";
 import type { EndedSessions } from "../../../service/ended/endedSessions.ts";
 import { createStaticKeys } from "../../../service/keys/static.ts";
 import { csrfProtection } from "../../../service/login/csrf.ts";
+import { lazyClient } from "../../../service/login/lazyClient.ts";
 import {
   createPendingSignOuts,
   type PendingSignOuts,
@@ -47,7 +48,7 @@ export function application({
   const clock = () => Math.floor(Date.now() / 1000) + time.ahead;
   const keys = createStaticKeys(secret);
   const sealer = createSealer({ keys, environment, clock });
-  const signIn = { oidc, allowedUsers };
+  const client = lazyClient(oidc, clock);
   const pendingSignOuts = createPendingSignOuts({ ended, sealer, cookieSecure, clock });
   const sessions = { keys, environment, cookieSecure, clock, ended };
   const written = sessionApp(sessions, (app) => {
@@ -58,7 +59,7 @@ export function application({
     };
     app.use(express.json(), express.urlencoded({ extended: false }));
     addPages(app, pendingSignOuts);
-    const given = { signIn, cookieSecure, publicUrl, sealer, ended, abortAfter };
+    const given = { client, allowedUsers, cookieSecure, publicUrl, sealer, ended, abortAfter };
     app.use(signInRoutes({ ...given, clock, log, pendingSignOuts }));
   });
   return written;

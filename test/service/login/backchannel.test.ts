@@ -3,6 +3,7 @@ import express from "express";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { inject, type Response } from "light-my-request";
 import { backchannelRoutes } from "../../../service/login/backchannel.ts";
+import { lazyClient } from "../../../service/login/lazyClient.ts";
 import type { OidcConfig } from "../../../service/login/settings.ts";
 import { createEndedBench, type EndedBench } from "../../support/endedBench.ts";
 import { type RunningServer, serve } from "../../support/httpServer.ts";
@@ -69,12 +70,13 @@ function createSite(time = { ahead: 0 }): Site {
   const lines: Record<string, unknown>[] = [];
   const write = (fields: object, message: string) => void lines.push({ ...fields, message });
   const oidc: OidcConfig = { issuer: new URL(provider.url), ...CLIENT };
+  const clock = () => Math.floor(Date.now() / 1000) + time.ahead;
   const app = express();
   app.use(
     backchannelRoutes({
-      signIn: { oidc, allowedUsers: [] },
+      client: lazyClient(oidc, clock),
       ended,
-      clock: () => Math.floor(Date.now() / 1000) + time.ahead,
+      clock,
       log: { info: write, warn: write, error: write },
     }),
   );

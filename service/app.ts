@@ -33,6 +33,8 @@ export interface AppDeps extends PublicAddress {
   readonly sessions: AddSessions;
   readonly ended: EndedSessions;
   readonly cookieSecure: boolean;
+  /** Number of entries of X-Forwarded-For that proxies have appended. */
+  readonly trustedProxies: number;
   readonly signIn: SignInSettings;
   /** Unix time in seconds. */
   readonly clock: () => Seconds;
@@ -54,8 +56,8 @@ export function createApp(deps: AppDeps): Express {
   app.disable("x-powered-by");
   // Outside "production", Express shows stack traces of errors thrown in the error handler.
   app.set("env", "production");
-  // Trust one hop, Google's front end. What a client wrote into X-Forwarded-For comes before it.
-  app.set("trust proxy", 1);
+  // What a client wrote into X-Forwarded-For comes before what the proxies append.
+  app.set("trust proxy", deps.trustedProxies);
   // No ETags on dynamic responses.
   app.set("etag", () => undefined);
 

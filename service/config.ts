@@ -10,6 +10,7 @@ import {
   parsePort,
   problem,
   readAll,
+  wholeNumber,
 } from "./contract/settings.ts";
 import type { OnOutage } from "./ended/endedSessions.ts";
 import { type EndedBucket, parseEndedSessions } from "./ended/settings.ts";
@@ -43,6 +44,8 @@ export interface WebConfig {
   readonly publicUrl: URL | undefined;
   /** Further hosts that are served without a redirect. */
   readonly alsoServedAt: readonly string[];
+  /** Number of entries of X-Forwarded-For that proxies have appended. */
+  readonly trustedProxies: number;
   readonly signIn: SignInSettings;
   /** Bucket with the ended sessions; undefined: each instance knows only those it ended itself. */
   readonly endedBucket: EndedBucket | undefined;
@@ -71,6 +74,7 @@ export function parseWebConfig(env: Environment): WebConfig {
       cookieSecure: collect(parseCookieSecure(env, deployment)),
       sessionLifetime: collect(readSetting(env, "sessionLifetime", deployment)),
       publicUrl: collect(parsePublicUrl(env, deployment)),
+      trustedProxies: collect(wholeNumber(env, "TRUSTED_PROXIES", { min: 1, max: 9, fallback: 1 })),
       alsoServedAt: collect(readSetting(env, "alsoServedAt", deployment)),
       signIn: collect(parseSignInSettings(env, deployment)),
       endedBucket: collect(parseEndedSessions(env, cloudRun)),

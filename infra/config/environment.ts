@@ -22,6 +22,9 @@ export function webEnvironment(
   return {
     // Empty in the local run only: Cloud Run drops empty values, so `up` would always see a change.
     PUBLIC_URL: publicUrl ?? "",
+    // Cloud Run's front end appends the client's address. A load balancer before it appends its own
+    // as well: https://cloud.google.com/load-balancing/docs/https#x-forwarded-for_header
+    TRUSTED_PROXIES: publicUrl !== undefined && config.domain !== undefined ? "2" : "1",
     ENVIRONMENT: config.environment,
     GOOGLE_CLOUD_PROJECT: config.project,
     SECRET_KEY: secretKey,

@@ -14,6 +14,8 @@ export const PROGRAM_ENVIRONMENT = {
     "SECRET_KEY",
     /** The service's only public URL. Empty in a local run, where any host is served. */
     "PUBLIC_URL",
+    /** Number of proxies before the service that append to X-Forwarded-For. */
+    "TRUSTED_PROXIES",
     /** `gs://BUCKET`, in which instances share which sessions have ended. */
     "ENDED_SESSIONS",
   ],

@@ -71,6 +71,7 @@ export function createTarget({
     sealer,
     sessions,
     ended,
+    trustedProxies: 1,
     cookieSecure,
     signIn: { oidc, allowedUsers: [] },
     clock,

@@ -202,6 +202,14 @@ describe("X-Forwarded", () => {
     expect((await seen({})).remoteIp).toMatch(/127\.0\.0\.1$/);
   });
 
+  test("-For is the client's address behind a load balancer too, which appends its own as well", async () => {
+    const web = webApp({ trustedProxies: 2 });
+    await using site = await serve(web.listener);
+    const headers = { "x-forwarded-for": "10.0.0.1, 203.0.113.9, 198.51.100.7" };
+    await new Browser(site.url, { headers }).fetch("/");
+    expect((await web.lines()).at(-1)).toMatchObject({ httpRequest: { remoteIp: "203.0.113.9" } });
+  });
+
   test("-Host and -Port are never trusted, because they would redirect a sign-in elsewhere", async () => {
     const claimed = {
       "x-forwarded-host": "evil.example",

@@ -48,6 +48,7 @@ test("a laptop needs nothing but SECRET_KEY", () => {
     sessionLifetime: 604_800,
     publicUrl: undefined,
     alsoServedAt: [],
+    trustedProxies: 1,
     signIn: { oidc: undefined, allowedUsers: [] },
     endedBucket: undefined,
     endedOutage: "continue",
@@ -376,6 +377,13 @@ test("no problem contains a secret's value", () => {
 test("the error is a ConfigError whose message starts with the setting's name", () => {
   const expected = { code: "CONFIG_INVALID", message: expect.stringMatching(/^SECRET_KEY is not/) };
   expect(() => parseWebConfig({})).toThrow(expect.objectContaining(expected));
+});
+
+test("the number of proxies is a small one, and never none: Cloud Run is one itself", () => {
+  expect(parseWebConfig({ ...CLOUD_RUN, TRUSTED_PROXIES: "2" }).trustedProxies).toBe(2);
+  for (const TRUSTED_PROXIES of ["0", "10", "true", "-1"]) {
+    expect(settingsOf({ ...CLOUD_RUN, TRUSTED_PROXIES })).toEqual(["TRUSTED_PROXIES"]);
+  }
 });
 
 test("on Cloud Run PUBLIC_URL is required, elsewhere it is optional", () => {

@@ -19,6 +19,7 @@ export const PROJECT = "acme-phoenix";
 
 export interface WebAppOptions {
   readonly cookieSecure?: boolean;
+  readonly trustedProxies?: number;
   readonly keys?: SessionKeys;
   readonly oidc?: OidcConfig;
   readonly project?: string | undefined;
@@ -41,6 +42,7 @@ export function webApp(options: WebAppOptions = {}): WebApp {
   const project = "project" in options ? options.project : PROJECT;
   const {
     cookieSecure = false,
+    trustedProxies = 1,
     keys = createStaticKeys(SECRET),
     oidc,
     level = "trace",
@@ -80,6 +82,7 @@ export function webApp(options: WebAppOptions = {}): WebApp {
     sessions,
     ended,
     cookieSecure,
+    trustedProxies,
     signIn: { oidc, allowedUsers: [] },
     clock,
     draining,

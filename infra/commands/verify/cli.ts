@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { styleText } from "node:util";
 import { applicationChecks } from "./application.ts";
 import { runVerifyCommand } from "./command.ts";
+import { fetchAt } from "./resolve.ts";
 import { createProgress, readHidden } from "./terminal.ts";
 
 async function askHidden(question: string): Promise<string> {
@@ -21,6 +22,7 @@ process.exitCode = await runVerifyCommand(process.argv.slice(2), {
   paint: (style, text) => styleText(style, text, { stream: process.stdout }),
   askHidden: process.stdin.isTTY && process.stderr.isTTY ? askHidden : undefined,
   fetch,
+  fetchAt,
   clock: Date.now,
   random: randomBytes,
   applicationChecks,

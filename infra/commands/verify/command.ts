@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { application } from "../../../service/application.ts";
 import { OperatorError } from "../../../service/contract/errors.ts";
 import { printable } from "../../../service/pure/printable.ts";
@@ -23,6 +24,7 @@ import {
 import { FIRST, LAST, runCheck } from "./checks.ts";
 import { type Answer, Client, isCredential, Secrets } from "./client.ts";
 import { describeRun, isPassed, type Paint, type Result, runToJson } from "./report.ts";
+import type { fetchAt } from "./resolve.ts";
 import { credentialOf, isLoopback, type SignIn, signIn } from "./signIn.ts";
 import { SiteError } from "./siteError.ts";
 
@@ -45,6 +47,8 @@ Options
   --requests N     The most requests per load check (default ${DEFAULT_REQUESTS}). A higher
                    number also sends more at a time.
   --instances N    How many instances have to answer. Without it, the command tries to reach 3.
+  --resolve ADDR   IP address to connect to, whatever DNS says of the site: before a domain's record
+                   is changed, that is the stack's output address.
   --timeout N      Seconds that a request may take (default ${DEFAULT_TIMEOUT}).
   --save FILE      Before a deployment: save the session and what was found.
   --before FILE    After the deployment: check that the session from before still works on every
@@ -71,6 +75,8 @@ export interface VerifyDeps {
   /** Asks for one line without echo; undefined if there is no terminal. Throws InterruptedError. */
   readonly askHidden: ((question: string) => Promise<string>) | undefined;
   readonly fetch: typeof fetch;
+  /** `fetch` that takes an IP address for a host's. */
+  readonly fetchAt: typeof fetchAt;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   readonly random: (bytes: number) => Uint8Array;
@@ -129,6 +135,7 @@ function parseOptions(args: readonly string[]) {
       api: "text",
       requests: "text",
       instances: "text",
+      resolve: "text",
       timeout: "text",
       save: "text",
       before: "text",
@@ -163,12 +170,18 @@ function parseOptions(args: readonly string[]) {
     api: path("api", /^\/api\/[\w./-]*$/, application.api),
     requests: wholeNumber("requests", 10_000) ?? DEFAULT_REQUESTS,
     instances: wholeNumber("instances", 1_000),
+    resolve: values.resolve,
     timeout: wholeNumber("timeout", 600) ?? DEFAULT_TIMEOUT,
     json: values.json,
     save: values.save,
     before: values.before,
   };
-  const { site: url } = options;
+  const { site: url, resolve } = options;
+  if (resolve !== undefined && isIP(resolve) === 0) {
+    mistakes.push("--resolve takes an IP address, such as 203.0.113.10.");
+  } else if (resolve !== undefined && isIP(url?.hostname.replace(/[[\]]/g, "") ?? "") !== 0) {
+    mistakes.push("--resolve is for a site with a name, not an address.");
+  }
   if (more.length > 0) {
     mistakes.push(
       "Name one site and nothing else. A session is never an argument: set PHOENIX_SESSION, or " +
@@ -199,7 +212,9 @@ async function verify(options: Options, deps: VerifyDeps, secrets: Secrets): Pro
   const snapshot = options.before === undefined ? undefined : await readSnapshot(options.before);
   if (snapshot !== undefined) secrets.add(snapshot.cookie.value);
   const timeout = options.timeout * 1000;
-  const client = new Client({ fetch: deps.fetch, clock, timeout, secrets });
+  const { site, resolve } = options;
+  const fetch = resolve === undefined ? deps.fetch : deps.fetchAt(site.hostname, resolve);
+  const client = new Client({ fetch, clock, timeout, secrets });
   const visit = await begin(options, snapshot, client, deps, secrets);
 
   const results: Result[] = [];

@@ -4,7 +4,13 @@ import { type ErrorCode, OperatorError } from "../../../service/contract/errors.
 export class SiteError extends OperatorError {}
 
 /** A message for each way in which a connection fails, by Node's error code. */
-const FAILURES: readonly (readonly [codes: RegExp, code: ErrorCode, sentence: string])[] = [
+const FAILURES: readonly (readonly [
+  codes: RegExp,
+  code: ErrorCode,
+  sentence: string,
+  /** If it differs. */
+  overHttps?: string,
+])[] = [
   [
     /^(ENOTFOUND|EAI_AGAIN|EAI_NODATA)$/,
     "HOST_UNKNOWN",
@@ -45,17 +51,22 @@ const FAILURES: readonly (readonly [codes: RegExp, code: ErrorCode, sentence: st
     /^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/,
     "CONNECTION_LOST",
     "HOST hung up without an answer: if it has https only, write https://.",
+    "HOST hung up: if its certificate is new, Google may not have issued it yet, for which the domain needs its DNS records.",
   ],
 ];
 
 /** The error for a request that got no answer. */
-export function connectionError({ host, hostname }: URL, error: unknown): SiteError {
+export function connectionError(url: URL, error: unknown): SiteError {
+  const { host, hostname, protocol } = url;
   const failure = failureCode(error);
-  const [, code, sentence] = FAILURES.find(([codes]) => codes.test(failure)) ?? [
+  const [, code, overHttp, overHttps = overHttp] = FAILURES.find(([codes]) =>
+    codes.test(failure),
+  ) ?? [
     undefined,
     "NO_ANSWER",
     `HOST can't be asked (${failure || innermost(error)}): look at the URL, and whether a browser can open it.`,
   ];
+  const sentence = protocol === "https:" ? overHttps : overHttp;
   const message = sentence.replace("HOSTNAME", hostname).replace("HOST", host);
   return new SiteError(code, message, { cause: error });
 }

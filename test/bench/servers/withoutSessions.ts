@@ -32,6 +32,7 @@ listen(
       });
     },
     ended: endedHere(clock),
+    trustedProxies: 1,
     cookieSecure: false,
     signIn: { oidc: undefined, allowedUsers: [] },
     clock,

@@ -127,6 +127,46 @@ const REFUSALS: Refusal[] = [
     changes: { "phoenix:sessionCookieSecure": "yes" },
     remedy: /phoenix:sessionCookieSecure true/,
   },
+  ...[
+    ["it is an address", "203.0.113.10"],
+    ["it is an IPv6 address", "[2001:db8::1]"],
+    ["it has a single label", "phoenix"],
+    ["a label is too long", `${"a".repeat(64)}.example`],
+    ["it is longer than a name can be", `${"abcdefg.".repeat(32)}example`],
+    ["it has a space", "phoenix acme.example"],
+    ["it has a user", "ada@acme.example"],
+    ["its Unicode means another domain", "phoenix.\u212Aelvin.example"],
+  ].map(([because = "", domain = ""]) => ({
+    setting: "phoenix:domain",
+    because,
+    changes: { "phoenix:domain": domain },
+    remedy: /phoenix:domain DOMAIN`, such as phoenix\.acme\.example$/,
+  })),
+  ...[
+    ["it has a scheme", "https://phoenix.acme.example"],
+    ["it is a URL", "http://phoenix.acme.example:8443/login?a=b"],
+    ["it has a port", "phoenix.acme.example:443"],
+    ["it has a path", "phoenix.acme.example/"],
+    ["it ends in a dot", "phoenix.acme.example."],
+    ["it is a wildcard", "*.phoenix.acme.example"],
+  ].map(([because = "", domain = ""]) => ({
+    setting: "phoenix:domain",
+    because,
+    changes: { "phoenix:domain": domain },
+    remedy: /config set --stack dev phoenix:domain phoenix\.acme\.example`$/,
+  })),
+  {
+    setting: "phoenix:domain",
+    because: "it is Cloud Run's",
+    changes: { "phoenix:domain": "phoenix-dev-123456789012.europe-west1.run.app" },
+    remedy: /config rm --stack dev phoenix:domain`$/,
+  },
+  {
+    setting: "phoenix:requestsPerMinute",
+    because: "nobody could load a page",
+    changes: { "phoenix:requestsPerMinute": "1" },
+    remedy: /phoenix:requestsPerMinute 60`$/,
+  },
   {
     setting: "phoenix:maxInstances",
     because: "it is less than minInstances",
@@ -596,6 +636,16 @@ test("they are told once, by Pulumi's log", async () => {
   const written = log.mock.calls.map((line) => line.join(" "));
   log.mockRestore();
   expect(written).toEqual([expect.stringContaining("phoenix:keyRefreshInterval")]);
+});
+
+test.each([
+  ["phoenix.acme.example", "phoenix.acme.example"],
+  ["Phoenix.ACME.example", "phoenix.acme.example"],
+  ["phoenix.müller.example", "phoenix.xn--mller-kva.example"],
+  ["phoenix.xn--mller-kva.example", "phoenix.xn--mller-kva.example"],
+  ["", undefined],
+])("the domain %j is %j", (domain, expected) => {
+  expect(parseConfig(valuesOf("dev", { "phoenix:domain": domain }), "dev").domain).toBe(expected);
 });
 
 test("lists may have spaces, and traffic names revisions and the newest", () => {

@@ -148,6 +148,8 @@ test("the load balancer is the only way in", async () => {
 test("everything that names the address follows the domain", async () => {
   const { get, outputs } = await declared("prod", { ...DOMAIN, ...SIGN_IN, ...ALERTS });
   expect(variable(get(WEB), "PUBLIC_URL")).toBe("https://phoenix.acme.example");
+  // The load balancer's address is the last of X-Forwarded-For, and not the client's.
+  expect(variable(get(WEB), "TRUSTED_PROXIES")).toBe("2");
   expect(outputs).toMatchObject({
     url: "https://phoenix.acme.example",
     address: "203.0.113.10",

@@ -47,6 +47,7 @@ test("the environment says what the configuration says", async () => {
     LOG_LEVEL: "info",
     SECRET_KEY: "sm://acme-phoenix/phoenix-prod-SECRET_KEY",
     PUBLIC_URL: "https://phoenix-prod-123456789012.europe-west1.run.app",
+    TRUSTED_PROXIES: "1",
     SESSION_COOKIE_SECURE: "true",
     PERMANENT_SESSION_LIFETIME: "3600",
     OIDC_ISSUER: "https://accounts.google.com",

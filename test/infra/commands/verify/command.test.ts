@@ -34,6 +34,8 @@ test.each([
   [["http://localhost", "--requests", "0"], "--requests takes a whole number from 1"],
   [["http://localhost", "--instances", "1.5"], "--instances takes"],
   [["http://localhost", "--timeout", "soon"], "--timeout takes"],
+  [["http://localhost", "--resolve", "elsewhere.example"], "--resolve takes an IP address"],
+  [["http://192.0.2.1", "--resolve", "127.0.0.1"], "--resolve is for a site with a name"],
   [["http://localhost", "--requests", "-1"], "--requests takes a whole number from 1"],
   [["http://localhost", "--requests"], "--requests needs a value."],
   [["http://localhost", "--save", ""], "--save takes the name of a file"],

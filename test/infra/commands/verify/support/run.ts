@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { expect } from "@jest/globals";
 import { runVerifyCommand, type VerifyDeps } from "../../../../../infra/commands/verify/command.ts";
+import { fetchAt } from "../../../../../infra/commands/verify/resolve.ts";
 
 /** What the command did, as whoever ran it sees it. */
 export interface Run {
@@ -46,6 +47,13 @@ export async function run(args: readonly string[], deps: Partial<VerifyDeps> = {
   const secrets = new Set<string>();
   const lines = { out: [] as string[], err: [] as string[], progress: [] as string[] };
   const request = deps.fetch ?? fetch;
+  const watched =
+    (send: typeof fetch): typeof fetch =>
+    async (url, init) => {
+      const response = await send(url, init);
+      for (const secret of secretsOf(init, response)) secrets.add(secret);
+      return response;
+    };
   const status = await runVerifyCommand(args, {
     env: {},
     print: (text) => void lines.out.push(text),
@@ -57,11 +65,8 @@ export async function run(args: readonly string[], deps: Partial<VerifyDeps> = {
     random: randomBytes,
     applicationChecks: [],
     ...deps,
-    fetch: async (url, init) => {
-      const response = await request(url, init);
-      for (const secret of secretsOf(init, response)) secrets.add(secret);
-      return response;
-    },
+    fetch: watched(request),
+    fetchAt: (host, address) => watched(fetchAt(host, address)),
   });
   const result = {
     status,

@@ -76,6 +76,7 @@ export function instance({
       }),
       ended,
       cookieSecure,
+      trustedProxies: 1,
       signIn: { oidc, allowedUsers: [] },
       clock,
       draining: () => false,

@@ -40,11 +40,11 @@ beforeAll(async () => {
     archive: bundles.archive,
     instances: INSTANCES,
     env: QUICK_KEYS,
-    events: {
+    events: () => ({
       onLine: (_instance, line) => lines.push(line),
       // On a machine that is short of time, an instance may miss its probe: then it is killed.
       onUnhealthy: () => knownFaults.kill(),
-    },
+    }),
   });
 }, 60_000);
 

@@ -249,6 +249,35 @@ test("an instance that keeps closing used connections is given up", async () => 
   expect(await send(port)).toMatchObject({ status: 502 });
 });
 
+// https://cloud.google.com/load-balancing/docs/https/request-distribution
+test("with one retry, a gateway error of one backend is another one's to answer", async () => {
+  const failing = await backend((_request, response) => response.writeHead(503).end());
+  const healthy = await backend(ok);
+  const port = await balance([failing, healthy], { retriesOnce: true });
+  expect(await send(port)).toMatchObject({ status: 200 });
+  expect(await send(port, { method: "POST" }, "body")).toMatchObject({ status: 503 });
+  expect([failing.requests, healthy.requests]).toEqual([2, 1]);
+  expect([failing.inFlight, healthy.inFlight]).toEqual([0, 0]);
+});
+
+test("with one retry, the second gateway error stands, and so does the first if there is no other backend", async () => {
+  const refuse =
+    (status: number): http.RequestListener =>
+    (_request, response) =>
+      response.writeHead(status).end(`${status} with a page`);
+  const backends = await Promise.all([503, 504, 200].map((status) => backend(refuse(status))));
+  const answer = { status: 504, body: "504 with a page" };
+  expect(await send(await balance(backends, { retriesOnce: true }))).toMatchObject(answer);
+  const alone = await balance(backends.slice(0, 1), { retriesOnce: true });
+  expect(await send(alone)).toMatchObject({ status: 503, body: "503 with a page" });
+});
+
+test("without that, a gateway error is an answer like any other", async () => {
+  const failing = await backend((_request, response) => response.writeHead(503).end());
+  const port = await balance([failing, await backend(ok)]);
+  expect(await send(port)).toMatchObject({ status: 503 });
+});
+
 test("HEAD, 204 and 304 keep their shape", async () => {
   const answers = await backend((request, response) => {
     response.writeHead(Number(request.url?.slice(1)), { "Content-Length": "2", ETag: '"a"' });

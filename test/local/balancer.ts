@@ -7,9 +7,9 @@ export interface Backend {
   readonly port: number;
   readonly agent: http.Agent;
   /** Called before a request is sent to it... */
-  begin(): void;
+  begin?(): void;
   /** ...and when the request is over, however it went. */
-  end(): void;
+  end?(): void;
 }
 
 export interface BalancerOptions {
@@ -22,6 +22,12 @@ export interface BalancerOptions {
   ) => Backend | undefined | Promise<Backend | undefined>;
   /** What X-Forwarded-Proto says: the scheme that the visitor is supposed to use. */
   readonly proto?: "http" | "https";
+  /**
+   * The default retry policy of Google's global load balancers: one retry, also where the answer is
+   * 502, 503 or 504 and there is another backend. Requests with a body are not retried:
+   * https://cloud.google.com/load-balancing/docs/https/request-distribution
+   */
+  readonly retriesOnce?: boolean;
   /** Called when a request got no answer from a backend. */
   readonly onFailure?: (backend: Backend, error: Error, request: http.IncomingMessage) => void;
 }
@@ -31,6 +37,7 @@ const MAX_HEADER_BYTES = 64 * 1024;
 
 /** Attempts for one request; then its sender gets 502. */
 const MAX_ATTEMPTS = 5;
+const GATEWAY_ERRORS = new Set([502, 503, 504]);
 
 /** What belongs to one connection (RFC 9110, 7.6.1), and what only a front end may say. */
 const NOT_FORWARDED = new Set([
@@ -93,14 +100,19 @@ export class Balancer {
     const hasBody = isBodyAnnounced(request);
     const repeatable = REPEATABLE.has(request.method ?? "") && !hasBody;
     const failed = new Set<Backend>();
+    const { retriesOnce = false } = this.#options;
+    const most = retriesOnce ? 2 : MAX_ATTEMPTS;
     let attempts = 0;
-    while (attempts < MAX_ATTEMPTS) {
+    while (attempts < most) {
       const picked = this.#options.pick(failed);
       const backend = picked instanceof Promise ? await picked : picked;
       if (response.destroyed) return;
       if (backend === undefined) break;
       attempts += 1;
-      const failure = await forward(backend, request, response, headers, hasBody);
+      const mayRetry = retriesOnce && repeatable && attempts < most;
+      const isRefused = (status: number) =>
+        mayRetry && GATEWAY_ERRORS.has(status) && this.#hasOther(failed, backend);
+      const failure = await forward({ backend, request, response, headers, hasBody, isRefused });
       if (failure === undefined) return;
       this.#options.onFailure?.(backend, failure.error, request);
       if (!failure.stale) failed.add(backend);
@@ -108,6 +120,10 @@ export class Balancer {
     }
     if (attempts > 0) refuse(response, 502, "The instance ended before it answered.");
     else refuse(response, 503, "There is no instance that could answer.");
+  }
+
+  #hasOther(failed: ReadonlySet<Backend>, backend: Backend): boolean {
+    return this.#options.pick(new Set([...failed, backend])) !== undefined;
   }
 
   /** As Google's front end does: the visitor's address is the last one, whatever they claim. */
@@ -141,18 +157,24 @@ interface Failure {
   readonly stale: boolean;
 }
 
+interface Exchange {
+  readonly backend: Backend;
+  readonly request: http.IncomingMessage;
+  readonly response: http.ServerResponse;
+  readonly headers: string[];
+  readonly hasBody: boolean;
+  /** Whether an answer of that status is not passed on. */
+  readonly isRefused: (status: number) => boolean;
+}
+
 /** Resolves when the exchange is over: with undefined if the visitor has got what there was. */
-function forward(
-  backend: Backend,
-  request: http.IncomingMessage,
-  response: http.ServerResponse,
-  headers: string[],
-  hasBody: boolean,
-): Promise<Failure | undefined> {
-  backend.begin();
+function forward(exchange: Exchange): Promise<Failure | undefined> {
+  const { backend, request, response, headers, hasBody, isRefused } = exchange;
+  backend.begin?.();
   return new Promise<Failure | undefined>((resolve) => {
     let seen = false;
     let answer: http.IncomingMessage | undefined;
+    let refused = false;
     const upstream = http.request({
       host: "127.0.0.1",
       port: backend.port,
@@ -169,6 +191,7 @@ function forward(
     };
     response.once("close", onClose);
     upstream.on("error", (error) => {
+      if (refused) return;
       if (response.headersSent) {
         response.destroy();
         return;
@@ -178,6 +201,15 @@ function forward(
       resolve({ error, seen, stale: upstream.reusedSocket });
     });
     upstream.once("response", (incoming) => {
+      const { statusCode = 502 } = incoming;
+      if (isRefused(statusCode)) {
+        refused = true;
+        response.off("close", onClose);
+        incoming.on("error", () => {}).resume();
+        const error = new Error(`it answered ${statusCode}`);
+        resolve({ error, seen: true, stale: false });
+        return;
+      }
       answer = incoming;
       response.writeHead(incoming.statusCode ?? 502, incoming.statusMessage, endToEnd(incoming));
       incoming.once("close", () => {
@@ -196,7 +228,7 @@ function forward(
       if (socket.connecting) socket.once("connect", send);
       else send();
     });
-  }).finally(() => backend.end());
+  }).finally(() => backend.end?.());
 }
 
 /** W3C Trace Context, 3.2.2: version, trace, span, flags. */

@@ -1,10 +1,15 @@
+import type { IncomingMessage } from "node:http";
 import { styleText } from "node:util";
 import type { FleetEvents, InstanceView } from "./fleet.ts";
 import type { Revision } from "./instance.ts";
+import type { RegionsEvents } from "./regions.ts";
 import { prefix, renderLine } from "./requestLog.ts";
 
 /** How long a start may take (milliseconds) before what it writes is shown under its process' name. */
 const PATIENCE = 3_000;
+
+/** Column of the region: `europe-west1`. */
+const REGION_WIDTH = 12;
 
 /** Writes a line about the run itself. */
 export function say(message: string): void {
@@ -16,16 +21,31 @@ export function warn(message: string): void {
   say(styleText("yellow", message, { stream: process.stdout }));
 }
 
+/** Shows which region gets the requests. */
+export function showRegions(): RegionsEvents {
+  return {
+    onServing(region) {
+      if (region === undefined) warn("no region is healthy: requests get 503");
+      else say(`requests go to ${region}`);
+    },
+    onFailure: (region, error, request) => warnUnanswered(request, region, error),
+  };
+}
+
 /**
  * Shows what happens in a fleet, a line for each request and event. What an instance writes while
  * it starts is shown once it has its name; several that fail to start in the same way, once.
+ *
+ * @param region Is part of each line; empty if there is only one.
  */
-export function showEvents(): FleetEvents {
+export function showEvents(region = ""): FleetEvents {
   const starts = new Map<InstanceView, Start>();
   const failures = new WeakMap<Revision, Set<string>>();
 
+  const column = region === "" ? "" : `${region.padEnd(REGION_WIDTH)}  `;
+
   function show({ id }: InstanceView, line: string): void {
-    const text = renderLine(line, id);
+    const text = renderLine(line, column + id);
     if (text !== undefined) process.stdout.write(`${text}\n`);
   }
 
@@ -35,6 +55,10 @@ export function showEvents(): FleetEvents {
     if (start === undefined) return;
     clearTimeout(start.timer);
     for (const line of start.lines.splice(0)) show(instance, line);
+  }
+
+  function name({ id }: InstanceView): string {
+    return `instance ${id}${region === "" ? "" : ` in ${region}`}`;
   }
 
   return {
@@ -47,7 +71,7 @@ export function showEvents(): FleetEvents {
     onReady(instance) {
       release(instance);
       starts.delete(instance);
-      say(`instance ${instance.id} is ready`);
+      say(`${name(instance)} is ready`);
     },
     onStartFailed(instance, revision) {
       const { lines = [] } = starts.get(instance) ?? {};
@@ -58,17 +82,17 @@ export function showEvents(): FleetEvents {
       release(instance);
       starts.delete(instance);
     },
-    onCrash({ id }, how, delay) {
-      warn(`instance ${id} ended (${how}); another one starts in ${delay / 1000} s`);
+    onCrash(instance, how, delay) {
+      warn(`${name(instance)} ended (${how}); another one starts in ${delay / 1000} s`);
     },
-    onUnhealthy({ id }) {
-      warn(`instance ${id} no longer answers its liveness probe and is ended`);
+    onUnhealthy(instance) {
+      warn(`${name(instance)} no longer answers its liveness probe and is ended`);
     },
-    onFailure({ id }, error, request) {
-      // Never the query: sign-in codes and signed URLs are in it.
-      const [path] = (request.url ?? "").split("?");
-      warn(`${request.method} ${path} got no answer from instance ${id}: ${error.message}`);
+    onReadiness(instance) {
+      if (instance.state === "ready") say(`${name(instance)} answers its readiness probe again`);
+      else warn(`${name(instance)} fails its readiness probe and gets no requests`);
     },
+    onFailure: (instance, error, request) => warnUnanswered(request, name(instance), error),
   };
 
   function begin(instance: InstanceView): Start {
@@ -80,6 +104,12 @@ export function showEvents(): FleetEvents {
     starts.set(instance, start);
     return start;
   }
+}
+
+function warnUnanswered({ method, url = "" }: IncomingMessage, by: string, error: Error): void {
+  // Never the query: sign-in codes and signed URLs are in it.
+  const [path] = url.split("?");
+  warn(`${method} ${path} got no answer from ${by}: ${error.message}`);
 }
 
 interface Start {

@@ -4,12 +4,14 @@ import type { Probe } from "./instance.ts";
 
 /** A Cloud Run service as the program declares it, in what matters for running it. */
 export interface DeclaredService {
+  readonly region: string;
   /** The archive that it runs: path of a tar.gz. */
   readonly archive: string;
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly startupProbe: Probe;
   readonly livenessProbe: Probe | undefined;
+  readonly readinessProbe: Probe | undefined;
   readonly cpuIdle: boolean;
   readonly minInstances: number;
   readonly maxInstances: number;
@@ -27,6 +29,7 @@ export interface DeclaredSecret {
 
 /** The part of a service's inputs that is read here; the names are the provider's. */
 interface ServiceInputs {
+  readonly location: string;
   readonly template: {
     readonly containers: readonly Container[];
   };
@@ -40,6 +43,7 @@ interface Container {
   readonly resources?: { readonly cpuIdle?: boolean };
   readonly startupProbe?: DeclaredProbe;
   readonly livenessProbe?: DeclaredProbe;
+  readonly readinessProbe?: DeclaredProbe;
   readonly sourceCode?: { readonly cloudStorageSource: { readonly object: string } };
 }
 
@@ -55,28 +59,49 @@ interface DeclaredProbe {
   readonly periodSeconds?: number;
   readonly timeoutSeconds?: number;
   readonly failureThreshold?: number;
+  readonly successThreshold?: number;
 }
 
 /**
- * Takes the service of that resource name out of what the program declares, with the archive that
- * is uploaded for it and the secrets that its environment refers to.
+ * Takes the web service of each region out of what the program declares, with the archive that is
+ * uploaded for it and the secrets that its environment refers to.
  *
+ * @param regions The order of the result.
  * @throws Error if the program declares something that can't be run here
  */
-export async function findService(stack: DeclaredStack, name: string): Promise<DeclaredService> {
-  const resource = stack.resources.find((one) => one.type === SERVICE && one.name === name);
-  if (resource === undefined) throw new Error(`The program declares no service ${name}.`);
-  const { template, scaling } = resource.inputs as unknown as ServiceInputs;
+export function findWebServices(
+  stack: DeclaredStack,
+  regions: readonly string[],
+): Promise<DeclaredService[]> {
+  const services = stack.resources.filter(
+    ({ type, options }) => type === SERVICE && options.parent.includes(WEB_SERVICE),
+  );
+  return Promise.all(
+    regions.map((region) => {
+      const service = services.find(({ inputs }) => inputs.location === region);
+      if (service === undefined) throw new Error(`The program declares no service in ${region}.`);
+      return readService(stack, service);
+    }),
+  );
+}
+
+async function readService(
+  stack: DeclaredStack,
+  { name, inputs }: DeclaredResource,
+): Promise<DeclaredService> {
+  const { location, template, scaling } = inputs as unknown as ServiceInputs;
   const [container] = template.containers;
   if (container === undefined) throw new Error(`The service ${name} has no container.`);
   const startupProbe = readProbe(container.startupProbe);
   if (startupProbe === undefined) throw new Error(`The service ${name} has no startup probe.`);
   return {
+    region: location,
     archive: await findArchive(stack, container),
     command: [...(container.commands ?? []), ...(container.args ?? [])],
     env: readEnvironment(stack, container),
     startupProbe,
     livenessProbe: readProbe(container.livenessProbe),
+    readinessProbe: readProbe(container.readinessProbe, READINESS_SUCCESSES),
     cpuIdle: container.resources?.cpuIdle ?? true,
     minInstances: scaling.minInstanceCount,
     maxInstances: scaling.maxInstanceCount,
@@ -101,6 +126,8 @@ export function findSecrets({ resources }: DeclaredStack): DeclaredSecret[] {
     });
 }
 
+/** Type of the component that each region's web service is part of. */
+const WEB_SERVICE = "infra:web:WebService";
 const SERVICE = "gcp:cloudrunv2/service:Service";
 const BUCKET_OBJECT = "gcp:storage/bucketObject:BucketObject";
 const SECRET = "gcp:secretmanager/secret:Secret";
@@ -130,8 +157,10 @@ function readEnvironment(stack: DeclaredStack, container: Container): Record<str
   return Object.fromEntries(entries);
 }
 
+const READINESS_SUCCESSES = 2;
+
 /** What is left out is Cloud Run's default: https://cloud.google.com/run/docs/configuring/healthchecks */
-function readProbe(probe: DeclaredProbe | undefined): Probe | undefined {
+function readProbe(probe: DeclaredProbe | undefined, successes = 1): Probe | undefined {
   if (probe?.httpGet === undefined) return undefined;
   return {
     path: probe.httpGet.path ?? "/",
@@ -139,5 +168,6 @@ function readProbe(probe: DeclaredProbe | undefined): Probe | undefined {
     periodSeconds: probe.periodSeconds ?? 10,
     timeoutSeconds: probe.timeoutSeconds ?? 1,
     failureThreshold: probe.failureThreshold ?? 3,
+    successThreshold: probe.successThreshold ?? successes,
   };
 }

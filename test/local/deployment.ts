@@ -6,12 +6,13 @@ import {
   type DeclaredSecret,
   type DeclaredService,
   findSecrets,
-  findService,
+  findWebServices,
 } from "./declaredService.ts";
-import { Fleet, type FleetEvents } from "./fleet.ts";
+import type { Fleet, FleetEvents } from "./fleet.ts";
 import type { ProviderName } from "./identity/manners.ts";
 import { type IdentityProvider, startIdentityProvider } from "./identityProvider.ts";
 import type { Revision } from "./instance.ts";
+import { LOCAL_REGIONS, type Region, Regions, type RegionsEvents } from "./regions.ts";
 import { RunFolder } from "./runFolder.ts";
 import { type RunningSecretManager, startSecretManager } from "./secretManager.ts";
 import { mapSources, SOURCE_MAPS } from "./sourceMap.ts";
@@ -26,8 +27,10 @@ export interface Ports {
 
 export interface DeploymentOptions {
   readonly ports?: Ports;
-  /** As many as are declared, and at least three, if left out. */
+  /** In each region; as many as are declared, and at least three, if left out. */
   readonly instances?: number | undefined;
+  /** How many regions the service runs in: 1 (default) to 3. */
+  readonly regions?: number;
   /** Configuration of the stack over its defaults: full names, values as text. */
   readonly config?: Readonly<Record<string, string>>;
   /** Environment of the service over what the program declares; LOG_LEVEL may not be above info. */
@@ -38,7 +41,9 @@ export interface DeploymentOptions {
   readonly https?: boolean;
   /** Whether instances lose their CPU while they have no request, as it is declared. */
   readonly cpuIdle?: boolean;
-  readonly events?: FleetEvents;
+  /** Told what happens in a region. */
+  readonly events?: (region: string) => FleetEvents;
+  readonly regionsEvents?: RegionsEvents;
   /** Whose manners the sign-in provider has. */
   readonly provider?: ProviderName;
   /** Unix time in seconds, for Secret Manager; the machine's if left out. */
@@ -55,6 +60,8 @@ const ANY_PORTS: Ports = { site: 0, identityProvider: 0, secretManager: 0 };
 /** Not for whoever else is in the network. */
 const LOOPBACK = "127.0.0.1";
 const CLIENT_ID = "phoenix-local";
+/** What several regions need in the stack's configuration. The site is served at localhost. */
+const DOMAIN = "phoenix.localhost";
 
 /** A part of the deployment found its port taken. */
 export class PortTakenError extends Error {
@@ -72,7 +79,8 @@ export class PortTakenError extends Error {
  * Google's Secret Manager and for the provider that users sign in at.
  */
 export class LocalDeployment implements AsyncDisposable {
-  readonly fleet: Fleet;
+  readonly regions: Regions;
+  /** Of the first region. */
   readonly service: DeclaredService;
   readonly identityProvider: IdentityProvider;
   readonly secretManager: RunningSecretManager;
@@ -82,11 +90,10 @@ export class LocalDeployment implements AsyncDisposable {
   readonly secretKey: string;
   readonly #folder: RunFolder;
   readonly #sourceMaps: boolean;
-  #revision: Revision;
   #archive: string;
 
-  private constructor(parts: Parts, fleet: Fleet) {
-    this.fleet = fleet;
+  private constructor(parts: Parts, regions: Regions) {
+    this.regions = regions;
     this.service = parts.service;
     this.identityProvider = parts.identityProvider;
     this.secretManager = parts.secretManager;
@@ -94,7 +101,6 @@ export class LocalDeployment implements AsyncDisposable {
     this.secretKey = secretNameOf(parts.service);
     this.#folder = parts.folder;
     this.#sourceMaps = parts.sourceMaps;
-    this.#revision = parts.revision;
     this.#archive = parts.service.archive;
   }
 
@@ -129,9 +135,11 @@ export class LocalDeployment implements AsyncDisposable {
         ...(options.state !== undefined && { state: `${options.state}.ended` }),
       });
       opened.push(() => storage.close());
+      const names = LOCAL_REGIONS.slice(0, options.regions ?? 1);
       const stack = await evaluateStack(
         "local",
         {
+          ...(names.length > 1 && { regions: names.join(","), domain: DOMAIN }),
           oidcIssuer: identityProvider.issuer,
           oidcClientId: CLIENT_ID,
           oidcClientSecret: clientSecret,
@@ -141,7 +149,9 @@ export class LocalDeployment implements AsyncDisposable {
         },
         { buildArchive: () => options.archive ?? buildArchive() },
       );
-      const service = await findService(stack, "web-europe-west1");
+      const services = await findWebServices(stack, names);
+      const [service] = services;
+      if (service === undefined) throw new Error("The program declares no web service.");
       createBucket(storage, service);
       const secret = findSecrets(stack).find((one) => secretName(one) === secretNameOf(service));
       if (secret !== undefined) createSecret(secretManager, secret);
@@ -154,34 +164,31 @@ export class LocalDeployment implements AsyncDisposable {
       opened.push(() => folder.remove());
       const directory = folder.unpack(service.archive);
       if (options.sourceMaps) mapSources(directory);
-      const revision: Revision = {
-        directory,
-        command: service.command,
-        env: {
-          ...service.env,
-          SECRET_MANAGER_ENDPOINT: secretManager.url,
-          CLOUD_STORAGE_ENDPOINT: storage.url,
-          LISTEN_ADDRESS: LOOPBACK,
-          ...(options.sourceMaps && { NODE_OPTIONS: SOURCE_MAPS.join(" ") }),
-          ...options.env,
-        },
-        startupProbe: service.startupProbe,
-        livenessProbe: service.livenessProbe,
-        cpuIdle: options.cpuIdle === true && service.cpuIdle,
+      const env = {
+        SECRET_MANAGER_ENDPOINT: secretManager.url,
+        CLOUD_STORAGE_ENDPOINT: storage.url,
+        LISTEN_ADDRESS: LOOPBACK,
+        ...(options.sourceMaps && { NODE_OPTIONS: SOURCE_MAPS.join(" ") }),
+        ...options.env,
       };
-      const fleet = await onPort(ports.site, (port) =>
-        Fleet.start({
-          revision,
-          instances: options.instances ?? instancesOf(service),
+      const cpuIdle = options.cpuIdle ?? false;
+      const regions = await onPort(ports.site, (port) =>
+        Regions.start({
+          regions: services.map((declared) => ({
+            name: declared.region,
+            revision: revisionOf(declared, { directory, env, cpuIdle }),
+            instances: options.instances ?? instancesOf(declared),
+            ...(options.events && { events: options.events(declared.region) }),
+          })),
           port,
           proto: options.https ? "https" : "http",
-          ...(options.events && { events: options.events }),
+          ...(options.regionsEvents && { events: options.regionsEvents }),
         }),
       );
       const sourceMaps = options.sourceMaps ?? false;
       const stored = { secretManager, storage };
-      const parts = { service, identityProvider, ...stored, folder, revision, sourceMaps };
-      return new LocalDeployment(parts, fleet);
+      const parts = { service, identityProvider, ...stored, folder, sourceMaps };
+      return new LocalDeployment(parts, regions);
     } catch (error) {
       for (const close of opened.reverse()) await close();
       throw error;
@@ -189,7 +196,12 @@ export class LocalDeployment implements AsyncDisposable {
   }
 
   get url(): string {
-    return this.fleet.url;
+    return this.regions.url;
+  }
+
+  /** The first region's. @throws Error while that region is away */
+  get fleet(): Fleet {
+    return (this.regions.all[0] as Region).fleet;
   }
 
   /**
@@ -208,16 +220,14 @@ export class LocalDeployment implements AsyncDisposable {
     if (env === undefined && archive === this.#archive) return false;
     const directory = this.#folder.unpack(archive ?? this.#archive);
     if (this.#sourceMaps) mapSources(directory);
-    const revision = { ...this.#revision, directory, env: { ...this.#revision.env, ...env } };
-    await this.fleet.roll(revision);
-    this.#revision = revision;
+    await this.regions.roll(directory, env);
     this.#archive = archive ?? this.#archive;
     return true;
   }
 
   /** Ends every process and server, and removes what was unpacked. */
   async close(): Promise<void> {
-    await this.fleet.close();
+    await this.regions.close();
     const { identityProvider, secretManager, storage } = this;
     await Promise.all([identityProvider.close(), secretManager.close(), storage.close()]);
     this.#folder.remove();
@@ -235,7 +245,21 @@ interface Parts {
   readonly storage: RunningStorage;
   readonly folder: RunFolder;
   readonly sourceMaps: boolean;
-  readonly revision: Revision;
+}
+
+function revisionOf(
+  { command, env, startupProbe, livenessProbe, readinessProbe, cpuIdle }: DeclaredService,
+  over: Pick<Revision, "directory" | "env"> & { readonly cpuIdle: boolean },
+): Revision {
+  return {
+    directory: over.directory,
+    command,
+    env: { ...env, ...over.env },
+    startupProbe,
+    livenessProbe,
+    readinessProbe,
+    cpuIdle: over.cpuIdle && cpuIdle,
+  };
 }
 
 async function onPort<Started>(

@@ -1,56 +1,15 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, afterEach, expect, test } from "@jest/globals";
 import { Fleet, type FleetEvents, type FleetOptions } from "./fleet.ts";
-import type { Probe, Revision } from "./instance.ts";
+import { PROBE, removeTestService, revision } from "./testService.ts";
 
-/** What a service has to do here: say where it listens, be ready, say who it is, end on SIGTERM. */
-const SERVICE = `
-const { createServer } = require("node:http");
-const id = process.pid.toString(36);
-let ready = true;
-const server = createServer((request, response) => {
-  response.setHeader("X-Instance", id);
-  const [, what] = request.url.split("/");
-  if (what === "ready") response.writeHead(ready ? 200 : 503).end();
-  else if (what === "sick") { ready = false; response.end(); }
-  else if (what === "503") response.writeHead(503).end();
-  else if (what === "slow") setTimeout(() => response.end(id), 200);
-  else if (what === "env") response.end(JSON.stringify(process.env));
-  else response.end(id);
-});
-if (process.env.BROKEN) { console.error("broken on purpose"); process.exit(1); }
-server.listen(process.env.PORT, "127.0.0.1", () => {
-  console.log(JSON.stringify({ event: "listening", port: server.address().port }));
-});
-process.once("SIGTERM", () => server.close());
-`;
-
-const PROBE: Probe = {
-  path: "/ready",
-  initialDelaySeconds: 0,
-  periodSeconds: 1,
-  timeoutSeconds: 1,
-  failureThreshold: 20,
-};
-
-let directory: string;
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), "phoenix-fleet-"));
-  writeFileSync(join(directory, "index.js"), SERVICE);
-});
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
+afterAll(removeTestService);
 
 const fleets: Fleet[] = [];
 afterEach(async () => {
   await Promise.all(fleets.splice(0).map((fleet) => fleet.close()));
 });
-
-function revision(change: Partial<Revision> = {}): Revision {
-  return { directory, command: ["node", "index.js"], env: {}, startupProbe: PROBE, ...change };
-}
 
 async function start(options: Partial<FleetOptions> = {}): Promise<Fleet> {
   const fleet = await Fleet.start({ revision: revision(), instances: 2, ...options });

@@ -12,6 +12,8 @@ export interface FleetEvents {
   /** An instance ended that should not have; another one starts after `delay` milliseconds. */
   readonly onCrash?: (instance: InstanceView, how: string, delay: number) => void;
   readonly onUnhealthy?: (instance: InstanceView) => void;
+  /** An instance fails its readiness probe and gets no requests, or passes it again. */
+  readonly onReadiness?: (instance: InstanceView) => void;
   /** A request got no answer; if it can be repeated, another instance gets it. */
   readonly onFailure?: (instance: InstanceView, error: Error, request: IncomingMessage) => void;
 }
@@ -56,6 +58,12 @@ const FIRST_BACKOFF = 100;
 const LAST_BACKOFF = 10_000;
 /** An instance that lived this long (milliseconds) ends the row. */
 const STEADY_AFTER = 30_000;
+
+/**
+ * Part of its instances that has to pass its readiness probe for a region to be healthy:
+ * https://cloud.google.com/run/docs/configuring/configure-service-health
+ */
+const HEALTHY_PART = 0.6;
 
 /**
  * A Cloud Run service on this machine: instances of one revision behind a balancer that picks one
@@ -109,6 +117,18 @@ export class Fleet {
 
   get port(): number {
     return this.#port;
+  }
+
+  /**
+   * Whether a global load balancer would send requests here. Without a readiness probe it always
+   * would: nothing tells it not to.
+   */
+  get healthy(): boolean {
+    if (this.#closing) return false;
+    if (this.#revision.readinessProbe === undefined) return true;
+    const failing = this.#instances.filter(({ state }) => state === "unready").length;
+    const passing = this.#ready.length;
+    return passing > 0 && passing >= HEALTHY_PART * (passing + failing);
   }
 
   /** All instances that listen and have not ended, oldest first. */
@@ -180,8 +200,11 @@ export class Fleet {
     await Promise.all(outdated.map((instance) => instance.drain()));
   }
 
-  /** Ends everything: no new requests, SIGTERM to all, SIGKILL to what is left. */
-  async close(): Promise<void> {
+  /**
+   * Ends everything: no new requests, SIGTERM to all, SIGKILL to what is left; or SIGKILL at once,
+   * as in a region that is lost.
+   */
+  async close(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
     this.#closed.abort();
@@ -191,7 +214,7 @@ export class Fleet {
     await this.#balancer.close();
     await Promise.all(
       instances.map((instance) => {
-        if (instance.state === "starting") instance.kill("SIGKILL");
+        if (signal === "SIGKILL" || instance.state === "starting") instance.kill("SIGKILL");
         return instance.drain(0);
       }),
     );
@@ -200,8 +223,7 @@ export class Fleet {
   /** Those that got ready, once each has or has not. */
   async #startMany(count: number, revision: Revision): Promise<Instance[]> {
     const instances = await Promise.all(Array.from({ length: count }, () => this.#start(revision)));
-    // One that is frozen got ready before.
-    return instances.filter(({ state }) => state === "ready" || state === "frozen");
+    return instances.filter(({ state }) => state !== "ended" && state !== "draining");
   }
 
   /** Resolves when the instance is ready, or has ended because it did not get ready. */
@@ -209,6 +231,10 @@ export class Fleet {
     const instance = new Instance(revision, {
       onLine: (source, line) => this.#events.onLine?.(source, line),
       onUnhealthy: (source) => this.#events.onUnhealthy?.(source),
+      onReadiness: (source) => {
+        this.#update();
+        this.#events.onReadiness?.(source);
+      },
       onExit: (source, how) => this.#onExit(source, how),
     });
     this.#instances.push(instance);

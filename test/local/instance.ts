@@ -16,6 +16,8 @@ export interface Probe {
   readonly periodSeconds: number;
   readonly timeoutSeconds: number;
   readonly failureThreshold: number;
+  /** Successes in a row that end a failure; only a readiness probe has more than one. */
+  readonly successThreshold: number;
 }
 
 /** What an instance runs: one container of a revision. */
@@ -27,6 +29,7 @@ export interface Revision {
   readonly env: Readonly<Record<string, string>>;
   readonly startupProbe: Probe;
   readonly livenessProbe?: Probe | undefined;
+  readonly readinessProbe?: Probe | undefined;
   /** Whether an instance has a CPU only while it works on requests. */
   readonly cpuIdle?: boolean;
 }
@@ -38,13 +41,16 @@ export interface InstanceEvents {
   readonly onExit: (instance: Instance, how: string) => void;
   /** The instance no longer answers its liveness probe and is about to be ended. */
   readonly onUnhealthy: (instance: Instance) => void;
+  /** The instance fails its readiness probe, or passes it again. */
+  readonly onReadiness: (instance: Instance) => void;
 }
 
 /**
- * `starting` until its startup probe succeeds, `ready` while it gets requests, `frozen` while it
- * has no CPU, `draining` from the wish to end it, `ended`.
+ * `starting` until its startup probe succeeds, `ready` while it gets requests, `unready` while it
+ * fails its readiness probe, `frozen` while it has no CPU, `draining` from the wish to end it,
+ * `ended`.
  */
-export type InstanceState = "starting" | "ready" | "frozen" | "draining" | "ended";
+export type InstanceState = "starting" | "ready" | "unready" | "frozen" | "draining" | "ended";
 
 /** How often a starting instance is asked (milliseconds), where its probe would ask less often. */
 const STARTUP_POLL = 50;
@@ -70,7 +76,6 @@ export class Instance implements Backend {
   #inFlight = 0;
   #id: string;
   #state: InstanceState = "starting";
-  #liveness: NodeJS.Timeout | undefined;
 
   /** Starts a process on a free port. It gets no requests before `untilReady` has resolved. */
   constructor(revision: Revision, events: InstanceEvents) {
@@ -96,7 +101,6 @@ export class Instance implements Backend {
       const end = (how: string) => {
         if (this.#state === "ended") return;
         this.#state = "ended";
-        clearTimeout(this.#liveness);
         this.agent.destroy();
         rmSync(disk, REMOVE);
         callOff();
@@ -148,6 +152,7 @@ export class Instance implements Backend {
         this.#id = answer.instance ?? this.#id;
         this.#state = "ready";
         this.#watchLiveness();
+        this.#watchReadiness();
         this.#rest();
         return true;
       }
@@ -201,7 +206,6 @@ export class Instance implements Backend {
     if (this.#state === "ended") return;
     this.#state = "draining";
     this.kill("SIGCONT");
-    clearTimeout(this.#liveness);
     const deadline = performance.now() + patience;
     while (this.#inFlight > 0 && performance.now() < deadline) await delay(10);
     this.kill("SIGTERM");
@@ -211,31 +215,53 @@ export class Instance implements Backend {
   }
 
   #rest(): void {
-    if (this.#cpuIdle && this.#state === "ready") this.kill("SIGSTOP");
+    if (this.#cpuIdle && this.#isProbed()) this.kill("SIGSTOP");
+  }
+
+  /** Whether its probes are asked. Cloud Run gives an instance its CPU for each of them. */
+  #isProbed(): boolean {
+    return this.#state === "ready" || this.#state === "unready";
   }
 
   #watchLiveness(): void {
     const probe = this.revision.livenessProbe;
+    this.#watch(probe, (passed, inARow) => {
+      if (passed || inARow !== probe?.failureThreshold) return;
+      this.#events.onUnhealthy(this);
+      this.kill("SIGKILL");
+    });
+  }
+
+  #watchReadiness(): void {
+    const probe = this.revision.readinessProbe;
+    this.#watch(probe, (passed, inARow) => {
+      const state = passed ? "ready" : "unready";
+      const threshold = passed ? probe?.successThreshold : probe?.failureThreshold;
+      if (state === this.#state || inARow !== threshold) return;
+      this.#state = state;
+      this.#events.onReadiness(this);
+    });
+  }
+
+  /** Asks a probe again and again; `onOutcome` learns how often in a row it came out that way. */
+  #watch(probe: Probe | undefined, onOutcome: (passed: boolean, inARow: number) => void): void {
     if (probe === undefined) return;
-    let failures = 0;
+    let last: boolean | undefined;
+    let inARow = 0;
     const check = async () => {
-      if (this.#state === "ready") {
+      if (this.#isProbed()) {
         this.begin();
-        const answer = await ask(this.#port, probe);
+        const passed = (await ask(this.#port, probe))?.ok === true;
         this.end();
-        failures = answer?.ok || this.#state !== "ready" ? 0 : failures + 1;
-        if (failures >= probe.failureThreshold) {
-          this.#events.onUnhealthy(this);
-          this.kill("SIGKILL");
-          return;
-        }
+        inARow = passed === last ? inARow + 1 : 1;
+        last = passed;
       }
-      if (this.#state === "ready" || this.#state === "frozen") {
-        this.#liveness = setTimeout(() => void check(), probe.periodSeconds * 1000).unref();
-      }
+      if (this.#isProbed()) onOutcome(last ?? true, inARow);
+      else last = undefined;
+      if (this.#isProbed() || this.#state === "frozen") schedule(probe.periodSeconds);
     };
-    const first = Math.max(probe.initialDelaySeconds, probe.periodSeconds);
-    this.#liveness = setTimeout(() => void check(), first * 1000).unref();
+    const schedule = (seconds: number) => setTimeout(() => void check(), seconds * 1000).unref();
+    schedule(Math.max(probe.initialDelaySeconds, probe.periodSeconds));
   }
 }
 

@@ -1,26 +1,44 @@
 import { PassThrough } from "node:stream";
 import { expect, test } from "@jest/globals";
 import type { InstanceView } from "./fleet.ts";
-import { KEYS, obeyKeys } from "./keyboard.ts";
+import { KEYS, obeyKeys, regionKeys } from "./keyboard.ts";
 
-/** A keyboard over a fleet that is only a list; `done` has what happened, in order. */
-function bench({ isTTY = true, instances = 2 } = {}) {
+/** A keyboard over regions whose fleets are lists; `done` has what happened, in order. */
+function bench({ isTTY = true, instances = 2, regions = ["europe-west1"] } = {}) {
   const keyboard = Object.assign(new PassThrough(), { isTTY });
   const done: string[] = [];
   let count = 0;
   const make = (): InstanceView => ({ id: `i${++count}`, pid: 1, port: 1, state: "ready" });
-  let fleet = Array.from({ length: instances }, make);
-  obeyKeys(keyboard, {
-    fleet: {
-      instances: () => [...fleet],
-      async add() {
-        if (fleet.length === 3) throw new Error("no more");
-        fleet = [...fleet, make()];
-        done.push("added");
+  const all = regions.map((name) => {
+    let fleet = Array.from({ length: instances }, make);
+    return {
+      name,
+      away: false,
+      fleet: {
+        instances: () => [...fleet],
+        async add() {
+          if (fleet.length === 3) throw new Error("no more");
+          fleet = [...fleet, make()];
+          done.push(`added in ${name}`);
+        },
+        async kill() {
+          fleet = fleet.slice(1);
+          done.push(`killed in ${name}`);
+        },
       },
-      async kill() {
-        fleet = fleet.slice(1);
-        done.push("killed");
+    };
+  });
+  obeyKeys(keyboard, {
+    regions: {
+      all,
+      get serving() {
+        return all.find(({ away }) => !away);
+      },
+      async lose(region) {
+        region.away = true;
+      },
+      async bringBack(region) {
+        region.away = false;
       },
     },
     say: (message) => done.push(message),
@@ -38,10 +56,12 @@ function bench({ isTTY = true, instances = 2 } = {}) {
   };
 }
 
+const TWO = ["europe-west1", "us-central1"];
+
 test("a adds an instance, k kills one and says which, q ends", async () => {
   expect(await bench().type("a", " k ", "q")).toEqual([
-    "added",
-    "killed",
+    "added in europe-west1",
+    "killed in europe-west1",
     "instance i1 was killed; 2 left",
     "ended",
   ]);
@@ -63,4 +83,37 @@ test("an action that fails is told, and the keys go on", async () => {
 
 test("without a terminal nothing is listened to", async () => {
   expect(await bench({ isTTY: false }).type("a", "q")).toEqual([]);
+});
+
+test("a region's name or number takes it away, and brings it back", async () => {
+  expect(await bench({ regions: TWO }).type("us-central1", "2", "1", "europe-west1")).toEqual([
+    "us-central1 is away; type its name or number to bring it back",
+    "us-central1 starts again",
+    "us-central1 is back",
+    "europe-west1 is away; type its name or number to bring it back",
+    "europe-west1 starts again",
+    "europe-west1 is back",
+  ]);
+});
+
+test("a and k are for the region that serves; if all are away they do nothing", async () => {
+  expect(await bench({ regions: TWO }).type("1", "a", "k", "2", "a", "k")).toEqual([
+    "europe-west1 is away; type its name or number to bring it back",
+    "added in us-central1",
+    "killed in us-central1",
+    "instance i3 was killed; 2 left",
+    "us-central1 is away; type its name or number to bring it back",
+    "all regions are away; type the name or number of one to bring it back",
+    "all regions are away; type the name or number of one to bring it back",
+  ]);
+});
+
+test("with several regions, another key tells their names and numbers", async () => {
+  const keys = regionKeys([{ name: "europe-west1" }, { name: "us-central1" }]);
+  expect(keys).toContain("1 for europe-west1, 2 for us-central1");
+  expect(await bench({ regions: TWO }).type("3")).toEqual([`${KEYS} ${keys}`]);
+});
+
+test("the only region can't be taken away", async () => {
+  expect(await bench().type("1", "europe-west1")).toEqual([KEYS, KEYS]);
 });

@@ -5,12 +5,25 @@ import type { InstanceView } from "./fleet.ts";
 /** Where whoever runs this types: keys are listened to only on a terminal. */
 export type Keyboard = Readable & { readonly isTTY?: boolean };
 
-/** What the keys act on. */
-export interface KeyTargets {
+/** A region as the keys know it. */
+export interface KeyRegion {
+  readonly name: string;
+  readonly away: boolean;
   readonly fleet: {
     instances(): readonly InstanceView[];
     add(): Promise<unknown>;
     kill(): Promise<void>;
+  };
+}
+
+/** What the keys act on. */
+export interface KeyTargets<Region extends KeyRegion = KeyRegion> {
+  readonly regions: {
+    readonly all: readonly Region[];
+    /** The region whose instances the keys are for; undefined if all are away. */
+    readonly serving: Region | undefined;
+    lose(region: Region): Promise<void>;
+    bringBack(region: Region): Promise<void>;
   };
   readonly say: (message: string) => void;
   /** Told what an action failed with. */
@@ -20,28 +33,54 @@ export interface KeyTargets {
 
 export const KEYS = "Type a, then Enter, to add an instance; k to kill one; q to end.";
 
-/** Does what is typed: a letter and Enter. Without a terminal nobody types, and it does nothing. */
-export function obeyKeys(keyboard: Keyboard, targets: KeyTargets): void {
+/** What to type where there are several regions. */
+export function regionKeys(regions: readonly { readonly name: string }[]): string {
+  const numbered = regions.map(({ name }, index) => `${index + 1} for ${name}`).join(", ");
+  return `Type a region's name or number, ${numbered}, to take it away and to bring it back.`;
+}
+
+/** Does what is typed: a word and Enter. Without a terminal nobody types, and it does nothing. */
+export function obeyKeys<Region extends KeyRegion>(
+  keyboard: Keyboard,
+  targets: KeyTargets<Region>,
+): void {
   if (!keyboard.isTTY) return;
   createInterface({ input: keyboard }).on("line", (line) => {
     act(line.trim(), targets).catch(targets.fail);
   });
 }
 
-async function act(key: string, { fleet, say, end }: KeyTargets): Promise<void> {
-  if (key === "a") {
-    await fleet.add();
-  } else if (key === "k" && fleet.instances().length > 1) {
-    const before = fleet.instances();
-    await fleet.kill();
-    const after = fleet.instances();
-    const gone = before.filter((instance) => !after.includes(instance));
-    say(`instance ${gone.map(({ id }) => id).join()} was killed; ${after.length} left`);
-  } else if (key === "k") {
-    say("the last instance stays; type a first");
+async function act<Region extends KeyRegion>(
+  key: string,
+  { regions, say, end }: KeyTargets<Region>,
+): Promise<void> {
+  const { all, serving } = regions;
+  const several = all.length > 1;
+  const named = all.find(({ name }, index) => key === name || key === String(index + 1));
+  if (several && named?.away) {
+    say(`${named.name} starts again`);
+    await regions.bringBack(named);
+    say(`${named.name} is back`);
+  } else if (several && named !== undefined) {
+    await regions.lose(named);
+    say(`${named.name} is away; type its name or number to bring it back`);
+  } else if (key === "a" || key === "k") {
+    if (serving === undefined)
+      say("all regions are away; type the name or number of one to bring it back");
+    else if (key === "a") await serving.fleet.add();
+    else await killOne(serving, say);
   } else if (key === "q") {
     await end();
   } else if (key !== "") {
-    say(KEYS);
+    say(several ? `${KEYS} ${regionKeys(all)}` : KEYS);
   }
+}
+
+async function killOne({ fleet }: KeyRegion, say: KeyTargets["say"]): Promise<void> {
+  const before = fleet.instances();
+  if (before.length <= 1) return say("the last instance stays; type a first");
+  await fleet.kill();
+  const after = fleet.instances();
+  const gone = before.filter((instance) => !after.includes(instance));
+  say(`instance ${gone.map(({ id }) => id).join()} was killed; ${after.length} left`);
 }

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { UsageError } from "../../infra/commands/commandLine.ts";
-import { say, showEvents, warn } from "./console.ts";
+import { say, showEvents, showRegions, warn } from "./console.ts";
 import { LocalDeployment, type Ports, PortTakenError } from "./deployment.ts";
-import { KEYS, obeyKeys } from "./keyboard.ts";
+import { KEYS, obeyKeys, regionKeys } from "./keyboard.ts";
 import { type LocalOptions, parseOptions, USAGE } from "./options.ts";
 import { rebuild } from "./rebuild.ts";
 import { keptFile } from "./runFolder.ts";
@@ -38,7 +38,7 @@ async function main(args: readonly string[]): Promise<number> {
     announce(running, options, performance.now() - began);
     if (options.watch) watchFolder(SERVICE, () => redeploy(running), warnUnwatched);
     const fail = (error: unknown) => warn(describe(error));
-    obeyKeys(process.stdin, { fleet: running.fleet, say, fail, end });
+    obeyKeys(process.stdin, { regions: running.regions, say, fail, end });
     return 0;
   } catch (error) {
     process.stderr.write(`${describe(error)}\n`);
@@ -47,7 +47,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function start({ port, instances, sessionType, provider }: LocalOptions): Promise<LocalDeployment> {
+function start(options: LocalOptions): Promise<LocalDeployment> {
+  const { port, instances, regions, sessionType, provider } = options;
   const ports: Ports =
     port === 0
       ? { site: 0, identityProvider: 0, secretManager: 0 }
@@ -55,6 +56,7 @@ function start({ port, instances, sessionType, provider }: LocalOptions): Promis
   return LocalDeployment.start({
     ports,
     instances,
+    regions,
     provider,
     config: {
       keyActivationDelay: String(FAST_ROTATION.activationDelay),
@@ -62,26 +64,34 @@ function start({ port, instances, sessionType, provider }: LocalOptions): Promis
     },
     ...(sessionType === "filesystem" && { env: { SESSION_TYPE: "filesystem" } }),
     state: keptFile("secrets.json"),
-    events: showEvents(),
+    events: (region) => showEvents(regions > 1 ? region : ""),
+    regionsEvents: showRegions(),
     sourceMaps: true,
   });
 }
 
 function announce(
-  { url, fleet, service, secretManager, secretKey }: LocalDeployment,
+  { url, fleet, regions, service, secretManager, secretKey }: LocalDeployment,
   { sessionType, provider }: LocalOptions,
   took: number,
 ): void {
   const { KEY_ACTIVATION_DELAY, KEY_REFRESH_INTERVAL } = service.env;
   const times = `KEY_ACTIVATION_DELAY=${KEY_ACTIVATION_DELAY} KEY_REFRESH_INTERVAL=${KEY_REFRESH_INTERVAL}`;
-  const instances = fleet.instances().length;
+  const count = fleet.instances().length;
+  const instances = count === 1 ? "1 instance" : `${count} instances`;
+  const [near, ...others] = regions.all.map(({ name }) => name);
+  const running =
+    others.length === 0 ? instances : `${regions.all.length} regions with ${instances} each`;
   const paragraphs = [
     `The site is at ${url}
-${instances === 1 ? "1 instance" : `${instances} instances`}, ready after ${(took / 1000).toFixed(1)} s. Ctrl-C ends everything.`,
+${running}, ready after ${(took / 1000).toFixed(1)} s. Ctrl-C ends everything.`,
     `Rotate SECRET_KEY; the new key signs ${KEY_ACTIVATION_DELAY} seconds later:
   ${times} \\
     npm run rotate -- --secret ${secretKey} --endpoint ${secretManager.url}`,
   ];
+  if (others.length > 0) {
+    paragraphs.push(`Requests go to ${near}, and to ${others.join(" or ")} while it is away.`);
+  }
   if (provider !== "plain") {
     paragraphs.push(`The sign-in provider has the manners of ${provider}: see service/README.md.`);
   }
@@ -89,7 +99,9 @@ ${instances === 1 ? "1 instance" : `${instances} instances`}, ready after ${(too
     paragraphs.push(`Each instance keeps its sessions in its own files: expect to be asked to sign in again and again.
 To see why: npm run verify -- ${url}`);
   }
-  if (process.stdin.isTTY) paragraphs.push(KEYS);
+  if (process.stdin.isTTY) {
+    paragraphs.push(others.length === 0 ? KEYS : `${KEYS}\n${regionKeys(regions.all)}`);
+  }
   process.stdout.write(`\n${paragraphs.join("\n\n")}\n\n`);
 }
 

@@ -6,6 +6,7 @@ test("without options the site is at 8080, with sealed cookies, and follows chan
   expect(parseOptions([])).toEqual({
     port: 8080,
     instances: undefined,
+    regions: 1,
     sessionType: "None",
     provider: "plain",
     watch: true,
@@ -14,10 +15,11 @@ test("without options the site is at 8080, with sealed cookies, and follows chan
 
 test("every option is understood", () => {
   const args = ["--port", "0", "--instances=5", "--session-type", "filesystem", "--no-watch"];
-  args.push("--provider", "okta");
+  args.push("--provider", "okta", "--regions", "2");
   expect(parseOptions(args)).toEqual({
     port: 0,
     instances: 5,
+    regions: 2,
     sessionType: "filesystem",
     provider: "okta",
     watch: false,
@@ -39,6 +41,8 @@ test.each([
   [["--instances", "0"], "--instances takes a whole number from 1 to 50."],
   [["--instances", "51"], "--instances takes"],
   [["--instances", "3.5"], "--instances takes"],
+  [["--regions", "0"], "--regions takes a whole number from 1 to 3."],
+  [["--regions", "4"], "--regions takes"],
   [["--session-type", "redis"], "--session-type takes None or filesystem."],
   [["--prot", "80"], "--prot"],
   [["8080"], "8080"],

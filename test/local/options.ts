@@ -1,6 +1,7 @@
 import { parseCommandLine, UsageError } from "../../infra/commands/commandLine.ts";
 import { PROVIDER_NAMES, type ProviderName } from "./identity/manners.ts";
-import { KEYS } from "./keyboard.ts";
+import { KEYS, regionKeys } from "./keyboard.ts";
+import { LOCAL_REGIONS } from "./regions.ts";
 
 const SESSION_TYPES = ["None", "filesystem"] as const;
 
@@ -8,8 +9,10 @@ const SESSION_TYPES = ["None", "filesystem"] as const;
 export interface LocalOptions {
   /** Port of the site; its provider and its Secret Manager take the two after it. 0: any. */
   readonly port: number;
-  /** Instances to start; undefined for what suits the declared bounds. */
+  /** Instances to start in each region; undefined for what suits the declared bounds. */
   readonly instances: number | undefined;
+  /** How many regions to run. */
+  readonly regions: number;
   readonly sessionType: (typeof SESSION_TYPES)[number];
   /** Whose manners the sign-in provider has. */
   readonly provider: ProviderName;
@@ -24,7 +27,9 @@ that picks one at random for each request, with a sign-in provider and a Secret 
 
   --port N              port of the site (default 8080); the two ports after it serve the rest;
                         0: any that are free
-  --instances N         how many instances to start (default 3)
+  --instances N         how many instances to start in each region (default 3)
+  --regions N           how many regions to run, up to ${LOCAL_REGIONS.length} (default 1), behind a load balancer that
+                        prefers the first one, and fails over to the next one
   --session-type TYPE   None: sessions in sealed cookies (default)
                         filesystem: sessions in each instance's own files, the fault to look at
   --provider NAME       entra, cognito, okta or keycloak: the sign-in provider has the manners of that
@@ -33,6 +38,7 @@ that picks one at random for each request, with a sign-in provider and a Secret 
   -h, --help            print this
 
 ${KEYS}
+With --regions 2: ${regionKeys(LOCAL_REGIONS.slice(0, 2).map((name) => ({ name })))}
 Ctrl-C ends everything.
 `;
 
@@ -50,13 +56,14 @@ export function parseOptions(args: readonly string[]): LocalOptions | "help" {
   const commandLine = parseCommandLine(args, {
     port: "text",
     instances: "text",
+    regions: "text",
     "session-type": "text",
     provider: "text",
     watch: "switch",
   });
   if (commandLine === "help") return "help";
-  const { port = "8080", instances, "session-type": type = "None", watch } = commandLine.values;
-  const { provider: name = "plain" } = commandLine.values;
+  const { port = "8080", instances, regions = "1", watch } = commandLine.values;
+  const { "session-type": type = "None", provider: name = "plain" } = commandLine.values;
   const sessionType = SESSION_TYPES.find((known) => known === type);
   const provider = (["plain", ...PROVIDER_NAMES] as const).find((known) => known === name);
   const mistakes: string[] = [];
@@ -65,6 +72,9 @@ export function parseOptions(args: readonly string[]): LocalOptions | "help" {
   }
   if (instances !== undefined && !isWholeNumber(instances, 1, MAX_INSTANCES)) {
     mistakes.push(`--instances takes a whole number from 1 to ${MAX_INSTANCES}.`);
+  }
+  if (!isWholeNumber(regions, 1, LOCAL_REGIONS.length)) {
+    mistakes.push(`--regions takes a whole number from 1 to ${LOCAL_REGIONS.length}.`);
   }
   if (sessionType === undefined) {
     mistakes.push(`--session-type takes ${SESSION_TYPES.join(" or ")}.`);
@@ -76,6 +86,7 @@ export function parseOptions(args: readonly string[]): LocalOptions | "help" {
   return {
     port: Number(port),
     instances: instances === undefined ? undefined : Number(instances),
+    regions: Number(regions),
     sessionType,
     provider,
     watch,

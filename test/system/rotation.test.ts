@@ -17,7 +17,7 @@ beforeAll(async () => {
   deployment = await LocalDeployment.start({
     instances: 3,
     env: QUICK_ROTATION,
-    events: { onLine: ({ pid }, line) => entries.push({ pid, ...parseObject(line) }) },
+    events: () => ({ onLine: ({ pid }, line) => entries.push({ pid, ...parseObject(line) }) }),
   });
 }, 120_000);
 afterAll(() => deployment.close());

@@ -1,0 +1,195 @@
+import { Agent, type IncomingMessage } from "node:http";
+import { type Backend, Balancer } from "./balancer.ts";
+import { Fleet, type FleetOptions } from "./fleet.ts";
+
+/** Regions of the local run, the nearest first. */
+export const LOCAL_REGIONS = ["europe-west1", "us-central1", "asia-east1"] as const;
+
+export interface RegionOptions extends Omit<FleetOptions, "port" | "proto"> {
+  /** Such as `europe-west1`. */
+  readonly name: string;
+}
+
+/** What happens before the regions, for whoever shows it. */
+export interface RegionsEvents {
+  /** From now on, requests go to another region; undefined: to none. */
+  readonly onServing?: (region: string | undefined) => void;
+  /** A request got no answer from a region, or a gateway error; the next one may get it. */
+  readonly onFailure?: (region: string, error: Error, request: IncomingMessage) => void;
+}
+
+export interface RegionsOptions {
+  /** The nearest first. */
+  readonly regions: readonly RegionOptions[];
+  /** 0 for any that is free. */
+  readonly port?: number;
+  /** The scheme that visitors are supposed to use; `http` if left out. */
+  readonly proto?: "http" | "https";
+  readonly events?: RegionsEvents;
+}
+
+/**
+ * The regions of a service behind one address, as behind Google's global load balancer: requests go
+ * to the nearest region that is healthy, and a request without a body is retried once in the next
+ * one. One region alone has no load balancer before it.
+ *
+ * Two things are simpler than at Google. A region that ends gets no request from that moment on;
+ * Google's load balancer learns it seconds later. A region that is back gets all requests at once;
+ * Google's load balancer restores traffic gradually:
+ * https://cloud.google.com/run/docs/configuring/configure-service-health
+ */
+export class Regions {
+  readonly all: readonly Region[];
+  readonly #balancer: Balancer;
+  readonly #events: RegionsEvents;
+  #serving: Region | undefined;
+  #port = 0;
+
+  private constructor({ regions, port = 0, proto = "http", events = {} }: RegionsOptions) {
+    const own = regions.length === 1 ? port : 0;
+    this.all = regions.map(
+      ({ name, ...fleet }) => new Region(name, { ...fleet, proto, port: own }),
+    );
+    this.#serving = this.all[0];
+    this.#events = events;
+    this.#balancer = new Balancer({
+      proto,
+      retriesOnce: true,
+      pick: (failed) => this.#pick(failed),
+      onFailure: (backend, error, request) =>
+        events.onFailure?.((backend as Region).name, error, request),
+    });
+  }
+
+  /**
+   * Starts all regions; resolves when every instance is ready.
+   *
+   * @throws RevisionFailedError if none gets ready in a region, and the error of the port
+   */
+  static async start(options: RegionsOptions): Promise<Regions> {
+    const regions = new Regions(options);
+    const alone = regions.all.length === 1;
+    if (!alone) regions.#port = await regions.#balancer.listen(options.port ?? 0);
+    const starts = await Promise.allSettled(regions.all.map((region) => region.start()));
+    const failed = starts.find(({ status }) => status === "rejected");
+    if (failed?.status === "rejected") {
+      await regions.close();
+      throw failed.reason;
+    }
+    if (alone) regions.#port = regions.all[0]?.port ?? 0;
+    return regions;
+  }
+
+  /** The one address of all of them. */
+  get url(): string {
+    return `http://localhost:${this.#port}`;
+  }
+
+  /** The region that gets the requests; undefined if none is healthy. */
+  get serving(): Region | undefined {
+    return this.all.find(({ healthy }) => healthy);
+  }
+
+  /** Takes a region away at once, with its instances and whatever they do. */
+  async lose(region: Region): Promise<void> {
+    await region.close("SIGKILL");
+    this.#look();
+  }
+
+  /** @throws RevisionFailedError if it does not get ready; it is away still */
+  async bringBack(region: Region): Promise<void> {
+    await region.start();
+    this.#look();
+  }
+
+  /**
+   * Deploys a change in every region, one after the other; one that is away gets it when it is back.
+   *
+   * @throws RevisionFailedError
+   */
+  async roll(directory: string, env: Readonly<Record<string, string>> = {}): Promise<void> {
+    for (const region of this.all) await region.roll(directory, env);
+  }
+
+  async close(): Promise<void> {
+    await this.#balancer.close();
+    await Promise.all(this.all.map((region) => region.close()));
+  }
+
+  #pick(failed: ReadonlySet<Backend>): Region | undefined {
+    if (failed.size === 0) return this.#look();
+    return this.all.find((region) => region.healthy && !failed.has(region));
+  }
+
+  #look(): Region | undefined {
+    const { serving } = this;
+    if (serving !== this.#serving) this.#events.onServing?.(serving?.name);
+    this.#serving = serving;
+    return serving;
+  }
+}
+
+/** The service in one region: a fleet, or nothing while the region is away. */
+export class Region implements Backend {
+  readonly name: string;
+  readonly agent = new Agent({ keepAlive: true });
+  #options: FleetOptions;
+  #fleet: Fleet | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(name: string, options: FleetOptions) {
+    this.name = name;
+    this.#options = options;
+  }
+
+  /** @throws Error while the region is away */
+  get fleet(): Fleet {
+    if (this.#fleet === undefined) throw new Error(`The region ${this.name} is away.`);
+    return this.#fleet;
+  }
+
+  get away(): boolean {
+    return this.#fleet === undefined;
+  }
+
+  get healthy(): boolean {
+    return this.#fleet?.healthy ?? false;
+  }
+
+  get port(): number {
+    return this.#fleet?.port ?? 0;
+  }
+
+  /** Starts its instances; resolves when each is ready. @throws RevisionFailedError */
+  start(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#fleet ??= await Fleet.start(this.#options);
+    });
+  }
+
+  /** @throws RevisionFailedError if it does not get ready; what runs goes on */
+  roll(directory: string, env: Readonly<Record<string, string>>): Promise<void> {
+    return this.#inTurn(async () => {
+      const { revision: now } = this.#options;
+      const revision = { ...now, directory, env: { ...now.env, ...env } };
+      await this.#fleet?.roll(revision);
+      this.#options = { ...this.#options, revision };
+    });
+  }
+
+  /** SIGKILL: its connections break and its instances end at once. */
+  close(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
+    return this.#inTurn(async () => {
+      const fleet = this.#fleet;
+      this.#fleet = undefined;
+      await fleet?.close(signal);
+    });
+  }
+
+  /** One after the other: a key that is typed twice does not start two fleets. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+}

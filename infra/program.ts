@@ -223,6 +223,7 @@ export async function declareStack(
     alertEmails: config.alertEmails,
     alertChannels: config.alertChannels,
     url,
+    awaitsDns: domain !== undefined,
     letIn:
       config.publicAccess === "private"
         ? (to) => services.map((service) => service.letIn(to))

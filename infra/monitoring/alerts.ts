@@ -30,6 +30,11 @@ export interface AlertsArgs {
 /** The uptime check's target. */
 export interface UptimeArgs {
   readonly host: Input<string>;
+  /**
+   * Whether DNS leads there only once somebody has made its records. Until the check has succeeded,
+   * it raises no alert.
+   */
+  readonly awaitsDns: boolean;
   /** Grants an account the right to call the service; undefined if everybody may call it. */
   readonly letIn: ((to: Grantee) => Resource[]) | undefined;
 }
@@ -65,20 +70,22 @@ export class Alerts extends ComponentResource {
   #declareRule({ query, lasting, ...rule }: AlertRule): void {
     this.#declarePolicy({
       ...rule,
-      condition: {
-        displayName: rule.title,
-        conditionPrometheusQueryLanguage: {
-          query,
-          duration: `${lasting}s`,
-          evaluationInterval: "60s",
-          // A new project has no metrics yet: each exists from its first entry on.
-          disableMetricValidation: true,
+      conditions: [
+        {
+          displayName: rule.title,
+          conditionPrometheusQueryLanguage: {
+            query,
+            duration: `${lasting}s`,
+            evaluationInterval: "60s",
+            // A new project has no metrics yet: each exists from its first entry on.
+            disableMetricValidation: true,
+          },
         },
-      },
+      ],
     });
   }
 
-  #declareUptime({ host, letIn }: UptimeArgs): void {
+  #declareUptime({ host, awaitsDns, letIn }: UptimeArgs): void {
     const { project, title, labels, monitoringApi } = this.#args;
     const grants = letIn?.({ name: "uptime", member: this.#agent() });
     const check = new UptimeCheckConfig(
@@ -100,34 +107,33 @@ export class Alerts extends ComponentResource {
       },
       { parent: this, dependsOn: [monitoringApi, ...(grants ?? [])] },
     );
+    const filter = check.uptimeCheckId.apply(
+      (id) =>
+        'metric.type="monitoring.googleapis.com/uptime_check/check_passed" AND ' +
+        `resource.type="uptime_url" AND metric.labels.check_id="${id}"`,
+    );
     this.#declarePolicy({
       name: "unreachable",
       title: "The service can't be reached",
       severity: "CRITICAL",
       advice:
         "From two regions at least, `/health/ready` does not answer, or says that there is no key.",
-      condition: {
-        displayName: "Fails from two regions",
-        conditionThreshold: {
-          filter: check.uptimeCheckId.apply(
-            (id) =>
-              'metric.type="monitoring.googleapis.com/uptime_check/check_passed" AND ' +
-              `resource.type="uptime_url" AND metric.labels.check_id="${id}"`,
-          ),
-          aggregations: [
-            {
-              alignmentPeriod: "600s",
-              perSeriesAligner: "ALIGN_NEXT_OLDER",
-              crossSeriesReducer: "REDUCE_COUNT_FALSE",
-              groupByFields: ["resource.label.host"],
-            },
-          ],
-          comparison: "COMPARISON_GT",
-          thresholdValue: 1,
-          duration: "60s",
-          trigger: { count: 1 },
-        },
-      },
+      conditions: [
+        moreThanOne("Fails from two regions", filter, {
+          alignmentPeriod: "600s",
+          perSeriesAligner: "ALIGN_NEXT_OLDER",
+          crossSeriesReducer: "REDUCE_COUNT_FALSE",
+        }),
+        ...(awaitsDns
+          ? [
+              moreThanOne("Has succeeded within a day", filter, {
+                alignmentPeriod: `${REMEMBERED}s`,
+                perSeriesAligner: "ALIGN_COUNT_TRUE",
+                crossSeriesReducer: "REDUCE_SUM",
+              }),
+            ]
+          : []),
+      ],
     });
   }
 
@@ -147,7 +153,7 @@ export class Alerts extends ComponentResource {
     });
   }
 
-  #declarePolicy({ name, title, severity, advice, condition }: Policy): void {
+  #declarePolicy({ name, title, severity, advice, conditions }: Policy): void {
     const { project, labels, monitoringApi } = this.#args;
     new AlertPolicy(
       name,
@@ -155,8 +161,8 @@ export class Alerts extends ComponentResource {
         project,
         displayName: `${this.#args.title}: ${title}`,
         severity,
-        combiner: "OR",
-        conditions: [condition],
+        combiner: conditions.length > 1 ? "AND" : "OR",
+        conditions: [...conditions],
         notificationChannels: [...this.#channels],
         documentation: { content: advice, mimeType: "text/markdown" },
         alertStrategy: { autoClose: "86400s" },
@@ -168,5 +174,30 @@ export class Alerts extends ComponentResource {
 }
 
 interface Policy extends Omit<AlertRule, "query" | "lasting"> {
-  readonly condition: monitoring.AlertPolicyCondition;
+  /** All have to hold. */
+  readonly conditions: readonly monitoring.AlertPolicyCondition[];
+}
+
+/**
+ * Seconds. Alert policies look back 25 hours at most:
+ * https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies#aggregation
+ */
+const REMEMBERED = 86_400;
+
+function moreThanOne(
+  displayName: string,
+  filter: Input<string>,
+  aggregation: monitoring.AlertPolicyConditionConditionThresholdAggregation,
+): monitoring.AlertPolicyCondition {
+  return {
+    displayName,
+    conditionThreshold: {
+      filter,
+      aggregations: [{ ...aggregation, groupByFields: ["resource.label.host"] }],
+      comparison: "COMPARISON_GT",
+      thresholdValue: 1,
+      duration: "60s",
+      trigger: { count: 1 },
+    },
+  };
 }

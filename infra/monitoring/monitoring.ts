@@ -23,6 +23,8 @@ export interface MonitoringArgs {
   readonly alertChannels: readonly string[];
   /** URL of the web service, for the uptime check. */
   readonly url: Output<string>;
+  /** Whether DNS leads to the URL only once somebody has made its records. */
+  readonly awaitsDns: boolean;
   /** Grants an account the right to call the service; undefined if everybody may call it. */
   readonly letIn: UptimeArgs["letIn"];
 }
@@ -71,6 +73,7 @@ export class Monitoring extends ComponentResource {
           }),
           uptime: {
             host: args.url.apply((url) => url.replace(/^https:\/\//, "")),
+            awaitsDns: args.awaitsDns,
             letIn: args.letIn,
           },
           monitoringApi: apis.of("monitoring"),

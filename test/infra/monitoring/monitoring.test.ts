@@ -228,6 +228,31 @@ test("the service is called from outside where outsiders get an answer", async (
   expect(input(get(`${UPTIME} uptime`), "httpCheck.serviceAgentAuthentication")).toBeUndefined();
 });
 
+test("with a domain the alert begins once the check has succeeded, because DNS may come later", async () => {
+  const plain = (await declared("prod", ALERTS)).get(`${POLICY} unreachable`);
+  expect([plain.inputs.combiner, (plain.inputs.conditions as unknown[]).length]).toEqual(["OR", 1]);
+
+  const { get } = await declared("prod", { ...ALERTS, "phoenix:domain": "phoenix.acme.example" });
+  const policy = get(`${POLICY} unreachable`);
+  expect(policy.inputs.combiner).toBe("AND");
+  const [fails, succeeded] = policy.inputs.conditions as {
+    conditionThreshold: Record<string, unknown>;
+  }[];
+  expect([fails]).toEqual(plain.inputs.conditions);
+  expect(succeeded?.conditionThreshold).toMatchObject({
+    filter: fails?.conditionThreshold.filter,
+    comparison: "COMPARISON_GT",
+    thresholdValue: 1,
+    aggregations: [{ perSeriesAligner: "ALIGN_COUNT_TRUE", crossSeriesReducer: "REDUCE_SUM" }],
+  });
+  // https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies#aggregation
+  const seconds = (path: string) => Number.parseInt(String(input(policy, path)), 10);
+  const condition = "conditions.1.conditionThreshold";
+  const period = seconds(`${condition}.aggregations.0.alignmentPeriod`);
+  expect(period).toBeGreaterThan(3600);
+  expect(period + seconds(`${condition}.duration`)).toBeLessThanOrEqual(25 * 3600);
+});
+
 test("a private service is called with a token of Monitoring's agent, which is let in first", async () => {
   const { get, before } = await declared("prod", { ...ALERTS, "phoenix:publicAccess": "private" });
   expect(input(get(`${UPTIME} uptime`), "httpCheck.serviceAgentAuthentication")).toEqual({

@@ -20,6 +20,7 @@ import { bundlesBucket } from "./names.ts";
 import { KeyRotator } from "./rotation/keyRotator.ts";
 import { planSchedule, readSecret } from "./rotation/rotationSchedule.ts";
 import { RotationTopic } from "./rotation/rotationTopic.ts";
+import { noteOfMove } from "./web/move.ts";
 import { publicUrlOf } from "./web/publicUrl.ts";
 import { WebAccount } from "./web/webAccount.ts";
 import { WebService } from "./web/webService.ts";
@@ -96,6 +97,8 @@ export async function declareStack(
     environment === LOCAL_STACK
       ? undefined
       : await publicUrlOf({ project, region, service: names.web, domain });
+  const move = publicUrl && (await noteOfMove({ project, region, service: names.web, publicUrl }));
+  if (move) await log.warn(move);
   const schedule =
     rotationPeriod === undefined ? undefined : planSchedule(rotationPeriod, current, new Date());
 

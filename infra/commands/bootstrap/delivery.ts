@@ -28,8 +28,8 @@ const ISSUER = "https://token.actions.githubusercontent.com";
 /** The repository's ID, which a rename doesn't change, and the job's environment. */
 const SUBJECT = "assertion.repository_id + ':' + assertion.environment";
 
-/** A preview reads the project's number and SECRET_KEY's schedule. */
-const PREVIEW_ROLES = ["roles/browser", "roles/secretmanager.viewer"];
+/** A preview reads the project's number, SECRET_KEY's schedule and the service's address. */
+const PREVIEW_ROLES = ["roles/browser", "roles/run.viewer", "roles/secretmanager.viewer"];
 
 /**
  * A deployment can create accounts, but act only as the stack's own. It can't grant roles in the
@@ -45,6 +45,15 @@ const DEPLOY_ROLES = [
   "roles/secretmanager.admin",
   "roles/serviceusage.serviceUsageAdmin",
   "roles/storage.admin",
+];
+/**
+ * For a stack with a domain: its certificate, its load balancer and Cloud Armor. An Editor of
+ * Certificate Manager could delete nothing, and so not change the domain.
+ */
+const DOMAIN_ROLES = [
+  "roles/certificatemanager.owner",
+  "roles/compute.loadBalancerAdmin",
+  "roles/compute.securityAdmin",
 ];
 /** Roles on each of the stack's own accounts: to run services as it, and to set its IAM policy. */
 const DEPLOY_ACCOUNT_ROLES = ["roles/iam.serviceAccountAdmin", "roles/iam.serviceAccountUser"];
@@ -202,7 +211,9 @@ function planRoles(delivery: Delivery): Item[] {
       grants.project,
       [
         ...PREVIEW_ROLES.map((role): Grant => [role, previews]),
-        ...DEPLOY_ROLES.map((role): Grant => [role, deployments]),
+        ...[...DEPLOY_ROLES, ...(found.machine.file.domain ? DOMAIN_ROLES : [])].map(
+          (role): Grant => [role, deployments],
+        ),
       ],
       ["projects", "add-iam-policy-binding", goal.project, "--condition", "None"],
       "resourcemanager.projects.setIamPolicy",

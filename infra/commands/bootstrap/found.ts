@@ -61,6 +61,8 @@ export interface StackFile {
   readonly secretsProvider: string | undefined;
   /** Whether `allowedUsers` is set. */
   readonly allowedUsers: boolean;
+  /** Whether `domain` is set. */
+  readonly domain: boolean;
 }
 
 export interface FoundGitHub {

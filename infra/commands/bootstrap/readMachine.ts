@@ -58,11 +58,14 @@ export function readProductName(deps: Pick<ReadDeps, "readFile">): string {
 export function readStackFile(stack: string, deps: Pick<ReadDeps, "readFile">): StackFile {
   const file = readYaml(`Pulumi.${stack}.yaml`, deps);
   const config = asObject(file?.config);
+  const sets = (setting: string) =>
+    Object.keys(config ?? {}).some((name) => name.endsWith(`:${setting}`));
   return {
     project: asText(config?.["gcp:project"]),
     region: asText(config?.["gcp:region"]),
     secretsProvider: asText(file?.secretsprovider),
-    allowedUsers: Object.keys(config ?? {}).some((name) => name.endsWith(":allowedUsers")),
+    allowedUsers: sets("allowedUsers"),
+    domain: sets("domain"),
   };
 }
 

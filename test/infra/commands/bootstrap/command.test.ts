@@ -613,15 +613,19 @@ describe("delivery from GitHub", () => {
 
   test("a deployment has a role for every kind of resource that the program declares", async () => {
     const cloud = emptyCloud();
+    cloud.file = "config:\n  gcp:region: europe-west1\n  phoenix:domain: phoenix.acme.example\n";
     await run(cloud, [...PROD, "--yes"]);
     const { resources } = await evaluateStack("prod", {
       "gcp:project": PROJECT,
+      "phoenix:domain": "phoenix.acme.example",
       "phoenix:allowedUsers": "@acme.example",
       "phoenix:alertEmails": "oncall@acme.example",
       "phoenix:publicAccess": "allUsers",
     });
     const roles: Record<string, string> = {
+      certificatemanager: "certificatemanager.owner",
       cloudrunv2: "run.admin",
+      compute: "compute.loadBalancerAdmin",
       logging: "logging.configWriter",
       monitoring: "monitoring.editor",
       projects: "serviceusage.serviceUsageAdmin",
@@ -633,9 +637,23 @@ describe("delivery from GitHub", () => {
     const declared = resources.flatMap(({ type }) => /^gcp:(\w+)\//.exec(type)?.[1] ?? []);
     expect([...new Set(declared)].sort()).toEqual(Object.keys(roles));
     const who = `serviceAccount:phoenix-prod-deploy@${PROJECT}.iam.gserviceaccount.com`;
-    for (const role of Object.values(roles)) {
+    // Only this one makes the policies of Cloud Armor.
+    for (const role of [...Object.values(roles), "compute.securityAdmin"]) {
       expect(cloud.policies.get("project")).toContain(`roles/${role} ${who}`);
     }
+  });
+
+  test("a deployment gets the roles of a domain with the domain, and not before", async () => {
+    const cloud = emptyCloud();
+    await run(cloud, [...DEV, ...GITHUB, "--yes"]);
+    const roles = () =>
+      [...(cloud.policies.get("project") ?? [])].filter((each) =>
+        /compute|certificatemanager/.test(each),
+      );
+    expect(roles()).toEqual([]);
+    cloud.file = `${cloud.file.trimEnd()}\n  phoenix:domain: phoenix.acme.example\n`;
+    await run(cloud, [...DEV, ...GITHUB, "--yes"]);
+    expect(roles()).toHaveLength(3);
   });
 });
 

@@ -1,0 +1,38 @@
+import { getService } from "@pulumi/gcp/cloudrunv2/getService.js";
+
+export interface Move {
+  readonly project: string;
+  readonly region: string;
+  /** Name of the Cloud Run service. */
+  readonly service: string;
+  /** Its address from now on. */
+  readonly publicUrl: string;
+}
+
+/**
+ * What a deployment that moves the service to another address means for its users; undefined if it
+ * stays where it is, or is not deployed yet.
+ */
+export async function noteOfMove(move: Move): Promise<string | undefined> {
+  const { publicUrl } = move;
+  const before = await deployedUrl(move);
+  if (before === undefined || before === publicUrl) return undefined;
+  return (
+    `This moves the service from ${before} to ${publicUrl}. Everyone signs in once more, because ` +
+    `cookies belong to one host, and ${before} closes. First register ${publicUrl}/login/callback ` +
+    "with the sign-in provider; a domain needs its DNS records first as well, or nobody reaches " +
+    "the service until they are there: see Moving without a gap in infra/README.md."
+  );
+}
+
+/** PUBLIC_URL of the deployed service; undefined if there is none yet or it can't be read. */
+async function deployedUrl({ project, region, service }: Move): Promise<string | undefined> {
+  try {
+    const { templates } = await getService({ project, location: region, name: service });
+    const variables = templates.flatMap(({ containers }) => containers.flatMap(({ envs }) => envs));
+    return variables.find(({ name }) => name === "PUBLIC_URL")?.value;
+  } catch {
+    // Before the first deployment there is neither the service nor its API.
+    return undefined;
+  }
+}

@@ -3,6 +3,7 @@ import type { Bucket } from "../google/bucket.ts";
 import { type AbortAfter, unlessAborted } from "../process/abort.ts";
 import type { EventLog } from "../process/eventLog.ts";
 import { createRefresher } from "../process/refresher.ts";
+import { createFreshRun } from "../pure/freshRun.ts";
 import { isWithin } from "../pure/refreshSchedule.ts";
 import type { Seconds } from "../pure/seconds.ts";
 import { createSingleFlight } from "../pure/singleFlight.ts";
@@ -120,8 +121,7 @@ export function createEndedSessions({
   const written = createRecentEntries<true>(MAX_WRITTEN);
   const readOnce = createSingleFlight<Standing>();
   const writeOnce = createSingleFlight<void>();
-  let pollNow: Promise<void> | undefined;
-  let pollNext: Promise<void> | undefined;
+  const freshPoll = createFreshRun(async () => list.complete(await poll()));
 
   function judge(session: JudgedSession): Standing | Promise<Standing> {
     const verdict = list.judge(session);
@@ -161,25 +161,6 @@ export function createEndedSessions({
       );
       return standingSince(readsFail.since);
     }
-  }
-
-  /** A poll that begins after this call, shared by all who ask before it begins. */
-  function freshPoll(): Promise<void> {
-    if (pollNow === undefined) {
-      pollNow = poll()
-        .then(list.complete)
-        .finally(() => {
-          pollNow = undefined;
-        });
-      return pollNow;
-    }
-    pollNext ??= pollNow
-      .catch(() => undefined)
-      .then(() => {
-        pollNext = undefined;
-        return freshPoll();
-      });
-    return pollNext;
   }
 
   return {

@@ -5,6 +5,7 @@ import {
   type VersionReading,
 } from "../google/secretVersions.ts";
 import { type AbortAfter, aborted } from "../process/abort.ts";
+import { createFreshRun } from "../pure/freshRun.ts";
 import type { Seconds } from "../pure/seconds.ts";
 import type { KnownVersions } from "./knownVersions.ts";
 import { LOOKUP_INTERVAL } from "./limits.ts";
@@ -181,19 +182,14 @@ export function createVersionReader({
   }
 
   const wanted = new Set<number>();
-  let queued: Promise<boolean> | undefined;
-  /** The last lookup, and the interval since it began. */
-  let last: Promise<unknown> = Promise.resolve();
-
-  async function nextLookup(): Promise<boolean> {
-    await last;
-    queued = undefined;
-    const versions = [...wanted];
-    wanted.clear();
-    const lookup = readByNumber(versions);
-    last = Promise.all([lookup, aborted(abortAfter(LOOKUP_INTERVAL * 1000))]);
-    return lookup;
-  }
+  const nextLookup = createFreshRun(
+    () => {
+      const versions = [...wanted];
+      wanted.clear();
+      return readByNumber(versions);
+    },
+    () => aborted(abortAfter(LOOKUP_INTERVAL * 1000)),
+  );
 
   async function readByNumber(versions: readonly number[]): Promise<boolean> {
     const reading = begin(onLookupFailure);
@@ -207,8 +203,7 @@ export function createVersionReader({
     readAll,
     lookUp(version) {
       wanted.add(version);
-      queued ??= nextLookup();
-      return queued;
+      return nextLookup();
     },
   };
 }

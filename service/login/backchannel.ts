@@ -22,7 +22,7 @@ export interface BackchannelDeps {
 /** Tokens that an instance remembers: sent again, they do no harm and cost no call. */
 const REMEMBERED_TOKENS = 1000;
 
-/** Seconds for which a provider that failed is left alone: strangers send tokens as well. */
+/** Seconds for which a provider that never answered is left alone: strangers send tokens as well. */
 const RETRY_AFTER: Seconds = 10;
 
 /** Log lines about tokens that were not accepted: how many at once, and seconds until one more. */
@@ -40,7 +40,7 @@ export function backchannelRoutes({ client, ended, clock, log }: BackchannelDeps
   const seen = createRecentEntries<true>(REMEMBERED_TOKENS);
   const logLines = createTokenBucket(LOG_BURST, LOG_INTERVAL);
   let notLogged = 0;
-  /** Unix time before which the provider is not asked, because it failed. */
+  /** Unix time before which the provider is not asked for its document, because that failed. */
   let askAgainAt = Number.NEGATIVE_INFINITY;
 
   async function verify(text: string): Promise<LogoutToken | string> {
@@ -49,7 +49,8 @@ export function backchannelRoutes({ client, ended, clock, log }: BackchannelDeps
     try {
       return await (await client()).verifyLogoutToken(text);
     } catch (error) {
-      askAgainAt = clock() + RETRY_AFTER;
+      const unread = error instanceof SignInError && error.details.step === "discovery";
+      if (unread) askAgainAt = clock() + RETRY_AFTER;
       throw error;
     }
   }

@@ -1,6 +1,8 @@
 import { isNativeError } from "node:util/types";
-import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from "jose";
+import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from "jose";
 import * as openid from "openid-client";
+import { type AbortAfter, aborted } from "../process/abort.ts";
+import { createFreshRun } from "../pure/freshRun.ts";
 import { asObject } from "../pure/json.ts";
 import { printable } from "../pure/printable.ts";
 import type { Seconds } from "../pure/seconds.ts";
@@ -16,6 +18,7 @@ export interface ProviderDeps {
   readonly fetch?: typeof fetch;
   /** Seconds that one request to the provider may take. */
   readonly timeout?: Seconds;
+  readonly abortAfter?: AbortAfter;
 }
 
 /** A provider as its discovery document describes it. */
@@ -42,6 +45,9 @@ const TIMEOUT: Seconds = 10;
 /** Lifetime of a cached discovery document, and the pause before the next try if a refresh fails. */
 const MAX_AGE: Seconds = 600;
 const RETRY_INTERVAL: Seconds = 30;
+
+/** Seconds between two reads of the keys: what invented key ids cost. */
+const RELOAD_INTERVAL: Seconds = 1;
 
 /** Token bucket of an instance's forced rereads: its size, and the seconds until one is added. */
 const REREAD_BURST = 5;
@@ -100,7 +106,7 @@ async function discover(deps: ProviderDeps): Promise<Provider> {
   configuration.timeout = timeout;
   configuration[openid.customFetch] = send;
   if (issuer.protocol === "http:") openid.allowInsecureRequests(configuration);
-  return { configuration, metadata, keys: keysOf(metadata, issuer, send, timeout) };
+  return { configuration, metadata, keys: keysOf(metadata, issuer, send, deps) };
 }
 
 /**
@@ -174,23 +180,39 @@ function reachable({ fetch: send = fetch }: ProviderDeps): openid.CustomFetch {
   };
 }
 
+/**
+ * The keys at `jwks_uri`. A key id that isn't among them is looked up once more after the call, with
+ * all that wait: strangers send invented ones in logout tokens, and jose's cooldown of 30 s after
+ * those would refuse tokens of a new key. Known keys stay, also while they can't be read again.
+ */
 function keysOf(
   { jwks_uri }: openid.ServerMetadata,
   issuer: URL,
   send: openid.CustomFetch,
-  timeout: number,
+  { timeout = TIMEOUT, abortAfter = AbortSignal.timeout }: ProviderDeps,
 ): JWTVerifyGetKey {
   const url = URL.parse(jwks_uri ?? "");
-  let remote: JWTVerifyGetKey | undefined;
+  if (url === null || (url.protocol !== "https:" && url.protocol !== issuer.protocol)) {
+    const cause = "jwks_uri is no https URL";
+    return () => Promise.reject(new SignInError("provider_error", { step: "keys", cause }));
+  }
+  const known = createRemoteJWKSet(url, {
+    timeoutDuration: timeout * 1000,
+    cacheMaxAge: Number.POSITIVE_INFINITY,
+    cooldownDuration: Number.POSITIVE_INFINITY,
+    [customFetch]: (address, options) => send(address, options as never),
+  });
+  const reload = createFreshRun(known.reload, () => aborted(abortAfter(RELOAD_INTERVAL * 1000)));
   return async (header, token) => {
-    if (url === null || (url.protocol !== "https:" && url.protocol !== issuer.protocol)) {
-      throw new SignInError("provider_error", { step: "keys", cause: "jwks_uri is no https URL" });
+    if (known.fresh) {
+      try {
+        return await known(header, token);
+      } catch (error) {
+        if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      }
     }
-    remote ??= createRemoteJWKSet(url, {
-      timeoutDuration: timeout * 1000,
-      [customFetch]: (address, options) => send(address, options as never),
-    });
-    return await remote(header, token);
+    await reload();
+    return await known(header, token);
   };
 }
 

@@ -207,7 +207,11 @@ test("an answer that never ends is cut off, and costs an instance its readiness 
     };
     more();
   });
-  const keys = createKeyBench().keys({ endpoint: flood.url, fetch: createHttpFetch() });
+  const keys = createKeyBench().keys({
+    endpoint: flood.url,
+    fetch: createHttpFetch(),
+    abortAfter: AbortSignal.timeout,
+  });
   expect(await keys.readiness()).toMatchObject({ ready: false });
   expect(sent).toBeLessThan(100_000_000);
   expect(await keys.find("1")).toMatchObject({ status: "unavailable" });

@@ -1,9 +1,12 @@
 import { createPrivateKey, type JsonWebKey, randomBytes, sign } from "node:crypto";
 import { expect, test } from "@jest/globals";
+import fc from "fast-check";
 import type { JWKS } from "oidc-provider";
 import type { Proofs } from "../../../service/login/attempts.ts";
 import { createOidcClient } from "../../../service/login/oidc.ts";
+import type { AbortAfter } from "../../../service/process/abort.ts";
 import { generateJwks } from "../../local/identity/keys.ts";
+import { createVirtualTime } from "../../support/virtualTime.ts";
 import { CLIENT } from "./application.ts";
 
 const ISSUER = "https://id.example";
@@ -29,12 +32,18 @@ function createProofs(): Proofs {
 type Answer = (url: string, init?: RequestInit) => Response | Promise<Response>;
 
 /** A client whose provider is a function; the addresses that it was asked for. */
-function client(answer: Answer, issuer = ISSUER, clock: () => number = () => NOW) {
+function client(
+  answer: Answer,
+  issuer = ISSUER,
+  clock: () => number = () => NOW,
+  abortAfter: AbortAfter = () => AbortSignal.abort(),
+) {
   const asked: { readonly url: string; readonly init: RequestInit | undefined }[] = [];
   const oidc = createOidcClient({
     config: { issuer: new URL(issuer), ...CLIENT, trustedDomains: ["trusted.example"] },
     timeout: 0.05,
     clock,
+    abortAfter,
     fetch: async (url, init) => {
       asked.push({ url: String(url), init });
       return await answer(String(url), init);
@@ -202,50 +211,62 @@ test.each([
 const KEYS = generateJwks();
 
 /** A provider that can change its keys and its endpoints, and a client that has signed in there. */
-async function changingProvider(issuer = ISSUER) {
+async function changingProvider(issuer = ISSUER, abortAfter?: AbortAfter) {
   let jwks = await KEYS;
   let prefix = "";
   let claims: Record<string, unknown> = {};
   let userinfo: Record<string, unknown> | undefined;
   let signing = jwks;
   const proofs = createProofs();
-  const made = client((url) => {
-    const path = url.slice(issuer.length);
-    if (path === DISCOVERY) {
-      return Response.json({
-        ...metadata(issuer),
-        token_endpoint: `${issuer}${prefix}/token`,
-        jwks_uri: `${issuer}${prefix}/jwks`,
-        ...(userinfo && { userinfo_endpoint: `${issuer}/userinfo` }),
-      });
-    }
-    if (path === `${prefix}/jwks`) {
-      return Response.json({
-        keys: jwks.keys.map(({ kty, n, e, kid }) => ({ kty, n, e, kid })),
-      });
-    }
-    if (path === `${prefix}/token`) {
-      const id_token = signed(
-        {
-          iss: issuer,
-          aud: CLIENT.clientId,
-          sub: "1",
-          nonce: proofs.nonce,
-          iat: NOW,
-          exp: NOW + 300,
-          ...claims,
-        },
-        signing.keys[0],
-      );
-      return Response.json({ access_token: "a", token_type: "Bearer", id_token });
-    }
-    if (path === "/userinfo") return Response.json({ sub: "1", ...userinfo });
-    return new Response("", { status: 404 });
-  }, issuer);
+  const made = client(
+    (url) => {
+      const path = url.slice(issuer.length);
+      if (path === DISCOVERY) {
+        return Response.json({
+          ...metadata(issuer),
+          token_endpoint: `${issuer}${prefix}/token`,
+          jwks_uri: `${issuer}${prefix}/jwks`,
+          ...(userinfo && { userinfo_endpoint: `${issuer}/userinfo` }),
+        });
+      }
+      if (path === `${prefix}/jwks`) {
+        return Response.json({
+          keys: jwks.keys.map(({ kty, n, e, kid }) => ({ kty, n, e, kid })),
+        });
+      }
+      if (path === `${prefix}/token`) {
+        const id_token = signed(
+          {
+            iss: issuer,
+            aud: CLIENT.clientId,
+            sub: "1",
+            nonce: proofs.nonce,
+            iat: NOW,
+            exp: NOW + 300,
+            ...claims,
+          },
+          signing.keys[0],
+        );
+        return Response.json({ access_token: "a", token_type: "Bearer", id_token });
+      }
+      if (path === "/userinfo") return Response.json({ sub: "1", ...userinfo });
+      return new Response("", { status: 404 });
+    },
+    issuer,
+    () => NOW,
+    abortAfter,
+  );
   const callback = new URL(`${REDIRECT_URI}?code=1&state=${proofs.state}`);
   return {
     ...made,
     signIn: () => made.oidc.redeem(callback, proofs),
+    /** A logout token, which says that its key has that ID if one is given. */
+    logoutToken(kid?: string) {
+      const events = { "http://schemas.openid.net/event/backchannel-logout": {} };
+      const claims = { iat: NOW, exp: NOW + 60, jti: "j", sub: "1", events };
+      const header = { typ: "logout+jwt", ...(kid !== undefined && { kid }) };
+      return signed({ iss: issuer, aud: CLIENT.clientId, ...claims }, signing.keys[0], header);
+    },
     say(token: Record<string, unknown>, atUserinfo?: Record<string, unknown>) {
       claims = token;
       userinfo = atUserinfo;
@@ -285,6 +306,46 @@ test("unknown keys make an instance read the metadata again only so often", asyn
   }
   const reads = provider.paths().filter((path) => path === DISCOVERY);
   expect(reads.length).toBeLessThanOrEqual(6);
+});
+
+test("logout tokens of invented keys cost one read of the keys a second, and hide no new key", async () => {
+  const time = createVirtualTime(NOW);
+  const provider = await changingProvider(ISSUER, time.abortAfter);
+  const verify = (kid?: string) => provider.oidc.verifyLogoutToken(provider.logoutToken(kid));
+  await time.settle(verify());
+  for (let round = 0; round < 3; round += 1) {
+    const before = Array.from({ length: 20 }, (_, index) => verify(`invented ${index}`));
+    await provider.rotateKey();
+    const real = verify();
+    const after = Array.from({ length: 20 }, (_, index) => verify(`made up ${index}`));
+    const refused = await time.settle(Promise.all([...before, ...after]));
+    expect(new Set(refused)).toEqual(new Set([expect.stringContaining("no applicable key")]));
+    expect(await time.settle(real)).toMatchObject({ ended: { subject: "1" } });
+  }
+  const reads = provider.paths().filter((path) => path === "/jwks");
+  expect(reads.length).toBeLessThanOrEqual(time.now() - NOW + 2);
+  expect(provider.paths().filter((path) => path === DISCOVERY)).toHaveLength(1);
+});
+
+test("whatever a stranger sends as a logout token is refused, and is never taken for a fault of the provider", async () => {
+  const provider = await changingProvider();
+  const good = provider.logoutToken();
+  const [, claims = "", signature = ""] = good.split(".");
+  const odd = fc.oneof(fc.jsonValue(), fc.constantFrom("RS256", "HS256", "none", "ES256", "b64"));
+  const fields = ["alg", "kid", "typ", "crit", "b64", "jwk", "jku", "x5c", "zip", "enc"];
+  const header = fc.dictionary(fc.constantFrom(...fields), odd);
+  const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const token = fc.oneof(
+    fc.string(),
+    header.map((value) => `${encode({ alg: "RS256", ...value })}.${claims}.${signature}`),
+    fc.jsonValue().map((value) => `${good.split(".")[0]}.${encode(value)}.${signature}`),
+    fc.string().map((value) => `${encode(value)}.${claims}.${value}`),
+  );
+  await fc.assert(
+    fc.asyncProperty(token, async (text) => {
+      expect(typeof (await provider.oidc.verifyLogoutToken(text))).toBe("string");
+    }),
+  );
 });
 
 const VERIFIED = { email: "ada@acme.example", email_verified: true };
@@ -409,9 +470,13 @@ test.each([undefined, "javascript:alert(1)", "nonsense"])(
   },
 );
 
-function signed(claims: object, key: JWKS["keys"][number] | undefined): string {
+function signed(
+  claims: object,
+  key: JWKS["keys"][number] | undefined,
+  header: object = {},
+): string {
   const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
-  const content = `${encode({ alg: "RS256", kid: key?.kid })}.${encode(claims)}`;
+  const content = `${encode({ alg: "RS256", kid: key?.kid, ...header })}.${encode(claims)}`;
   const privateKey = createPrivateKey({ key: key as JsonWebKey, format: "jwk" });
   return `${content}.${sign("sha256", Buffer.from(content), privateKey).toString("base64url")}`;
 }

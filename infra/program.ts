@@ -222,6 +222,8 @@ export async function declareStack(
     labels,
     names,
     apis,
+    regions: config.regions,
+    warm: config.minInstances > 0,
     rotationPeriod,
     alertEmails: config.alertEmails,
     alertChannels: config.alertChannels,

@@ -1,7 +1,8 @@
 import { shown } from "../../service/pure/printable.ts";
+import type { PlaceConfig } from "./place.ts";
 import type { Settings } from "./settings.ts";
 
-/** Instances of the web service, and their size. */
+/** Instances of the web service in each region, and their size. */
 export interface CapacityConfig {
   readonly minInstances: number;
   readonly maxInstances: number;
@@ -24,9 +25,18 @@ const MEMORY: Readonly<Record<string, readonly [least: number, most: number]>> =
   "8": [4096, 32768],
 };
 
-export function parseCapacity(settings: Settings, environment: string): CapacityConfig {
+export function parseCapacity(
+  settings: Settings,
+  { environment, regions }: Pick<PlaceConfig, "environment" | "regions">,
+): CapacityConfig {
+  const instances = parseInstances(settings, environment);
+  if (regions.length > 1 && instances.minInstances === 0) {
+    settings.note(
+      `${settings.nameOf("minInstances")} is 0: a region without an instance does not fail over.`,
+    );
+  }
   return {
-    ...parseInstances(settings, environment),
+    ...instances,
     concurrency: settings.integer("concurrency", 1, 1000),
     ...parseSize(settings),
   };

@@ -47,7 +47,7 @@ export function parseConfig(
   const deployment = { cloudRun: environment !== LOCAL_STACK, environment };
   const settings = new Settings({ product, deployment, values });
   const place = parsePlace(settings, id);
-  const capacity = parseCapacity(settings, environment);
+  const capacity = parseCapacity(settings, place);
   checkEncryption(settings, encrypted);
   const service = parseServiceSettings(settings);
   const config: StackConfig = {

@@ -22,6 +22,10 @@ export interface AlertRulesArgs {
   readonly id: StackId;
   readonly project: string;
   readonly serviceName: string;
+  /** Regions of the service. */
+  readonly regions: readonly string[];
+  /** Whether each region always has an instance. */
+  readonly warm: boolean;
   /** Name of SECRET_KEY's secret in the project. */
   readonly secretId: string;
   readonly metrics: MetricNames;
@@ -69,7 +73,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
     `sum by (outcome) (increase(${counted(metrics.sessions, `outcome=~"${outcomes.join("|")}"`)}[10m]))` +
     ` > ${REFUSED}`;
   const trouble = (event: string) =>
-    `sum(increase(${counted(metrics.keyTrouble, `event="${event}"`)}[5m])) > 0`;
+    `sum by (location) (increase(${counted(metrics.keyTrouble, `event="${event}"`)}[5m])) > 0`;
   const rules: AlertRule[] = [
     {
       name: "keys-unavailable",
@@ -134,7 +138,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       name: "ended-list-stale",
       title: "Which sessions have ended can't be read or written",
       severity: "ERROR",
-      query: `sum(increase(${counted(metrics.endedTrouble)}[5m])) > 0`,
+      query: `sum by (location) (increase(${counted(metrics.endedTrouble)}[5m])) > 0`,
       lasting: PERSISTENT,
       advice:
         "Other instances may still accept sessions that end now; nobody is signed out by this. After " +
@@ -157,6 +161,19 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       }),
     ),
   ];
+  if (args.regions.length > 1 && args.warm) {
+    rules.push({
+      name: "region-missing",
+      title: "A region has no instance",
+      severity: "ERROR",
+      query: `(${regionsWithInstances(args.serviceName)} or vector(0)) < ${args.regions.length}`,
+      lasting: PERSISTENT,
+      advice:
+        `One of ${args.regions.join(", ")} has no instance of the service; the others serve its ` +
+        "visitors. The dashboard shows which, and the service's log there why. If it lasts, take the " +
+        `region out of \`${product}:regions\`.`,
+    });
+  }
   if (metrics.oldKeys !== undefined) {
     rules.push({
       name: "old-key",
@@ -183,6 +200,11 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
     });
   }
   return rules;
+}
+
+function regionsWithInstances(serviceName: string): string {
+  const instances = ofService(serviceName, "container_instance_count");
+  return `count(sum by (location) (${instances}) > 0)`;
 }
 
 /**

@@ -4,6 +4,8 @@ import { counted, ofService, undelivered } from "./promql.ts";
 export interface DashboardArgs {
   readonly title: string;
   readonly serviceName: string;
+  /** Whether the service is in several regions. */
+  readonly byRegion: boolean;
   readonly metrics: MetricNames;
   /** Name of the dead letters' subscription; undefined without a rotation schedule. */
   readonly deadLetters: string | undefined;
@@ -55,7 +57,7 @@ function position(xPos: number, yPos: number): { xPos?: number; yPos?: number } 
   return { ...(xPos > 0 && { xPos }), ...(yPos > 0 && { yPos }) };
 }
 
-function chartsOf({ serviceName, metrics, deadLetters }: DashboardArgs): Chart[] {
+function chartsOf({ serviceName, byRegion, metrics, deadLetters }: DashboardArgs): Chart[] {
   const run = (metric: string) => ofService(serviceName, metric);
   const latency = (quantile: number) =>
     `histogram_quantile(${quantile}, sum by (le) (increase(${run("request_latencies_bucket")}[5m])))`;
@@ -92,6 +94,20 @@ function chartsOf({ serviceName, metrics, deadLetters }: DashboardArgs): Chart[]
       query: `sum by (revision_name) (rate(${run("request_count")}[5m]))`,
       kind: "STACKED_AREA",
     },
+    ...(byRegion
+      ? [
+          {
+            title: "Requests per second by region",
+            query: `sum by (location) (rate(${run("request_count")}[5m]))`,
+            kind: "STACKED_AREA" as const,
+          },
+          {
+            title: "Instances by region",
+            query: `sum by (location) (${run("container_instance_count")})`,
+            kind: "STACKED_AREA" as const,
+          },
+        ]
+      : []),
     ...(deadLetters === undefined
       ? []
       : [

@@ -16,6 +16,10 @@ export interface MonitoringArgs {
   readonly labels: Readonly<Record<string, string>>;
   readonly names: Pick<StackNames, "web" | "secretKey" | "deadLetters">;
   readonly apis: Apis;
+  /** Regions of the web service. */
+  readonly regions: readonly string[];
+  /** Whether each region always has an instance. */
+  readonly warm: boolean;
   /** Seconds between two scheduled rotations; undefined without a schedule. */
   readonly rotationPeriod: number | undefined;
   /** E-mail addresses and existing channels that get alerts; without both there are no alerts. */
@@ -50,7 +54,13 @@ export class Monitoring extends ComponentResource {
       "dashboard",
       {
         project,
-        dashboardJson: dashboardJson({ title: serviceName, serviceName, metrics, deadLetters }),
+        dashboardJson: dashboardJson({
+          title: serviceName,
+          serviceName,
+          byRegion: args.regions.length > 1,
+          metrics,
+          deadLetters,
+        }),
       },
       { parent: this, dependsOn: [apis.of("monitoring")] },
     );
@@ -67,6 +77,8 @@ export class Monitoring extends ComponentResource {
             id: args.id,
             project,
             serviceName,
+            regions: args.regions,
+            warm: args.warm,
             secretId: names.secretKey,
             metrics,
             deadLetters,

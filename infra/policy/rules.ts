@@ -71,6 +71,17 @@ export const RULES: readonly PolicyRule[] = [
     }),
   },
   {
+    name: "regions-fail-over",
+    description: "A service behind the load balancer says whether its region can answer.",
+    violations: of(SERVICE, (inputs) =>
+      inputs.ingress === "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
+        ? containers(inputs)
+            .filter(({ readinessProbe }) => readinessProbe === undefined)
+            .map(() => "has no readiness probe")
+        : [],
+    ),
+  },
+  {
     name: "private-buckets",
     description: "Buckets are closed to the public, and keep what is replaced.",
     violations: of(BUCKET, (inputs) => [

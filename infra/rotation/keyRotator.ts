@@ -171,6 +171,7 @@ export class KeyRotator extends ComponentResource {
               environment: args.environment,
               cpu: "1",
               memory: "512Mi",
+              failsOver: false,
             }),
           ],
         },

@@ -20,6 +20,8 @@ export interface ServiceContainerArgs {
   readonly environment: Readonly<Record<string, EnvironmentValue>>;
   readonly cpu: string;
   readonly memory: string;
+  /** Whether a load balancer is to send requests to another region while this one can't answer. */
+  readonly failsOver: boolean;
 }
 
 /** A young generation (MB) that is large enough for a start without garbage collection. */
@@ -54,6 +56,18 @@ export function serviceContainer(args: ServiceContainerArgs): Container {
       timeoutSeconds: 4,
       failureThreshold: 3,
     },
+    // A region whose instances fail it gets no requests:
+    // https://docs.cloud.google.com/run/docs/configuring/configure-service-health
+    // It doesn't depend on the keys: they are the same everywhere, so an outage of Secret Manager
+    // that lasts would take all regions out at once.
+    ...(args.failsOver && {
+      readinessProbe: {
+        httpGet: { path: "/health/live" },
+        periodSeconds: 5,
+        timeoutSeconds: 4,
+        failureThreshold: 3,
+      },
+    }),
   };
 }
 

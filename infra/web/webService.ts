@@ -92,6 +92,8 @@ export class WebService extends ComponentResource {
               },
               cpu: capacity.cpu,
               memory: capacity.memory,
+              // With a single region too, so that a second one changes nothing in the first.
+              failsOver: args.domain !== undefined,
             }),
           ],
         },

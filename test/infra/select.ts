@@ -73,6 +73,21 @@ export function idOf({ type, name }: DeclaredResource): string {
   return `${type} ${name}`;
 }
 
+/** Each resource as text, without what differs each time. */
+export function fingerprints({ resources }: Selected): Map<string, string> {
+  return new Map(
+    resources
+      .filter(({ custom }) => custom)
+      .map((resource) => [
+        idOf(resource),
+        JSON.stringify([resource.inputs, resource.options]).replace(
+          /"nextRotationTime":"[^"]+"/g,
+          "",
+        ),
+      ]),
+  );
+}
+
 /** A value deep inside a resource's inputs. */
 export function input(resource: DeclaredResource, path: string): unknown {
   return path

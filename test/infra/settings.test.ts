@@ -5,7 +5,7 @@ import { parse } from "yaml";
 import {
   ALERTS,
   declared,
-  idOf,
+  fingerprints,
   input,
   ROTATOR,
   SECRET,
@@ -142,7 +142,7 @@ const EFFECTS: readonly Effect[] = [
   {
     setting: "regions",
     value: "europe-west1,us-central1",
-    changes: /us-central1|BackendService /,
+    changes: /us-central1|BackendService |Dashboard |AlertPolicy region-missing/,
     read: ({ get }) =>
       [WEB, ROTATOR, "gcp:cloudrunv2/service:Service web-us-central1"].map(
         (id) => get(id).inputs.location,
@@ -281,21 +281,6 @@ const EFFECTS: readonly Effect[] = [
     expected: [false, false, false, false],
   },
 ];
-
-/** Each resource as text, without what is another each time. */
-function fingerprints({ resources }: Selected): Map<string, string> {
-  return new Map(
-    resources
-      .filter(({ custom }) => custom)
-      .map((resource) => [
-        idOf(resource),
-        JSON.stringify([resource.inputs, resource.options]).replace(
-          /"nextRotationTime":"[^"]+"/g,
-          "",
-        ),
-      ]),
-  );
-}
 
 describe("a setting changes what it says, and nothing else", () => {
   let before: Map<string, string>;

@@ -14,8 +14,12 @@ import {
 } from "./contract/settings.ts";
 import type { OnOutage } from "./ended/endedSessions.ts";
 import { type EndedBucket, parseEndedSessions } from "./ended/settings.ts";
-import { parseSecretManagerEndpoint } from "./google/endpoint.ts";
-import { parseSecretReference, type SecretReference } from "./google/secretVersions.ts";
+import { parseEndpoint } from "./google/endpoint.ts";
+import {
+  parseSecretReference,
+  SECRET_MANAGER_API,
+  type SecretReference,
+} from "./google/secretVersions.ts";
 import { type KeyLimits, parseKeyLimits } from "./keys/limits.ts";
 import { MIN_SECRET_LENGTH } from "./keys/sessionKeys.ts";
 import { parseSignInSettings, type SignInSettings } from "./login/settings.ts";
@@ -155,7 +159,7 @@ function parseSecretVersions(env: Environment, text: string): Parsed<SecretKey> 
       remedy: "Leave it out, and add each value that is still needed to the secret as a version",
     });
   }
-  const endpoint = parseSecretManagerEndpoint(env);
+  const endpoint = parseEndpoint(env, SECRET_MANAGER_API);
   if ("problems" in endpoint) problems.push(...endpoint.problems);
   return secret !== undefined && "value" in endpoint && problems.length === 0
     ? { value: { form: "secretManager", secret, endpoint: endpoint.value } }

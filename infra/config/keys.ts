@@ -24,7 +24,7 @@ export function parseKeys(
 ): KeysConfig {
   const delay = keyActivationDelay ?? Number.NaN;
   const keyRefreshInterval = withinQuota(settings, asked ?? Number.NaN, instances);
-  // A key ring is at most two intervals old. The third is for the list of versions, which can lag.
+  // A key ring is at most two intervals old; the third is a margin.
   const leastDelay = 3 * keyRefreshInterval;
   if (delay < leastDelay) {
     settings.report(
@@ -41,7 +41,7 @@ function withinQuota(settings: Settings, asked: number, instances: number): numb
   const least = leastRefreshInterval(instances);
   if (asked < least) {
     settings.note(
-      `Each instance reads the list of keys every ${least} seconds, not every ${asked} as ` +
+      `Each instance reads the keys every ${least} seconds, not every ${asked} as ` +
         `${settings.nameOf("keyRefreshInterval")} says: ${instances} instances would exceed their ` +
         "share of Secret Manager's quota.",
     );

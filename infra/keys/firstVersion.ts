@@ -3,7 +3,7 @@ import { ResourceHook } from "@pulumi/pulumi";
 import { ConfigError, OperatorError } from "../../service/contract/errors.ts";
 import type { Environment } from "../../service/contract/settings.ts";
 import { type AccessTokens, googleAccessTokens } from "../../service/google/accessToken.ts";
-import { parseSecretManagerEndpoint } from "../../service/google/endpoint.ts";
+import { parseEndpoint } from "../../service/google/endpoint.ts";
 import { type ApiFailure, GoogleApiError } from "../../service/google/googleApiError.ts";
 import { createRestClient } from "../../service/google/restClient.ts";
 import {
@@ -65,7 +65,7 @@ export async function ensureFirstVersion({
 }: FirstVersionOptions): Promise<boolean> {
   const secret = parseSecretReference(secretKey);
   if (secret === undefined) throw new Error(`${secretKey} names no secret.`);
-  const endpoint = parseSecretManagerEndpoint(env);
+  const endpoint = parseEndpoint(env, SECRET_MANAGER_API);
   if ("problems" in endpoint) throw new ConfigError(endpoint.problems);
   const client = createRestClient({
     api: SECRET_MANAGER_API,

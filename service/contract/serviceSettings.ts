@@ -117,10 +117,9 @@ export const SERVICE_SETTINGS = {
     fallback: "continue",
   }),
   /**
-   * Seconds for which a new key is accepted before it signs. Half an hour is ample: Secret Manager's
-   * lists usually converge within minutes, and an idle instance refreshes its key ring before it
-   * answers the next request. The minimum on Cloud Run exceeds the minute for which an instance
-   * caches that a version does not exist.
+   * Seconds for which a new key is accepted before it signs. Half an hour is ample: an instance finds
+   * the key within two refresh intervals, and an idle one refreshes its key ring before it answers the
+   * next request.
    */
   keyActivationDelay: setting({
     variable: "KEY_ACTIVATION_DELAY",
@@ -130,8 +129,7 @@ export const SERVICE_SETTINGS = {
   }),
   /**
    * Seconds between refreshes of the key ring, with 20 % jitter. A disabled key is refused within two
-   * intervals. Shorter intervals use more of the project's quota of 600 list calls a minute:
-   * https://cloud.google.com/secret-manager/quotas
+   * intervals.
    */
   keyRefreshInterval: setting({
     variable: "KEY_REFRESH_INTERVAL",

@@ -1,5 +1,6 @@
 import { type Environment, optional, type Parsed, problem } from "../contract/settings.ts";
-import { parseCloudStorageEndpoint } from "../google/endpoint.ts";
+import { CLOUD_STORAGE_API } from "../google/bucket.ts";
+import { parseEndpoint } from "../google/endpoint.ts";
 
 /** Where the marks of sessions that have ended are. */
 export interface EndedBucket {
@@ -31,7 +32,7 @@ export function parseEndedSessions(
   if (name === undefined) {
     return problem(VARIABLE, "does not name a bucket", "Write it as gs://BUCKET");
   }
-  const endpoint = parseCloudStorageEndpoint(env);
+  const endpoint = parseEndpoint(env, CLOUD_STORAGE_API);
   return "problems" in endpoint ? endpoint : { value: { name, endpoint: endpoint.value } };
 }
 

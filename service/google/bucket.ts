@@ -1,11 +1,12 @@
 import { asObject, type JsonObject } from "../pure/json.ts";
 import { parseTime, type Seconds } from "../pure/seconds.ts";
-import { COMMON_REMEDIES, failedAs, type GoogleApi, GoogleApiError } from "./googleApiError.ts";
+import { COMMON_REMEDIES, failedAs, type GoogleApi, invalidAnswer } from "./googleApiError.ts";
 import type { RestClient } from "./restClient.ts";
 
 export const CLOUD_STORAGE_API: GoogleApi = {
   name: "Cloud Storage",
   code: "CLOUD_STORAGE",
+  service: "storage",
   remedies: {
     ...COMMON_REMEDIES,
     FORBIDDEN:
@@ -148,10 +149,6 @@ function named(name: string, object: StoredObject): StoredObject {
   return object;
 }
 
-function invalid(what: string): GoogleApiError {
-  return new GoogleApiError(
-    CLOUD_STORAGE_API,
-    "INVALID_ANSWER",
-    `Cloud Storage answered with ${what}`,
-  );
+function invalid(what: string) {
+  return invalidAnswer(CLOUD_STORAGE_API, what);
 }

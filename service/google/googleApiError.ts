@@ -4,9 +4,7 @@ import { OperatorError } from "../contract/errors.ts";
 export type ApiFailure =
   /** No connection, or one that broke. */
   | "UNREACHABLE"
-  /** No answer in time. */
   | "TIMEOUT"
-  /** No credentials to call it with. */
   | "NO_CREDENTIALS"
   /** 401: credentials that it doesn't accept. */
   | "UNAUTHENTICATED"
@@ -22,14 +20,15 @@ export type ApiFailure =
   | "SERVER_ERROR"
   /** Another refusal: of the request itself. */
   | "REJECTED"
-  /** A malformed answer. */
   | "INVALID_ANSWER";
 
-/** One of Google's APIs, as errors name it. */
 export interface GoogleApi {
+  /** As errors name it. */
   readonly name: string;
   /** Prefix of its errors' codes. */
   readonly code: "SECRET_MANAGER" | "CLOUD_STORAGE";
+  /** Its host is SERVICE.googleapis.com. */
+  readonly service: string;
   readonly remedies: Readonly<Record<ApiFailure, string>>;
 }
 
@@ -57,4 +56,9 @@ export class GoogleApiError extends OperatorError {
 /** Whether the call failed in that way. */
 export function failedAs(error: unknown, failure: ApiFailure): boolean {
   return error instanceof GoogleApiError && error.failure === failure;
+}
+
+/** @param what such as "a list without versions" */
+export function invalidAnswer(api: GoogleApi, what: string): GoogleApiError {
+  return new GoogleApiError(api, "INVALID_ANSWER", `${api.name} answered with ${what}`);
 }

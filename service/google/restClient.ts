@@ -4,7 +4,12 @@ import { printable } from "../pure/printable.ts";
 import { parseTime, type Seconds } from "../pure/seconds.ts";
 import { type AccessTokens, googleAccessTokens } from "./accessToken.ts";
 import { needsToken } from "./endpoint.ts";
-import { type ApiFailure, type GoogleApi, GoogleApiError } from "./googleApiError.ts";
+import {
+  type ApiFailure,
+  type GoogleApi,
+  GoogleApiError,
+  invalidAnswer,
+} from "./googleApiError.ts";
 import { createHttpFetch, type Fetch, type FetchRequest, type FetchResponse } from "./httpFetch.ts";
 
 export interface Answer {
@@ -13,23 +18,18 @@ export interface Answer {
   readonly serverTime: Seconds | undefined;
 }
 
-export type Query = Readonly<Record<string, string>>;
+type Query = Readonly<Record<string, string>>;
 
-export interface PostOptions {
+interface Call {
+  readonly method: "GET" | "POST";
   readonly query?: Query;
-  /** Type of a body that is text. */
+  readonly body?: string;
   readonly contentType?: string;
   /** Sending it twice does what sending it once does, so it may follow a broken connection. */
   readonly idempotent?: boolean;
 }
 
-/** Calls one of Google's APIs. Every failure is a GoogleApiError. */
-export interface RestClient {
-  /** `path` begins with the API's version: `v1/projects/P/secrets/S`. */
-  get(path: string, query?: Query): Promise<Answer>;
-  /** Sends an object as JSON, or text. */
-  post(path: string, body: object | string, options?: PostOptions): Promise<Answer>;
-}
+export type RestClient = ReturnType<typeof createRestClient>;
 
 export interface RestClientDeps {
   readonly api: GoogleApi;
@@ -45,26 +45,29 @@ export interface RestClientDeps {
 /** Bytes of an answer that are read: ten times the largest page of a list. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
-const FAILURES: Record<number, ApiFailure> = {
-  401: "UNAUTHENTICATED",
-  403: "FORBIDDEN",
-  429: "EXHAUSTED",
-};
+/** Failures that say something about the call, by HTTP status. */
+const CALL_FAILURES = new Map<number, ApiFailure>([
+  [401, "UNAUTHENTICATED"],
+  [403, "FORBIDDEN"],
+  [429, "EXHAUSTED"],
+]);
 
-/** Google's statuses that say something about the resource, not about the call. */
-const STATUSES: Record<string, ApiFailure> = {
-  NOT_FOUND: "NOT_FOUND",
-  FAILED_PRECONDITION: "FAILED_PRECONDITION",
-  ABORTED: "FAILED_PRECONDITION",
-};
-
-/** The same of APIs whose errors have a code and no status, such as Cloud Storage's. */
-const CODES: Record<number, ApiFailure> = { 404: "NOT_FOUND", 412: "FAILED_PRECONDITION" };
+/** About the resource, by Google's status, or by code where an API's errors have none, as Storage's. */
+const RESOURCE_FAILURES = new Map<unknown, ApiFailure>([
+  ["NOT_FOUND", "NOT_FOUND"],
+  ["FAILED_PRECONDITION", "FAILED_PRECONDITION"],
+  ["ABORTED", "FAILED_PRECONDITION"],
+  [404, "NOT_FOUND"],
+  [412, "FAILED_PRECONDITION"],
+]);
 
 /** How Node names a kept connection that the other side had closed, as when an instance thaws. */
 const BROKEN_CONNECTION = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
 
-/** A client of a REST API. Not gRPC: its stack would double a cold start. */
+/**
+ * Calls one of Google's REST APIs. Every failure is a GoogleApiError. Not gRPC: its stack would double
+ * a cold start.
+ */
 export function createRestClient({
   api,
   endpoint,
@@ -72,14 +75,11 @@ export function createRestClient({
   fetch = createHttpFetch(),
   accessTokens = googleAccessTokens(),
   abortAfter = AbortSignal.timeout,
-}: RestClientDeps): RestClient {
+}: RestClientDeps) {
   const authenticated = needsToken(endpoint);
 
-  async function call(
-    path: string,
-    query: Query,
-    { idempotent, contentType, ...content }: Content,
-  ): Promise<Answer> {
+  async function call(path: string, options: Call): Promise<Answer> {
+    const { method, body: content, query = {}, contentType, idempotent = false } = options;
     const url = new URL(`/${path}`, endpoint);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     const signal = abortAfter(timeout * 1000);
@@ -87,22 +87,29 @@ export function createRestClient({
     if (contentType !== undefined) headers["content-type"] = contentType;
     if (authenticated) headers.authorization = `Bearer ${await token(signal)}`;
 
-    const request: FetchRequest = { ...content, headers, signal, redirect: "manual" };
-    const response = await send(url, request, idempotent);
-    const text = await readText(response, signal);
-    const body = parseObject(text);
-    if (!response.ok) throw refusal(api, response.status, body);
-    if (body === undefined) {
-      throw new GoogleApiError(api, "INVALID_ANSWER", `${api.name}'s answer is not a JSON object`);
+    const request: FetchRequest = {
+      method,
+      headers,
+      signal,
+      redirect: "manual",
+      ...(content !== undefined && { body: content }),
+    };
+    try {
+      const response = await send(url, request, idempotent);
+      const body = parseObject(await readText(response));
+      if (!response.ok) throw refusal(api, response.status, body);
+      if (body === undefined) throw invalidAnswer(api, "something that is not a JSON object");
+      return { body, serverTime: parseTime(response.headers.get("date")) };
+    } catch (error) {
+      throw error instanceof GoogleApiError ? error : unanswered(error, signal);
     }
-    return { body, serverTime: parseTime(response.headers.get("date")) };
   }
 
   async function token(signal: AbortSignal): Promise<string> {
     try {
       return await unlessAborted(accessTokens(), signal);
     } catch (cause) {
-      if (signal.aborted) throw timedOut(cause);
+      if (signal.aborted) throw unanswered(cause, signal);
       const what = `There are no usable Google credentials to call ${api.name} with`;
       throw new GoogleApiError(api, "NO_CREDENTIALS", what, { cause });
     }
@@ -114,55 +121,48 @@ export function createRestClient({
     } catch (error) {
       const broken = BROKEN_CONNECTION.has(connectionCode(error)) && !request.signal.aborted;
       if (mayRepeat && broken) return send(url, request, false);
-      throw unanswered(error, request.signal);
+      throw error;
     }
   }
 
-  async function readText(response: FetchResponse, signal: AbortSignal): Promise<string> {
+  async function readText(response: FetchResponse): Promise<string> {
     const chunks: Uint8Array[] = [];
     let size = 0;
-    try {
-      for await (const chunk of response.body ?? []) {
-        size += chunk.length;
-        if (size > MAX_ANSWER_BYTES) break;
-        chunks.push(chunk);
-      }
-    } catch (error) {
-      throw unanswered(error, signal);
-    }
-    if (size > MAX_ANSWER_BYTES) {
-      throw new GoogleApiError(api, "INVALID_ANSWER", `${api.name}'s answer is far too long`);
+    for await (const chunk of response.body ?? []) {
+      size += chunk.length;
+      if (size > MAX_ANSWER_BYTES) throw invalidAnswer(api, "far too much");
+      chunks.push(chunk);
     }
     return Buffer.concat(chunks).toString("utf8");
   }
 
   function unanswered(cause: unknown, signal: AbortSignal): GoogleApiError {
-    if (signal.aborted) return timedOut(cause);
+    if (signal.aborted) {
+      const what = `${api.name} did not answer within ${timeout} s`;
+      return new GoogleApiError(api, "TIMEOUT", what, { cause });
+    }
     const code = connectionCode(cause);
     const what = `${api.name} at ${endpoint} can't be reached${code && ` (${code})`}`;
     return new GoogleApiError(api, "UNREACHABLE", what, { cause });
   }
 
-  function timedOut(cause: unknown): GoogleApiError {
-    const what = `${api.name} did not answer within ${timeout} s`;
-    return new GoogleApiError(api, "TIMEOUT", what, { cause });
-  }
-
   return {
-    get: (path, query = {}) => call(path, query, { method: "GET", idempotent: true }),
-    post: (path, body, { query = {}, contentType, idempotent = false } = {}) =>
-      call(path, query, {
+    /** @param path begins with the API's version: `v1/projects/P/secrets/S` */
+    get: (path: string, query: Query = {}) =>
+      call(path, { method: "GET", query, idempotent: true }),
+    /** Sends an object as JSON, or text. */
+    post: (
+      path: string,
+      body: object | string,
+      options?: Pick<Call, "query" | "contentType" | "idempotent">,
+    ) =>
+      call(path, {
         method: "POST",
+        contentType: "application/json",
+        ...options,
         body: typeof body === "string" ? body : JSON.stringify(body),
-        contentType: contentType ?? "application/json",
-        idempotent,
       }),
   };
-}
-
-interface Content extends Pick<FetchRequest, "method" | "body"> {
-  readonly contentType?: string;
-  readonly idempotent: boolean;
 }
 
 /** The error that an answer other than 2xx stands for. */
@@ -170,24 +170,17 @@ function refusal(api: GoogleApi, status: number, body: JsonObject | undefined): 
   const error = asObject(body?.error);
   const message =
     typeof error?.message === "string" ? printable(error.message, 300).replace(/\.$/, "") : "";
-  const failure = (status < 500 && resourceFailure(status, error)) || callFailure(status, error);
-  return new GoogleApiError(
-    api,
-    failure,
-    `${api.name} answered ${status}${message && `: ${message}`}`,
-  );
+  const what = `${api.name} answered ${status}${message && `: ${message}`}`;
+  return new GoogleApiError(api, failureOf(status, error), what);
 }
 
-/** Only Google's own errors say that something is absent: a proxy's 404 says nothing. */
-function resourceFailure(status: number, error: JsonObject | undefined): ApiFailure | undefined {
-  if (typeof error?.status === "string") return STATUSES[error.status];
-  return error?.code === status ? CODES[status] : undefined;
-}
-
-function callFailure(status: number, error: JsonObject | undefined): ApiFailure {
+function failureOf(status: number, error: JsonObject | undefined): ApiFailure {
   if (status >= 500) return "SERVER_ERROR";
-  const refused = status >= 400 && error !== undefined;
-  return FAILURES[status] ?? (refused ? "REJECTED" : "INVALID_ANSWER");
+  const callFailure = CALL_FAILURES.get(status);
+  if (callFailure !== undefined) return callFailure;
+  // Only Google's own errors say that something is absent: a proxy's 404 says nothing.
+  if (status < 400 || error === undefined) return "INVALID_ANSWER";
+  return RESOURCE_FAILURES.get(error.status ?? error.code) ?? "REJECTED";
 }
 
 function connectionCode(error: unknown): string {

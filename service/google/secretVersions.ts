@@ -1,12 +1,15 @@
 import type { KeyVersion, VersionState } from "../keys/keyRing.ts";
+import { decodeBase64 } from "../pure/base64.ts";
+import { crc32c } from "../pure/crc32c.ts";
 import { asObject, type JsonObject } from "../pure/json.ts";
 import { parseTime, type Seconds } from "../pure/seconds.ts";
-import { COMMON_REMEDIES, failedAs, type GoogleApi, GoogleApiError } from "./googleApiError.ts";
+import { COMMON_REMEDIES, failedAs, type GoogleApi, invalidAnswer } from "./googleApiError.ts";
 import type { RestClient } from "./restClient.ts";
 
 export const SECRET_MANAGER_API: GoogleApi = {
   name: "Secret Manager",
   code: "SECRET_MANAGER",
+  service: "secretmanager",
   remedies: {
     ...COMMON_REMEDIES,
     FORBIDDEN:
@@ -36,13 +39,6 @@ export interface SecretVersion extends KeyVersion {
   readonly project: string;
 }
 
-export interface VersionList {
-  /** The newest first, destroyed ones too. */
-  readonly versions: readonly SecretVersion[];
-  /** The server's time; undefined if it did not say. */
-  readonly serverTime: Seconds | undefined;
-}
-
 /** What there is at a number, read with its payload. */
 export type VersionReading =
   /** The payload's checksum is verified. */
@@ -53,38 +49,10 @@ export type VersionReading =
   /** The state can't be told. `refused`: the payload is refused, so it is not ENABLED for sure. */
   | { readonly state: "UNREADABLE"; readonly error: unknown; readonly refused: boolean };
 
-/** Reads a secret's versions. Every failure is a GoogleApiError; every answer is checked. */
-export interface SecretVersions {
-  /** All versions. May lag behind the truth for minutes, and rarely for hours. */
-  list(): Promise<VersionList>;
-  /** A version without its payload, in whatever state; undefined if there is none. Never lags. */
-  get(version: number): Promise<SecretVersion | undefined>;
-  /**
-   * A version with its payload if it is enabled. Never lags, never rejects.
-   * @param last its state before: whether a disabled one was destroyed since is not asked
-   */
-  read(version: number, last?: VersionReading["state"]): Promise<VersionReading>;
-}
+export type SecretVersions = ReturnType<typeof createSecretVersions>;
+export type VersionStore = ReturnType<typeof createVersionStore>;
 
-/** Reads and changes a secret's versions. Every failure is a GoogleApiError. */
-export interface VersionStore {
-  /**
-   * All versions, without payloads and without lag, and the server's time: versions' ages don't
-   * depend on this machine's clock.
-   */
-  read(): Promise<{ readonly versions: readonly SecretVersion[]; readonly now: Seconds }>;
-  /** Adds a version and returns it, its checksum confirmed by the server. */
-  add(payload: Uint8Array): Promise<SecretVersion>;
-  /** Disables a version; done already is fine too. */
-  disable(version: SecretVersion): Promise<void>;
-  /**
-   * Destroys a version, if it is still as it was read; done already is fine too.
-   * @returns false if somebody changed it meanwhile.
-   */
-  destroy(version: SecretVersion): Promise<boolean>;
-}
-
-/** Numbers above or between those of a list that are asked for; only a list that lags hides any. */
+/** Only a list that lags leaves versions out; so many numbers are tried between and above its own. */
 export const UNLISTED_VERSIONS = 100;
 
 /** The API's largest: 350 KB. A secret rotated weekly fills a page in 19 years. */
@@ -104,8 +72,7 @@ const NUMBER = "[1-9]\\d{0,8}";
 export const VERSION_NUMBER = new RegExp(`^${NUMBER}$`);
 const VERSION_NAME = new RegExp(`^projects/([^/]+)/secrets/(${NAME})/versions/(${NUMBER})$`);
 
-const STATES: ReadonlySet<unknown> = new Set<VersionState>(["ENABLED", "DISABLED", "DESTROYED"]);
-const BASE64 = /^(?:[A-Za-z\d+/]{4})*(?:[A-Za-z\d+/]{2}==|[A-Za-z\d+/]{3}=)?$/;
+const STATES: readonly VersionState[] = ["ENABLED", "DISABLED", "DESTROYED"];
 
 /** Parses `sm://PROJECT/SECRET` or `projects/PROJECT/secrets/SECRET`; undefined if it is neither. */
 export function parseSecretReference(text: string): SecretReference | undefined {
@@ -119,10 +86,14 @@ export function secretResource({ project, name }: SecretReference): string {
   return `projects/${project}/secrets/${name}`;
 }
 
-/** @param client of SECRET_MANAGER_API */
-export function createSecretVersions(client: RestClient, secret: SecretReference): SecretVersions {
+/**
+ * Reads a secret's versions. Every failure is a GoogleApiError; every answer is checked.
+ * @param client of SECRET_MANAGER_API
+ */
+export function createSecretVersions(client: RestClient, secret: SecretReference) {
   const resource = `v1/${secretResource(secret)}/versions`;
 
+  /** A version without its payload, in whatever state; undefined if there is none. Never lags. */
   async function get(version: number): Promise<SecretVersion | undefined> {
     try {
       const { body } = await client.get(`${resource}/${version}`);
@@ -133,13 +104,13 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
     }
   }
 
-  async function access(version: number): Promise<Buffer> {
-    const { body } = await client.get(`${resource}/${version}:access`);
-    parseName(body.name, secret, version);
-    return parsePayload(asObject(body.payload));
-  }
-
   return {
+    get,
+
+    /**
+     * All versions, the newest first, destroyed ones too, and the server's time if it said it. May
+     * lag behind the truth for minutes, and rarely for hours.
+     */
     async list() {
       const versions: SecretVersion[] = [];
       let pageToken: string | undefined;
@@ -150,41 +121,42 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
         serverTime ??= answer.serverTime;
         const { versions: entries = [], nextPageToken } = answer.body;
         if (!Array.isArray(entries)) throw invalid("a list without versions");
-        for (const entry of entries) versions.push(parseVersion(asObject(entry), secret));
+        versions.push(...entries.map((entry) => parseVersion(asObject(entry), secret)));
         if (typeof nextPageToken !== "string" || nextPageToken === "") break;
         pageToken = nextPageToken;
       }
       return { versions, serverTime };
     },
 
-    get,
-
-    async read(version, last) {
+    /**
+     * A version with its payload if it is enabled. Never lags, never rejects.
+     * @param last its state before: whether a disabled one was destroyed since is not asked
+     */
+    async access(version: number, last?: VersionReading["state"]): Promise<VersionReading> {
       try {
-        return { state: "ENABLED", payload: await access(version) };
+        const { body } = await client.get(`${resource}/${version}:access`);
+        parseName(body.name, secret, version);
+        return { state: "ENABLED", payload: parsePayload(asObject(body.payload)) };
       } catch (error) {
         if (failedAs(error, "NOT_FOUND")) return { state: "ABSENT", error };
         const refused = failedAs(error, "FAILED_PRECONDITION");
         if (refused) {
+          // A payload is also refused while the key that encrypts the secret can't be used.
           const isSettled = last === "DISABLED" || last === "DESTROYED";
-          const state = isSettled ? last : await stateOf(version);
+          const state = isSettled ? last : (await get(version).catch(() => undefined))?.state;
           if (state === "DISABLED" || state === "DESTROYED") return { state };
         }
         return { state: "UNREADABLE", error, refused };
       }
     },
   };
-
-  function stateOf(version: number): Promise<VersionState | undefined> {
-    return get(version).then(
-      (found) => found?.state,
-      () => undefined,
-    );
-  }
 }
 
-/** @param client of SECRET_MANAGER_API */
-export function createVersionStore(client: RestClient, secret: SecretReference): VersionStore {
+/**
+ * Reads and changes a secret's versions. Every failure is a GoogleApiError.
+ * @param client of SECRET_MANAGER_API
+ */
+export function createVersionStore(client: RestClient, secret: SecretReference) {
   const { list, get } = createSecretVersions(client, secret);
   const resource = `v1/${secretResource(secret)}`;
 
@@ -195,8 +167,9 @@ export function createVersionStore(client: RestClient, secret: SecretReference):
 
   return {
     /**
-     * What is decided on the list can't be undone, and it may lag: so every version that is not
-     * destroyed is read by its number, and so are those that it leaves out.
+     * All versions, without payloads, and the server's time, so that ages don't depend on this
+     * machine's clock. What is decided on them can't be undone, and a list may lag: so every version
+     * that is not destroyed is read by its number, and so are those that the list leaves out.
      */
     async read() {
       const { versions: listed, serverTime } = await list();
@@ -215,18 +188,19 @@ export function createVersionStore(client: RestClient, secret: SecretReference):
       return { versions, now: serverTime ?? Date.now() / 1000 };
     },
 
-    async add(payload) {
+    /** Adds a version and returns it, its checksum confirmed by the server. */
+    async add(payload: Uint8Array): Promise<SecretVersion> {
       const data = Buffer.from(payload).toString("base64");
-      const dataCrc32c = String(crc32c(payload));
       const { body } = await client.post(`${resource}:addVersion`, {
-        payload: { data, dataCrc32c },
+        payload: { data, dataCrc32c: String(crc32c(payload)) },
       });
       const added = parseVersion(body, secret);
       if (body.clientSpecifiedPayloadChecksum === true) return added;
       throw invalid(`version ${added.version} and did not confirm the payload's checksum`);
     },
 
-    async disable({ version }) {
+    /** Disables a version; done already is fine too. */
+    async disable({ version }: SecretVersion): Promise<void> {
       try {
         await change(version, "disable", {});
       } catch (error) {
@@ -235,15 +209,19 @@ export function createVersionStore(client: RestClient, secret: SecretReference):
       }
     },
 
-    async destroy({ version, etag }) {
+    /**
+     * Destroys a version, if it is still as it was read; done already is fine too.
+     * @returns false if somebody changed it meanwhile.
+     */
+    async destroy({ version, etag }: SecretVersion): Promise<boolean> {
       try {
         await change(version, "destroy", etag === undefined ? {} : { etag });
         return true;
       } catch (error) {
         if (!failedAs(error, "FAILED_PRECONDITION")) throw error;
+        const current = await get(version);
+        return current?.state === "DESTROYED" || current?.scheduledDestroyTime !== undefined;
       }
-      const current = await get(version);
-      return current?.state === "DESTROYED" || current?.scheduledDestroyTime !== undefined;
     },
   };
 }
@@ -254,12 +232,13 @@ function parseVersion(
   secret: SecretReference,
   expected?: number,
 ): SecretVersion {
-  const { name, state, etag } = resource ?? {};
-  const named = parseName(name, secret, expected);
+  const named = parseName(resource?.name, secret, expected);
+  const { etag } = resource ?? {};
+  const state = STATES.find((known) => known === resource?.state);
   const createTime = parseTime(resource?.createTime);
   const scheduledDestroyTime = parseTime(resource?.scheduledDestroyTime);
   if (createTime === undefined) throw invalid("a version without a time of creation");
-  if (!isState(state)) throw invalid("a version in an unknown state");
+  if (state === undefined) throw invalid("a version in an unknown state");
   return {
     ...named,
     state,
@@ -284,42 +263,15 @@ function parseName(name: unknown, secret: SecretReference, expected?: number) {
 }
 
 /** A checksum that is missing is accepted, because the API calls it optional; a wrong one never. */
-function parsePayload(payload: JsonObject | undefined): Buffer {
-  const { data, dataCrc32c } = payload ?? {};
-  if (typeof data !== "string" || !BASE64.test(data)) throw invalid("a version without a payload");
-  const bytes = Buffer.from(data, "base64");
+function parsePayload({ data, dataCrc32c }: JsonObject = {}): Buffer {
+  const bytes = typeof data === "string" ? decodeBase64(data, "base64") : undefined;
+  if (bytes === undefined) throw invalid("a version without a payload");
   if (dataCrc32c !== undefined && String(dataCrc32c) !== String(crc32c(bytes))) {
     throw invalid("a payload whose checksum is wrong");
   }
   return bytes;
 }
 
-function isState(state: unknown): state is VersionState {
-  return STATES.has(state);
-}
-
-function invalid(what: string): GoogleApiError {
-  return new GoogleApiError(
-    SECRET_MANAGER_API,
-    "INVALID_ANSWER",
-    `Secret Manager answered with ${what}`,
-  );
-}
-
-/** The reversed polynomial of CRC-32C (Castagnoli): RFC 3720, B.4. */
-const POLYNOMIAL = 0x82f63b78;
-
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let remainder = byte;
-  for (let bit = 0; bit < 8; bit += 1) {
-    remainder = remainder & 1 ? (remainder >>> 1) ^ POLYNOMIAL : remainder >>> 1;
-  }
-  return remainder;
-});
-
-/** The checksum that Secret Manager keeps with a payload; not the CRC-32 of node:zlib. */
-export function crc32c(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ byte) & 0xff] ?? 0);
-  return (crc ^ 0xffffffff) >>> 0;
+function invalid(what: string) {
+  return invalidAnswer(SECRET_MANAGER_API, what);
 }

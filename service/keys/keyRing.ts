@@ -28,16 +28,6 @@ export interface RetirementPolicy extends SigningPolicy {
   readonly sessionLifetime: number;
 }
 
-/** What a version does in the ring. */
-export type Role =
-  | "signing"
-  | "accepted"
-  | "not yet active"
-  | "retiring"
-  | "disabled"
-  | "being destroyed"
-  | "destroyed";
-
 /**
  * Seconds that an old key may go on signing beside its successor, and is kept for afterwards: a day,
  * for instances that can't read the list for so long, and for clocks that differ.
@@ -114,25 +104,4 @@ export function retirable<Version extends KeyVersion>(
           signsFrom(successor, policy) + sessionLifetime + RETIREMENT_MARGIN <= now,
       ),
   );
-}
-
-/** What each version does at that time, by version number. */
-export function ringRoles(
-  versions: readonly KeyVersion[],
-  policy: RetirementPolicy,
-  now: Seconds,
-): Map<number, Role> {
-  const accepted = versions.filter(isAccepted);
-  const signer = chooseSigner(accepted, policy, now);
-  const leaving = new Set(retirable(versions, policy, now));
-  return new Map(versions.map((version) => [version.version, role(version)]));
-
-  function role(version: KeyVersion): Role {
-    if (version.state === "DESTROYED") return "destroyed";
-    if (version.scheduledDestroyTime !== undefined) return "being destroyed";
-    if (version === signer) return "signing";
-    if (leaving.has(version)) return "retiring";
-    if (version.state === "DISABLED") return "disabled";
-    return signsFrom(version, policy) <= now ? "accepted" : "not yet active";
-  }
 }

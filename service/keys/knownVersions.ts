@@ -19,12 +19,12 @@ export interface KnownVersion {
 /** A version whose key is accepted. */
 export type UsableVersion = KnownVersion & { readonly key: SessionKey };
 
-export interface VersionSummary {
+interface Summary {
   readonly usable: readonly UsableVersion[];
   /** Those, and the unreadable ones, which other instances may be able to read. */
   readonly enabled: readonly KnownVersion[];
-  /** Numbers of all versions that may be enabled. */
-  readonly toVerify: readonly number[];
+  /** Numbers of all versions that are not destroyed: any of them can change its state. */
+  readonly existing: readonly number[];
   /** The highest number that exists, in whatever state; 0 if none is known. */
   readonly newest: number;
 }
@@ -41,14 +41,14 @@ export function createKnownVersions(onUnfit: (version: number, reason: string) =
   const entries = new Map<number, KnownVersion>();
   let readings = 0;
   /** Derived from the entries when it is asked for, because each request does. */
-  let summary: VersionSummary | undefined;
+  let summary: Summary | undefined;
 
   function keyOf(version: number, payload: Buffer): SessionKey | undefined {
     const before = entries.get(version);
     const { length } = payload.toString("utf8").trim();
     if (length < MIN_SECRET_LENGTH) {
       const isKnown = before?.state === "ENABLED" && before.key === undefined;
-      const reason = `its payload has ${length} characters, and a key needs at least ${MIN_SECRET_LENGTH}`;
+      const reason = `its payload has ${length} characters, and keys have at least ${MIN_SECRET_LENGTH}`;
       if (!isKnown) onUnfit(version, reason);
       return undefined;
     }
@@ -77,21 +77,20 @@ export function createKnownVersions(onUnfit: (version: number, reason: string) =
       summary = undefined;
     },
     get: (version: number) => entries.get(version),
-    summary(): VersionSummary {
+    summary(): Summary {
       summary ??= summarize([...entries.values()]);
       return summary;
     },
   };
 }
 
-function summarize(all: readonly KnownVersion[]): VersionSummary {
-  const numbers = (some: readonly KnownVersion[]) => some.map(({ version }) => version);
+function summarize(all: readonly KnownVersion[]): Summary {
   const usable = all.filter((known): known is UsableVersion => known.key !== undefined);
-  const unreadable = all.filter(({ state }) => state === "UNREADABLE");
+  const found = all.filter(({ state }) => state !== "ABSENT");
   return {
     usable,
-    enabled: [...usable, ...unreadable],
-    toVerify: numbers(all.filter(({ state }) => state === "ENABLED" || state === "UNREADABLE")),
-    newest: Math.max(0, ...numbers(all.filter(({ state }) => state !== "ABSENT"))),
+    enabled: [...usable, ...all.filter(({ state }) => state === "UNREADABLE")],
+    existing: found.filter(({ state }) => state !== "DESTROYED").map(({ version }) => version),
+    newest: Math.max(0, ...found.map(({ version }) => version)),
   };
 }

@@ -135,19 +135,13 @@ export function createSecretManagerKeys({
 
   function reportStale(error: unknown): void {
     failure = error;
-    const cause = messageOf(error);
     const asOf = refresher.asOf();
-    if (asOf === undefined) {
-      log.error(
-        { event: "key_ring_stale", cause },
-        "The versions of SECRET_KEY could not all be read yet",
-      );
-      return;
-    }
-    const age = Math.round(clock() - asOf);
+    const age = asOf === undefined ? undefined : Math.round(clock() - asOf);
     log.error(
-      { event: "key_ring_stale", cause, ring_age: age },
-      `The versions of SECRET_KEY can't be read: going on with those of ${age} s ago`,
+      { event: "key_ring_stale", cause: messageOf(error), ring_age: age },
+      age === undefined
+        ? "The versions of SECRET_KEY could not all be read yet"
+        : `The versions of SECRET_KEY can't be read: going on with those of ${age} s ago`,
     );
   }
 

@@ -1,5 +1,4 @@
 import {
-  type SecretVersion,
   type SecretVersions,
   UNLISTED_VERSIONS,
   type VersionReading,
@@ -20,17 +19,6 @@ export interface RefreshResult {
   readonly complete: boolean;
 }
 
-/** Reads a secret's versions into what is known of them. No method throws or rejects. */
-export interface VersionReader {
-  readAll(): Promise<RefreshResult>;
-  /**
-   * Looks up a version that is not known, for a request. All requests that come before the lookup
-   * begins share it, and one begins each LOOKUP_INTERVAL at most.
-   * @returns whether it is certain that no version above the newest known one exists
-   */
-  lookUp(version: number): Promise<boolean>;
-}
-
 export interface VersionReaderDeps {
   readonly source: SecretVersions;
   readonly known: KnownVersions;
@@ -44,8 +32,6 @@ type OnFailure = (version: number, error: unknown) => void;
 interface Reading {
   readonly number: number;
   readonly onFailure: OnFailure;
-  /** What the list says; undefined if it was not asked, or didn't answer. */
-  readonly listed?: ReadonlyMap<number, SecretVersion> | undefined;
   /** Calls that were made: no version is read twice. */
   readonly calls: Map<number, Promise<VersionReading>>;
 }
@@ -54,10 +40,12 @@ interface Reading {
 const PARALLEL_CALLS = 8;
 
 /**
- * The list tells which versions there are, and may lag by hours; a version that is read by its number
- * does not. So each key in use is read by its number as well: that is how a disabled one is refused in
- * time, and how one that the list doesn't have yet stays. Keys are read with their payloads, because
- * accesses have 150 times the quota of other reads.
+ * Reads a secret's versions into what is known of them. Nothing here throws or rejects.
+ *
+ * A list may lag by hours; a version that is read by its number does not. So the list is read once,
+ * to begin with, and from then on each version that is not destroyed by its number: that is how a
+ * disabled one is refused in time. They are read with their payloads, because accesses have 150 times
+ * the quota of other reads.
  *
  * Numbers are consecutive. So those that the list leaves out exist, and if the one above the newest
  * is absent, nothing above it exists.
@@ -67,7 +55,9 @@ export function createVersionReader({
   known,
   abortAfter,
   onLookupFailure,
-}: VersionReaderDeps): VersionReader {
+}: VersionReaderDeps) {
+  let isListed = false;
+
   const begin = (onFailure: OnFailure): Reading => ({
     number: known.beginReading(),
     onFailure,
@@ -75,52 +65,54 @@ export function createVersionReader({
   });
 
   function read({ calls }: Reading, version: number): Promise<VersionReading> {
-    const call = calls.get(version) ?? source.read(version, known.get(version)?.state);
+    const call = calls.get(version) ?? source.access(version, known.get(version)?.state);
     calls.set(version, call);
     return call;
   }
 
-  /** Calls: the list's pages, one for each version that may be enabled, one above the newest. */
+  /** Calls: the first list, one for each version that is not destroyed, one above the newest. */
   async function readAll(): Promise<RefreshResult> {
     const failures: unknown[] = [];
-    const begun = begin((_, error) => failures.push(error));
-    const verified = known.summary().toVerify;
-    const [list] = await Promise.all([
-      source.list().catch((error: unknown) => void failures.push(error)),
-      forEach(verified, (version) => read(begun, version)),
-    ]);
-    const listed = list && new Map(list.versions.map((version) => [version.version, version]));
-    const reading = { ...begun, listed };
-    for (const { version, state } of list?.versions ?? []) {
-      if (state !== "ENABLED") known.learn(reading.number, version, { state });
-    }
-    await forEach(verified, (version) => learn(reading, version));
-    const isComplete = listed !== undefined && (await readOthers(reading, listed));
+    const reading = begin((_, error) => failures.push(error));
+    const list = isListed ? undefined : readList(reading).catch((error) => failures.push(error));
+    await Promise.all([list, readKnown(reading)]);
+    // And those that the list told of.
+    const versions = await readKnown(reading);
+    const found = await Promise.all(reading.calls.values());
+    // A secret that is gone as a whole is an accident, which ends nobody's session.
+    const isThere = found.some(({ state }) => state === "ENABLED" || state === "DISABLED");
+    await forEach(versions, (version) => learn(reading, version, isThere));
+    const isRead = isListed && (await readUpwards(reading));
     const haveAges = known.summary().enabled.every(({ createTime }) => createTime !== undefined);
-    return { reading: reading.number, failures, complete: isComplete && haveAges };
+    return { reading: reading.number, failures, complete: isRead && haveAges };
+  }
+
+  async function readList({ number }: Reading): Promise<void> {
+    const { versions } = await source.list();
+    for (const { version, state, createTime } of versions) {
+      if (known.get(version) !== undefined) continue;
+      // Only of a destroyed one does the list have the last word.
+      const settled = state === "DESTROYED" ? state : "UNREADABLE";
+      known.learn(number, version, { state: settled, createTime });
+    }
+    isListed = true;
   }
 
   /**
-   * Reads the versions that were not known before, all at once, because an instance that starts waits
-   * for it.
-   * @returns whether every version is known by now
+   * Reads all versions that may exist, and the number above them, at once, because an instance that
+   * starts waits for it.
+   * @returns the versions
    */
-  async function readOthers(
-    reading: Reading,
-    listed: ReadonlyMap<number, SecretVersion>,
-  ): Promise<boolean> {
-    const isFresh = ({ version, state }: SecretVersion) =>
-      state === "ENABLED" && !reading.calls.has(version);
-    const fresh = [...listed.values()].filter(isFresh).map(({ version }) => version);
-    const newest = Math.max(known.summary().newest, ...fresh);
-    const unlisted: number[] = [];
+  async function readKnown(reading: Reading): Promise<number[]> {
+    const { existing, newest } = known.summary();
+    const versions = [...existing];
     for (let version = newest - 1; version > 0; version -= 1) {
-      if (unlisted.length === UNLISTED_VERSIONS) break;
-      if (known.get(version) === undefined && !listed.has(version)) unlisted.push(version);
+      if (versions.length === existing.length + UNLISTED_VERSIONS) break;
+      if (known.get(version) === undefined) versions.push(version);
     }
-    await forEach([...fresh, ...unlisted, newest + 1], (version) => read(reading, version));
-    await forEach([...fresh, ...unlisted], (version) => learn(reading, version));
-    return readUpwards(reading);
+    const above = newest === 0 ? [] : [newest + 1];
+    await forEach([...versions, ...above], (version) => read(reading, version));
+    return versions;
   }
 
   /**
@@ -142,37 +134,27 @@ export function createVersionReader({
     return false;
   }
 
-  /** Reads a version and learns what that and the list say of it. */
-  async function learn(reading: Reading, version: number): Promise<void> {
-    const { number, listed, onFailure } = reading;
+  /** @param isThere whether the secret itself is there for certain */
+  async function learn(reading: Reading, version: number, isThere = false): Promise<void> {
+    const { number, onFailure } = reading;
     const found = await read(reading, version);
-    const entry = listed?.get(version);
-    const before = known.get(version)?.state;
-    // Whichever of the two says that a version was disabled is believed.
-    if (entry !== undefined && entry.state !== "ENABLED") return;
     if (found.state === "ENABLED") {
-      const createTime = entry?.createTime ?? (await createTimeOf(version, onFailure));
+      const createTime = await createTimeOf(version, onFailure);
       return known.learn(number, version, { ...found, createTime });
     }
+    const isKnown = known.get(version) !== undefined;
+    if (found.state === "ABSENT" && isKnown && !isThere) return onFailure(version, found.error);
     if (found.state === "UNREADABLE") {
       onFailure(version, found.error);
-      const isUntold = before === undefined || before === "UNREADABLE";
-      if (!found.refused && !isUntold) return;
-      return known.learn(number, version, { state: found.state, createTime: entry?.createTime });
-    }
-    if (found.state === "ABSENT") {
-      // A secret that is gone as a whole is an accident, which ends nobody's session.
-      const isCertain = entry === undefined && (before === undefined || listed !== undefined);
-      if (!isCertain) return onFailure(version, found.error);
+      if (isKnown && !found.refused) return;
     }
     known.learn(number, version, { state: found.state });
   }
 
-  /** Asked of known versions too, because a list that lags doesn't have it. */
   async function createTimeOf(version: number, onFailure: OnFailure): Promise<Seconds | undefined> {
     const { state, createTime, key } = known.get(version) ?? {};
-    if (createTime !== undefined) return createTime;
-    if (state === "ENABLED" && key === undefined) return undefined;
+    const isUnfit = state === "ENABLED" && key === undefined;
+    if (createTime !== undefined || isUnfit) return createTime;
     try {
       return (await source.get(version))?.createTime;
     } catch (error) {
@@ -201,7 +183,12 @@ export function createVersionReader({
 
   return {
     readAll,
-    lookUp(version) {
+    /**
+     * Looks up a version that is not known, for a request. All requests that come before the lookup
+     * begins share it, and one begins each LOOKUP_INTERVAL at most.
+     * @returns whether it is certain that no version above the newest known one exists
+     */
+    lookUp(version: number): Promise<boolean> {
       wanted.add(version);
       return nextLookup();
     },

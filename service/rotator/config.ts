@@ -7,8 +7,12 @@ import {
   problem,
   readAll,
 } from "../contract/settings.ts";
-import { parseSecretManagerEndpoint } from "../google/endpoint.ts";
-import { parseSecretReference, type SecretReference } from "../google/secretVersions.ts";
+import { parseEndpoint } from "../google/endpoint.ts";
+import {
+  parseSecretReference,
+  SECRET_MANAGER_API,
+  type SecretReference,
+} from "../google/secretVersions.ts";
 import type { RotationPolicy } from "./plan.ts";
 
 export interface RotatorConfig {
@@ -36,7 +40,7 @@ export function parseRotatorConfig(env: Environment): RotatorConfig {
     logLevel: collect(readSetting(env, "logLevel")),
     port: collect(parsePort(env)),
     secret: collect(parseSecret(env)),
-    endpoint: collect(parseSecretManagerEndpoint(env)),
+    endpoint: collect(parseEndpoint(env, SECRET_MANAGER_API)),
     policy: {
       activationDelay: collect(readSetting(env, "keyActivationDelay")),
       sessionLifetime: collect(readSetting(env, "sessionLifetime")),

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { SecretManagerServiceClient } from "@google-cloud/secret-manager";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { PassThroughClient } from "google-auth-library";
-import { crc32c } from "../../service/google/secretVersions.ts";
+import { crc32c } from "../../service/pure/crc32c.ts";
 import { FAULTS } from "./secretManager/faults.ts";
 import { type RunningSecretManager, startSecretManager } from "./secretManager.ts";
 

@@ -1,5 +1,6 @@
 import { isEmailAddress } from "../../../service/contract/emailAddress.ts";
-import { CLOUD_STORAGE, parseCloudStorage } from "../../../service/google/endpoint.ts";
+import { CLOUD_STORAGE_API } from "../../../service/google/bucket.ts";
+import { endpointOf } from "../../../service/google/endpoint.ts";
 import { parseCommandLine, UsageError } from "../commandLine.ts";
 import { parseStack } from "../rotate/options.ts";
 
@@ -72,7 +73,7 @@ export function parseEndSessionsOptions(args: readonly string[]): EndSessionsOpt
     throw new UsageError("--user takes one e-mail address, such as ada@example.com.");
   }
   if (subject === "") throw new UsageError("--subject takes the provider's ID of a user.");
-  const endpoint = text === undefined ? CLOUD_STORAGE : parseCloudStorage(text);
+  const endpoint = endpointOf(CLOUD_STORAGE_API, text);
   if (endpoint === undefined) {
     throw new UsageError(
       "--endpoint takes only http on this machine, such as http://127.0.0.1:8085.",

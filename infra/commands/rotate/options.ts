@@ -1,6 +1,7 @@
-import { parseSecretManager, SECRET_MANAGER } from "../../../service/google/endpoint.ts";
+import { endpointOf } from "../../../service/google/endpoint.ts";
 import {
   parseSecretReference,
+  SECRET_MANAGER_API,
   type SecretReference,
 } from "../../../service/google/secretVersions.ts";
 import { parseCommandLine, UsageError } from "../commandLine.ts";
@@ -56,11 +57,11 @@ export function parseRotateOptions(args: readonly string[]): RotateOptions | "he
   });
   if (commandLine === "help") return "help";
   const { values } = commandLine;
-  const { stack, secret, endpoint: endpointText = SECRET_MANAGER } = values;
+  const { stack, secret } = values;
   if ((stack === undefined) === (secret === undefined)) {
     throw new UsageError("Name the secret: either --stack STACK or --secret projects/P/secrets/S.");
   }
-  const endpoint = parseSecretManager(endpointText);
+  const endpoint = endpointOf(SECRET_MANAGER_API, values.endpoint);
   if (endpoint === undefined) {
     throw new UsageError(
       "--endpoint takes only http on this machine, such as http://127.0.0.1:8085.",

@@ -1,5 +1,11 @@
 import { messageOf } from "../../../service/contract/errors.ts";
-import { type KeyVersion, type Role, ringRoles } from "../../../service/keys/keyRing.ts";
+import {
+  chooseSigner,
+  isAccepted,
+  type KeyVersion,
+  retirable,
+  signsFrom,
+} from "../../../service/keys/keyRing.ts";
 import { MAX_AGE_INTERVALS } from "../../../service/keys/limits.ts";
 import {
   newVersionSignsFrom,
@@ -21,6 +27,9 @@ export interface RotationOverview {
   readonly plan: RotationPlan;
 }
 
+/** What a version that is not destroyed does in the ring. */
+type Role = "signing" | "accepted" | "not yet active" | "retiring" | "disabled" | "being destroyed";
+
 interface VersionRow {
   readonly version: number;
   /** Seconds since it was created. */
@@ -36,17 +45,26 @@ export function refusedWithin({ refreshInterval }: RotationOverview): number {
 
 /** The versions that are not destroyed, the newest first. */
 export function versionRows({ versions, policy, now }: RotationOverview): VersionRow[] {
-  const roles = ringRoles(versions, policy, now);
+  const signer = chooseSigner(versions.filter(isAccepted), policy, now);
+  const retiring = retirable(versions, policy, now);
   return versions
     .filter(({ state }) => state !== "DESTROYED")
     .toSorted((a, b) => b.version - a.version)
-    .map(({ version, createTime, state }) => ({
-      version,
+    .map((version) => ({
+      version: version.version,
       // The server's `Date` has whole seconds, so a new version's age can come out negative.
-      age: Math.max(0, Math.round(now - createTime)),
-      state,
-      role: roles.get(version) ?? "destroyed",
+      age: Math.max(0, Math.round(now - version.createTime)),
+      state: version.state,
+      role: roleOf(version),
     }));
+
+  function roleOf(version: KeyVersion): Role {
+    if (version.scheduledDestroyTime !== undefined) return "being destroyed";
+    if (version === signer) return "signing";
+    if (retiring.includes(version)) return "retiring";
+    if (version.state === "DISABLED") return "disabled";
+    return signsFrom(version, policy) <= now ? "accepted" : "not yet active";
+  }
 }
 
 /** A table of the versions. */

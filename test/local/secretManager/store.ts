@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { crc32c } from "../../../service/google/secretVersions.ts";
+import { crc32c } from "../../../service/pure/crc32c.ts";
 import { ApiError } from "./apiError.ts";
 
 type Seconds = number;

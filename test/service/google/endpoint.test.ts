@@ -1,16 +1,16 @@
 import { expect, test } from "@jest/globals";
-import {
-  needsToken,
-  parseCloudStorageEndpoint,
-  parseSecretManagerEndpoint,
-} from "../../../service/google/endpoint.ts";
+import { CLOUD_STORAGE_API } from "../../../service/google/bucket.ts";
+import { needsToken, parseEndpoint } from "../../../service/google/endpoint.ts";
+import { SECRET_MANAGER_API } from "../../../service/google/secretVersions.ts";
 
 function parse(text: string) {
-  return parseSecretManagerEndpoint({ SECRET_MANAGER_ENDPOINT: text });
+  return parseEndpoint({ SECRET_MANAGER_ENDPOINT: text }, SECRET_MANAGER_API);
 }
 
 test("Secret Manager's own address is the default, and is called with a token", () => {
-  expect(parseSecretManagerEndpoint({})).toEqual({ value: "https://secretmanager.googleapis.com" });
+  expect(parseEndpoint({}, SECRET_MANAGER_API)).toEqual({
+    value: "https://secretmanager.googleapis.com",
+  });
   expect(needsToken("https://secretmanager.googleapis.com")).toBe(true);
   expect(parse("https://secretmanager.europe-west1.rep.googleapis.com/")).toEqual({
     value: "https://secretmanager.europe-west1.rep.googleapis.com",
@@ -43,8 +43,8 @@ test.each([
 
 test("Cloud Storage is called at its own address or on this machine, and nowhere else", () => {
   const parseStorage = (text: string) =>
-    parseCloudStorageEndpoint({ CLOUD_STORAGE_ENDPOINT: text });
-  expect(parseCloudStorageEndpoint({})).toEqual({ value: "https://storage.googleapis.com" });
+    parseEndpoint({ CLOUD_STORAGE_ENDPOINT: text }, CLOUD_STORAGE_API);
+  expect(parseEndpoint({}, CLOUD_STORAGE_API)).toEqual({ value: "https://storage.googleapis.com" });
   expect(parseStorage("http://127.0.0.1:8085/")).toEqual({ value: "http://127.0.0.1:8085" });
   for (const text of ["https://secretmanager.googleapis.com", "https://storage.example.com"]) {
     expect(parseStorage(text)).toMatchObject({ problems: [{ setting: "CLOUD_STORAGE_ENDPOINT" }] });

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "@jest/globals";
 import { createRestClient } from "../../../service/google/restClient.ts";
 import {
-  crc32c,
   createSecretVersions,
   createVersionStore,
   parseSecretReference,
   SECRET_MANAGER_API,
   secretResource,
 } from "../../../service/google/secretVersions.ts";
+import { crc32c } from "../../../service/pure/crc32c.ts";
 import { CALL_TIMEOUT } from "../../../service/rotator/rotate.ts";
 import { ENDPOINT, OUTAGES, SECRET } from "../../support/keyBench.ts";
 import { createRotationBench } from "../rotator/rotationBench.ts";
@@ -285,7 +285,7 @@ describe("an outage", () => {
         expect(text).not.toContain(PAYLOAD.toString("base64"));
       }
       expect(bench.time.now() - begin).toBe(fault === "hang" ? 5 * CALL_TIMEOUT : 0);
-      const { state, ...reading } = await bench.time.settle(bench.source.read(1));
+      const { state, ...reading } = await bench.time.settle(bench.source.access(1));
       expect([state, reading]).toMatchObject([
         "UNREADABLE",
         { refused: false, error: { failure } },
@@ -305,7 +305,7 @@ describe("an outage", () => {
 describe("a payload", () => {
   const data = PAYLOAD.toString("base64");
   const name = "projects/123/secrets/SECRET_KEY/versions/5";
-  const read = (body: object) => answering(() => Response.json(body)).source.read(5);
+  const read = (body: object) => answering(() => Response.json(body)).source.access(5);
 
   test("is taken with the right checksum, as text or as a number, or with none", async () => {
     for (const dataCrc32c of [String(crc32c(PAYLOAD)), crc32c(PAYLOAD), undefined]) {

@@ -6,7 +6,6 @@ import {
   maySign,
   RETIREMENT_MARGIN,
   retirable,
-  ringRoles,
 } from "../../../service/keys/keyRing.ts";
 
 const POLICY = { activationDelay: 1800, sessionLifetime: 604_800 };
@@ -134,29 +133,4 @@ describe("a version may be destroyed", () => {
       }),
     );
   });
-});
-
-test("each version's role tells what it does", () => {
-  const versions = [
-    version(7, 60),
-    version(6, 7000),
-    version(5, 1e6),
-    version(4, 2e6),
-    version(3, 3e6, { state: "DISABLED", scheduledDestroyTime: NOW + 100 }),
-    version(2, 3e6, { state: "DESTROYED" }),
-  ];
-  expect([...ringRoles(versions, POLICY, NOW)]).toEqual([
-    [7, "not yet active"],
-    [6, "signing"],
-    [5, "accepted"],
-    [4, "retiring"],
-    [3, "being destroyed"],
-    [2, "destroyed"],
-  ]);
-  expect(ringRoles([version(1, 10), version(2, 5, { state: "DISABLED" })], POLICY, NOW)).toEqual(
-    new Map([
-      [1, "signing"],
-      [2, "disabled"],
-    ]),
-  );
 });

@@ -187,6 +187,18 @@ describe("refreshing", () => {
     expect(await find(bench, keys, 1)).toBe("found");
   });
 
+  test("reads the list once, and versions by their number: accesses have the larger quota", async () => {
+    const { keys, ...bench } = await started();
+    bench.add();
+    for (let minute = 0; minute < 10; minute += 1) {
+      await bench.time.advance(120);
+      await request(bench, keys);
+    }
+    expect(keys.find("2")).toMatchObject({ status: "found" });
+    // At the start version 1 and the number above; then once more with version 2.
+    expect(bench.standIn.calls).toMatchObject({ list: 1, get: 1, access: 2 + 10 * 3 });
+  });
+
   test("each reading is logged with the signing kid and the newest key's age", async () => {
     const { keys } = await started();
     expect(keys.lines).toEqual([
@@ -579,9 +591,10 @@ describe("a version that is no key", () => {
     expect(keys.find("1")).toMatchObject({ status: "found" });
   });
 
-  test("a payload that changed under the same number replaces the old one", async () => {
+  test("because its secret was deleted and made anew has the new payload, or is unknown", async () => {
     const bench = createKeyBench();
     bench.add("the payload of a secret that was deleted");
+    bench.add("another payload of a secret that was deleted");
     const other = createKeyBench();
     other.add("the payload of a secret that was made anew");
     let current = bench;
@@ -592,6 +605,7 @@ describe("a version that is no key", () => {
     await bench.time.advance(600);
     await request(bench, keys);
     expect(payloadOf(keys.signer())).toContain("made anew");
+    expect(keys.find("2")).toEqual({ status: "unknown" });
   });
 });
 

@@ -57,6 +57,14 @@ describe("the table", () => {
     );
   });
 
+  test("has the only enabled version sign however new it is, beside one that is disabled", () => {
+    const versions = [version(1, 10), version(2, 5, { state: "DISABLED" })];
+    expect(versionRows(overview(versions))).toMatchObject([
+      { version: 2, role: "disabled" },
+      { version: 1, role: "signing" },
+    ]);
+  });
+
   test("says so if there are none", () => {
     expect(describeVersions(overview([]))).toBe("The secret has no versions.");
   });

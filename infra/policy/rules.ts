@@ -20,11 +20,15 @@ export interface PolicyRule {
   violations(resource: CheckedResource): string[];
 }
 
+const BACKEND = "gcp:compute/backendService:BackendService";
 const BUCKET = "gcp:storage/bucket:Bucket";
 const SECRET = "gcp:secretmanager/secret:Secret";
 const SECRET_VERSION = "gcp:secretmanager/secretVersion:SecretVersion";
+const SECURITY_POLICY = "gcp:compute/securityPolicy:SecurityPolicy";
 const SERVICE = "gcp:cloudrunv2/service:Service";
+const SSL_POLICY = "gcp:compute/sSLPolicy:SSLPolicy";
 const SUBSCRIPTION = "gcp:pubsub/subscription:Subscription";
+const TARGET_HTTPS_PROXY = "gcp:compute/targetHttpsProxy:TargetHttpsProxy";
 
 const WEEK = 7 * 24 * 3600;
 
@@ -80,6 +84,47 @@ export const RULES: readonly PolicyRule[] = [
             .map(() => "has no readiness probe")
         : [],
     ),
+  },
+  {
+    name: "a-domain-is-the-only-way-in",
+    description: "A web service with a domain can't be reached past the load balancer's limits.",
+    violations: of(SERVICE, (inputs) => {
+      const url = environment(inputs).find(({ name }) => name === "PUBLIC_URL")?.value;
+      if (!isWebService(inputs) || !text(url) || /\.run\.app$/.test(text(url))) return [];
+      return [
+        ...(inputs.ingress === "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
+          ? []
+          : ["can be reached past its load balancer"]),
+        ...(inputs.defaultUriDisabled === true ? [] : ["answers at Cloud Run's own address"]),
+      ];
+    }),
+  },
+  {
+    name: "load-balancers-limit-and-log",
+    description: "A load balancer limits the requests of one address, and logs all of them.",
+    violations: (resource) => [
+      ...of(BACKEND, (inputs) => [
+        ...(inputs.securityPolicy ? [] : ["has no security policy"]),
+        ...(at(inputs, "logConfig", "enable") === true ? [] : ["has no log"]),
+      ])(resource),
+      ...of(SECURITY_POLICY, (inputs) => {
+        const rules = [inputs.rules ?? []].flat();
+        const limits = rules.some((rule) => text(at(rule, "action")) === "throttle");
+        return limits ? [] : ["limits nobody's requests"];
+      })(resource),
+    ],
+  },
+  {
+    name: "tls-is-current",
+    description: "A load balancer refuses TLS before 1.2.",
+    violations: (resource) => [
+      ...of(TARGET_HTTPS_PROXY, ({ sslPolicy }) =>
+        sslPolicy ? [] : ["accepts every version of TLS"],
+      )(resource),
+      ...of(SSL_POLICY, ({ minTlsVersion }) =>
+        /^TLS_1_[23]$/.test(text(minTlsVersion)) ? [] : ["accepts TLS before 1.2"],
+      )(resource),
+    ],
   },
   {
     name: "private-buckets",

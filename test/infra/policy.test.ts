@@ -14,10 +14,20 @@ function violations(stack: string, resources: readonly DeclaredResource[]): stri
   );
 }
 
-test.each(["dev", "prod", "local"] as const)("%s holds to every rule", async (stack) => {
+const DOMAIN = { "phoenix:domain": "phoenix.acme.example" };
+
+test.each([
+  ["dev", {}],
+  ["dev", DOMAIN],
+  ["prod", {}],
+  ["prod", DOMAIN],
+  ["local", {}],
+  ["local", DOMAIN],
+] as const)("%s with %j holds to every rule", async (stack, domain) => {
   const { resources } = await declared(stack, {
     ...SIGN_IN,
     ...ALERTS,
+    ...domain,
     "phoenix:rotationPeriod": "30d",
   });
   expect(violations(stack, resources)).toEqual([]);
@@ -157,6 +167,49 @@ describe("a rule is broken by", () => {
         "services-run-as-themselves: web-europe-west1 runs an image that can change by itself",
     },
     {
+      breach: "a domain that can be passed by",
+      id: WEB,
+      inputs: () => ({ ingress: "INGRESS_TRAFFIC_ALL" }),
+      expected:
+        "a-domain-is-the-only-way-in: web-europe-west1 can be reached past its load balancer",
+    },
+    {
+      breach: "a domain beside Cloud Run's own address",
+      id: WEB,
+      inputs: () => ({ defaultUriDisabled: undefined }),
+      expected: "a-domain-is-the-only-way-in: web-europe-west1 answers at Cloud Run's own address",
+    },
+    {
+      breach: "a backend without limits",
+      id: "gcp:compute/backendService:BackendService domain",
+      inputs: () => ({ securityPolicy: undefined }),
+      expected: "load-balancers-limit-and-log: domain has no security policy",
+    },
+    {
+      breach: "a backend without a log",
+      id: "gcp:compute/backendService:BackendService domain",
+      inputs: () => ({ logConfig: {} }),
+      expected: "load-balancers-limit-and-log: domain has no log",
+    },
+    {
+      breach: "a security policy that lets everything through",
+      id: "gcp:compute/securityPolicy:SecurityPolicy domain",
+      inputs: () => ({ rules: [{ priority: 2_147_483_647, action: "allow" }] }),
+      expected: "load-balancers-limit-and-log: domain limits nobody's requests",
+    },
+    {
+      breach: "a proxy with Google's default of TLS",
+      id: "gcp:compute/targetHttpsProxy:TargetHttpsProxy domain",
+      inputs: () => ({ sslPolicy: undefined }),
+      expected: "tls-is-current: domain accepts every version of TLS",
+    },
+    {
+      breach: "old TLS",
+      id: "gcp:compute/sSLPolicy:SSLPolicy domain",
+      inputs: () => ({ minTlsVersion: "TLS_1_1" }),
+      expected: "tls-is-current: domain accepts TLS before 1.2",
+    },
+    {
       breach: "no warm instance in prod",
       id: WEB,
       inputs: () => ({ scaling: { minInstanceCount: 0 } }),
@@ -175,7 +228,7 @@ describe("a rule is broken by", () => {
       expected: "subscriptions-last: rotator expires when it is not used",
     },
   ])("$breach", async ({ id, inputs, expected }) => {
-    const resource = (await declared("prod", SIGN_IN)).get(id);
+    const resource = (await declared("prod", { ...SIGN_IN, ...DOMAIN })).get(id);
     const broken = { ...resource, inputs: { ...resource.inputs, ...inputs(resource.inputs) } };
     expect(violations("prod", [broken])).toEqual([expected]);
   });

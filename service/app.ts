@@ -96,7 +96,10 @@ function instanceHeader({ instance }: AppDeps): RequestHandler {
   };
 }
 
-/** Parses bodies only for signed-in users, so that strangers' slow bodies don't occupy request slots. */
+/**
+ * Parses bodies only for signed-in users, so that strangers' slow bodies don't occupy request
+ * slots.
+ */
 function forSignedIn(parseBody: RequestHandler): RequestHandler {
   return (req, res, next) => {
     if (isSignedIn(req)) parseBody(req, res, next);

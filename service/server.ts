@@ -17,7 +17,9 @@ import type { SessionCheck } from "./session/sealed.ts";
 import { createSealer } from "./session/sealer.ts";
 import { createSessions } from "./session/sessions.ts";
 
-/** Longer than load balancers keep idle connections, so that none is closed while a request arrives. */
+/**
+ * Longer than load balancers keep idle connections, so that none is closed while a request arrives.
+ */
 const KEEP_ALIVE_MILLISECONDS = 620_000;
 
 /** Time limit for receiving a request, whose body has at most 16 kB. Node's default is 300 s. */

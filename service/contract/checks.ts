@@ -6,7 +6,9 @@ import { isLoopbackHttp } from "./loopback.ts";
 export interface Deployment {
   /** False on a developer's machine. */
   readonly cloudRun: boolean;
-  /** Name of the environment, such as `prod`; undefined if it is not set, which is an error itself. */
+  /**
+   * Name of the environment, such as `prod`; undefined if it is not set, which is an error itself.
+   */
   readonly environment: string | undefined;
 }
 

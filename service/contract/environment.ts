@@ -1,6 +1,7 @@
 /**
- * Environment variables that don't come from a stack setting, by who sets them. Those that do are in
- * serviceSettings.ts. `infra` declares a service's environment from both, and `service` reads it.
+ * Environment variables that don't come from a stack setting, by who sets them. Those that do are
+ * in serviceSettings.ts. `infra` declares a service's environment from both, and `service` reads
+ * it.
  */
 
 /** Set by the Pulumi program, by service. */

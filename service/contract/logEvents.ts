@@ -29,6 +29,8 @@ export const LOG_EVENTS = {
   endedMarkUnreadable: "ended_mark_unreadable",
   /** A sign-out could not be written to the bucket, so other instances don't know of it yet. */
   signOutNotWritten: "sign_out_not_written",
-  /** A prefetch of sign-in was refused with 503, which does not count as an error of the service. */
+  /**
+   * A prefetch of sign-in was refused with 503, which does not count as an error of the service.
+   */
   prefetchRefused: "prefetch_refused",
 } as const;

@@ -38,9 +38,9 @@ export const MAX_LIFETIME = 400 * DAY;
 
 /**
  * Every stack setting that is passed to a service, by its name in Pulumi.yaml. The Pulumi program
- * and the service use the same checks, so the service starts with any configuration that the program
- * accepts. To add a setting, add an entry here and its description in Pulumi.yaml, and read it with
- * `readSetting(env, NAME, deployment)`.
+ * and the service use the same checks, so the service starts with any configuration that the
+ * program accepts. To add a setting, add an entry here and its description in Pulumi.yaml, and read
+ * it with `readSetting(env, NAME, deployment)`.
  */
 export const SERVICE_SETTINGS = {
   logLevel: setting({
@@ -109,7 +109,9 @@ export const SERVICE_SETTINGS = {
     fallback: [],
     optional: true,
   }),
-  /** Whether sessions are accepted once the list of ended sessions has been stale for 15 minutes. */
+  /**
+   * Whether sessions are accepted once the list of ended sessions has been stale for 15 minutes.
+   */
   endedOutage: setting<"continue" | "refuse">({
     variable: "ENDED_OUTAGE",
     readBy: ["web"],
@@ -117,9 +119,9 @@ export const SERVICE_SETTINGS = {
     fallback: "continue",
   }),
   /**
-   * Seconds for which a new key is accepted before it signs. Half an hour is ample: an instance finds
-   * the key within two refresh intervals, and an idle one refreshes its key ring before it answers the
-   * next request.
+   * Seconds for which a new key is accepted before it signs. Half an hour is ample: an instance
+   * finds the key within two refresh intervals, and an idle one refreshes its key ring before it
+   * answers the next request.
    */
   keyActivationDelay: setting({
     variable: "KEY_ACTIVATION_DELAY",
@@ -128,8 +130,8 @@ export const SERVICE_SETTINGS = {
     fallback: 1800,
   }),
   /**
-   * Seconds between refreshes of the key ring, with 20 % jitter. A disabled key is refused within two
-   * intervals.
+   * Seconds between refreshes of the key ring, with 20 % jitter. A disabled key is refused within
+   * two intervals.
    */
   keyRefreshInterval: setting({
     variable: "KEY_REFRESH_INTERVAL",

@@ -101,7 +101,9 @@ function answerTo(error: unknown): Answer {
     : UNEXPECTED;
 }
 
-/** Whether the client caused the error: those of the body parsers and the CSRF check have a status. */
+/**
+ * Whether the client caused the error: those of the body parsers and the CSRF check have a status.
+ */
 function isClientError(
   error: unknown,
 ): error is Error & { readonly status: number; readonly code?: unknown } {

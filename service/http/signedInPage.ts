@@ -20,7 +20,8 @@ export interface SignedInPage extends Page {
  * that keeps the page in sync with the session in other tabs.
  *
  * @example
- * res.send(signedInPage(req.session, { title: "Notes", body: html`<main class="content">…</main>` }));
+ * const body = html`<main class="content">…</main>`;
+ * res.send(signedInPage(req.session, { title: "Notes", body }));
  */
 export function signedInPage(
   visitor: Visitor,

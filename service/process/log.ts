@@ -43,7 +43,9 @@ export function createLog({ level, destination = standardOutput() }: LogDeps): L
   );
 }
 
-/** Limits, in characters, for what clients send, so that the lines of one request stay below 2 kB. */
+/**
+ * Limits, in characters, for what clients send, so that the lines of one request stay below 2 kB.
+ */
 const MAX_PATH_LENGTH = 400;
 const MAX_MESSAGE_PATH_LENGTH = 100;
 const MAX_AGENT_LENGTH = 200;

@@ -14,9 +14,9 @@ import { type AbortAfter, unlessAborted } from "./abort.ts";
 /** A copy of a remote list, refreshed by the requests that use it. No method throws or rejects. */
 export interface Refresher {
   /**
-   * Each request calls this before it uses the copy. Starts a refresh if one is due. Returns a promise
-   * only if the copy is stale or missing. The promise resolves when the refresh has succeeded or
-   * failed, or after the wait limit.
+   * Each request calls this before it uses the copy. Starts a refresh if one is due. Returns a
+   * promise only if the copy is stale or missing. The promise resolves when the refresh has
+   * succeeded or failed, or after the wait limit.
    * @param isNeeded whether the copy lacks what the request needs, so that it waits for any refresh
    * in flight
    */

@@ -21,7 +21,10 @@ export function start(main: () => void): void {
   }
 }
 
-/** Where to listen. Without an address: on all interfaces, as Cloud Run's container contract requires. */
+/**
+ * Where to listen. Without an address: on all interfaces, as Cloud Run's container contract
+ * requires.
+ */
 export interface ListenOptions {
   readonly port: number;
   /** An IP address. */

@@ -21,7 +21,10 @@ export interface RefreshState {
   readonly asOf: Seconds | undefined;
   /** Failed attempts since then. */
   readonly failures: number;
-  /** When the next attempt is due. A start and a wait, so that setting the clock back can't delay it. */
+  /**
+   * When the next attempt is due. A start and a wait, so that setting the clock back can't delay
+   * it.
+   */
   readonly next: { readonly from: Seconds; readonly wait: Seconds } | undefined;
   /** When the attempt in flight began. */
   readonly inFlightSince: Seconds | undefined;
@@ -67,8 +70,8 @@ export function mustWait(state: RefreshState, policy: RefreshPolicy, now: Second
 
 /**
  * An attempt begins. After two failures in a row, requests don't wait for a retry unless it is
- * overdue: then no request came meanwhile, and the outage may be over. A retry that is overdue by an
- * interval counts as a first attempt.
+ * overdue: then no request came meanwhile, and the outage may be over. A retry that is overdue by
+ * an interval counts as a first attempt.
  * @param random from 0 to below 1
  */
 export function began(

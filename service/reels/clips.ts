@@ -29,8 +29,8 @@ export function filesOf({ id }: Pick<Clip, "id">): { readonly video: string; pos
 }
 
 /**
- * Reads clips.json and checks that every file in it exists. Lists the folder once instead of looking
- * up each file, because this delays each cold start.
+ * Reads clips.json and checks that every file in it exists. Lists the folder once instead of
+ * looking up each file, because this delays each cold start.
  *
  * @throws ClipsError with all problems.
  */
@@ -77,7 +77,9 @@ export function parseClips(list: unknown): readonly Clip[] {
   return list;
 }
 
-/** Checks of a clip's members. An id is part of file names, so it has no character special in paths. */
+/**
+ * Checks of a clip's members. An id is part of file names, so it has no character special in paths.
+ */
 const MEMBERS: Record<keyof Clip, (value: unknown) => boolean> = {
   id: (value) => isText(value) && /^[a-z][a-z0-9-]{0,31}$/.test(value),
   title: isText,

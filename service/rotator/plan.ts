@@ -32,8 +32,8 @@ export interface RotationPlan<Version extends KeyVersion = KeyVersion> {
 /**
  * Plans a rotation of these versions.
  *
- * Planned: adds a version, unless the newest is too young, and destroys those that no session needs.
- * Compromised: always adds a version, and disables the versions that existed before, so that
+ * Planned: adds a version, unless the newest is too young, and destroys those that no session
+ * needs. Compromised: always adds a version, and disables the versions that existed before, so that
  * concurrent rotations can't disable each other's new version.
  *
  * @param now Unix time in seconds

@@ -25,8 +25,8 @@ const MAX_BODY = 256 * 1024;
 const ACKNOWLEDGED = 204;
 
 /**
- * Handles Pub/Sub's pushes: `POST /` with SECRET_ROTATE for this secret rotates it. Other events and
- * other secrets are acknowledged and ignored. A redelivered message adds no further version.
+ * Handles Pub/Sub's pushes: `POST /` with SECRET_ROTATE for this secret rotates it. Other events
+ * and other secrets are acknowledged and ignored. A redelivered message adds no further version.
  */
 export function createRequestHandler(deps: RequestHandlerDeps): RequestListener {
   const { store, secret, policy, verifyPush, random, log, draining } = deps;

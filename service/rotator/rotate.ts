@@ -43,8 +43,8 @@ export interface RotationDeps {
 }
 
 /**
- * Runs a plan's steps. If the new version can't be added, it stops. A later step that fails does not
- * stop the others, because each disabled key helps.
+ * Runs a plan's steps. If the new version can't be added, it stops. A later step that fails does
+ * not stop the others, because each disabled key helps.
  * @throws RotationError if a step failed.
  */
 export async function rotate(

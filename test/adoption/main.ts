@@ -6,12 +6,12 @@ import { signIn } from "../support/signIn.ts";
 import { changedFiles, copyRepository, follow, readInstructions } from "./repository.ts";
 
 /**
- * `npm run test:adoption`: does in a copy of the repository what README.md says about putting one's
- * own application in the sample's place, and runs every command there. Ends with 1 at the first
- * that fails.
+ * `npm run test:adoption`: replaces the sample application in a copy of the repository, as
+ * README.md says, and runs every command there. Exits with status 1 at the first command that
+ * fails.
  */
 
-/** Files besides the application's own that may have to be changed. */
+/** Most files besides the application's own that the instructions may change. */
 const MOST_CHANGED = 2;
 
 /** Milliseconds that `npm start` may take to print its address. */
@@ -37,7 +37,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Runs one of the package's scripts in the copy; what it prints is shown if it fails. */
+/** Runs an npm script in the copy, and prints its output if it fails. */
 async function run(script: string, ...args: string[]): Promise<void> {
   const began = performance.now();
   const child = npm(script, ...args);
@@ -54,10 +54,10 @@ async function run(script: string, ...args: string[]): Promise<void> {
   throw new Error(`npm run ${script} ended with ${code} in the copy.`);
 }
 
-/** The application as `npm start` runs it. */
+/** A running `npm start`. */
 interface Site {
   readonly url: string;
-  /** Ends it as Ctrl-C does in a terminal: every process of the group gets the signal. */
+  /** Sends SIGINT to the process group, as Ctrl-C does in a terminal. */
   end(): Promise<void>;
 }
 
@@ -94,7 +94,7 @@ async function start(): Promise<Site> {
   };
 }
 
-/** Signs in, saves a note in both ways, and reads it wherever it is shown. */
+/** Signs in, saves a note by form and API, and reads it from page and API. */
 async function use(url: string): Promise<void> {
   const visitor = await signIn(url);
   const landing = await visitor.follow("/");
@@ -127,7 +127,7 @@ function npm(script: string, ...args: string[]): ChildProcess {
   return spawn("npm", ["run", script, "--", ...args], {
     cwd: copy,
     stdio: ["ignore", "pipe", "pipe"],
-    // A process group of its own, so that all of it can be ended.
+    // Its own process group, which `end` signals.
     detached: true,
     env: { ...process.env, NO_COLOR: "1" },
   });

@@ -11,7 +11,7 @@ test("README.md shows the small application that the tests run", () => {
   expect(code.get("service/notes/application.ts")).toBe(source);
 });
 
-test("README.md plugs it in with one line each, in two files", () => {
+test("README.md plugs it in by one line in each of two files", () => {
   const { code } = readInstructions();
   const plugs = [...code].filter(([file]) => !file.startsWith("service/notes/"));
   expect(plugs.map(([file]) => file)).toEqual([

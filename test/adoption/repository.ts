@@ -12,15 +12,15 @@ import { dirname, join, relative } from "node:path";
 
 export const ROOT = join(import.meta.dirname, "..", "..");
 
-/** What README.md says about putting another application in the sample's place. */
+/** The instructions in README.md for replacing the sample application. */
 export interface Instructions {
-  /** Shell commands that take the sample out. */
+  /** Shell commands that remove the sample. */
   readonly commands: string;
-  /** Lines of code by the file that they belong to. */
+  /** Code by file. */
   readonly code: ReadonlyMap<string, string>;
 }
 
-/** @throws Error if the section is not written as expected. */
+/** @throws Error if the section has another form */
 export function readInstructions(): Instructions {
   const readme = readFileSync(join(ROOT, "README.md"), "utf8");
   const [, section = ""] =
@@ -35,7 +35,7 @@ export function readInstructions(): Instructions {
   };
 }
 
-/** Copies the repository to a folder: its files alone, and a link to its packages. */
+/** Copies the repository's files to a folder, and links its packages. */
 export function copyRepository(to: string): void {
   cpSync(ROOT, to, {
     recursive: true,
@@ -44,7 +44,9 @@ export function copyRepository(to: string): void {
   symlinkSync(join(ROOT, "node_modules"), join(to, "node_modules"));
 }
 
-/** Follows the instructions in a copy: new files are written, of others the line that exports. */
+/**
+ * Follows the instructions in a copy: writes new files, and replaces the export in existing ones.
+ */
 export function follow({ commands, code }: Instructions, copy: string): void {
   execFileSync("sh", ["-e", "-c", commands], { cwd: copy });
   for (const [file, lines] of code) {
@@ -57,7 +59,7 @@ export function follow({ commands, code }: Instructions, copy: string): void {
   }
 }
 
-/** Files that are in the repository and in the copy, with another content there; sorted. */
+/** Files of the repository whose content differs in the copy; sorted. */
 export function changedFiles(copy: string): string[] {
   return readdirSync(copy, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

@@ -10,18 +10,18 @@ function machine(programs: readonly string[], change: Partial<Machine> = {}): Ma
   };
 }
 
-test("the browser is Chromium where there is one, and Chrome where there isn't", () => {
+test("Chromium is preferred to Chrome", () => {
   expect(findChromium(machine(["/usr/bin/google-chrome"]))).toMatch(/google-chrome$/);
   const both = machine(["/usr/local/bin/google-chrome", "/usr/bin/chromium"]);
   expect(findChromium(both)).toMatch(/chromium$/);
 });
 
-test("on a Mac it is found where installers put it", () => {
+test("on macOS it is found in the applications' folder", () => {
   const chrome = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome";
   expect(findChromium(machine([chrome], { platform: "darwin" }))).toBe(chrome);
 });
 
-test("CHROMIUM_PATH says which one, and that it is none is said", () => {
+test("CHROMIUM_PATH names the browser, and a path that is not a program is an error", () => {
   const env = { PATH: "/usr/bin", CHROMIUM_PATH: "/opt/chromium" };
   const programs = ["/usr/bin/chromium", "/opt/chromium"];
   expect(findChromium(machine(programs, { env }))).toBe("/opt/chromium");
@@ -30,7 +30,7 @@ test("CHROMIUM_PATH says which one, and that it is none is said", () => {
   expect(gone).toThrow("CHROMIUM_PATH is /opt/chromium, which is no program.");
 });
 
-test("without a browser the error says how to get one", () => {
+test("without a browser the error says how to install one", () => {
   const search = () => findChromium(machine([]));
   expect(search).toThrow(ChromiumMissingError);
   expect(search).toThrow("apt-get install chromium");

@@ -2,7 +2,7 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type Browser, chromium } from "playwright-core";
 
-/** There is no Chromium to drive. */
+/** No usable Chromium was found. */
 export class ChromiumMissingError extends Error {
   readonly code = "CHROMIUM_MISSING";
 
@@ -15,7 +15,7 @@ export class ChromiumMissingError extends Error {
   }
 }
 
-/** What a machine has. */
+/** The machine on which a browser is looked for. */
 export interface Machine {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly platform: NodeJS.Platform;
@@ -24,7 +24,7 @@ export interface Machine {
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 
-/** Where installers put it that add nothing to PATH. */
+/** Locations of installers that add nothing to PATH. */
 const PLACES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
   darwin: [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -39,7 +39,7 @@ const PLACES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
 const THIS_MACHINE: Machine = { env: process.env, platform: process.platform, isProgram };
 
 /**
- * The Chromium or Chrome of this machine: what CHROMIUM_PATH says, or else the first one found.
+ * Path of Chromium or Chrome: CHROMIUM_PATH, or else the first one found.
  *
  * @throws ChromiumMissingError
  */
@@ -58,7 +58,7 @@ export function findChromium({ env, platform, isProgram }: Machine = THIS_MACHIN
   return found;
 }
 
-/** Chromium is to ask for nothing but what the pages ask for, and to reach this machine only. */
+/** Flags that disable Chromium's own requests, and limit it to this machine. */
 const ON_THIS_MACHINE = [
   "--disable-background-networking",
   "--disable-component-update",
@@ -69,9 +69,9 @@ const ON_THIS_MACHINE = [
   "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 ];
 
-/** Starts the machine's Chromium without a window. */
+/** Starts Chromium headless. */
 export function launchChromium(): Promise<Browser> {
-  // Its sandbox refuses to work for root, who has no business in a browser but in a container.
+  // The sandbox does not work for root, as in containers.
   const root = process.getuid?.() === 0;
   return chromium.launch({
     executablePath: findChromium(),

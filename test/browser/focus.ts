@@ -7,7 +7,7 @@ export function hasFocus(target: Locator): Promise<boolean> {
   );
 }
 
-/** Presses a key until an element has the focus, as somebody without a mouse does. */
+/** Presses a key until an element has the focus, as a keyboard user does. */
 export async function tabTo(target: Locator, key: "Tab" | "Shift+Tab" = "Tab"): Promise<void> {
   await until(async () => {
     await target.page().keyboard.press(key);

@@ -6,7 +6,7 @@ import { Visit } from "./visit.ts";
 
 const stage = useStage(Visit);
 
-/** Every page of the platform's that a visitor may come to see, and how. */
+/** Every page of the platform, and how to open it. */
 const PAGES: Record<string, (visit: Visit) => Promise<void>> = {
   "the start page": async ({ page }) => {
     await page.goto("/");
@@ -58,8 +58,8 @@ const PAGES: Record<string, (visit: Visit) => Promise<void>> = {
 };
 
 describe.each(Object.entries(PAGES))("%s", (_name, open) => {
-  test("is accessible by light and, in 320 pixels that it fits into, by dark", async () => {
-    // Where the policy is left out, so that axe-core can be let in; no other test does that.
+  test("is accessible in light mode, and in dark mode at 320 pixels without overflow", async () => {
+    // Without the content security policy, which forbids axe-core's script.
     const visit = await stage.visit({ bypassCSP: true, reducedMotion: "reduce" });
     const { page } = visit;
     await open(visit);

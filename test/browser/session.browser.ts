@@ -8,12 +8,12 @@ import { Visit } from "./visit.ts";
 
 const stage = useStage(Visit);
 
-/** The token that a page sends with requests that change something. */
+/** The page's CSRF token. */
 function tokenOf(page: Page): Promise<string> {
   return page.evaluate(`document.querySelector("meta[name=csrf-token]").content`);
 }
 
-test("signing out leads to a page that says so, and the session's cookie is gone", async () => {
+test("signing out leads to a confirmation page and deletes the session's cookie", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const { page } = visit;
@@ -55,12 +55,12 @@ test("signing in again in one tab renews the other's token, in its forms as well
   const renewed = await tokenOf(visit.page);
   expect(renewed).not.toBe(before);
   await until(async () => (await tokenOf(other)) === renewed);
-  // Sent as a form, with no script in between.
+  // As a form, without the page's script.
   await other.evaluate(`document.querySelector("#sign-out").submit()`);
   await other.getByRole("link", { name: "Sign in" }).waitFor();
 });
 
-test("signing in as somebody else in one tab leaves nothing of the first in the other", async () => {
+test("signing in as another user in one tab leaves nothing of the first in the other", async () => {
   const visit = await stage.visit();
   await visit.begin(ada);
   const other = await visit.openTab();

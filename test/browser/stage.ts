@@ -3,26 +3,26 @@ import { type DeploymentOptions, LocalDeployment } from "../local/deployment.ts"
 import { launchChromium } from "./chromium.ts";
 import type { Hosts, Visit } from "./visit.ts";
 
-/** The stack on this machine and a browser: what a file of tests plays on. */
+/** A local deployment and a browser, shared by the tests of a file. */
 export interface Stage<Kind extends Visit> extends AsyncDisposable {
   readonly deployment: LocalDeployment;
-  /** Somebody with a browser of their own: no cookie, no storage, no history. */
+  /** Opens a browser context without cookies, storage and history. */
   visit(options?: BrowserContextOptions): Promise<Kind>;
 }
 
-/** What visitors can do: the class of their visits. */
+/** A subclass of Visit, with the actions that an application needs. */
 export type VisitClass<Kind extends Visit> = new (
   context: BrowserContext,
   page: Page,
   hosts: Hosts,
 ) => Kind;
 
-/** A wide window, as on a laptop. */
+/** Viewport of a laptop. */
 const WINDOW: BrowserContextOptions = { viewport: { width: 1280, height: 800 } };
 
 /**
- * Keys change within seconds here rather than within half an hour. A new one signs after three,
- * and every instance has read it by then.
+ * Shortens the timing of keys from minutes to seconds. A new key signs after three seconds, and by
+ * then every instance has read it.
  */
 export const QUICK_KEYS = {
   KEY_REFRESH_INTERVAL: "1",

@@ -3,16 +3,16 @@ import { application } from "../../service/application.ts";
 import { useStage } from "./useStage.ts";
 import { Visit } from "./visit.ts";
 
-/** A provider that remembers who signed in, as most do. */
+/** With a provider that remembers users, as most do. */
 const stage = useStage(Visit, { provider: "keycloak" });
 
 const TABS = [1, 2, 3, 4, 5, 6];
 
-test("tabs that are restored at once after the session ended all come to their page, in one session", async () => {
+test("tabs that are restored together after the session ended all sign in, to one session", async () => {
   const visit = await stage.visit();
   const { context } = visit;
   await visit.signIn();
-  // A page that is open would notice that its session is gone.
+  // An open page would react to the missing session.
   await visit.page.goto("about:blank");
   await context.clearCookies({ domain: "localhost" });
   const pages = await Promise.all(TABS.map(() => context.newPage()));
@@ -30,7 +30,7 @@ test("tabs that are restored at once after the session ended all come to their p
   expect(new Set(await Promise.all(answers))).toEqual(new Set([200]));
 });
 
-test("after signing out the way to the provider's own sign-out is there, and asks again afterwards", async () => {
+test("after signing out, the page links to the provider's sign-out, after which the provider asks again", async () => {
   const visit = await stage.visit();
   await visit.signIn();
   const { page } = visit;

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 const PATIENCE = 10_000;
 const PAUSE = 25;
 
-/** Waits until a condition holds (it is asked every 25 ms); throws if it does not for ten seconds. */
+/** Polls a condition every 25 ms until it holds; throws after ten seconds. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   const end = performance.now() + PATIENCE;
   while (!(await holds())) {

@@ -4,18 +4,18 @@ import type { DeploymentOptions, LocalDeployment } from "../local/deployment.ts"
 import { openStage, type Stage, type VisitClass } from "./stage.ts";
 import type { Visit } from "./visit.ts";
 
-/** The stage of a file's tests, once they run. */
+/** The stage, as tests use it. */
 export interface TestStage<Kind extends Visit> {
   readonly deployment: LocalDeployment;
   readonly url: string;
-  /** A visit that ends with the test. It must give no reason to complain. */
+  /** A visit that ends with the test, which fails if the visit has complaints. */
   visit(options?: BrowserContextOptions): Promise<Kind>;
 }
 
-/** Milliseconds for a browser and a fleet to start on a machine that has other things to do. */
+/** Milliseconds for a browser and a fleet to start on a busy machine. */
 const START = 60_000;
 
-/** Opens a stage for a file of tests and looks after every visit that they make. */
+/** Opens a stage for a file of tests, and closes its visits. */
 export function useStage<Kind extends Visit>(
   visitClass: VisitClass<Kind>,
   options: DeploymentOptions = {},

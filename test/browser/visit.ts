@@ -4,25 +4,25 @@ import { signInLink } from "../../service/login/returnTo.ts";
 import { ada, type LocalUser } from "../local/identity/users.ts";
 import { signIn } from "../support/signIn.ts";
 
-/** Milliseconds that anything on the page may take before a test fails. */
+/** Timeout for actions on the page in milliseconds. */
 const PATIENCE = 10_000;
 
-/** Tells the test what the content security policy refused, for which the page itself has no word. */
+/** Reports violations of the content security policy to the test. */
 const REPORT_VIOLATIONS = `addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
   reportViolation(violatedDirective + " refused " + blockedURI))`;
 
-/** URLs of the only hosts that anything may be asked of. */
+/** URLs of the only hosts that may be requested. */
 export interface Hosts {
   readonly site: string;
   readonly provider: string;
 }
 
-/** Somebody's visit: a browser with cookies and storage of its own, watched for what goes wrong. */
+/** A visit: a browser context of its own, whose errors are recorded. */
 export class Visit implements AsyncDisposable {
   readonly context: BrowserContext;
   /** The first tab. */
   readonly page: Page;
-  /** Errors on the console, refusals of the policy, and requests to hosts of somebody else. */
+  /** Console errors, policy violations, and requests to other hosts. */
   readonly complaints: string[] = [];
   readonly #site: string;
   readonly #hosts: ReadonlySet<string>;
@@ -34,7 +34,7 @@ export class Visit implements AsyncDisposable {
     this.#hosts = new Set([site, provider].map((url) => new URL(url).host));
   }
 
-  /** Signs in at the provider's page and waits for the application's. */
+  /** Signs in at the provider's page, and waits for the application's. */
   async signIn({ name }: LocalUser = ada): Promise<void> {
     await this.page.goto(signInLink(application.home));
     await this.page.getByRole("button", { name }).click();
@@ -42,7 +42,7 @@ export class Visit implements AsyncDisposable {
     await this.untilLoaded();
   }
 
-  /** Opens the application with a session of its own, which was begun without a browser: quicker. */
+  /** Opens the application with a new session, created without the browser, which is faster. */
   async begin(user: LocalUser = ada): Promise<void> {
     const { cookies } = await signIn(this.#site, user);
     await this.context.addCookies(
@@ -60,12 +60,12 @@ export class Visit implements AsyncDisposable {
     return page;
   }
 
-  /** Waits until the application's page is there. */
+  /** Waits until the application's page has loaded. */
   async untilLoaded(page: Page = this.page): Promise<void> {
     await page.locator("#sign-out").waitFor();
   }
 
-  /** What failed requests write on the console is no complaint where a test makes them fail. */
+  /** Removes the complaints that match: for failures that the test causes. */
   forgive(what: RegExp): void {
     const left = this.complaints.filter((complaint) => !what.test(complaint));
     this.complaints.splice(0, Number.POSITIVE_INFINITY, ...left);
@@ -75,7 +75,7 @@ export class Visit implements AsyncDisposable {
     return this.context.close();
   }
 
-  /** Begins to watch; comes before anything is asked for. */
+  /** Starts to record complaints; call it before the first request. */
   async watch(): Promise<void> {
     const { complaints, context } = this;
     context.setDefaultTimeout(PATIENCE);

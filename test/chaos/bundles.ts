@@ -4,12 +4,12 @@ import { join } from "node:path";
 import * as tar from "tar";
 import { buildArchive } from "../../infra/bundle/archive.ts";
 
-/** Two bundles of the service that differ in a file, as two commits do. */
+/** Two bundles of the service that differ in one file. */
 export interface Bundles {
   readonly archive: ReturnType<typeof buildArchive>;
-  /** Path of the other one. */
+  /** Path of the changed bundle. */
   readonly other: string;
-  /** What only the other one's `/static/style.css` has in it. */
+  /** Text that only the changed bundle's `/static/style.css` contains. */
   readonly mark: string;
   remove(): void;
 }

@@ -1,20 +1,20 @@
 import * as http from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** One request of a visitor's. */
+/** A request. */
 export interface Asked {
   readonly method?: "GET" | "POST" | "PUT";
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** Milliseconds between two pieces, of the body that is sent and of the answer that is read. */
+  /** Milliseconds between two chunks, of the body as it is sent and the response as it is read. */
   readonly pace?: number;
-  /** Milliseconds after which the visitor leaves without waiting for the answer. */
+  /** Milliseconds after which the client disconnects without waiting for the response. */
   readonly leaveAfter?: number;
 }
 
 export type Outcome =
-  /** A whole answer. */
+  /** A complete response. */
   | {
       readonly kind: "answer";
       readonly status: number;
@@ -28,7 +28,7 @@ export type Outcome =
 
 const PIECES = 12;
 
-/** Sends a request and reads its answer to the end. Never rejects. */
+/** Sends a request and reads its response to the end. Never rejects. */
 export function ask(port: number, agent: http.Agent, asked: Asked): Promise<Outcome> {
   const { method = "GET", path, headers = {}, body, pace, leaveAfter } = asked;
   return new Promise((resolve) => {

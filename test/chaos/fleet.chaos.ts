@@ -13,17 +13,17 @@ import { KnownFaults } from "./knownFaults.ts";
 import { Tally } from "./tally.ts";
 import { type ActivityFactory, ChaosVisitor, NO_ACTIVITY, type VisitorDeps } from "./visitor.ts";
 
-/** CHAOS_SEED repeats a run's choices; what meets what is up to the machine. */
+/** CHAOS_SEED repeats a run's random choices, but not their timing. */
 const SEED = seedFrom(process.env.CHAOS_SEED);
-/** Milliseconds of chaos; CHAOS_SECONDS for another while. */
+/** Duration of the chaos in milliseconds; CHAOS_SECONDS changes it. */
 const CHAOS = Number(process.env.CHAOS_SECONDS ?? 30) * 1_000;
 
 const VISITORS = 16;
-/** Who signs in at the start and comes back when all is over. */
+/** Number of visitors who sign in at the start and return at the end. */
 const SLEEPERS = 4;
 const INSTANCES = 3;
 
-/** A key is accepted for three seconds before it signs, and every instance reads it within two. */
+/** A new key signs after three seconds, and every instance has read it after two. */
 const QUICK_KEYS = {
   KEY_ACTIVATION_DELAY: "3",
   KEY_REFRESH_INTERVAL: "1",
@@ -42,7 +42,7 @@ beforeAll(async () => {
     env: QUICK_KEYS,
     events: () => ({
       onLine: (_instance, line) => lines.push(line),
-      // On a machine that is short of time, an instance may miss its probe: then it is killed.
+      // On a busy machine an instance may fail its probe. Then it is killed.
       onUnhealthy: () => knownFaults.kill(),
     }),
   });
@@ -53,7 +53,9 @@ afterAll(async () => {
   bundles?.remove();
 }, 30_000);
 
-/** What visitors do with the plugged application: `activity.ts` in a folder named as its own is. */
+/**
+ * Actions of visitors in the application: `activity.ts` in the folder with the application's name.
+ */
 async function readActivity(): Promise<ActivityFactory> {
   const file = join(import.meta.dirname, application.folder, "activity.ts");
   if (!existsSync(file)) return NO_ACTIVITY;
@@ -61,7 +63,7 @@ async function readActivity(): Promise<ActivityFactory> {
   return createActivity;
 }
 
-test("through kills, scaling, deployments, rotations, frosts and outages nothing is lost", async () => {
+test("kills, scaling, deployments, rotations, freezes and outages lose no request and no session", async () => {
   const tally = new Tally(knownFaults);
   const chance = createChance(SEED);
   const deps: VisitorDeps = {
@@ -89,7 +91,7 @@ test("through kills, scaling, deployments, rotations, frosts and outages nothing
   working = false;
   await Promise.all(stays);
 
-  // What an outage left behind is over by then; everything else has to be well at once.
+  // Waits for the recovery from an outage. All other faults must be over at once.
   await delay(knownFaults.keysWereOut(performance.now(), performance.now()) ? 4_000 : 0);
   for (const visitor of [...sleepers, ...visitors]) {
     for (const { port } of deployment.fleet.instances()) await visitor.check(port);
@@ -124,7 +126,7 @@ function keyOf(cookie: string): string {
   return sealed.split(".")[1] ?? "";
 }
 
-test("an instance that is sent SIGTERM answers all that it accepted, then ends without waiting", async () => {
+test("on SIGTERM an instance answers all accepted requests, and then exits at once", async () => {
   const tally = new Tally(knownFaults);
   const visitor = await ChaosVisitor.arrive({
     site: deployment.url,
@@ -136,7 +138,7 @@ test("an instance that is sent SIGTERM answers all that it accepted, then ends w
   const { port, pid = 0 } = await deployment.fleet.add();
   const agent = new Agent({ keepAlive: true });
   const cookie = `session=${visitor.session}`;
-  // Nothing is at this address, which is only said when the whole body has come.
+  // No such route, but the response comes only after the whole body.
   const slow: Asked = {
     method: "POST",
     path: "/api/nothing",
@@ -144,7 +146,7 @@ test("an instance that is sent SIGTERM answers all that it accepted, then ends w
     body: JSON.stringify({ text: "x".repeat(100) }),
     pace: 100,
   };
-  // Connections that are idle, as a front end keeps them, and requests that take a second.
+  // Idle keep-alive connections, as of a front end, and requests that take a second.
   await Promise.all(
     Array.from({ length: 10 }, () =>
       ask(port, agent, { path: application.api, headers: { cookie } }),
@@ -173,7 +175,7 @@ test("an instance that is sent SIGTERM answers all that it accepted, then ends w
   visitor.leave();
 }, 60_000);
 
-/** What an instance may call an error while faults are done to it. */
+/** Errors that an instance may log while faults are injected. */
 const EXPECTED_ERRORS = /key_ring_stale|keys_not_ready|KEYS_UNAVAILABLE|"status":503/;
 
 function expectDiscreetLog(visitors: readonly ChaosVisitor[]): void {

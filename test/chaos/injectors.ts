@@ -24,17 +24,17 @@ export interface InjectorDeps {
   readonly tally: Tally;
 }
 
-/** Does its faults in random orders, each once at least, until told to stop. */
+/** Injects its faults in random order, each at least once, until told to stop. */
 export type Injector = (going: () => boolean) => Promise<void>;
 
 type Action = () => Promise<unknown>;
 
-/** None of so few instances that answer is taken away before another one is there... */
+/** With this many healthy instances, none is removed before another one is added... */
 const LEAST = 2;
-/** ...nor more than this: a machine has two cores. */
+/** ...and with this many none is added, because the machine has few cores. */
 const MOST = 4;
 
-/** Milliseconds after which a process that was asked to end has to be gone. */
+/** Milliseconds within which a process must exit after SIGTERM. */
 const ENDS_WITHIN = 12_000;
 
 function injector(
@@ -57,7 +57,7 @@ function injector(
   };
 }
 
-/** Kills, crashes, ends, adds and replaces instances. */
+/** Kills, crashes, drains, adds and replaces instances. */
 export function capacityInjector(deps: InjectorDeps): Injector {
   const { deployment, bundles, chance, knownFaults, tally } = deps;
   const { fleet } = deployment;
@@ -72,7 +72,7 @@ export function capacityInjector(deps: InjectorDeps): Injector {
     await fleet.add();
   }
 
-  /** Does something to one instance, if enough others remain; makes room for it if not. */
+  /** Applies a fault to one instance, if enough others remain; otherwise adds one. */
   async function toOne(fault: string, deed: (victim: InstanceView) => unknown): Promise<void> {
     if (ready().length <= LEAST) await add();
     const victim = chance.pick(ready());
@@ -132,7 +132,7 @@ async function gone(fleet: LocalDeployment["fleet"], pid: number): Promise<void>
   }
 }
 
-/** Takes CPUs away for a while. */
+/** Freezes instances for a while. */
 export function cpuInjector(deps: InjectorDeps): Injector {
   const { deployment, chance, knownFaults } = deps;
   const { fleet } = deployment;
@@ -167,7 +167,7 @@ const OUTAGES: readonly Fault[] = [
 ];
 const READINGS: readonly Call[] = ["list", "get", "access"];
 
-/** Rotates keys, and keeps them from being read. */
+/** Rotates keys, and makes Secret Manager fail. */
 export function keyInjector(deps: InjectorDeps): Injector {
   const { deployment, chance, knownFaults } = deps;
   const { secretManager } = deployment;
@@ -180,7 +180,7 @@ export function keyInjector(deps: InjectorDeps): Injector {
   });
   const store = createVersionStore(client, secret);
 
-  /** As `npm run rotate` does it. */
+  /** Rotates as `npm run rotate` does. */
   async function rotation(): Promise<void> {
     knownFaults.count("rotated");
     const { versions, now } = await store.read();
@@ -199,7 +199,7 @@ export function keyInjector(deps: InjectorDeps): Injector {
     end();
   }
 
-  /** Some instances learn of the key in time and sign with it; others can't read it. */
+  /** Starts an outage when only some instances have read the new key. */
   async function rotationBeforeOutage(): Promise<void> {
     await rotation();
     await delay(chance.below(600));

@@ -1,6 +1,6 @@
-/** What is known to be wrong, and when: what excuses an answer that is not a whole one. */
+/** Records injected faults and their times, which excuse failed requests. */
 export class KnownFaults {
-  /** How often each fault was done. */
+  /** Number of times each fault was injected. */
   readonly counts: Record<string, number> = {};
   readonly #kills: number[] = [];
   readonly #outages: { readonly from: number; until: number }[] = [];
@@ -9,12 +9,14 @@ export class KnownFaults {
     this.counts[fault] = (this.counts[fault] ?? 0) + 1;
   }
 
-  /** An instance is about to end in the middle of what it does. */
+  /** Records that an instance is killed now. */
   kill(): void {
     this.#kills.push(performance.now());
   }
 
-  /** Secret Manager fails from now on, until what is returned is called. */
+  /**
+   * Records the beginning of an outage of Secret Manager. The returned function records its end.
+   */
   outage(): () => void {
     const outage = { from: performance.now(), until: Number.POSITIVE_INFINITY };
     this.#outages.push(outage);
@@ -23,14 +25,16 @@ export class KnownFaults {
     };
   }
 
-  /** An instance that was frozen at that time goes on, with what it was told before. */
+  /**
+   * Records that an instance resumes, which may act on an outage that began before it was frozen.
+   */
   thaw(frozenAt: number): void {
     const now = performance.now();
     if (this.keysWereOut(frozenAt, now)) this.#outages.push({ from: frozenAt, until: now });
   }
 
   /** Whether an instance was killed between two times of `performance.now`. */
-  wasKill(from: number, until: number): boolean {
+  wasKilled(from: number, until: number): boolean {
     return this.#kills.some((at) => at >= from - KILL_TAKES && at <= until);
   }
 
@@ -40,8 +44,8 @@ export class KnownFaults {
   }
 }
 
-/** Milliseconds until a kill is seen by everyone. */
+/** Milliseconds until the balancer has noticed a kill. */
 const KILL_TAKES = 1_000;
 
-/** Milliseconds after an outage: a call's time-out, then the pause before a look-up is repeated. */
+/** Recovery after an outage in milliseconds: a call's timeout, and the wait before a retry. */
 const RECOVERY = 4_000;

@@ -1,7 +1,7 @@
 import type { Asked, Outcome } from "./client.ts";
 import type { KnownFaults } from "./knownFaults.ts";
 
-/** What comes of a request, in the end. */
+/** Judgement of a request's outcome. */
 export type Verdict =
   | Extract<Outcome, { kind: "answer" }>
   /** Nothing that counts: ask again. */
@@ -11,27 +11,27 @@ export type Verdict =
 
 export interface Expected {
   readonly status: number | readonly number[];
-  /** What has to be true of the Set-Cookie header; none at all if left out. */
+  /** Pattern of the expected Set-Cookie header; undefined: there must be none. */
   readonly setCookie?: RegExp;
 }
 
-/** Counts everything, and holds each answer against what may be. */
+/** Counts outcomes, and checks each response against what is expected. */
 export class Tally {
   requests = 0;
   answered = 0;
   sessions = 0;
-  /** Changes of what the application keeps in sessions. */
+  /** Changes of the application's session data. */
   saves = 0;
-  /** Requests that visitors took their time with, and those that they left in the middle of. */
+  /** Slow requests, and those that the client aborted. */
   slow = 0;
   left = 0;
-  /** Requests that went down with an instance that was killed: GETs cut off in the middle... */
+  /** Requests lost with a killed instance: GETs whose response was cut off... */
   cut = 0;
-  /** ...and others that nobody may repeat but who sent them: 502. */
+  /** ...and other methods, which the balancer can't retry and answers with 502. */
   undecided = 0;
-  /** 503 with Retry-After, while Secret Manager was out. */
+  /** 503 with Retry-After during an outage of Secret Manager. */
   unavailable = 0;
-  /** Sign-ins that had to be begun again, because an instance died in the middle of them. */
+  /** Sign-ins that were restarted, because an instance was killed. */
   signInsAgain = 0;
   readonly instances = new Set<string>();
   readonly lost: string[] = [];
@@ -42,20 +42,20 @@ export class Tally {
     this.#knownFaults = knownFaults;
   }
 
-  /** Something that must not be. */
+  /** Records a failure. */
   lose(what: string): void {
     const seconds = ((performance.now() - this.#start) / 1000).toFixed(1);
     this.lost.push(`at ${seconds} s: ${what}`);
   }
 
-  /** What the outcome of a request that was sent at `sentAt` (performance.now) counts as. */
+  /** Judges the outcome of a request that was sent at `sentAt` (performance.now). */
   judge(asked: Asked, expected: Expected, outcome: Outcome, sentAt: number): Verdict {
     this.requests += 1;
     if (asked.pace !== undefined) this.slow += 1;
     const { method = "GET", path } = asked;
     const what = `${method} ${path.replace(/\?.*/, "")}`;
     const now = performance.now();
-    const killed = this.#knownFaults.wasKill(sentAt, now);
+    const killed = this.#knownFaults.wasKilled(sentAt, now);
     if (outcome.kind === "left") {
       this.left += 1;
       return "left";
@@ -91,7 +91,7 @@ export class Tally {
     return outcome;
   }
 
-  /** One line. */
+  /** The counts in one line. */
   summary(): string {
     const faults = Object.entries(this.#knownFaults.counts)
       .map(([fault, times]) => `${times} ${fault}`)

@@ -13,23 +13,23 @@ export interface VisitorDeps {
   readonly chance: Chance;
   readonly tally: Tally;
   readonly knownFaults: KnownFaults;
-  /** What visitors do with the application that is plugged in. */
+  /** Actions in the application. */
   readonly activity: ActivityFactory;
 }
 
-/** What a visitor does with one application, beside what all applications have. */
+/** A visitor's actions in one application. */
 export interface Activity {
-  /** Things that a visitor does, each as likely as another. */
+  /** Actions, one of which is picked at random. */
   actions(): readonly (() => Promise<void>)[];
-  /** Tells the tally what is not as it was left, at the instance that listens there. */
+  /** Checks the application's data at the instance on a port, and records failures in the tally. */
   check(port: number): Promise<void>;
-  /** A new session has begun. */
+  /** Called when a new session has begun. */
   begin(): void;
 }
 
 export type ActivityFactory = (visitor: ChaosVisitor) => Activity;
 
-/** Of an application that has none: what all applications have is enough. */
+/** For an application without actions of its own. */
 export const NO_ACTIVITY: ActivityFactory = () => ({
   actions: () => [],
   check: async () => {},
@@ -41,17 +41,17 @@ type Answer = Exclude<Verdict, string>;
 const DATA = /^data-[\w-]{8}=[\w+/=]{100,};.*max-age=[1-9]/;
 const NO_SESSION = /^session=;/;
 
-/** Pauses before something is tried again (milliseconds), and how often it is. */
-const AGAIN_AFTER = 250;
+/** Milliseconds before a retry, and the number of retries. */
+const RETRY_DELAY = 250;
 const TRIES = 60;
 
-/** Somebody who uses the service, and notices when something is not as it was left. */
+/** A user of the service, who checks that the session keeps its data. */
 export class ChaosVisitor {
   readonly deps: VisitorDeps;
   readonly #port: number;
   readonly #agent = new http.Agent({ keepAlive: true });
   #session = "";
-  /** The cookie with the application's data, as it is sent; empty while there is none. */
+  /** The data cookie as a Cookie header; empty if there is none. */
   #data = "";
   #csrf = "";
   readonly #activity: Activity;
@@ -62,14 +62,14 @@ export class ChaosVisitor {
     this.#port = Number(new URL(deps.site).port);
   }
 
-  /** Somebody who has just signed in. */
+  /** Signs in. */
   static async arrive(deps: VisitorDeps): Promise<ChaosVisitor> {
     const visitor = new ChaosVisitor(deps);
     await visitor.#signIn();
     return visitor;
   }
 
-  /** The value of the credential's cookie. */
+  /** Value of the credential cookie. */
   get session(): string {
     return this.#session;
   }
@@ -78,7 +78,7 @@ export class ChaosVisitor {
     return this.#csrf;
   }
 
-  /** Does one thing after another until told to stop. */
+  /** Runs random actions until told to stop. */
   async stay(going: () => boolean): Promise<void> {
     const { chance } = this.deps;
     const actions = [
@@ -99,7 +99,7 @@ export class ChaosVisitor {
     this.#agent.destroy();
   }
 
-  /** The session is as it was left, by whichever instance answers. */
+  /** Checks that the session has the expected user and data. */
   async check(port = this.#port): Promise<void> {
     await this.#lookAtThePage(port);
     await this.#activity.check(port);
@@ -110,18 +110,18 @@ export class ChaosVisitor {
     if (!answer.body.includes(this.#csrf)) this.deps.tally.lose("the page has another CSRF token");
   }
 
-  /** With a pace, over a connection that takes its time. */
+  /** Requests the application's API; with `pace`, over a slow connection. */
   async #askTheApi(pace?: number): Promise<void> {
     const asked = { path: application.api, ...(pace !== undefined && { pace }) };
     await this.insist(asked, { status: 200 });
   }
 
-  /** Begins something and is gone before it ends. */
+  /** Sends a request and disconnects before the response. */
   async leaveEarly(path: string): Promise<void> {
     await this.#try({ path, leaveAfter: this.deps.chance.below(15) }, { status: 200 });
   }
 
-  /** Changes what the application keeps in the session, which comes back as a cookie. */
+  /** Sends a request that changes the session's data, and keeps the cookie of the response. */
   async save(asked: Asked): Promise<void> {
     const headers = { "x-csrf-token": this.#csrf, ...asked.headers };
     const answer = await this.insist({ ...asked, headers }, { status: 200, setCookie: DATA });
@@ -155,21 +155,21 @@ export class ChaosVisitor {
         return;
       } catch (error) {
         const now = performance.now();
-        if (knownFaults.wasKill(sentAt, now)) tally.signInsAgain += 1;
+        if (knownFaults.wasKilled(sentAt, now)) tally.signInsAgain += 1;
         else if (knownFaults.keysWereOut(sentAt, now)) tally.unavailable += 1;
         else tally.lose(`a sign-in: ${String(error)}`);
-        await delay(AGAIN_AFTER);
+        await delay(RETRY_DELAY);
       }
     }
     throw new Error("Signing in was tried in vain.");
   }
 
-  /** Asks until there is an answer. */
+  /** Retries a request until there is a response. */
   async insist(asked: Asked, expected: Expected, port = this.#port): Promise<Answer> {
     for (let tries = 0; tries < TRIES; tries += 1) {
       const verdict = await this.#try(asked, expected, port);
       if (typeof verdict !== "string") return verdict;
-      await delay(AGAIN_AFTER);
+      await delay(RETRY_DELAY);
     }
     throw new Error(`${asked.path} was asked for in vain.`);
   }

@@ -8,7 +8,7 @@ const ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12";
 const hasGo = spawnSync("go", ["version"]).status === 0;
 if (!hasGo) process.stderr.write("actionlint: skipped, because Go is not installed.\n");
 
-/** Syntax, expressions and their types, names of jobs, inputs and outputs, and shell scripts. */
+/** actionlint checks syntax, expressions, names of jobs, inputs and outputs, and shell scripts. */
 (hasGo ? test : test.skip)(
   "actionlint finds nothing in the workflows",
   () => {

@@ -16,7 +16,9 @@ import {
 } from "../infra/commands/bootstrap/cloud.ts";
 import { serve } from "../support/httpServer.ts";
 
-/** The real gcloud, without credentials, with a configuration of its own and no way to Google. */
+/**
+ * Google's gcloud, with a configuration of its own, and without credentials or access to Google.
+ */
 
 /** APIs that commands call, as gcloud's properties name them. */
 const APIS = [
@@ -24,7 +26,7 @@ const APIS = [
   ...["secretmanager", "serviceusage", "storage"],
 ];
 const REPOSITORY = join(import.meta.dirname, "../..");
-/** Milliseconds in which gcloud has said what is wrong with a command, on a busy machine too. */
+/** Milliseconds within which gcloud reports a usage error, even on a busy machine. */
 const TIMEOUT = 20_000;
 
 const hasGcloud = spawnSync("gcloud", ["--version"]).status === 0;
@@ -34,9 +36,9 @@ const config = mkdtempSync(join(tmpdir(), "phoenix-gcloud-"));
 afterAll(() => rmSync(config, { recursive: true, force: true }));
 
 (hasGcloud ? describe : describe.skip)("gcloud", () => {
-  test("understands every command that bootstrap runs or prints and that a README names", async () => {
+  test("accepts the arguments of every command that bootstrap runs and that a README contains", async () => {
     const commands = [...(await bootstrapCommands()), ...readmeCommands()];
-    // Commands that differ in their values only are understood alike.
+    // Runs only one of the commands that differ in their values alone.
     const queue = [...new Map(commands.map((args) => [kindOf(args), args])).values()];
     expect(queue.length).toBeGreaterThan(40);
     const mistakes: string[] = [];
@@ -50,7 +52,7 @@ afterAll(() => rmSync(config, { recursive: true, force: true }));
     expect(mistakes).toEqual([]);
   }, 600_000);
 
-  test("prints of Google's answers what bootstrap reads", async () => {
+  test("prints Google's responses in the form that bootstrap parses", async () => {
     const goal = {
       ...{ product: "phoenix", environment: "dev", project: PROJECT, region: "europe-west1" },
       ...{ billingAccount: undefined, github: "acme/phoenix" },
@@ -118,7 +120,7 @@ const allowed = (role: string) => ({
   ],
 });
 
-/** Google's answers, as its documents have them. */
+/** Google's responses, as in its documentation. */
 const GOOGLE: [RegExp, object][] = [
   [
     /^GET \/v1\/projects\/[a-z-]+\?/,
@@ -180,7 +182,7 @@ const GOOGLE: [RegExp, object][] = [
   [/\/workloadIdentityPools\?/, { workloadIdentityPools: [{ name: POOL, state: "DELETED" }] }],
 ];
 
-/** Variables with which gcloud calls a server of this machine in place of Google. */
+/** Variables that make gcloud call a server on this machine in place of Google. */
 function gcloudEnvironment(url: string): Record<string, string> {
   const endpoints = APIS.map((api) => [
     `CLOUDSDK_API_ENDPOINT_OVERRIDES_${api.toUpperCase()}`,
@@ -196,7 +198,7 @@ function gcloudEnvironment(url: string): Record<string, string> {
   };
 }
 
-/** All that bootstrap can run: in an empty account, and where all has to be changed. */
+/** All commands of bootstrap: in an empty account, and where everything has to be changed. */
 async function bootstrapCommands(): Promise<string[][]> {
   const commands: string[][] = [];
   const run = async (cloud: Cloud, args: readonly string[]) => {
@@ -227,7 +229,7 @@ async function bootstrapCommands(): Promise<string[][]> {
   return commands;
 }
 
-/** Commands in the code of the READMEs, with values for what they leave open. */
+/** gcloud commands in the READMEs, with values for placeholders. */
 function readmeCommands(): string[][] {
   const files = readdirSync(REPOSITORY, { recursive: true, encoding: "utf8" }).filter(
     (file) => file.endsWith(".md") && !file.includes("node_modules"),
@@ -242,7 +244,7 @@ function readmeCommands(): string[][] {
   });
 }
 
-/** The arguments of gcloud, if the line of shell calls it, up to a pipe or a comment. */
+/** Arguments of the gcloud calls in a line of shell, up to a pipe or a comment. */
 function gcloudIn(line: string): string[][] {
   const [, rest] = /(?:^|[|(] ?)gcloud (.*)$/.exec(line) ?? [];
   if (rest === undefined) return [];
@@ -255,9 +257,9 @@ function gcloudIn(line: string): string[][] {
 }
 
 /**
- * Has gcloud run a command until it calls Google, which it does once it has understood it.
+ * Runs a gcloud command until it calls Google, which it does only with valid arguments.
  *
- * @returns what is wrong with the command; undefined if nothing is
+ * @returns gcloud's usage error; undefined if there is none
  */
 async function findMistake(args: readonly string[]): Promise<string | undefined> {
   const sockets: Socket[] = [];
@@ -272,7 +274,7 @@ async function findMistake(args: readonly string[]): Promise<string | undefined>
   const child = spawn("gcloud", args, {
     env: { ...process.env, ...gcloudEnvironment(`http://127.0.0.1:${port}`) },
     stdio: ["ignore", "ignore", "pipe"],
-    // gcloud is a script that starts Python: a group of their own ends both.
+    // gcloud is a script that starts Python. A process group of their own ends both.
     detached: true,
   });
   let said = "";
@@ -303,7 +305,7 @@ async function findMistake(args: readonly string[]): Promise<string | undefined>
   }
 }
 
-/** A command without the values of its flags and without all names but its own. */
+/** A command without names and values of flags. */
 function kindOf(args: readonly string[]): string {
   return args
     .filter((arg, index) => arg.startsWith("-") || !args[index - 1]?.startsWith("-"))

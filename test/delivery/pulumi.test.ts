@@ -73,7 +73,7 @@ describe(".github/pulumi/install", () => {
     existsSync(join(folder, name)) ? readFileSync(join(folder, name), "utf8") : "";
   const installed = () => existsSync(join(folder, "home/versions/3.0.0/bin/pulumi"));
 
-  test("without a committed digest it downloads nothing, and says what a maintainer does", async () => {
+  test("without a committed digest it downloads nothing, and prints the command that records one", async () => {
     const { code, stderr } = await install();
     expect(code).toBe(1);
     expect(stderr).toBe(
@@ -82,7 +82,7 @@ describe(".github/pulumi/install", () => {
     expect([written("downloads"), installed()]).toEqual(["", false]);
   });
 
-  test("with the digests that --record wrote, both are where npx pulumi finds them", async () => {
+  test("with the digests that --record wrote, it installs both where npx pulumi finds them", async () => {
     expect((await install("--record")).code).toBe(0);
     expect(written(".github/pulumi/sha256").split("\n")).toEqual([
       expect.stringMatching(`^[0-9a-f]{64}  ${CLI}$`),
@@ -112,7 +112,7 @@ describe(".github/pulumi/install", () => {
 });
 
 // After an update of either package: .github/pulumi/install --record.
-test("each digest that is committed is of a version that the lock file names", () => {
+test("each committed digest is for the version in the lock file", () => {
   const { packages } = JSON.parse(readFileSync(join(REPOSITORY, "package-lock.json"), "utf8"));
   const names = [
     `pulumi-v${packages["node_modules/pulumi"].version}-linux-x64.tar.gz`,

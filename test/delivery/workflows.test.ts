@@ -67,7 +67,7 @@ const steps = jobs.flatMap(({ name, job }) =>
   (job.steps ?? []).map((step) => ({ job: name, step })),
 );
 
-/** What a job authenticates with, or undefined. */
+/** Inputs of a job's authentication step; undefined without one. */
 function identity({ steps = [] }: Job): Step["with"] {
   return steps.find(({ uses }) => uses?.startsWith("google-github-actions/auth@"))?.with;
 }
@@ -75,7 +75,7 @@ function identity({ steps = [] }: Job): Step["with"] {
 const withIdentity = jobs.filter(({ job }) => identity(job) !== undefined);
 
 describe("Permissions", () => {
-  test("a workflow grants nothing, and each job exactly what it needs", () => {
+  test("no workflow has permissions, and each job has only those that it needs", () => {
     expect([...workflows.values()].map(({ permissions }) => permissions)).toEqual(
       [...workflows].map(() => ({})),
     );
@@ -92,24 +92,24 @@ describe("Permissions", () => {
     });
   });
 
-  test("the job that may write a comment runs no code of the pull request", () => {
+  test("the job that may write comments runs no code of the pull request", () => {
     const { steps = [] } = job("preview", "comment");
     expect(steps.map(({ uses }) => uses)).toEqual([undefined]);
     expect(steps.map(({ run = "" }) => /\b(npm|npx|node)\b/.test(run))).toEqual([false]);
   });
 
-  test("there is no long-lived credential: no workflow names a secret", () => {
+  test("no workflow uses a secret, because there is no long-lived credential", () => {
     for (const source of sources.values()) expect(source).not.toMatch(/secrets\.|credentials_json/);
     expect(jobs.filter(({ job }) => job.secrets !== undefined)).toEqual([]);
   });
 
-  test("a checkout leaves no token behind", () => {
+  test("no checkout persists its token", () => {
     const checkouts = steps.filter(({ step }) => step.uses?.startsWith("actions/checkout@"));
     expect(checkouts.length).toBe(4);
     for (const { step } of checkouts) expect(step.with).toEqual({ "persist-credentials": false });
   });
 
-  test("packages and Pulumi are there before there are credentials, and no package runs a script", () => {
+  test("packages and Pulumi are installed before authentication, without install scripts", () => {
     for (const { job } of withIdentity) {
       const order = (job.steps ?? []).map(({ uses, run }) => uses?.split("@")[0] ?? run);
       expect(order.slice(0, 4)).toEqual([
@@ -118,14 +118,14 @@ describe("Permissions", () => {
         ".github/pulumi/install",
         "google-github-actions/auth",
       ]);
-      // npm's `pulumi` downloads nothing, because it is there; this keeps Pulumi from it.
+      // Pulumi is installed, so npm's `pulumi` downloads nothing. This stops downloads of plugins.
       expect(job.env).toMatchObject({ PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true" });
     }
   });
 });
 
 describe("Supply chain", () => {
-  test("every action is pinned by its commit, with its version beside it", () => {
+  test("every action is pinned to a commit, with its version in a comment", () => {
     const lines = [...sources.values()].flatMap((source) => source.match(/^.*\buses: .*$/gm) ?? []);
     expect(lines.length).toBeGreaterThan(6);
     for (const line of lines) {
@@ -135,11 +135,11 @@ describe("Supply chain", () => {
     }
   });
 
-  test("nothing from outside is put into a shell script: scripts read variables", () => {
+  test("no script contains an expression of an untrusted value: scripts read variables", () => {
     for (const { step } of steps) expect(step.run ?? "").not.toContain("${{");
   });
 
-  test("no event runs the code of a fork with more than a fork has", () => {
+  test("no event runs a fork's code with the repository's permissions", () => {
     const events = [...workflows.values()].flatMap(({ on }) => Object.keys(on));
     expect(new Set(events)).toEqual(
       new Set(["push", "pull_request", "workflow_call", "workflow_dispatch"]),
@@ -150,7 +150,7 @@ describe("Supply chain", () => {
 describe("Checks", () => {
   const commands = (job("checks", "checks").steps ?? []).flatMap(({ run }) => run ?? []);
 
-  test("they are the commands of .ci/run, in its order", () => {
+  test("they are the commands of .ci/run, in the same order", () => {
     const file = join(REPOSITORY, ".ci/run");
     const local = readFileSync(file, "utf8").match(/^npm .*$/gm);
     expect(commands).toEqual(local);
@@ -162,14 +162,14 @@ describe("Checks", () => {
       pull_request: null,
       workflow_call: null,
     });
-    // Pushes to main and of tags v* get theirs here.
+    // For pushes to main and of tags v*, Deliver calls Checks.
     expect(job("deliver", "checks").uses).toBe("./.github/workflows/checks.yml");
     expect(job("deliver", "checks").if).toBeUndefined();
   });
 });
 
 describe("Delivery", () => {
-  test("main goes to dev and a tag v* to prod, and only after the checks", () => {
+  test("main is deployed to dev and a tag v* to prod, after the checks", () => {
     expect(workflow("deliver").on).toMatchObject({ push: { branches: ["main"], tags: ["v*"] } });
     expect(job("deliver", "dev")).toMatchObject({
       if: "vars.DELIVERY == 'on' && github.ref == 'refs/heads/main' && !inputs.traffic",
@@ -185,7 +185,7 @@ describe("Delivery", () => {
     });
   });
 
-  test("shares of traffic reach prod only, whose revisions they name, and are refused elsewhere", () => {
+  test("the input traffic applies to prod only, and is refused elsewhere", () => {
     expect(job("deliver", "dev").with).toEqual({ stack: "dev" });
     expect(job("deliver", "prod").with).toEqual({
       stack: "prod",
@@ -197,13 +197,13 @@ describe("Delivery", () => {
     });
   });
 
-  test("whatever changes a stack passes through the environment of its name", () => {
+  test("every job that changes a stack runs in the environment with its name", () => {
     for (const changing of [job("up", "up"), job("rotate", "rotate")]) {
       expect(changing.environment?.name).toBe("${{ inputs.stack }}");
     }
   });
 
-  test("two updates of a stack never overlap, and none is broken off", () => {
+  test("updates of a stack never overlap, and none is cancelled", () => {
     expect(job("up", "up").concurrency).toEqual({
       group: "up-${{ inputs.stack }}",
       "cancel-in-progress": false,
@@ -215,7 +215,7 @@ describe("Delivery", () => {
     expect(updating.map(({ name }) => name)).toEqual(["up/up"]);
   });
 
-  test("a key is rotated by hand from main only, and waits for no update", () => {
+  test("a rotation is started by hand on main only, and does not wait for updates", () => {
     const { on } = workflow("rotate");
     expect(Object.keys(on)).toEqual(["workflow_dispatch"]);
     expect(job("rotate", "rotate")).toMatchObject({
@@ -228,7 +228,7 @@ describe("Delivery", () => {
 describe("Preview", () => {
   const preview = job("preview", "preview");
 
-  test("only a pull request of this repository gets an identity, and no bot's", () => {
+  test("only pull requests of this repository get an identity, and Dependabot's don't", () => {
     expect(preview.if?.split(" && ")).toEqual([
       "vars.DELIVERY == 'on'",
       "github.event.pull_request.head.repo.id == github.event.pull_request.base.repo.id",
@@ -236,7 +236,7 @@ describe("Preview", () => {
     ]);
   });
 
-  test("it runs in an environment of its own, whose variables give it another identity", () => {
+  test("it runs in an environment of its own, whose variables name another account", () => {
     expect(preview.environment?.name).toBe("${{ matrix.stack }}-preview");
     expect(withIdentity.map(({ name }) => name)).toEqual([
       "preview/preview",
@@ -253,26 +253,26 @@ describe("Preview", () => {
     }
   });
 
-  test("once it has its identity, it runs no Pulumi command but preview", () => {
+  test("after authentication the only Pulumi command is preview", () => {
     const scripts = (preview.steps ?? []).map(({ run = "" }) => run).join("\n");
     expect(scripts.match(/npx pulumi \w+/g)).toEqual(["npx pulumi preview"]);
   });
 });
 
-describe("Scripts, run with stand-ins for the commands they call", () => {
+describe("Scripts, run with fake commands", () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "phoenix-delivery-"));
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  /** Puts a shell script in front of the command of that name. */
+  /** Replaces a command by a shell script. */
   function standIn(command: string, script: string): void {
     writeFileSync(join(folder, command), `#!/bin/bash\n${script}\n`);
     chmodSync(join(folder, command), 0o755);
   }
 
-  /** Runs a job's only named script as GitHub does, and yields its exit code. */
+  /** Runs a job's only named script as GitHub does, and returns its exit code. */
   async function run(of: Job, env: Readonly<Record<string, string>>): Promise<number> {
     const script = of.steps?.findLast((step) => step.run !== undefined)?.run ?? "";
     try {
@@ -295,7 +295,7 @@ describe("Scripts, run with stand-ins for the commands they call", () => {
   const written = (name: string) =>
     existsSync(join(folder, name)) ? readFileSync(join(folder, name), "utf8") : "";
 
-  test("a preview that fails is shown, and fails its job", async () => {
+  test("a failed preview is shown in the comment, and fails its job", async () => {
     standIn("npx", 'echo "$@" > called; echo "error: no such stack" >&2; exit 7');
     expect(await run(job("preview", "preview"), { STACK: "dev" })).toBe(7);
     expect(written("called")).toMatch(
@@ -304,7 +304,7 @@ describe("Scripts, run with stand-ins for the commands they call", () => {
     expect(written("output")).toMatch(/^dev<<(\w{32})\nerror: no such stack\n\n\1\n$/);
   });
 
-  test("a preview that is too long for a comment is cut, and says so", async () => {
+  test("a preview that is too long for a comment is truncated with a note", async () => {
     standIn("npx", "head -c 100000 /dev/zero | tr '\\0' x");
     expect(await run(job("preview", "preview"), { STACK: "prod" })).toBe(0);
     expect(written("output").length).toBeLessThan(21_000);
@@ -320,7 +320,7 @@ describe("Scripts, run with stand-ins for the commands they call", () => {
     PROD: "",
   };
 
-  test("a preview is one comment, which a later one changes", async () => {
+  test("a later preview updates the comment of the first", async () => {
     for (const [earlier, call] of [
       ["", "POST repos/owner/name/issues/12/comments"],
       ["echo 345; echo 678", "PATCH repos/owner/name/issues/comments/345"],
@@ -331,7 +331,7 @@ describe("Scripts, run with stand-ins for the commands they call", () => {
     }
   });
 
-  test("what Pulumi prints can't end its block in the comment, call anybody or run", async () => {
+  test("Pulumi's output can't end its code block in the comment, mention anybody or be executed", async () => {
     standIn("gh", "true");
     await run(job("preview", "comment"), COMMENT);
     const lines = written("comment.md").split("\n");
@@ -344,7 +344,7 @@ describe("Scripts, run with stand-ins for the commands they call", () => {
     expect(written("summary")).toBe(written("comment.md"));
   });
 
-  test("an update without a share of traffic leaves the stack's own setting", async () => {
+  test("an update without the input traffic keeps the stack's setting", async () => {
     standIn(
       "npx",
       'echo "$@" >> calls; case "$*" in *output*) echo https://phoenix.example;; esac',
@@ -358,7 +358,7 @@ describe("Scripts, run with stand-ins for the commands they call", () => {
     expect(written("output")).toBe("url=https://phoenix.example\n");
   });
 
-  test("a share of traffic reaches Pulumi as one argument, whatever is in it", async () => {
+  test("the input traffic is passed to Pulumi as one argument, whatever it contains", async () => {
     standIn("npx", 'printf "<%s>" "$@" >> calls');
     const TRAFFIC = 'phoenix-prod-1=100"; touch pwned; $(touch pwned)';
     expect(await run(job("up", "up"), { STACK: "prod", TRAFFIC })).toBe(0);
@@ -370,14 +370,14 @@ describe("Scripts, run with stand-ins for the commands they call", () => {
     ["on", /traffic.* tag v\*/],
     ["", /traffic.*gh variable set DELIVERY --body on/],
   ])(
-    "shares of traffic that reach nothing with DELIVERY=%j fail, and say what to do",
+    "the input traffic with DELIVERY=%j fails with a remedy where no deployment uses it",
     async (DELIVERY, remedy) => {
       expect(await run(job("deliver", "traffic"), { DELIVERY })).toBe(1);
       expect(written("summary")).toMatch(remedy);
     },
   );
 
-  test("an update that fails fails its job", async () => {
+  test("a failed update fails its job", async () => {
     standIn("npx", "exit 255");
     expect(await run(job("up", "up"), { STACK: "dev", TRAFFIC: "" })).toBe(255);
   });

@@ -5,7 +5,7 @@ import { expect, test } from "@jest/globals";
 const ROOT = join(import.meta.dirname, "..", "..");
 const table = readFileSync(join(ROOT, "test", "ASVS.md"), "utf8");
 
-/** How many requirements ASVS 5.0.0 has in each section that the table is about. */
+/** Number of requirements in each section of ASVS 5.0.0 that the table covers. */
 const SECTIONS: Record<string, number> = {
   "3.3": 5,
   "7.1": 3,
@@ -27,14 +27,14 @@ const SECTIONS: Record<string, number> = {
   "14.3": 3,
 };
 
-/** The rows, by the requirement's number. */
+/** Rows by the requirement's number. */
 const rows = new Map(
   [...table.matchAll(/^\| ([\d.]+) \([123]\) \|([^|]+)\|([^|]+)\|(.+)\|$/gm)].map(
     ([, number = "", , verdict = "", how = ""]) => [number, { verdict: verdict.trim(), how }],
   ),
 );
 
-test("each requirement has one row, with a verdict and what it is about", () => {
+test("each requirement has one row, with a summary and a verdict", () => {
   const expected = Object.entries(SECTIONS).flatMap(([section, count]) =>
     Array.from({ length: count }, (_, index) => `${section}.${index + 1}`),
   );
@@ -61,7 +61,7 @@ function marks(): string[] {
     });
 }
 
-test("each file of tests that a row names has a test that says it proves the row, and the other way round", () => {
+test("each test file that a row names has a test marked with the row's number, and vice versa", () => {
   const named = [...rows].flatMap(([number, { how }]) =>
     [...how.matchAll(/`(test\/[\w./]+\.ts)`/g)].map(([, file]) => `${number} ${file}`),
   );
@@ -69,7 +69,7 @@ test("each file of tests that a row names has a test that says it proves the row
   expect(named.length).toBeGreaterThan(50);
 });
 
-test("each source that a row names exists", () => {
+test("each source file that a row names exists", () => {
   for (const [, { how }] of rows) {
     for (const [, file = ""] of how.matchAll(/`((?:service|infra)\/[\w./]+\.ts)`/g)) {
       expect([file, existsSync(join(ROOT, file))]).toEqual([file, true]);
@@ -77,7 +77,7 @@ test("each source that a row names exists", () => {
   }
 });
 
-test("what is not met is explained before the tables", () => {
+test("each requirement that is not met is explained before the tables", () => {
   const [before = ""] = table.split("## V3.3");
   for (const [number, { verdict }] of rows) {
     if (verdict === "not met") expect(before).toContain(number);

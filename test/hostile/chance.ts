@@ -1,22 +1,22 @@
-/** Repeatable chance: the same seed makes the same choices. */
+/** Seeded random choices: the same seed gives the same choices. */
 export interface Chance {
   /** From 0 up to, not including, 1. */
   next(): number;
   /** A whole number from 0 up to, not including, the limit. */
   below(limit: number): number;
   pick<Item>(items: readonly Item[]): Item;
-  /** The items in another order. */
+  /** The items in random order. */
   shuffle<Item>(items: readonly Item[]): Item[];
   bytes(length: number): Buffer;
 }
 
-/** The variable's value as a seed, or a new one each time. */
+/** A variable's value as a seed; without one, a new seed. */
 export function seedFrom(text: string | undefined): number {
   const given = Number(text);
   return text && Number.isSafeInteger(given) ? given >>> 0 : Date.now() % 2 ** 31;
 }
 
-/** Mulberry32: small, quick, and far from good enough for anything secret. */
+/** Mulberry32: small and fast, and not cryptographically secure. */
 export function createChance(seed: number): Chance {
   let state = seed >>> 0;
 

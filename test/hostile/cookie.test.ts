@@ -8,7 +8,7 @@ import { cookieOf, createTarget, createTokens } from "./target.ts";
 /** HOSTILE_SEED repeats a run. */
 const SEED = seedFrom(process.env.HOSTILE_SEED);
 
-/** One in so many of the places is tried here: `npm run test:chaos` tries them all. */
+/** One of this many cookies is tried here. `npm run test:chaos` tries all. */
 const SHARE = 6;
 const RANDOM_COOKIES = 3_000;
 
@@ -28,7 +28,7 @@ const tokens = createTokens();
 const target = createTarget();
 
 // ASVS 7.2.1, 9.1.2
-test("no hostile cookie is accepted, fails, sets a cookie or takes long", () => {
+test("no hostile cookie is accepted, causes an error, sets a cookie or takes long", () => {
   const chance = createChance(SEED);
   const places = [...everyPlace(tokens)].filter(() => chance.below(SHARE) === 0);
   const random = randomCookies(tokens, chance, RANDOM_COOKIES);
@@ -40,7 +40,7 @@ test("no hostile cookie is accepted, fails, sets a cookie or takes long", () => 
   expect(Object.keys(trial.outcomes)).toEqual(expect.arrayContaining(seen));
 });
 
-test("the trial can tell: a good cookie is accepted, and counts as a violation where it should not", () => {
+test("the trial itself works: it accepts a valid cookie, and reports one that should be refused", () => {
   const good = [tokens.ada, tokens.grace, tokens.older].map((token) => ({
     what: "good",
     header: `session=${cookieOf(token)}`,
@@ -50,7 +50,7 @@ test("the trial can tell: a good cookie is accepted, and counts as a violation w
   expect(tryCookies(target.sessions, stranger, good).violations).toHaveLength(3);
 });
 
-test("through the whole application a hostile cookie is a visitor's without a session", async () => {
+test("the whole application treats a hostile cookie as no session", async () => {
   const chance = createChance(SEED);
   const every = [...everyPlace(tokens), ...everyShape(tokens)];
   const some = Array.from({ length: 400 }, () => chance.pick(every));
@@ -70,7 +70,7 @@ test("through the whole application a hostile cookie is a visitor's without a se
   expect(refused).toBeGreaterThan(700);
 });
 
-test("nothing of a hostile cookie is in the log, whose lines each say one of the known outcomes", () => {
+test("the log contains nothing of a hostile cookie, and each line has a known outcome", () => {
   const outcomes = new Set(target.lines.map(({ session }) => session));
   for (const outcome of outcomes) {
     expect(["none", "tampered", "malformed", "unknown_key", "retired_key"]).toContain(outcome);

@@ -6,7 +6,7 @@ import type { AddSessions } from "../../service/session/sessions.ts";
 import type { HostileCookie } from "./cookies.ts";
 import { cookieOf, type Tokens } from "./target.ts";
 
-/** What the session middleware made of a Cookie header. */
+/** The session middleware's result for a Cookie header. */
 interface Received {
   readonly outcome: SessionReport["session"];
   readonly user: string | undefined;
@@ -14,21 +14,21 @@ interface Received {
   readonly error: unknown;
 }
 
-/** What a run of many cookies came to. */
+/** Result of a run of many cookies. */
 export interface Trial {
   tried: number;
   accepted: number;
-  /** How often each outcome was logged. */
+  /** Number of log lines by outcome. */
   readonly outcomes: Record<string, number>;
-  /** What should not have happened, at most ten times. */
+  /** At most ten descriptions of violations. */
   readonly violations: string[];
-  /** Milliseconds of the slowest one. */
+  /** Milliseconds of the slowest cookie. */
   slowest: number;
 }
 
 /**
- * Milliseconds that one cookie may take. A pause of the whole machine is no fault of the code's; a
- * regular expression gone wild would be.
+ * Milliseconds that one cookie may take. The limit tolerates a busy machine, and detects a regular
+ * expression with catastrophic backtracking.
  */
 export const LONGEST = 2_000;
 
@@ -42,7 +42,7 @@ const OUTCOMES = new Set<SessionReport["session"]>([
   "retired_key",
 ]);
 
-/** Sends each cookie to the middleware, and holds what comes of it against what may. */
+/** Sends each cookie to the middleware, and checks the result. */
 export function tryCookies(
   sessions: AddSessions,
   tokens: Tokens,
@@ -67,7 +67,7 @@ export function tryCookies(
   return trial;
 }
 
-/** An application that does nothing with a session but read it, without a server around it. */
+/** An application that only reads the session, without a server. */
 function receiver(sessions: AddSessions): (cookie: string) => Received | undefined {
   const app = express();
   let received: Received | undefined;
@@ -113,7 +113,7 @@ function problemWith(
   return undefined;
 }
 
-/** The first session cookie of a header, by RFC 6265. */
+/** Value of the first session cookie in a header (RFC 6265). */
 function valueIn(header: string): string | undefined {
   return /(?:^|;)\s*session=([^;]*)/.exec(header)?.[1];
 }

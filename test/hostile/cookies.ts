@@ -3,9 +3,9 @@ import { deflateSync } from "node:zlib";
 import type { Chance } from "./chance.ts";
 import { cookieOf, type Tokens } from "./target.ts";
 
-/** A Cookie header that somebody hostile could send. */
+/** A Cookie header that an attacker could send. */
 export interface HostileCookie {
-  /** What was done to it, for whoever reads about a failure. */
+  /** How it was made, for the failure's message. */
   readonly what: string;
   readonly header: string;
 }
@@ -28,7 +28,7 @@ function joined(version: string, kid: string, body: Buffer): string {
   return `${version}.${kid}.${body.toString("base64url")}`;
 }
 
-/** A good cookie with one thing wrong, for each place where it can be: tens of thousands. */
+/** Valid cookies with one change at each possible position: tens of thousands. */
 export function* everyPlace(tokens: Tokens): Generator<HostileCookie> {
   yield* everyBit(tokens.ada);
   yield* everyCharacter(tokens.ada);
@@ -37,7 +37,7 @@ export function* everyPlace(tokens: Tokens): Generator<HostileCookie> {
   yield* everySplice(tokens.ada, tokens.older);
 }
 
-/** Good tokens of other places, good ones in other shapes, and what is none at all: about a thousand. */
+/** Valid tokens of other purposes, re-encoded tokens, and other values: about a thousand. */
 export function* everyShape(tokens: Tokens): Generator<HostileCookie> {
   for (const token of tokens.foreign) {
     yield header("a good token of another place", cookieOf(token));
@@ -186,7 +186,7 @@ function* everyArrangement(token: string): Generator<HostileCookie> {
   }
 }
 
-/** Other spellings of the same good token. There is one way to write it, and no other is taken. */
+/** Other encodings of the same valid token. Only the canonical one is accepted. */
 function* everyEncoding(token: string): Generator<HostileCookie> {
   const value = cookieOf(token);
   const json = JSON.stringify({ sealed: token });
@@ -229,7 +229,7 @@ function* everyEncoding(token: string): Generator<HostileCookie> {
   }
 }
 
-/** The good token in JSON of another shape. */
+/** The valid token in other JSON. */
 function* everyEnvelope(token: string): Generator<HostileCookie> {
   const text = JSON.stringify(token);
   const envelopes = [
@@ -272,7 +272,7 @@ function* everyEnvelope(token: string): Generator<HostileCookie> {
   }
 }
 
-/** Good cookies where they don't count, and headers of odd shapes. */
+/** Valid cookies under other names or positions, and unusual headers. */
 function* everyHeader({ ada, grace }: Tokens): Generator<HostileCookie> {
   const [good, other] = [cookieOf(ada), cookieOf(grace)];
   for (const name of [
@@ -327,7 +327,7 @@ function* everyHeader({ ada, grace }: Tokens): Generator<HostileCookie> {
   for (const text of odd) yield { what: `the header ${text.slice(0, 40)}`, header: text };
 }
 
-/** What other programs call a session. */
+/** Session cookies of other programs. */
 function* strangers(): Generator<HostileCookie> {
   const flaskPayload = deflateSync(Buffer.from('{"user_id":"ada"}')).toString("base64url");
   const flaskSignature = createHmac("sha1", "flask").update(flaskPayload).digest("base64url");
@@ -348,7 +348,7 @@ function* strangers(): Generator<HostileCookie> {
   yield header("Python's pickle", "gASVCAAAAAAAAACMBHRlc3SULg==");
 }
 
-/** As many as are wanted, by chance: several changes at once, and things nobody thought of. */
+/** Any number of random cookies, with several changes at once. */
 export function* randomCookies(
   tokens: Tokens,
   chance: Chance,

@@ -5,7 +5,7 @@ import { cookieOf, createTarget, ring, sessionOf, tokenFor } from "./target.ts";
 
 const LIFETIME = 604_800;
 
-/** What a thief has: the cookie, and the CSRF token that the page shows to whoever has the cookie. */
+/** A stolen cookie, and the CSRF token that the page shows to its bearer. */
 let copied: { cookie: string; "x-csrf-token": string };
 
 beforeEach(() => {
@@ -21,7 +21,7 @@ async function statusNow(target = createTarget()): Promise<number> {
 }
 
 // ASVS 7.4.1
-test("signing out takes the cookie from this browser, and a copy of it is refused", async () => {
+test("signing out deletes the browser's cookie, and a copy of it is refused", async () => {
   const target = createTarget();
   const signedOut = await inject(target.app, { method: "POST", url: "/logout", headers: copied });
   expect(signedOut.headers["set-cookie"]).toMatch(/^session=;.*max-age=0/);
@@ -29,7 +29,7 @@ test("signing out takes the cookie from this browser, and a copy of it is refuse
 });
 
 // ASVS 7.4.1
-test("a copied cookie ends with the session's lifetime, whatever was done with it", async () => {
+test("a copied cookie expires with the session, however it is used", async () => {
   const target = createTarget();
   const headers = { ...copied, "content-type": "application/json" };
   const payload = '{"note":"eggs"}';
@@ -44,14 +44,14 @@ test("a copied cookie ends with the session's lifetime, whatever was done with i
   expect(await statusNow(target)).toBe(401);
 });
 
-test("a copied cookie ends when its key is disabled, as after a leak", async () => {
+test("a copied cookie is refused once its key is disabled, as after a leak", async () => {
   const keys = ring();
   const disabled = createTarget({ keys: { ...keys, find: () => ({ status: "retired" }) } });
   expect(await statusNow(disabled)).toBe(401);
 });
 
 // ASVS 3.3.4
-test("the cookie's value is in no answer, so that no script and no copied page has it", async () => {
+test("no response contains the cookie's value, so that no script can read it", async () => {
   const { app } = createTarget();
   const value = copied.cookie.slice("session=".length);
   for (const url of ["/", "/notes", "/api/note", "/x"]) {
@@ -64,7 +64,7 @@ test("the cookie's value is in no answer, so that no script and no copied page h
 });
 
 // ASVS 7.4.4
-test("the page that needs a session shows who is signed in, and the way out", async () => {
+test("the application's page shows who is signed in, and a sign-out button", async () => {
   const { payload } = await inject(createTarget().app, { url: "/notes", headers: copied });
   expect(payload).toContain(ada.email);
   expect(payload).toMatch(/<form id="sign-out" method="post" action="\/logout">/);

@@ -4,12 +4,12 @@ import { ada, grace } from "../local/identity/users.ts";
 import { cookieOf, createTarget, sessionOf, tokenFor } from "./target.ts";
 
 /**
- * What a page of another origin can make a browser send. The session's cookie goes with all of it
- * here, as if browsers knew no SameSite.
+ * Requests that a page of another origin can make a browser send. All of them carry the session's
+ * cookie here, as if browsers ignored SameSite.
  */
 const COOKIE = `session=${cookieOf(tokenFor(ada))}`;
 const TOKEN = sessionOf(ada).csrf_token;
-/** Whoever signs out is out for good. */
+/** A new one for each test, because a sign-out is final. */
 let target = createTarget();
 
 beforeEach(() => {
@@ -38,7 +38,7 @@ const BODIES: { readonly type?: string; readonly payload?: string }[] = [
   { payload: NOTE },
 ];
 
-/** The token would be right, but no such body is read. */
+/** Contains the right token, but the service does not parse multipart bodies. */
 function multipart(): string {
   return `--x\r\nContent-Disposition: form-data; name="_csrf"\r\n\r\n${TOKEN}\r\n--x--\r\n`;
 }
@@ -57,7 +57,7 @@ async function send(request: InjectOptions) {
 }
 
 // ASVS 3.5.1
-test("without the session's token nothing is changed, wherever and however it is sent from", async () => {
+test("without the CSRF token no request changes anything, whatever its origin and content type", async () => {
   for (const [method, url] of STATE_CHANGES) {
     for (const origin of ORIGINS) {
       for (const { type, payload } of BODIES) {
@@ -75,7 +75,7 @@ test("without the session's token nothing is changed, wherever and however it is
   }
 });
 
-test("another site's page can't sign anybody out, and proof of the same origin is good for nothing else", async () => {
+test("another site can't sign users out, and same-origin headers replace the token for sign-out only", async () => {
   const own = [{ "sec-fetch-site": "same-origin" }, { origin: "http://phoenix.example" }];
   for (const headers of own) {
     target = createTarget();
@@ -106,7 +106,7 @@ test("another site's page can't sign anybody out, and proof of the same origin i
   }
 });
 
-test("with the token each of them is done: the refusals are the token's", async () => {
+test("with the token the same requests succeed, so the missing token is why they were refused", async () => {
   for (const [method, url] of STATE_CHANGES) {
     const headers = { "x-csrf-token": TOKEN, "content-type": "application/json" };
     const response = await send({ method, url, headers, payload: NOTE });
@@ -115,7 +115,7 @@ test("with the token each of them is done: the refusals are the token's", async 
   }
 });
 
-test("another user's token, a guessed one and one in the URL are none", async () => {
+test("another user's token, a guessed one and one in the URL are refused", async () => {
   const tokens = [
     sessionOf(grace).csrf_token,
     "",
@@ -142,7 +142,7 @@ test("another user's token, a guessed one and one in the URL are none", async ()
   }
 });
 
-test("a safe method that claims to be another one changes nothing", async () => {
+test("a safe method with a method override changes nothing", async () => {
   for (const method of ["GET", "HEAD", "OPTIONS"] as const) {
     for (const [claimed, url] of STATE_CHANGES) {
       const response = await send({
@@ -165,7 +165,7 @@ test("no safe request sets or clears the session's cookie", async () => {
 });
 
 // ASVS 3.5.1
-test("no answer can be read by a page of another origin, nor framed by it", async () => {
+test("no page of another origin can read or frame a response", async () => {
   for (const origin of ORIGINS) {
     for (const url of ["/", "/notes", "/api/note", "/static/style.css", "/missing"]) {
       for (const method of ["GET", "OPTIONS"] as const) {
@@ -182,7 +182,7 @@ test("no answer can be read by a page of another origin, nor framed by it", asyn
   }
 });
 
-test("a refusal repeats nothing of the token, and neither does the log", async () => {
+test("neither the refusal nor the log contains the token", async () => {
   const response = await send({
     method: "PUT",
     url: "/api/note",

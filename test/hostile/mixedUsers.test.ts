@@ -22,7 +22,7 @@ async function whoIs(cookie: string, target = app): Promise<string | undefined> 
   return /<p class="user" title="([^"]*)"/.exec(payload)?.[1];
 }
 
-test("of two users' cookies in one request the first one counts, and nothing of the other", async () => {
+test("of two users' cookies in one request only the first is used", async () => {
   for (const [first, second] of [
     [ada, grace],
     [grace, ada],
@@ -35,13 +35,13 @@ test("of two users' cookies in one request the first one counts, and nothing of 
   }
 });
 
-test("a bad cookie before a good one is not passed over", async () => {
+test("an invalid cookie before a valid one is not skipped", async () => {
   expect(await whoIs(`session=x; session=${cookieFor(ada)}`)).toBeUndefined();
   expect(await whoIs(`session=; session=${cookieFor(ada)}`)).toBeUndefined();
 });
 
 // ASVS 3.3.3
-test("where cookies are for https, the plain name is nobody's, so that no other host can plant one", async () => {
+test("over https a cookie under the plain name is ignored, so that no other host can plant one", async () => {
   const https = createTarget({ cookieSecure: true }).app;
   const planted = cookieOf(tokenFor(grace));
   const own = cookieOf(tokenFor(ada, { name: "__Host-session" }));
@@ -50,7 +50,7 @@ test("where cookies are for https, the plain name is nobody's, so that no other 
   expect(await whoIs(`__Host-session=${planted}`, https)).toBeUndefined();
 });
 
-test("one user's session does nothing with another one's token", async () => {
+test("one user's session with another's CSRF token changes nothing", async () => {
   for (const [user, other] of [
     [ada, grace],
     [grace, ada],
@@ -69,10 +69,10 @@ test("one user's session does nothing with another one's token", async () => {
   }
 });
 
-test("requests of two users that cross on one instance never see each other, however keys come in", async () => {
+test("concurrent requests of two users never mix, in whatever order their keys are read", async () => {
   const chance = createChance(SEED);
   const keys = ring();
-  /** A ring whose keys have to be read first, each time for another while. */
+  /** A ring whose keys are read with a random delay. */
   const slow: SessionKeys = {
     ...keys,
     async find(kid) {

@@ -21,7 +21,7 @@ afterEach(async () => {
   expect(unhandled.splice(0)).toEqual([]);
 });
 
-/** A rotator over a secret whose only version is old enough to be followed by another one. */
+/** A rotator of a secret whose only version is old enough for a rotation. */
 function rotator() {
   const standIn = createSecretManagerStandIn();
   standIn.store.createSecret(SECRET.project, SECRET.name);
@@ -33,7 +33,7 @@ function rotator() {
     endpoint: ENDPOINT,
     timeout: 2,
     async fetch(input, init) {
-      // Other requests come in while a call is under way.
+      // Lets other requests arrive while a call is in flight.
       await new Promise(setImmediate);
       return standIn.fetch(input, init);
     },
@@ -64,7 +64,7 @@ function message(attributes: unknown, messageId: unknown = "1"): string {
 
 const ROTATE = { eventType: "SECRET_ROTATE", secretId: RESOURCE };
 
-test("the right message rotates, once: what follows here is refused for what it is", async () => {
+test("the valid message rotates once, which shows that the following ones are refused for their difference", async () => {
   const { push, versions } = rotator();
   expect((await push(message(ROTATE))).statusCode).toBe(204);
   expect((await push(message(ROTATE, "2"))).statusCode).toBe(204);
@@ -93,7 +93,7 @@ const attribute = fc.oneof(
   ),
 );
 
-/** Messages of which at least one part is not what it has to be. */
+/** Messages with at least one wrong part. */
 const wrongMessage = fc.oneof(
   fc.record({ eventType: attribute, secretId: fc.constant(RESOURCE) }).map((a) => message(a)),
   fc
@@ -119,7 +119,7 @@ const wrongMessage = fc.oneof(
   ),
 );
 
-test("no other message rotates, and none is a fault of the rotator's", async () => {
+test("no other message rotates, and none causes a server error", async () => {
   const { push, versions } = rotator();
   await fc.assert(
     fc.asyncProperty(wrongMessage, async (body) => {
@@ -131,7 +131,7 @@ test("no other message rotates, and none is a fault of the rotator's", async () 
   );
 });
 
-test("a body that is too long is refused without being kept, and other routes are none", async () => {
+test("a body that is too long is refused without being buffered, and other routes get 404", async () => {
   const { push, versions } = rotator();
   const long = JSON.stringify({ ...JSON.parse(message(ROTATE)), padding: "x".repeat(300_000) });
   expect((await push(long)).statusCode).toBe(400);
@@ -147,7 +147,7 @@ test("a body that is too long is refused without being kept, and other routes ar
 });
 
 // ASVS 13.3.4
-test("a message that is delivered many times at once rotates once", async () => {
+test("a message that is delivered many times concurrently rotates once", async () => {
   const { push, versions } = rotator();
   const answers = await Promise.all(Array.from({ length: 20 }, () => push(message(ROTATE))));
   expect(answers.map(({ statusCode }) => statusCode)).toEqual(Array(20).fill(204));

@@ -63,7 +63,7 @@ const printable = fc.string({
   unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)),
   maxLength: 60,
 });
-/** What Node lets into a header: any byte but the control characters. */
+/** Characters that Node allows in a header: any byte except control characters. */
 const headerText = fc.string({
   unit: fc.integer({ min: 0x20, max: 0xff }).map((code) => String.fromCharCode(code)),
   maxLength: 60,
@@ -221,14 +221,14 @@ const request = fc
     ...(sent && { payload: sent.payload }),
   }));
 
-test("whatever is asked for, the answer is sound: no fault, no stack, no cookie, no way out", async () => {
+test("no request causes a server error, a stack trace, a cookie or a redirect elsewhere", async () => {
   await fc.assert(
     fc.asyncProperty(request, async (asked) => expectSound(await send(asked), asked)),
     { numRuns: 700 },
   );
 });
 
-test("each path answers each method soundly, with a session and without", async () => {
+test("each path answers each method without a server error, with a session and without", async () => {
   for (const url of PATHS) {
     for (const method of METHODS as "GET"[]) {
       for (const cookie of ["", COOKIE]) {
@@ -240,7 +240,7 @@ test("each path answers each method soundly, with a session and without", async 
 });
 
 describe("returnTo", () => {
-  test("never leads away from the service, from the link to the end of sign-in", async () => {
+  test("never redirects away from the service, from the link to the end of sign-in", async () => {
     const place = fc.oneof(
       anyUrl,
       printable,
@@ -275,7 +275,7 @@ describe("returnTo", () => {
   });
 });
 
-test("a body that says it is compressed is measured by what comes out of it", async () => {
+test("the limit for a compressed body applies to its decompressed size", async () => {
   const { gzipSync, brotliCompressSync } = await import("node:zlib");
   const bomb = Buffer.alloc(8_000_000, " ");
   const bodies: [string, Buffer][] = [
@@ -296,7 +296,7 @@ test("a body that says it is compressed is measured by what comes out of it", as
   }
 });
 
-test("nothing that was sent made the log say that something is broken", () => {
+test("none of these requests was logged as an error", () => {
   const broken = target.lines.filter(({ severity }) => /ERROR|CRITICAL/.test(String(severity)));
   expect(broken).toEqual([]);
 });

@@ -19,11 +19,11 @@ afterEach(async () => {
   expect(unhandled.splice(0)).toEqual([]);
 });
 
-/** What is done to one answer of Secret Manager's. None of it makes another payload a valid one. */
+/** Corrupts one response of Secret Manager. No corruption makes another payload valid. */
 type Spoiling = (
   body: string,
   status: number,
-  /** Good answers to other questions, the newest last. */
+  /** Valid responses to other requests, the newest last. */
   earlier: readonly string[],
 ) => Response | Promise<Response>;
 
@@ -116,7 +116,7 @@ function brokenStream(): ReadableStream {
 }
 
 // ASVS 9.1.3
-test("whatever Secret Manager answers, nothing throws, no wrong key is taken, no payload is logged", async () => {
+test("no response of Secret Manager makes the keys throw, accept a wrong key or log a payload", async () => {
   let found = 0;
   await fc.assert(
     fc.asyncProperty(
@@ -176,7 +176,7 @@ test("whatever Secret Manager answers, nothing throws, no wrong key is taken, no
   expect(found).toBeGreaterThan(0);
 });
 
-test("a spoiled answer can be told: the same payload with its right checksum would be taken", async () => {
+test("a corrupted payload is refused for its checksum: with the right one it would be accepted", async () => {
   const bench = createKeyBench();
   bench.add();
   const other = Buffer.from("another payload that is long enough to be a key");
@@ -193,7 +193,7 @@ test("a spoiled answer can be told: the same payload with its right checksum wou
   expect(keys.signer()?.secret.export().toString()).toBe(other.toString());
 });
 
-test("an answer that never ends is cut off, and costs an instance its readiness only", async () => {
+test("an endless response is aborted, and only makes the instance not ready", async () => {
   let sent = 0;
   await using flood = await serve((_req, res) => {
     res.writeHead(200, { "content-type": "application/json" });

@@ -11,7 +11,7 @@ const CLIENT = { clientId: "phoenix", clientSecret: "a secret of the tests" };
 
 let provider: Awaited<ReturnType<typeof startIdentityProvider>>;
 let site: RunningServer;
-/** Two instances that share nothing but the keys; which one answers is the test's to say. */
+/** Two instances that share only the keys. The test chooses which one answers. */
 let instances: readonly [Target, Target];
 let answering = 0;
 
@@ -30,7 +30,7 @@ beforeEach(() => {
   answering = 0;
 });
 
-/** Who the service takes a browser for; undefined for nobody. */
+/** The user that the service sees; undefined without a session. */
 async function whoIs(browser: Browser): Promise<string | undefined> {
   const { status } = await browser.fetch("/api/note");
   if (status !== 200) return undefined;
@@ -44,7 +44,7 @@ async function expectRefused(browser: Browser, callback: string): Promise<void> 
   expect(response.headers.getSetCookie().filter((line) => line.startsWith("session="))).toEqual([]);
 }
 
-/** The code is refused, so the browser's own sign-in begins again, as whoever its user says. */
+/** Expects that the code is refused and the browser's own sign-in starts again. */
 async function expectBegunAgain(browser: Browser, callback: string): Promise<void> {
   const response = await browser.fetch(callback);
   expect(response.status).toBe(302);
@@ -52,21 +52,21 @@ async function expectBegunAgain(browser: Browser, callback: string): Promise<voi
   expect(response.headers.getSetCookie().filter((line) => line.startsWith("session="))).toEqual([]);
 }
 
-/** A callback with another one's code. */
+/** A callback URL with the code of another. */
 function withCodeOf(callback: string, other: string): string {
   const url = new URL(callback);
   url.searchParams.set("code", new URL(other).searchParams.get("code") ?? "");
   return url.href;
 }
 
-/** A callback with another one's state. */
+/** A callback URL with the state of another. */
 function withStateOf(callback: string, other: string): string {
   const url = new URL(callback);
   url.searchParams.set("state", new URL(other).searchParams.get("state") ?? "");
   return url.href;
 }
 
-test("a used callback signs nobody in on another instance either, even with its cookie", async () => {
+test("a used callback is refused by another instance too, even with its cookie", async () => {
   const browser = new Browser(site.url);
   const callback = await answerOfProvider(browser, ada);
   const thief = browser.clone();
@@ -77,7 +77,7 @@ test("a used callback signs nobody in on another instance either, even with its 
   expect(await whoIs(browser)).toBe(ada.email);
 });
 
-test("two instances that get the same callback at once sign in once at most", async () => {
+test("two instances that get the same callback concurrently sign in at most once", async () => {
   const browser = new Browser(site.url);
   const callback = await answerOfProvider(browser, ada);
   const twins = Array.from({ length: 6 }, () => browser.clone());
@@ -91,7 +91,7 @@ test("two instances that get the same callback at once sign in once at most", as
 });
 
 // ASVS 7.6.2
-test("a sign-in link of somebody else's signs nobody in as them, and spoils nothing", async () => {
+test("another user's callback link signs nobody in as that user, and harms no other sign-in", async () => {
   const attacker = new Browser(site.url);
   const bait = await answerOfProvider(attacker, grace);
   const idle = new Browser(site.url);
@@ -105,7 +105,7 @@ test("a sign-in link of somebody else's signs nobody in as them, and spoils noth
   expect(await whoIs(underWay)).toBe(ada.email);
 });
 
-test("a sign-in link of somebody else's leaves who is signed in who they are", async () => {
+test("another user's callback link does not change who is signed in", async () => {
   const bait = await answerOfProvider(new Browser(site.url), grace);
   const victim = await signIn(site.url, ada);
   const before = victim.cookies.get("session");
@@ -117,7 +117,7 @@ test("a sign-in link of somebody else's leaves who is signed in who they are", a
 });
 
 // ASVS 3.3.3
-test("a sibling domain can't plant an attempt of its own, nor spoil one that is under way", async () => {
+test("a sibling domain can neither plant a sign-in attempt nor disturb one in progress", async () => {
   const oidc = { issuer: new URL(provider.issuer), ...CLIENT };
   await using https = await serve(createTarget({ oidc, cookieSecure: true }).app);
   const headers = { "x-forwarded-proto": "https" };
@@ -125,7 +125,7 @@ test("a sibling domain can't plant an attempt of its own, nor spoil one that is 
   const bait = await answerOfProvider(attacker, grace);
   const victim = new Browser(https.url, { headers });
   const own = await answerOfProvider(victim, ada);
-  // A browser takes any name from a sibling domain, but none that begins with __Host-.
+  // A browser accepts any name from a sibling domain, except those that begin with __Host-.
   for (const [name, token] of attemptCookies(attacker)) {
     expect(name).toMatch(/^__Host-/);
     for (const prefix of ["__Secure-", "", "__host-"]) {
@@ -136,7 +136,7 @@ test("a sibling domain can't plant an attempt of its own, nor spoil one that is 
   expect((await victim.fetch(own)).status).toBe(303);
 });
 
-test("another user's attempt does not make their callback one's own", async () => {
+test("another user's attempt cookie does not make their callback valid here", async () => {
   const [one, other] = [new Browser(site.url), new Browser(site.url)];
   const ownCallback = await answerOfProvider(one, ada);
   await answerOfProvider(other, grace);
@@ -147,7 +147,7 @@ test("another user's attempt does not make their callback one's own", async () =
   await expectRefused(mixed, ownCallback);
 });
 
-test("a code under another sign-in's state is refused, whoever it is for", async () => {
+test("a code with the state of another sign-in is refused", async () => {
   const attacker = await answerOfProvider(new Browser(site.url), grace);
   const victim = new Browser(site.url);
   const own = await answerOfProvider(victim, ada);
@@ -156,11 +156,11 @@ test("a code under another sign-in's state is refused, whoever it is for", async
   expect(await whoIs(victim)).toBeUndefined();
 });
 
-/** A browser that has two sign-ins on their way, in each of which somebody else was chosen. */
+/** A browser with two sign-ins in progress, for different users. */
 async function twoTabs(): Promise<{ browser: Browser; callbacks: [string, string] }> {
   const browser = new Browser(site.url);
   const first = await answer(browser, await browser.follow("/login?returnTo=/?1"), ada);
-  // The provider remembers one user for each browser, so it sees two.
+  // Two browsers, because the provider remembers one user for each.
   const elsewhere = new Browser(site.url);
   const second = await answer(elsewhere, await elsewhere.follow("/login?returnTo=/?2"), grace);
   for (const [name, token] of attemptCookies(elsewhere)) {
@@ -169,7 +169,7 @@ async function twoTabs(): Promise<{ browser: Browser; callbacks: [string, string
   return { browser, callbacks: [first, second] };
 }
 
-test("tabs that are mixed up sign nobody in as another", async () => {
+test("callbacks that are swapped between tabs sign nobody in as another user", async () => {
   const { browser, callbacks } = await twoTabs();
   const [first, second] = callbacks;
   for (const mixed of [withCodeOf(first, second), withCodeOf(second, first)]) {
@@ -179,7 +179,7 @@ test("tabs that are mixed up sign nobody in as another", async () => {
   }
 });
 
-test("each tab's own answer counts, in any order and on any instance", async () => {
+test("each tab's callback works, in any order and on any instance", async () => {
   const { browser, callbacks } = await twoTabs();
   const [first, second] = callbacks;
   answering = 1;
@@ -191,7 +191,7 @@ test("each tab's own answer counts, in any order and on any instance", async () 
 });
 
 // ASVS 7.2.4
-test("a session that somebody planted is not the one that sign-in fills", async () => {
+test("sign-in does not reuse a planted session", async () => {
   const attacker = await signIn(site.url, grace);
   const planted = attacker.cookies.get("session") ?? "";
   const plantedToken = await attacker.csrfToken();
@@ -200,7 +200,7 @@ test("a session that somebody planted is not the one that sign-in fills", async 
   await victim.fetch(await answerOfProvider(victim, ada));
   expect(await whoIs(victim)).toBe(ada.email);
   expect(victim.cookies.get("session")).not.toBe(planted);
-  // Signing in ends the session that was there before, of which the attacker has a copy.
+  // Sign-in ends the planted session, of which the attacker has a copy.
   expect(await whoIs(attacker)).toBeUndefined();
   const headers = { "x-csrf-token": plantedToken, "content-type": "application/json" };
   const response = await victim.fetch("/api/note", { method: "PUT", headers, body: "{}" });
@@ -208,7 +208,7 @@ test("a session that somebody planted is not the one that sign-in fills", async 
 });
 
 // ASVS 7.2.4
-test("signing in again ends nothing of others, and changes session, token and lifetime", async () => {
+test("signing in again changes session, CSRF token and lifetime, and ends no other user's session", async () => {
   const visitor = await signIn(site.url, ada);
   const [session, token] = [visitor.cookies.get("session"), await visitor.csrfToken()];
   await visitor.fetch(await answerOfProvider(visitor, ada));
@@ -216,7 +216,7 @@ test("signing in again ends nothing of others, and changes session, token and li
   expect(await visitor.csrfToken()).not.toBe(token);
 });
 
-test("callbacks that nobody was sent back with begin nothing and keep the sign-in under way", async () => {
+test("made-up callbacks start nothing, and don't disturb the sign-in in progress", async () => {
   const browser = new Browser(site.url);
   const callback = await answerOfProvider(browser, ada);
   const state = new URL(callback).searchParams.get("state") ?? "";
@@ -235,7 +235,7 @@ test("callbacks that nobody was sent back with begin nothing and keep the sign-i
   expect(await whoIs(browser)).toBe(ada.email);
 });
 
-test("a callback is a GET: posted from elsewhere, it is refused before anything is asked of the provider", async () => {
+test("a callback that is posted from another origin is refused without a call to the provider", async () => {
   const browser = new Browser(site.url);
   const callback = await answerOfProvider(browser, ada);
   for (const method of ["POST", "PUT", "DELETE"]) {
@@ -244,7 +244,7 @@ test("a callback is a GET: posted from elsewhere, it is refused before anything 
   expect((await browser.fetch(callback)).status).toBe(303);
 });
 
-test("many users who sign in at once through two instances are never taken for one another", async () => {
+test("many concurrent sign-ins through two instances never mix users", async () => {
   const crowd = Array.from({ length: 12 }, (_, index): LocalUser => (index % 2 ? ada : grace));
   const browsers = await Promise.all(
     crowd.map(async (user, index) => {

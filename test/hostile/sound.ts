@@ -1,7 +1,7 @@
 import { expect } from "@jest/globals";
 import type { Response } from "light-my-request";
 
-/** What holds for each answer, whatever was asked; it may lead to the sign-in provider. */
+/** Expectations for the response to any request. It may redirect to the sign-in provider. */
 export function expectSoundAnswer(response: Response, request: unknown, provider: string): void {
   const { statusCode, headers } = response;
   const context = { request, statusCode, headers };

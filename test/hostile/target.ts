@@ -16,12 +16,12 @@ import { type CredentialData, credentialData } from "../support/sessionApp.ts";
 
 const SERVICE = join(import.meta.dirname, "..", "..", "service");
 
-/** What is attacked: the whole service, as it is put together when it is deployed. */
+/** The attacked service, assembled as in production. */
 export interface Target {
   readonly app: Express;
   readonly sessions: AddSessions;
   readonly sealer: Sealer;
-  /** What the log said, a parsed line each. */
+  /** Parsed lines of the log. */
   readonly lines: Record<string, unknown>[];
 }
 
@@ -82,7 +82,7 @@ export function createTarget({
   return { app, sessions, sealer, lines };
 }
 
-/** Starts a server as the service does. */
+/** Starts a server with the service's options. */
 export function createTargetServer(listener: RequestListener) {
   return createServer({ keepAliveTimeout: 620_000 }, listener);
 }
@@ -98,7 +98,7 @@ const ACCEPTED = "2";
 const SIGNING = "3";
 const KEYS = new Map([RETIRED, ACCEPTED, SIGNING].map((kid) => [kid, keyOf(kid)]));
 
-/** Three versions of the secret: 1 is disabled, 2 is accepted, 3 signs; or another one signs. */
+/** Three versions: 1 is disabled, 2 is accepted, and 3 or `signing` signs. */
 export function ring(signing = SIGNING): SessionKeys {
   return {
     refresh: () => undefined,
@@ -112,14 +112,14 @@ export function ring(signing = SIGNING): SessionKeys {
   };
 }
 
-/** A credential as sign-in makes it; the ID token is as long as real ones. */
+/** A credential as sign-in creates it, with an ID token of realistic length. */
 export function sessionOf({ sub, email }: LocalUser): CredentialData & { id_token: string } {
   const part = (length: number) => Buffer.alloc(length, sub).toString("base64url");
   const id_token = [24, 548, 256].map(part).join(".");
   return { ...credentialData(sub, { user_email: email }), id_token };
 }
 
-/** A token for that cookie, of that key, made now. */
+/** A new token for a cookie, sealed with a key. */
 export function tokenFor(
   user: LocalUser,
   { name = "session", kid = SIGNING, environment = "prod" } = {},
@@ -128,18 +128,18 @@ export function tokenFor(
   return sealer.seal(name, { iat: clock(), exp: clock() + 604_800, data: sessionOf(user) });
 }
 
-/** The cookie's value as the service writes it. */
+/** A cookie's value as the service writes it. */
 export function cookieOf(token: string): string {
   return Buffer.from(JSON.stringify({ sealed: token })).toString("base64");
 }
 
-/** Two users' good tokens, and good ones of other keys, purposes and places. */
+/** Valid tokens of two users, and tokens of other keys, purposes and environments. */
 export interface Tokens {
   readonly ada: string;
   readonly grace: string;
-  /** Sealed by the key before this one: still good. */
+  /** Sealed with the previous key; still valid. */
   readonly older: string;
-  /** Never to be taken for a session. */
+  /** Must never be accepted as a session. */
   readonly foreign: readonly string[];
 }
 

@@ -10,9 +10,9 @@ const SEED = seedFrom(process.env.HOSTILE_SEED);
 const ROUNDS = 1_500;
 
 /**
- * How far medians may be apart. A comparison that stops at the first wrong byte of 16 would hardly
- * show in microseconds anyway: that there is none follows from AES-GCM, whose tag OpenSSL compares
- * as a whole, over everything. This notices what would be gross: a refusal before the tag.
+ * Largest ratio of medians. A comparison that stops at the first wrong byte of 16 would hardly show
+ * in microseconds; that there is none follows from AES-GCM, whose tag OpenSSL compares as a whole.
+ * This test detects only large differences, such as a refusal before the tag is compared.
  */
 const TOLERANCE = 1.5;
 
@@ -49,7 +49,7 @@ test("how long a refusal takes does not depend on where the token is wrong", () 
   const names = Object.keys(WRONG);
   const samples = new Map(names.map((name) => [name, [] as number[]]));
   for (let round = 0; round < ROUNDS; round += 1) {
-    // In another order each time, so that whatever else the machine does meets all alike.
+    // In random order, so that other load on the machine affects all alike.
     for (const name of chance.shuffle(names)) {
       const wrong = WRONG[name] ?? "";
       const start = process.hrtime.bigint();

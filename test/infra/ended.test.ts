@@ -11,7 +11,7 @@ async function endedBucket(stack: "dev" | "prod", config: Record<string, string>
   return bucket;
 }
 
-test("the list of the ended is private, keeps nothing deleted, and forgets by custom time", async () => {
+test("the bucket is private, keeps no deleted objects, and expires objects by their custom time", async () => {
   const { inputs } = await endedBucket("prod");
   expect(inputs).toMatchObject({
     name: "acme-phoenix-phoenix-prod-ended",
@@ -23,7 +23,7 @@ test("the list of the ended is private, keeps nothing deleted, and forgets by cu
   });
 });
 
-test("the web service is told which bucket it is", async () => {
+test("the web service gets the bucket's name", async () => {
   const stack = await declared("dev");
   const [web] = stack.ofType("gcp:cloudrunv2/service:Service");
   expect(JSON.stringify(web?.inputs)).toContain(
@@ -41,7 +41,7 @@ test.each([
   ["northamerica-northeast1", "NORTHAMERICA-NORTHEAST1"],
   ["asia-east1", "ASIA"],
   ["australia-southeast1", "AUSTRALIA-SOUTHEAST1"],
-])("in %s the list is in %s by default", async (region, location) => {
+])("in region %s the default location is %s", async (region, location) => {
   const { inputs } = await endedBucket("dev", { "gcp:region": region });
   expect(inputs.location).toBe(location);
 });
@@ -51,11 +51,11 @@ test("another location can be set", async () => {
   expect(inputs.location).toBe("EUR4");
 });
 
-test("what is no location is refused", async () => {
+test("an invalid location is refused", async () => {
   await expect(declared("dev", { "phoenix:endedLocation": "E U" })).rejects.toThrow(ConfigError);
 });
 
-test("a list that is there is never moved, because an empty one brings sessions back", async () => {
+test("an existing bucket is never moved, because an empty one would make ended sessions valid again", async () => {
   const there = (location: string) => ({
     call: (token: string) => {
       if (!token.includes("getBucket")) throw new Error("There is nothing.");

@@ -10,16 +10,16 @@ import type { Environment } from "../../service/contract/settings.ts";
 import { parseRotatorConfig } from "../../service/rotator/config.ts";
 import { declared, environmentOf, ROTATOR, SIGN_IN, WEB } from "./select.ts";
 
-/** All that the contract declares for a service. */
+/** All variables that the contract declares for a service. */
 function contractOf(service: Reader): string[] {
   const settings = ALL_SETTINGS.filter(([, { readBy }]) => readBy.includes(service));
   return [...PROGRAM_ENVIRONMENT[service], ...settings.map(([, { variable }]) => variable)];
 }
 
-/** What Cloud Run adds of what is read. */
+/** Variables that Cloud Run sets. */
 const CLOUD_RUN = { PORT: "8080", K_SERVICE: "phoenix" };
 
-/** Every setting that has a variable, set. */
+/** A value for every setting with a variable. */
 const EVERYTHING = {
   ...SIGN_IN,
   "phoenix:allowedUsers": "@acme.example",
@@ -28,10 +28,10 @@ const EVERYTHING = {
   "phoenix:rotationPeriod": "30d",
 };
 
-/** Stands for a value that Cloud Run takes from a secret. */
+/** Placeholder for a value that Cloud Run reads from a secret. */
 const FROM_SECRET = "a value from a secret";
 
-/** The environment that a stack declares for a service, as its process would have it. */
+/** The environment that a stack declares for a service. */
 async function environment(stack: "dev" | "prod", service: string) {
   const { get } = await declared(stack, EVERYTHING);
   return Object.fromEntries(
@@ -39,7 +39,7 @@ async function environment(stack: "dev" | "prod", service: string) {
   );
 }
 
-/** Runs a parser and notes which variables it looks at. */
+/** Runs a parser and records which variables it reads. */
 function read<Config>(parse: (env: Environment) => Config, env: Record<string, string>) {
   const names = new Set<string>();
   const recording = new Proxy(env, {
@@ -59,7 +59,7 @@ describe.each(["dev", "prod"] as const)("%s", (stack) => {
     rotator = await environment(stack, ROTATOR);
   });
 
-  test("the web service starts with what is declared for it", () => {
+  test("the web service accepts its declared environment", () => {
     const { config } = read(parseWebConfig, { ...CLOUD_RUN, ...web });
     expect(config).toMatchObject({
       environment: stack,
@@ -75,7 +75,7 @@ describe.each(["dev", "prod"] as const)("%s", (stack) => {
     });
   });
 
-  test("the rotator starts with what is declared for it, and rotates the web service's secret", () => {
+  test("the rotator accepts its declared environment, and rotates the web service's secret", () => {
     const { config } = read(parseRotatorConfig, { ...CLOUD_RUN, ...rotator });
     const { config: served } = read(parseWebConfig, { ...CLOUD_RUN, ...web });
     expect(served.secretKey).toMatchObject({ secret: config.secret, endpoint: config.endpoint });
@@ -85,29 +85,29 @@ describe.each(["dev", "prod"] as const)("%s", (stack) => {
     });
   });
 
-  test("each variable that is declared for the web service is one that it reads", () => {
+  test("the web service reads each variable that is declared for it", () => {
     const { names } = read(parseWebConfig, { ...CLOUD_RUN, ...web });
     expect(Object.keys(web).filter((name) => !names.has(name))).toEqual([]);
   });
 
-  test("each variable that is declared for the rotator is one that it reads", () => {
+  test("the rotator reads each variable that is declared for it", () => {
     const { names } = read(parseRotatorConfig, { ...CLOUD_RUN, ...rotator });
     expect(Object.keys(rotator).filter((name) => !names.has(name))).toEqual([]);
   });
 
-  test("each variable that the web service reads is declared, or not for deployments", () => {
+  test("each variable that the web service reads is declared, or for local runs only", () => {
     const { names } = read(parseWebConfig, { ...CLOUD_RUN, ...web });
     const others = [...PLATFORM_ENVIRONMENT, ...LOCAL_ENVIRONMENT] as readonly string[];
     expect([...names].filter((name) => !(name in web) && !others.includes(name))).toEqual([]);
   });
 
-  test("each variable that the rotator reads is declared, or not for deployments", () => {
+  test("each variable that the rotator reads is declared, or for local runs only", () => {
     const { names } = read(parseRotatorConfig, { ...CLOUD_RUN, ...rotator });
     const others = [...PLATFORM_ENVIRONMENT, ...LOCAL_ENVIRONMENT] as readonly string[];
     expect([...names].filter((name) => !(name in rotator) && !others.includes(name))).toEqual([]);
   });
 
-  test("nothing that is for local runs only is declared", () => {
+  test("no variable for local runs is declared", () => {
     for (const name of LOCAL_ENVIRONMENT) {
       expect(web).not.toHaveProperty(name);
       expect(rotator).not.toHaveProperty(name);
@@ -115,7 +115,7 @@ describe.each(["dev", "prod"] as const)("%s", (stack) => {
   });
 });
 
-/** Names that a service looks at in any of the forms that its settings can have. */
+/** Names of all variables that a service reads, over all forms of its settings. */
 function namesReadIn(parse: (env: Environment) => unknown, forms: Record<string, string>[]) {
   return new Set(forms.flatMap((form) => [...read(parse, form).names]));
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { ALERTS, declared, type Selected, SIGN_IN } from "./select.ts";
 
-/** `MEMBER ROLE RESOURCE` of all that a stack grants, whatever kind of grant it is. */
+/** All grants of a stack as `MEMBER ROLE RESOURCE`. */
 function grantsOf({ resources }: Selected): string[] {
   return resources
     .filter(({ inputs }) => "role" in inputs || "member" in inputs || "members" in inputs)
@@ -18,7 +18,7 @@ const ACME = "acme-phoenix.iam.gserviceaccount.com";
 const SECRET_MANAGER = "service-123456789012@gcp-sa-secretmanager.iam.gserviceaccount.com";
 const PUBSUB = "service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com";
 
-test("dev grants its web service to read its secret and to read and add who ended, no more", async () => {
+test("dev lets its web service read its secret, and read and add ended sessions, and no more", async () => {
   expect(grantsOf(await declared("dev"))).toEqual([
     `serviceAccount:phoenix-dev@${ACME} roles/secretmanager.secretAccessor phoenix-dev-SECRET_KEY`,
     `serviceAccount:phoenix-dev@${ACME} roles/secretmanager.viewer phoenix-dev-SECRET_KEY`,
@@ -28,7 +28,7 @@ test("dev grants its web service to read its secret and to read and add who ende
 });
 
 // ASVS 13.3.2
-test("prod with all there is grants exactly this", async () => {
+test("prod with every feature has exactly these grants", async () => {
   const web = `serviceAccount:phoenix-prod@${ACME}`;
   expect(grantsOf(await declared("prod", { ...SIGN_IN, ...ALERTS }))).toEqual(
     [
@@ -51,7 +51,7 @@ test.each([
   ["invokerIamDisabled", true, []],
   ["allUsers", false, ["allUsers roles/run.invoker phoenix-dev"]],
   ["private", false, []],
-])("access %s is what the service and its grants say", async (access, disabled, grants) => {
+])("publicAccess %s sets the service's access and its grants", async (access, disabled, grants) => {
   const stack = await declared("dev", { "phoenix:publicAccess": access });
   const [web] = stack.ofType("gcp:cloudrunv2/service:Service");
   expect(web?.inputs.invokerIamDisabled).toBe(disabled);
@@ -59,7 +59,7 @@ test.each([
 });
 
 // ASVS 13.3.2
-test("whoever reads the key can't write one, and whoever writes one can't read it", async () => {
+test("no account can both read and add keys", async () => {
   const grants = grantsOf(await declared("prod")).filter((grant) => grant.endsWith("-SECRET_KEY"));
   const roles = (account: string) =>
     grants.filter((grant) => grant.includes(`:${account}@`)).map((grant) => grant.split(" ")[1]);

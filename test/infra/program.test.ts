@@ -10,7 +10,7 @@ const BUCKET = "gcp:storage/bucket:Bucket bundles-europe-west1";
 const ENDED = "gcp:storage/bucket:Bucket ended-sessions";
 const ALL = { ...SIGN_IN, ...ALERTS, "phoenix:domain": "phoenix.acme.example" };
 
-test("nothing uses an API before it is enabled", async () => {
+test("each resource depends on its enabled API", async () => {
   const { resources, before } = await declared("prod", ALL);
   const apis: Record<string, string> = {
     certificatemanager: "certificatemanager",
@@ -34,7 +34,7 @@ test("nothing uses an API before it is enabled", async () => {
   }
 });
 
-test("APIs stay enabled when the stack goes: others in the project may use them", async () => {
+test("APIs stay enabled when the stack is destroyed, because others in the project may use them", async () => {
   const { ofType } = await declared("dev");
   for (const api of ofType("gcp:projects/service:Service")) {
     expect(api.inputs.disableOnDestroy).toBe(false);
@@ -42,7 +42,7 @@ test("APIs stay enabled when the stack goes: others in the project may use them"
 });
 
 // ASVS 13.3.1
-test("no value of a secret is in an output, in the open in an input, or in the log", async () => {
+test("no value of a secret is in an output, a plaintext input or the log", async () => {
   const written: string[] = [];
   const spies = (["log", "info", "warn", "error"] as const).map((method) =>
     jest.spyOn(console, method).mockImplementation((...args) => {
@@ -64,7 +64,7 @@ test("no value of a secret is in an output, in the open in an input, or in the l
   ).toEqual(["oidc-client-secret"]);
 });
 
-test("a declared stack is the same each time, but for the times", async () => {
+test("evaluating a stack twice gives the same resources, except for times", async () => {
   const fingerprint = async () => {
     const { resources } = await declared("prod", ALL, {});
     return resources
@@ -75,7 +75,7 @@ test("a declared stack is the same each time, but for the times", async () => {
   expect(await fingerprint()).toEqual(await fingerprint());
 });
 
-test("the outputs tell a rotation which secret to rotate, and how the service uses it", async () => {
+test("the outputs contain the secret to rotate and the service's key settings", async () => {
   const { outputs } = await declared("prod", {
     "phoenix:keyActivationDelay": "900",
     "phoenix:keyRefreshInterval": "45",
@@ -93,14 +93,14 @@ test("the outputs tell a rotation which secret to rotate, and how the service us
   });
 });
 
-test("the output revisions has names that the setting traffic takes", async () => {
+test("the output revisions has names that the setting traffic accepts", async () => {
   const { outputs } = await declared("prod");
   expect(outputs.revisions).toEqual(["europe-west1/phoenix-prod-00001-abc"]);
   const { get } = await declared("prod", { "phoenix:traffic": `${outputs.revisions}=100` });
   expect(get(WEB).inputs.traffics).toMatchObject([{ revision: "phoenix-prod-00001-abc" }]);
 });
 
-test("no JSON that Google is sent has a value that it leaves out of its answer", async () => {
+test("no JSON input has a zero value, which Google's response would omit", async () => {
   const { resources } = await declared("prod", ALL);
   const texts = resources
     .flatMap(({ inputs }) => Object.values(inputs))
@@ -112,7 +112,7 @@ test("no JSON that Google is sent has a value that it leaves out of its answer",
   }
 });
 
-test("every output that is declared is one that Pulumi shows", async () => {
+test("every output of the program is exported to Pulumi", async () => {
   const index = readFileSync(join(import.meta.dirname, "../../infra/index.ts"), "utf8");
   const [, exported = ""] = /export const \{([^}]*)\}/.exec(index) ?? [];
   const { outputs } = await declared("prod", ALL);
@@ -120,7 +120,7 @@ test("every output that is declared is one that Pulumi shows", async () => {
   expect(names.filter(Boolean)).toEqual(Object.keys(outputs));
 });
 
-test("labels are on everything that takes any", async () => {
+test("every resource that supports labels has them", async () => {
   const { resources } = await declared("prod", { ...ALL, "phoenix:labels": "team=web" });
   const labelled = resources.filter(({ inputs }) => "labels" in inputs || "userLabels" in inputs);
   for (const { name, inputs, type } of labelled) {
@@ -148,7 +148,7 @@ test("local declares the same things as any other stack", async () => {
   expect(ids(local)).toEqual(ids(prod));
 });
 
-test("exactly this is guarded against Pulumi, kept, or left as others change it", async () => {
+test("exactly these resources are protected, retained, or ignore changes", async () => {
   const prod = await declared("prod", ALL);
   const dev = await declared("dev");
   const having = ({ resources }: typeof prod, option: (options: DeclaredOptions) => unknown) =>
@@ -164,7 +164,7 @@ test("exactly this is guarded against Pulumi, kept, or left as others change it"
   expect(having(prod, ({ ignoreChanges }) => ignoreChanges.length > 0)).toEqual([SECRET]);
 });
 
-test("the first key is added before the web service, and a revision waits for its grant", async () => {
+test("the web service's hooks add the first key and wait for its grant", async () => {
   const { resources } = await declared("prod", ALL);
   const hooked = resources.filter(({ options }) => options.hooks.length > 0);
   expect(Object.fromEntries(hooked.map((each) => [idOf(each), each.options.hooks]))).toEqual({
@@ -175,7 +175,7 @@ test("the first key is added before the web service, and a revision waits for it
   });
 });
 
-test("a resource belongs to the component that is about it", async () => {
+test("each resource belongs to the right component", async () => {
   const { resources } = await declared("prod", ALL);
   const owners = new Map<string, Set<string>>();
   for (const { type, options } of resources.filter(({ custom }) => custom)) {

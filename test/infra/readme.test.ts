@@ -5,7 +5,7 @@ import { stackConfig } from "../support/declaredStack.ts";
 
 const README = readFileSync(join(import.meta.dirname, "../../infra/README.md"), "utf8");
 
-/** Rows of the table of settings: name, default, dev, prod. */
+/** Rows of the settings table: name, default, dev, prod. */
 function rows(): string[][] {
   const [, section = ""] = /^## Settings\n(.*?)^## /ms.exec(README) ?? [];
   return section
@@ -14,13 +14,13 @@ function rows(): string[][] {
     .map((line) => line.split(" | ").map((cell) => cell.replaceAll(/^\| |`/g, "").trim()));
 }
 
-/** What a stack's file sets of a setting, or a dash. */
+/** A setting's value in a stack's file, or a dash. */
 function set(stack: string, setting: string): string {
   const value = stackConfig(stack)[`phoenix:${setting}`];
   return value === undefined || value === stackConfig("none")[`phoenix:${setting}`] ? "–" : value;
 }
 
-test("the table of settings has a row for each setting, with its default", () => {
+test("the settings table has a row for each setting, with its default", () => {
   const table = Object.fromEntries(
     rows()
       .filter(([name = ""]) => !name.startsWith("gcp:"))
@@ -33,7 +33,7 @@ test("the table of settings has a row for each setting, with its default", () =>
   expect(table).toEqual(Object.fromEntries(defaults));
 });
 
-test("it says what the stacks' files set, where that is not the default", () => {
+test("the settings table shows the values of the stacks' files, if they are not the defaults", () => {
   for (const [name = "", byDefault = "", dev = "", prod = ""] of rows()) {
     if (name.startsWith("gcp:")) continue;
     const cell = (text: string) => (text === byDefault || text === "required" ? "–" : text);

@@ -31,7 +31,7 @@ afterAll(() => {
   for (const folder of [renamed, halfRenamed]) rmSync(folder, { recursive: true });
 });
 
-/** A copy of the project's files under another name, with that prefix in the stacks' files. */
+/** Copies the project's files with another name, and with a prefix in the stacks' files. */
 function copy({ prefix }: { prefix: string }): string {
   const folder = mkdtempSync(join(tmpdir(), "rename-"));
   for (const file of ["Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml"]) {
@@ -44,7 +44,7 @@ function copy({ prefix }: { prefix: string }): string {
 }
 
 test.each(["dev", "prod", "local"])(
-  "with another name in Pulumi.yaml and another prefix in the stacks' files, all of %s is called by it",
+  "with another name in Pulumi.yaml and another prefix in the stacks' files, all names in %s follow it",
   async (stack) => {
     const config = stack === "local" ? { ...CONFIG, "gcp:project": `${NAME}-local` } : CONFIG;
     const { resources, outputs } = await evaluateStack(stack, config, { directory: renamed });
@@ -60,7 +60,7 @@ test.each(["dev", "prod", "local"])(
   },
 );
 
-test("a stack's file that has the earlier prefix is refused, not ignored", async () => {
+test("a stack's file with the old prefix is refused, not ignored", async () => {
   const evaluated = evaluateStack("dev", CONFIG, { directory: halfRenamed });
   const error: unknown = await evaluated.catch((thrown: unknown) => thrown);
   if (!(error instanceof ConfigError)) throw error;

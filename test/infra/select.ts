@@ -5,7 +5,7 @@ import {
   evaluateStack,
 } from "../support/declaredStack.ts";
 
-/** What somebody sets who deploys dev or prod for the first time. */
+/** The least configuration for dev and prod. */
 export const DEPLOYED = { "gcp:project": "acme-phoenix", "phoenix:allowedUsers": "@acme.example" };
 export const SIGN_IN = {
   "phoenix:oidcIssuer": "https://accounts.google.com",
@@ -18,18 +18,18 @@ export const WEB = "gcp:cloudrunv2/service:Service web-europe-west1";
 export const ROTATOR = "gcp:cloudrunv2/service:Service rotator";
 export const SECRET = "gcp:secretmanager/secret:Secret session-key";
 
-/** One declared stack, with resources by `TYPE NAME`. */
+/** A declared stack, with resources by `TYPE NAME`. */
 export interface Selected extends DeclaredStack {
   get(id: string): DeclaredResource;
   has(id: string): boolean;
   ofType(type: string): DeclaredResource[];
-  /** `TYPE NAME` of all that are there before a resource, directly or not. */
+  /** `TYPE NAME` of a resource's transitive dependencies. */
   before(id: string): Set<string>;
 }
 
 const evaluated = new Map<string, Promise<Selected>>();
 
-/** Evaluates a stack as `DEPLOYED`, or as it is if it is local; the same one only once a file. */
+/** Evaluates a stack, with `DEPLOYED` unless it is local. Results are cached. */
 export function declared(
   stack: "dev" | "prod" | "local",
   config: Record<string, string> = {},
@@ -73,7 +73,7 @@ export function idOf({ type, name }: DeclaredResource): string {
   return `${type} ${name}`;
 }
 
-/** Each resource as text, without what differs each time. */
+/** Each resource as text, without values that change with each evaluation. */
 export function fingerprints({ resources }: Selected): Map<string, string> {
   return new Map(
     resources
@@ -88,7 +88,7 @@ export function fingerprints({ resources }: Selected): Map<string, string> {
   );
 }
 
-/** A value deep inside a resource's inputs. */
+/** A nested value of a resource's inputs. */
 export function input(resource: DeclaredResource, path: string): unknown {
   return path
     .split(".")

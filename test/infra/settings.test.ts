@@ -15,7 +15,7 @@ import {
   WEB,
 } from "./select.ts";
 
-/** All there is. */
+/** Every optional feature. */
 const BASE = { ...SIGN_IN, ...ALERTS, "phoenix:domain": "phoenix.acme.example" };
 const BUCKET = "gcp:storage/bucket:Bucket bundles-europe-west1";
 const ENDED = "gcp:storage/bucket:Bucket ended-sessions";
@@ -31,9 +31,9 @@ const IMAGE = `europe-docker.pkg.dev/acme/phoenix/web@sha256:${"a".repeat(64)}`;
 interface Effect {
   readonly setting: string;
   readonly value: string;
-  /** What differs from before, new and gone resources included; a RegExp matches their names. */
+  /** Resources that change, including new and removed ones; a RegExp matches their names. */
   readonly changes: readonly string[] | RegExp;
-  /** What is different about it. */
+  /** Reads the changed value. */
   readonly read: (stack: Selected) => unknown;
   readonly expected: unknown;
 }
@@ -282,7 +282,7 @@ const EFFECTS: readonly Effect[] = [
   },
 ];
 
-describe("a setting changes what it says, and nothing else", () => {
+describe("a setting changes exactly its resources", () => {
   let before: Map<string, string>;
   beforeAll(async () => {
     before = fingerprints(await declared("prod", BASE));
@@ -302,7 +302,7 @@ describe("a setting changes what it says, and nothing else", () => {
     expect(read(stack)).toEqual(expected);
   });
 
-  test("every setting is among these, but for the one that has a single value at Google", () => {
+  test("every setting is tested here, except the one that has only one valid value in a deployment", () => {
     const file = readFileSync(join(import.meta.dirname, "../../Pulumi.yaml"), "utf8");
     const settings = Object.keys(parse(file).config);
     expect(EFFECTS.map(({ setting }) => setting).toSorted()).toEqual(
@@ -311,7 +311,7 @@ describe("a setting changes what it says, and nothing else", () => {
   });
 });
 
-test("no setting but secretLocations gives what keeps sessions or secrets another name, place or replication", async () => {
+test("only secretLocations changes name, location or replication of the resources that keep sessions or secrets", async () => {
   const fixed = ({ get }: Selected) =>
     [SECRET, "gcp:secretmanager/secret:Secret oidc-client-secret"].map((id) => {
       const { project, secretId, replication } = get(id).inputs;

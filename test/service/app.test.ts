@@ -180,7 +180,7 @@ test("a cookie of the old Flask application counts as no session, without an err
 });
 
 describe("X-Forwarded", () => {
-  /** The redirect URI of a sign-in, and the client's IP address in the log. */
+  /** Returns the redirect URI of a sign-in, and the client's IP address in the log. */
   async function seen(headers: Record<string, string>) {
     const response = await new Browser(httpSite.url, { headers }).fetch("/login");
     const redirect = new URL(response.headers.get("location") ?? "").searchParams;

@@ -31,7 +31,7 @@ function settingsOf(env: Env): string[] {
   return problemsOf(env).map(({ setting }) => setting);
 }
 
-test("a laptop needs nothing but SECRET_KEY", () => {
+test("on a developer's machine only SECRET_KEY is required", () => {
   expect(parseWebConfig(LAPTOP)).toEqual({
     environment: "local",
     project: undefined,

@@ -1,20 +1,20 @@
 import { application } from "../../service/application.ts";
 import type { Browser } from "./browser.ts";
 
-/** What a request came to. */
+/** Result of a request. */
 export interface ManyAnswer {
   readonly status: number;
   /** `code` of the problem document, if it is one. */
   readonly code: string | undefined;
-  /** Who answered. */
+  /** Name of the instance that answered. */
   readonly instance: string;
   readonly setCookie: readonly string[];
 }
 
-/** How many requests the original application's page made at once when sessions were lost. */
+/** Number of parallel requests with which the original application lost sessions. */
 const MANY = 40;
 
-/** Asks the application's API many times at once, as a page does that is opened. */
+/** Sends many parallel requests to the application's API, as a page does on load. */
 export async function askMany(browser: Browser, count = MANY): Promise<ManyAnswer[]> {
   return Promise.all(
     Array.from({ length: count }, async (): Promise<ManyAnswer> => {
@@ -31,8 +31,8 @@ export async function askMany(browser: Browser, count = MANY): Promise<ManyAnswe
 }
 
 /**
- * Asks until somebody answers who knows the session: sessions in files are saved between the head
- * of the answer to the sign-in and its end.
+ * Retries until an instance knows the session. A session in a file is saved between the headers and
+ * the end of the response to the sign-in.
  */
 export async function untilSaved(browser: Browser): Promise<void> {
   while ((await browser.fetch(application.api)).status !== 200);

@@ -1,4 +1,4 @@
-/** What a request may carry: `fetch`'s options without what the browser decides itself. */
+/** Options of `fetch`, without those that the browser sets itself. */
 export interface BrowserRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -7,16 +7,16 @@ export interface BrowserRequest {
 
 export interface BrowserOptions {
   /**
-   * Headers on every request to the site, such as `X-Forwarded-Proto: https`, which makes a site
-   * on this machine believe that it is behind TLS.
+   * Headers of every request to the site, such as `X-Forwarded-Proto: https`, which makes a local
+   * site believe that it is behind TLS.
    */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /**
- * A browser without a window: it keeps cookies, each host's apart from the others', and follows
- * redirects only when it is told to. `https` addresses at the site's host are asked for at the
- * site itself, as a front end that terminates TLS would.
+ * An HTTP client with a cookie jar for each host. It follows redirects only when told to. Requests
+ * for `https` URLs of the site's host go to the site itself, as through a front end that terminates
+ * TLS.
  */
 export class Browser {
   /** The site that paths are relative to, without a trailing slash. */
@@ -30,31 +30,31 @@ export class Browser {
     this.#headers = headers;
   }
 
-  /** The site's cookies for all its paths, by name. Change it to lose or to plant one. */
+  /** The site's cookies for all paths, by name. Tests may change it. */
   get cookies(): Map<string, string> {
     return this.cookiesAt("/");
   }
 
-  /** The site's cookies that were set for exactly that path. */
+  /** The site's cookies that were set for exactly this path. */
   cookiesAt(path: string): Map<string, string> {
     return this.#cookiesAt(new URL(this.site).host, path);
   }
 
-  /** A second browser with the same cookies as this one has now. */
+  /** A copy of this browser with its current cookies. */
   clone(): Browser {
     const twin = new Browser(this.site, { headers: this.#headers });
     for (const [place, cookies] of this.#jar) twin.#jar.set(place, new Map(cookies));
     return twin;
   }
 
-  /** Asks for a path of the site, or for an absolute URL. Redirects are not followed. */
+  /** Requests a path of the site or an absolute URL. Does not follow redirects. */
   async fetch(pathOrUrl: string, request: BrowserRequest = {}): Promise<Response> {
     const landing = await this.send(pathOrUrl, request);
     this.receive(landing);
     return landing.response;
   }
 
-  /** Asks as `fetch` does, and leaves the answer on its way: its cookies come with `receive`. */
+  /** Like `fetch`, but keeps the response's cookies only when `receive` is called. */
   async send(pathOrUrl: string, request: BrowserRequest = {}): Promise<Landing> {
     const url = this.#locate(pathOrUrl);
     const atSite = url.origin === this.site;
@@ -73,12 +73,12 @@ export class Browser {
     return { url, response };
   }
 
-  /** Keeps the cookies of an answer that has come. */
+  /** Keeps the cookies of a response. */
   receive({ url, response }: Landing): void {
     for (const line of response.headers.getSetCookie()) this.#keep(url.host, line);
   }
 
-  /** Asks, then follows redirects until there is none, or until one that `until` says to stop at. */
+  /** Sends a request and follows redirects, until there is none or `until` returns true. */
   async follow(
     pathOrUrl: string,
     request: BrowserRequest = {},
@@ -114,7 +114,7 @@ export class Browser {
       .join("; ");
   }
 
-  /** The part of RFC 6265 that matters here: a value to keep, or one that has ended. */
+  /** Stores or deletes a cookie: a small part of RFC 6265. */
   #keep(host: string, setCookie: string): void {
     const [pair = "", ...attributes] = setCookie.split(";").map((part) => part.trim());
     const [, name = "", value = ""] = /^([^=]*)=(.*)$/.exec(pair) ?? [];
@@ -131,7 +131,7 @@ export class Browser {
   }
 }
 
-/** Where following redirects ended. */
+/** The last response after redirects, and its URL. */
 export interface Landing {
   readonly url: URL;
   readonly response: Response;

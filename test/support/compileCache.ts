@@ -1,8 +1,8 @@
 import { join } from "node:path";
 
 /**
- * Has jest's workers, and what tests run in processes of their own, compile each module once: a
- * process that loads Pulumi or jest takes a third less CPU.
+ * Enables Node's compile cache for jest's workers and for processes that tests start. A process
+ * that loads Pulumi or jest takes a third less CPU.
  */
 // biome-ignore lint/style/noDefaultExport: jest calls this one.
 export default function useCompileCache(

@@ -7,15 +7,15 @@ import { LOCAL_STACK, localProject } from "../../infra/config/place.ts";
 import { declareStack, type StackHooks } from "../../infra/program.ts";
 import { withoutZeros } from "./googleJson.ts";
 
-/** A resource as the program registers it with Pulumi's engine. */
+/** A resource as the program registers it with Pulumi. */
 export interface DeclaredResource {
   readonly urn: string;
   /** Such as `gcp:cloudrunv2/service:Service`. */
   readonly type: string;
   readonly name: string;
-  /** Whether a provider manages it; components are not custom. */
+  /** Whether a provider manages it; false for components. */
   readonly custom: boolean;
-  /** As the provider would get them: outputs of other resources are stand-ins. */
+  /** Inputs as the provider would get them; outputs of other resources are made up. */
   readonly inputs: Record<string, unknown>;
   /** Names of the inputs that are Pulumi secrets. */
   readonly secretInputs: readonly string[];
@@ -25,13 +25,13 @@ export interface DeclaredResource {
 export interface DeclaredOptions {
   /** URN of the parent; empty for the stack. */
   readonly parent: string;
-  /** URNs of all that have to be there first, whether by dependsOn or by an input. */
+  /** URNs of its dependencies, by dependsOn or by an input. */
   readonly dependencies: readonly string[];
   readonly protect: boolean;
   readonly retainOnDelete: boolean;
   readonly ignoreChanges: readonly string[];
   readonly additionalSecretOutputs: readonly string[];
-  /** `MOMENT NAME` of what a deployment would do besides. */
+  /** Its hooks, as `MOMENT NAME`. */
   readonly hooks: readonly string[];
 }
 
@@ -41,20 +41,20 @@ export interface DeclaredStack {
 }
 
 export interface EvaluateOptions {
-  /** Folder of Pulumi.yaml and the stacks' files; without it, the repository. */
+  /** Folder of Pulumi.yaml and the stacks' files; default: the repository. */
   readonly directory?: string;
-  /** The archive that would be deployed. Without it, none is built: a stand-in is named. */
+  /** Builds the archive; default: a made-up archive, without a build. */
   readonly buildArchive?: () => DeployedArchive;
-  /** Answers calls of provider functions; without it, there is nothing at Google yet. */
+  /** Answers calls of provider functions; default: nothing exists at Google yet. */
   readonly call?: (token: string, inputs: Record<string, unknown>) => Record<string, unknown>;
 }
 
-/** The project number in the addresses and identities that the stand-ins have. */
+/** Project number in made-up outputs. */
 export const PROJECT_NUMBER = "123456789012";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
 const NO_ARCHIVE: DeployedArchive = { path: "/dev/null", sha256: "0".repeat(64) };
-/** Hooks that are declared and never run. */
+/** Hooks that never run. */
 const HOOKS: StackHooks = {
   firstVersion: () => standInHook("first-version"),
   grantPropagation: () => standInHook("grant-propagation"),
@@ -63,7 +63,7 @@ const HOOKS: StackHooks = {
 let last: Promise<unknown> = Promise.resolve();
 
 /**
- * Runs the Pulumi program in this process with a monitor of Pulumi's that deploys nothing, and
+ * Runs the Pulumi program in this process under Pulumi's mock monitor, which deploys nothing, and
  * returns what it declares.
  *
  * @param stack `dev`, `prod`, `local`, or any other name.
@@ -82,7 +82,7 @@ export function evaluateStack(
   return run;
 }
 
-/** The values that a stack starts from: defaults, then those of its file. */
+/** A stack's configuration: defaults, and the values of its file. */
 export function stackConfig(stack: string, directory = REPOSITORY): Record<string, string> {
   const file = join(directory, `Pulumi.${stack}.yaml`);
   return {
@@ -139,19 +139,19 @@ async function evaluate(
     try {
       return await declareStack(options.buildArchive ?? (() => NO_ARCHIVE), HOOKS);
     } catch (error) {
-      // Pulumi would hand it on twice, the second time to nobody.
+      // Pulumi would reject twice, and nothing handles the second rejection.
       failure = error;
       return {};
     }
   });
   const outputs = await resolved(declared ?? {});
-  // Registrations that the program has begun are through after this.
+  // Resolves once all registrations are complete.
   await runtime.disconnect();
   if (failure !== undefined) throw failure;
   return { resources, outputs };
 }
 
-/** The part of Pulumi's registration request that is looked at. */
+/** The part of Pulumi's registration request that is used. */
 interface RegisterRequest {
   getType(): string;
   getName(): string;
@@ -181,7 +181,7 @@ interface Monitor {
   ): unknown;
 }
 
-/** Mocks are told types, names and inputs only; what the engine is told goes by the monitor. */
+/** Mocks get only types, names and inputs. The monitor gets everything. */
 function observeRegistrations(observe: (resource: DeclaredResource) => void): void {
   const monitor = runtime.getMonitor() as unknown as Monitor;
   const register = monitor.registerResource.bind(monitor);
@@ -230,13 +230,13 @@ function hooksOf(request: RegisterRequest): string[] {
   ];
 }
 
-/** Pulumi's constructor would register it with an engine, which there is none of. */
+/** Pulumi's constructor would register the hook with an engine, and there is none. */
 function standInHook(name: string): ResourceHook {
   const registered = { name, __pulumiResourceHook: true, __registered: Promise.resolve() };
   return registered as unknown as ResourceHook;
 }
 
-/** What Google would have made up. */
+/** Outputs that Google would compute. */
 function computed(type: string, inputs: Record<string, unknown>): Record<string, unknown> {
   const name = String(inputs.name ?? "");
   switch (type) {
@@ -299,7 +299,7 @@ const COMPUTE_COLLECTIONS: Readonly<Record<string, string>> = {
   uRLMap: "urlMaps",
 };
 
-/** A resource's name in full, as Google and the provider have it; undefined where that is not so. */
+/** A resource's ID, if it is the full name of the resource; otherwise undefined. */
 function idAt(type: string, inputs: Record<string, unknown>): string | undefined {
   const { project, location, name, secretId, accountId } = inputs;
   const [, certificateKind] = /^gcp:certificatemanager\/(\w+):/.exec(type) ?? [];
@@ -330,7 +330,7 @@ function idAt(type: string, inputs: Record<string, unknown>): string | undefined
   }
 }
 
-/** Values of Outputs, however deep. */
+/** Resolves nested Outputs. */
 function resolved(outputs: object): Promise<Record<string, unknown>> {
   return new Promise((resolve) => {
     output(outputs).apply((values) => resolve(values as Record<string, unknown>));
@@ -347,7 +347,7 @@ function defaults(directory: string): Record<string, string> {
   return fullNames(texts(Object.fromEntries(values)), product);
 }
 
-/** Names without a prefix are the project's own settings. */
+/** Adds the project's prefix to names without one. */
 function fullNames(values: Record<string, string>, product: string): Record<string, string> {
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => [
@@ -357,7 +357,7 @@ function fullNames(values: Record<string, string>, product: string): Record<stri
   );
 }
 
-/** Files by their texts: hundreds of configurations are made of the same ones. */
+/** Parsed files by text, because tests evaluate hundreds of configurations with the same files. */
 const parsed = new Map<string, Readonly<Record<string, unknown>>>();
 
 function read(file: string): Readonly<Record<string, unknown>> {

@@ -15,18 +15,18 @@ export interface EndedLogLine {
   readonly message: string;
 }
 
-/** Cloud Storage's stand-in with one bucket, in virtual time. */
+/** A fake Cloud Storage with one bucket, in virtual time. */
 export interface EndedBench {
   readonly time: VirtualTime;
   readonly standIn: StorageStandIn;
-  /** A new instance's list of the ended, with a log of its own. */
+  /** The ended sessions of a new instance, with a log of its own. */
   instance(options?: EndedInstanceOptions): EndedInstance;
-  /** The bucket as somebody sees it who waits that long for an answer. */
+  /** A client of the bucket with a timeout. */
   bucket(timeout: number, fetch?: typeof globalThis.fetch): Bucket;
 }
 
 export interface EndedInstanceOptions {
-  /** Seconds by which this instance's clock is ahead. */
+  /** Seconds by which the instance's clock is ahead. */
   readonly clockOffset?: number;
   readonly onOutage?: "continue" | "refuse";
   /** Seconds that an upload may take. */
@@ -40,7 +40,7 @@ export interface EndedInstance extends EndedSessions {
   readonly lines: EndedLogLine[];
 }
 
-/** @param start Unix time at which it begins. */
+/** @param start Unix time at the start. */
 export function createEndedBench(start?: number): EndedBench {
   const time = createVirtualTime(start);
   const wait = (seconds: number) =>
@@ -74,7 +74,7 @@ export function createEndedBench(start?: number): EndedBench {
         bucket: { toRead: bucket(2, fetch), toWrite: bucket(writeTimeout, fetch) },
         onOutage,
         lifetime: LIFETIME,
-        // As the service's own clock: whole seconds.
+        // Whole seconds, like the service's clock.
         clock: () => Math.floor(time.now() + clockOffset),
         random,
         abortAfter: time.abortAfter,

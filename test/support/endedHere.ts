@@ -1,6 +1,6 @@
 import { createEndedSessions, type EndedSessions } from "../../service/ended/endedSessions.ts";
 
-/** What an instance without a bucket knows: the sessions that ended on itself. */
+/** The ended sessions of an instance without a bucket. */
 export function endedHere(clock: () => number): EndedSessions {
   const log = { info() {}, warn() {}, error() {} };
   const options = { onOutage: "continue", lifetime: 604_800, log, clock } as const;

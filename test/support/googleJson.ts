@@ -1,8 +1,8 @@
-/** Google's JSON leaves out 0, false, "" and empty lists, and so do the answers of stand-ins. */
+/** Removes 0, false, "" and empty lists, which Google's JSON omits. */
 export function withoutZeros(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutZeros);
   if (typeof value !== "object" || value === null) return value;
-  // Assets and other objects of Pulumi stay what they are.
+  // Leaves Pulumi's assets and other class instances unchanged.
   if (Object.getPrototypeOf(value) !== Object.prototype) return value;
   return Object.fromEntries(
     Object.entries(value)

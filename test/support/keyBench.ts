@@ -14,13 +14,13 @@ import { createVirtualTime, type VirtualTime } from "./virtualTime.ts";
 export const SECRET = { project: "phoenix-test", name: "SECRET_KEY" };
 export const ENDPOINT = "http://127.0.0.1:1";
 
-/** The defaults, written out so that a test can count on them. */
+/** The default limits, repeated here so that tests can calculate with them. */
 export const LIMITS: KeyLimits = {
   activationDelay: 1800,
   refreshInterval: 60,
 };
 
-/** What keeps a call from being answered, how it is classified, and what the error says. */
+/** Faults of a call, with the error's classification and message. */
 export const OUTAGES: readonly (readonly [Fault, GoogleApiError["failure"], RegExp])[] = [
   ["unreachable", "UNREACHABLE", /can't be reached \(UND_ERR_SOCKET\)\. Check the network/],
   ["hang", "TIMEOUT", /did not answer within \d+ s\. Try again/],
@@ -41,15 +41,15 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-/** Secret Manager's stand-in with one secret, in virtual time. */
+/** A fake Secret Manager with one secret, in virtual time. */
 export interface KeyBench {
   readonly time: VirtualTime;
   readonly standIn: SecretManagerStandIn;
-  /** Adds a version with a random payload, or that one, and returns its number. */
+  /** Adds a version, with a random payload by default, and returns its number. */
   add(payload?: string): number;
   disable(version: number): void;
   enable(version: number): void;
-  /** A new instance's keys, with a log of their own. */
+  /** The keys of a new instance, with a log of its own. */
   keys(options?: InstanceOptions): InstanceKeys;
 }
 

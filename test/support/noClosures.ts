@@ -1,5 +1,5 @@
 /*
- * Takes the place of what Pulumi serializes functions with, which no test needs: it loads the
- * TypeScript compiler and npm, which takes a second of CPU for each file of tests.
+ * Replaces Pulumi's serialization of functions, which no test needs. It loads the TypeScript
+ * compiler and npm, which takes a second of CPU in each test file.
  */
 export const unused = undefined;

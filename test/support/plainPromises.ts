@@ -1,7 +1,6 @@
 /*
- * Takes the place of Pulumi's search for promises that never resolve: it notes a stack with each of
- * its many promises, and jest maps every frame of it to the sources, which takes most of the CPU
- * that the evaluation of a stack takes.
+ * Replaces Pulumi's detection of promises that never resolve. It records a stack for each promise,
+ * and jest maps every frame to the sources, which takes most of the CPU of an evaluation.
  */
 export const debuggablePromise = <T>(promise: Promise<T>): Promise<T> => promise;
 export const errorString = String;

@@ -2,34 +2,34 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-/** What a process wrote in one line, taken apart if it is JSON. */
+/** A parsed line of the log. */
 export type LogLine = Record<string, unknown>;
 
 export interface ServiceProcess extends AsyncDisposable {
   /** `http://127.0.0.1:PORT`; undefined if the process ended before it listened. */
   readonly url: string | undefined;
   readonly port: number;
-  /** What it has written to standard output, a line each. */
+  /** Parsed lines of standard output. */
   readonly lines: readonly LogLine[];
-  /** What it has written to standard output and standard error, as it is. */
+  /** Standard output and standard error as text. */
   output(): string;
   kill(signal: NodeJS.Signals): void;
-  /** Resolves when it has ended. */
+  /** Resolves when the process has ended. */
   readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>;
 }
 
 export interface ServiceProcessOptions {
-  /** All of its environment. */
+  /** The complete environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Folder to run it in; this one's if left out. */
+  /** Working directory; default: this process's. */
   readonly directory?: string;
-  /** What Node runs; the web service's source if left out. */
+  /** Arguments of Node; default: the source of the web service. */
   readonly program?: readonly string[];
 }
 
 const SOURCE = join(import.meta.dirname, "..", "..", "service", "server.ts");
 
-/** Runs the web service in a process of its own; resolves when it listens or has ended. */
+/** Starts the web service in a process of its own. Resolves when it listens or has ended. */
 export async function startService({
   env,
   directory = import.meta.dirname,

@@ -24,11 +24,11 @@ export interface SessionAppOptions {
 
 export interface SessionApp {
   readonly app: Express;
-  /** What the log said, a parsed line each. */
+  /** Parsed lines of the log. */
   readonly lines: Record<string, unknown>[];
 }
 
-/** An application with nothing but sessions and error pages; routes are the test's to add. */
+/** An application with sessions and error pages only. The test adds routes. */
 export function sessionApp(
   options: SessionAppOptions,
   addRoutes: (app: Express) => void,
@@ -60,7 +60,7 @@ export function sessionApp(
   return { app, lines };
 }
 
-/** What sign-in finds out about somebody. */
+/** An identity as sign-in passes it to `startSession`. */
 export function signedIn(user_id: string, details: Partial<SignedIn> = {}): SignedIn {
   return {
     user_id,
@@ -72,16 +72,16 @@ export function signedIn(user_id: string, details: Partial<SignedIn> = {}): Sign
   };
 }
 
-/** A session as the visitor could see it if it were not sealed. */
+/** The fields of a session, for a response. */
 export function shown({ session }: Request): object {
   const { user_id, user_email, csrf_token, id_token, ...data } = session;
   return { user_id, user_email, csrf_token, id_token, ...data };
 }
 
-/** What a credential's token is sealed with, beside its times. */
+/** Content of a credential without its times. */
 export type CredentialData = Omit<Credential, "iat" | "exp">;
 
-/** A credential whose `sid` and CSRF token follow from the user, so that tests know them. */
+/** A credential whose `sid` and CSRF token derive from the user, so that tests know them. */
 export function credentialData(
   user_id: string,
   details: Partial<CredentialData> = {},

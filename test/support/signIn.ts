@@ -2,13 +2,13 @@ import { ada, type LocalUser } from "../local/identity/users.ts";
 import { Browser, type BrowserOptions, type Landing } from "./browser.ts";
 
 export interface SignInOptions extends BrowserOptions {
-  /** Path to go to after sign-in. */
+  /** Path of the redirect after sign-in. */
   readonly returnTo?: string;
 }
 
-/** Somebody who is signed in, and the browser that they use. */
+/** The browser of a signed-in user. */
 export class Visitor extends Browser {
-  /** The CSRF token, from the page that forms and scripts get it from. */
+  /** The CSRF token of a page. */
   async csrfToken(path = "/"): Promise<string> {
     const { response } = await this.follow(path);
     const page = await response.text();
@@ -21,8 +21,8 @@ export class Visitor extends Browser {
 }
 
 /**
- * Signs a user of the local provider in at a site, through the whole round trip, and returns the
- * browser that has the session.
+ * Signs in at a site as a user of the local provider, through all redirects, and returns the
+ * browser with the session.
  * @throws Error if the site refuses; its message is the status and what the page says.
  */
 export async function signIn(
@@ -39,8 +39,8 @@ export async function signIn(
 }
 
 /**
- * The first two thirds of a sign-in: from the site to the provider, and what the provider sends
- * the browser back with. Nothing has been asked of the site's callback yet.
+ * Starts a sign-in at the site, and answers the provider's page. The site's callback is not
+ * requested yet.
  */
 export async function answerOfProvider(
   browser: Browser,
@@ -51,12 +51,12 @@ export async function answerOfProvider(
   return answer(browser, await browser.follow(`/login${query}`), user);
 }
 
-/** The cookies of the sign-ins that a browser began, by name. */
+/** A browser's sign-in cookies, by name. */
 export function attemptCookies({ cookies }: Browser): Map<string, string> {
   return new Map([...cookies].filter(([name]) => /^(?:__Host-)?sign-in-/.test(name)));
 }
 
-/** Chooses a user on the provider's page, and returns the callback's URL. */
+/** Chooses a user on the provider's page, and returns the callback URL. */
 export async function answer(
   browser: Browser,
   { url, response }: Landing,

@@ -1,13 +1,13 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 
-/** A program in a terminal of its own. */
+/** A program that runs in a pseudo-terminal. */
 export interface InTerminal {
   readonly process: ChildProcess;
-  /** What the terminal shows, with what was typed. */
+  /** Output of the terminal, with the echo of the input. */
   shown(): string;
   /** Types a line. */
   type(line: string): void;
-  /** Resolves when the terminal shows it, after what was waited for before; rejects if the program ends first. */
+  /** Resolves when the output after the last match contains it; rejects if the program ends. */
   until(text: string | RegExp): Promise<void>;
   readonly exited: Promise<number | null>;
 }
@@ -33,10 +33,10 @@ const WRAPPERS: readonly { readonly found: () => boolean; readonly wrap: Wrap }[
 
 const wrapper = WRAPPERS.find(({ found }) => found());
 
-/** Whether this machine can make a terminal for a program. */
+/** Whether this machine has a program that creates pseudo-terminals. */
 export const hasTerminals = wrapper !== undefined;
 
-/** Runs a program in a terminal: what it asks for `isTTY` is true. */
+/** Runs a program in a pseudo-terminal, where `isTTY` is true. */
 export function runInTerminal(command: readonly string[]): InTerminal {
   if (wrapper === undefined) throw new Error("Install util-linux' script, or Python 3.");
   const [program, ...args] = wrapper.wrap(command);

@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 
 const ROOT = join(import.meta.dirname, "../..");
 
-/** What these print and end with, where they do nothing but that. */
+/** Runs a program; returns its exit code and output. */
 function run(program: string, ...args: readonly string[]) {
   return new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) => {
     execFile(process.execPath, [join(ROOT, program), ...args], (error, stdout, stderr) => {
@@ -16,7 +16,7 @@ function run(program: string, ...args: readonly string[]) {
 test.each([
   ["npm run measure", "test/support/measureProgram.ts"],
   ["npm run bundle", "infra/commands/bundle.ts"],
-])("%s helps where it is asked to, and refuses an option that it hasn't", async (name, program) => {
+])("%s prints its help, and refuses an unknown option", async (name, program) => {
   const [help, wrong] = await Promise.all([
     run(program, "--fast", "--help"),
     run(program, "--fast"),

@@ -1,23 +1,23 @@
 import { getEventListeners } from "node:events";
 
-/** Time that passes only when a test says so. */
+/** Time that a test controls. */
 export interface VirtualTime {
   /** Unix seconds. */
   now(): number;
-  /** Lets time pass, and what is due by then happen at its time. */
+  /** Advances the time, and runs everything that is due at its own time. */
   advance(seconds: number): Promise<void>;
-  /** Sets the clock without anything else happening: what a wrong clock's correction does. */
+  /** Sets the clock without running anything, like the correction of a wrong clock. */
   jump(seconds: number): void;
-  /** `AbortSignal.timeout` of this time. */
+  /** `AbortSignal.timeout` in this time. */
   readonly abortAfter: (milliseconds: number) => AbortSignal;
-  /** The promise's result; time passes only as far as it has to for that. */
+  /** Waits for a promise, and advances the time only as far as needed. */
   settle<Result>(promise: Result | Promise<Result>): Promise<Result>;
 }
 
 const START = Date.UTC(2026, 0, 1) / 1000;
 
 export function createVirtualTime(start = START): VirtualTime {
-  /** What has passed; the clock shows more or less once it jumps. */
+  /** Seconds passed; the clock differs after a jump. */
   let passed = 0;
   let offset = start;
   const alarms = new Set<{ readonly at: number; readonly controller: AbortController }>();
@@ -70,7 +70,7 @@ function isAwaited({ signal }: AbortController): boolean {
   return getEventListeners(signal, "abort").length > 0;
 }
 
-/** Until nothing happens any more without time passing: the loop turns a few times. */
+/** Waits until nothing more happens without time passing: a few turns of the event loop. */
 async function idle(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
 }

@@ -8,10 +8,10 @@ import { signIn } from "../support/signIn.ts";
 /** Seconds within which every instance knows of a sign-out. */
 const BOUND = 20;
 
-/** Milliseconds between two rounds of requests: the wait is real, and costs nothing. */
+/** Milliseconds between two rounds of requests. */
 const PACE = 100;
 
-// oidc-provider warns that it finds no dispatcher among jest's globals.
+// oidc-provider warns about a missing dispatcher in jest's globals.
 jest.spyOn(console, "warn").mockImplementation(() => {});
 
 let deployment: LocalDeployment;
@@ -22,7 +22,7 @@ beforeAll(async () => {
 
 afterAll(() => deployment.close());
 
-/** What each instance that has its CPU says of the browser's session. */
+/** Status of the browser's request at each instance that is not frozen. */
 async function statuses(browser: Browser): Promise<Map<string, number>> {
   const cookie = `session=${browser.cookies.get("session")}`;
   const running = deployment.fleet.instances().filter(({ state }) => state === "ready");
@@ -50,7 +50,7 @@ test("a copied cookie is refused by the instance that signed out at once, and by
   const here = answer.headers.get("x-instance") ?? "";
   expect((await statuses(copy)).get(here)).toBe(401);
 
-  // The load: two instances are asked all the time, which is also what has them look.
+  // Load on two instances, which also triggers their polls.
   const refusedAfter = new Map<string, number>();
   while (refusedAfter.size < 2) {
     await pause(PACE);
@@ -62,7 +62,7 @@ test("a copied cookie is refused by the instance that signed out at once, and by
     }
     for (const status of (await statuses(bystander)).values()) expect(status).toBe(200);
   }
-  // Until the frozen one has missed more than the bound.
+  // Until the frozen instance has missed more than the bound.
   while (Date.now() - signedOutAt < (BOUND + 1) * 1000) {
     await pause(PACE);
     await statuses(bystander);
@@ -76,7 +76,7 @@ test("a copied cookie is refused by the instance that signed out at once, and by
   expect([...(await statuses(bystander)).values()]).toEqual([200, 200, 200, 200]);
 });
 
-/** Presses "Sign out" on the provider's own page, and leaves the service out of it. */
+/** Signs out on the provider's own page. */
 async function signOutAtProvider(browser: Browser): Promise<void> {
   const { issuer } = deployment.identityProvider;
   const document = await fetch(`${issuer}/.well-known/openid-configuration`);
@@ -97,7 +97,7 @@ test("signing out at the provider ends the session at every instance within 20 s
   await signOutAtProvider(visitor);
   const signedOutAt = Date.now();
   let seen = [...(await statuses(visitor)).values()];
-  // The instance that was told.
+  // The instance that received the logout token.
   expect(seen).toContain(401);
   while (seen.includes(200) && Date.now() - signedOutAt < (BOUND + 2) * 1000) {
     await pause(PACE);

@@ -55,7 +55,7 @@ async function run(actions: readonly Action[], mutation?: Mutation): Promise<End
 }
 
 // ASVS 7.4.1, 7.4.5
-test("whatever happens, what has ended is refused in time, and nothing else is", async () => {
+test("in any run, ended sessions are refused in time, and no others are", async () => {
   const seen = { live: 0, ended: 0, signOuts: 0, everywhere: 0 };
   await fc.assert(
     fc.asyncProperty(fc.array(action, { minLength: 20, maxLength: 80 }), async (actions) => {
@@ -69,9 +69,9 @@ test("whatever happens, what has ended is refused in time, and nothing else is",
   expect(Math.min(...Object.values(seen))).toBeGreaterThan(20);
 }, 120_000);
 
-/** What has to be right for each of these to be refused: with it built wrongly, the model fails. */
+/** A run for each mutation in which the mutated code violates the promise. */
 const SCENARIOS: Record<Mutation, readonly Action[]> = {
-  // An instance polls; another one, whose clock is behind, writes a mark under an older name.
+  // An instance polls. Then another one, whose clock is slow, writes a mark with an older name.
   noOverlap: [
     { do: "signIn", instance: 1, person: 0 },
     { do: "wait", seconds: 30 },
@@ -80,7 +80,7 @@ const SCENARIOS: Record<Mutation, readonly Action[]> = {
     { do: "wait", seconds: 25 },
     { do: "request", instance: 2, session: 0 },
   ],
-  // Somebody signs in again after signing out everywhere, and an old copy meets a new instance.
+  // A user signs in again after signing out everywhere, and an old copy reaches a new instance.
   marksDeletedAtSignIn: [
     { do: "signIn", instance: 0, person: 0 },
     { do: "wait", seconds: 30 },
@@ -91,7 +91,7 @@ const SCENARIOS: Record<Mutation, readonly Action[]> = {
     { do: "wait", seconds: 30 },
     { do: "request", instance: 3, session: 0 },
   ],
-  // A session older than the horizon is read, ends, and its mark is forgotten.
+  // A session older than the horizon is looked up, ends, and its mark is evicted.
   checkedAtIgnored: [
     { do: "signIn", instance: 0, person: 0 },
     { do: "wait", seconds: 30 },
@@ -113,7 +113,7 @@ test.each([
   ["the overlap is 0", "noOverlap"],
   ["marks are deleted at sign-in", "marksDeletedAtSignIn"],
   ["the time at which a session was read is ignored", "checkedAtIgnored"],
-] as const)("the model finds that %s", async (_what, mutation) => {
+] as const)("the model detects the mutation %s", async (_what, mutation) => {
   const scenario = SCENARIOS[mutation];
   await expect(run(scenario)).resolves.toBeDefined();
   await expect(run(scenario, mutation)).rejects.toThrow(Violation);

@@ -12,7 +12,7 @@ import { createMarkWriter } from "../../service/ended/markWriter.ts";
 import type { FaultRule } from "../local/storage/standIn.ts";
 import { createEndedBench, type EndedInstance, ISSUER, LIFETIME } from "../support/endedBench.ts";
 
-/** What can happen. `instance`, `session` and `person` choose among those that there are. */
+/** An event. `instance`, `session` and `person` choose among those that exist. */
 export type Action =
   | { readonly do: "wait"; readonly seconds: number }
   | { readonly do: "signIn"; readonly instance: number; readonly person: number }
@@ -26,7 +26,7 @@ export type Action =
   | { readonly do: "fail"; readonly rule: FaultRule }
   | { readonly do: "heal" };
 
-/** Ways to build it wrongly, with which the model has to find something. */
+/** Mutations of the code, which the model must detect. */
 export type Mutation = "noOverlap" | "marksDeletedAtSignIn" | "checkedAtIgnored";
 
 interface Instance {
@@ -40,38 +40,38 @@ interface Session {
   readonly sid: string;
   readonly person: number;
   readonly iat: number;
-  /** When the sign-in began and ended. */
+  /** Times at which the sign-in began and ended. */
   readonly begun: readonly [number, number];
   /** Whether the poll before it may have failed. */
   readonly unsure: boolean;
-  /** When a sign-out was first tried, and where. */
+  /** Time and instance of the first attempt to sign out. */
   triedAt: number;
   readonly triedBy: Set<Instance>;
-  /** When somebody was told that it has ended. */
+  /** Time at which the sign-out was confirmed. */
   endedAt: number;
 }
 
-/** All sessions of a person, or of everybody, were ended. */
+/** An end of all sessions of a person, or of everybody. */
 interface PersonEnd {
   readonly person: number | "all";
   readonly triedAt: number;
-  /** Infinity if it may not have been written. */
+  /** Infinity if the mark may not have been written. */
   readonly endedAt: number;
 }
 
-/** Seconds within which every instance knows of an end: an age of 20, in whole seconds. */
+/** Seconds within which every instance knows of an end: 20, plus 1 for rounding. */
 const BOUND = 21;
-/** Seconds after a fault until a poll is complete again: an interval and its retry. */
+/** Seconds after a fault until a poll succeeds: an interval and a retry. */
 const RECOVERY = 20;
-/** Few, so that marks are forgotten all the time. */
+/** Small, so that marks are evicted often. */
 const LIMITS = { maxSessions: 60, maxChecked: 20 };
 
-/** A violation of what the service promises. */
+/** A violation of the service's promises. */
 export class Violation extends Error {}
 
 /**
- * Instances that follow one list of the ended, over a stand-in for Cloud Storage, in time that
- * passes only as actions say. Each answer is held against what is known to be true.
+ * Instances that follow one list of ended sessions in a fake Cloud Storage, in virtual time. Each
+ * response is checked against the true state.
  */
 export class EndedModel {
   readonly #bench = createEndedBench();
@@ -83,7 +83,7 @@ export class EndedModel {
   #faultUntil = Number.NEGATIVE_INFINITY;
   #disturbed = false;
   #others = 0;
-  /** What a run has been through, to see that it is worth something. */
+  /** Counts of what happened in a run, so that a test can require coverage. */
   readonly seen = { live: 0, ended: 0, signOuts: 0, everywhere: 0 };
 
   constructor(mutation?: Mutation) {
@@ -153,7 +153,7 @@ export class EndedModel {
     for (const instance of this.#instances) this.#checkCalls(instance);
   }
 
-  /** When all is well again, every instance knows of every session what is true. */
+  /** Ends all faults, and checks every session at every instance. */
   async settle(): Promise<void> {
     this.#heal();
     await this.#bench.time.advance(BOUND + RECOVERY);
@@ -257,7 +257,7 @@ export class EndedModel {
     this.#ends.push({ person, triedAt, endedAt });
   }
 
-  /** Other people's sessions end, one each millisecond. */
+  /** Ends other people's sessions, one per millisecond. */
   #addOthers(count: number): void {
     this.#disturbed = true;
     for (let i = 0; i < count; i += 1) {
@@ -277,7 +277,7 @@ export class EndedModel {
     const ends = this.#ends.filter((end) => end.person === "all" || end.person === person);
     if (standing === "live") {
       this.seen.live += 1;
-      // Where many others end, memory forgets the mark, and then it has to be there to be read.
+      // With many other ends, the mark is evicted, and must be found in the bucket.
       const written = session.endedAt < Number.POSITIVE_INFINITY;
       const readable = written && !this.#faultSince(begun - BOUND - RECOVERY);
       if (session.triedBy.has(instance) && (readable || this.#others === 0)) {
@@ -293,7 +293,7 @@ export class EndedModel {
       }
     } else if (standing === "ended") {
       this.seen.ended += 1;
-      // One that ends while somebody signs in may end that session or not.
+      // An end during the sign-in may apply to the session or not.
       const may = ends.some(
         ({ endedAt }) => session.begun[0] <= endedAt + (session.unsure ? BOUND : 0),
       );
@@ -305,7 +305,9 @@ export class EndedModel {
     }
   }
 
-  /** One poll each ten seconds less a fifth, two lists for a start, and a poll for each sign-in. */
+  /**
+   * At most one poll per 8 s (10 s - 20 %), two lists at the start, and a poll for each sign-in.
+   */
   #checkCalls({ born, lists, signIns }: Instance): void {
     if (this.#disturbed) return;
     const most = 4 + (this.#now() - born) / 8 + 4 * signIns;

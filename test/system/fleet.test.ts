@@ -12,7 +12,7 @@ import { Browser } from "../support/browser.ts";
 import { signIn, type Visitor } from "../support/signIn.ts";
 
 let folder: string;
-/** The disk of every instance: what they write is seen here. */
+/** Working directory of all instances, so that files that they write are found here. */
 let disk: string;
 let archive: Archive;
 let deployment: LocalDeployment;
@@ -30,12 +30,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Each test has three instances, whatever the one before did to them. */
+/** Restores three instances before each test. */
 beforeEach(async () => {
   while (deployment.fleet.instances().length < 3) await deployment.fleet.add();
 });
 
-/** Asks many times at once and expects that nobody refuses; returns who answered. */
+/** Sends many parallel requests and expects no 401; returns the instances that answered. */
 async function askWithout401(visitor: Visitor): Promise<Set<string>> {
   const answers = await askMany(visitor);
   expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
@@ -47,7 +47,7 @@ function instanceIds(): string[] {
   return deployment.fleet.instances().map(({ id }) => id);
 }
 
-test("sign-in goes to the provider and comes back to the page that was asked for", async () => {
+test("sign-in goes through the provider and returns to the requested page", async () => {
   const browser = new Browser(deployment.url);
   const asked = await browser.fetch(application.home);
   expect(asked.status).toBe(302);
@@ -66,12 +66,12 @@ test("sign-in goes to the provider and comes back to the page that was asked for
   expect(page).not.toContain(grace.email);
 });
 
-test("forty requests at once are answered by several instances without one 401", async () => {
+test("forty parallel requests are answered by several instances without a 401", async () => {
   const visitor = await signIn(deployment.url);
   expect([...(await askWithout401(visitor))].toSorted()).toEqual(instanceIds().toSorted());
 });
 
-test("a session outlives the instance that made it, and is good on one that starts later", async () => {
+test("a session outlives the instance that created it, and works at one that starts later", async () => {
   const visitor = await signIn(deployment.url);
   const before = instanceIds();
   await askWithout401(visitor);
@@ -84,7 +84,7 @@ test("a session outlives the instance that made it, and is good on one that star
   for (const id of before) expect(after).not.toContain(id);
 });
 
-test("instances that come and go cost nobody an answer", async () => {
+test("scaling up and down loses no response", async () => {
   const visitors = await Promise.all([ada, grace].map((user) => signIn(deployment.url, user)));
   const asking = visitors.map(async (visitor) => {
     for (let round = 0; round < 5; round++) await askWithout401(visitor);
@@ -95,7 +95,7 @@ test("instances that come and go cost nobody an answer", async () => {
   await Promise.all(asking);
 });
 
-test("signing out at one instance signs this browser out of all", async () => {
+test("signing out at one instance signs the browser out of all", async () => {
   const visitor = await signIn(deployment.url);
   const body = new URLSearchParams({ _csrf: await visitor.csrfToken() });
   const answer = await visitor.fetch("/logout", { method: "POST", body });
@@ -135,7 +135,7 @@ test("the original fault: sessions in files are lost as soon as another instance
     rmSync(disk, { recursive: true, force: true });
     mkdirSync(disk);
   }
-  // Whoever had signed in before is signed in still: their cookie never depended on a disk.
+  // The earlier visitor is still signed in: that cookie never depended on a disk.
   await askWithout401(visitor);
   expect(readdirSync(disk)).toEqual([]);
 });
@@ -147,7 +147,7 @@ test("a restart of the whole deployment with the same secret signs nobody out", 
   await first.close();
   expect(existsSync(state)).toBe(true);
 
-  // A session ends when its issuer is no longer the setting's, so the provider keeps its address.
+  // The provider keeps its address, because a session of another issuer is refused.
   const identityProvider = Number(new URL(first.identityProvider.issuer).port);
   const ports = { site: 0, identityProvider, secretManager: 0 };
   await using second = await LocalDeployment.start({ archive, instances: 1, state, ports });
@@ -155,7 +155,7 @@ test("a restart of the whole deployment with the same secret signs nobody out", 
     const after = new Browser(second.url);
     for (const [name, value] of before.cookies) after.cookies.set(name, value);
     expect((await askMany(after)).filter(({ status }) => status !== 200)).toEqual([]);
-    // A deployment with another secret takes the same cookie for none.
+    // A deployment with another secret refuses the cookie.
     const elsewhere = new Browser(deployment.url);
     for (const [name, value] of before.cookies) elsewhere.cookies.set(name, value);
     const [refused] = await askMany(elsewhere, 1);

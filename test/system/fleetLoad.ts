@@ -3,31 +3,31 @@ import { application } from "../../service/application.ts";
 import { ada, grace, type LocalUser } from "../local/identity/users.ts";
 import { answerOfProvider, signIn, type Visitor } from "../support/signIn.ts";
 
-/** An answer that somebody got who is signed in, or none. */
+/** The response to a request of a signed-in user, or a broken connection. */
 export interface Answer {
-  /** When it was asked for, in milliseconds of `performance.now()`. */
+  /** Time of the request, in milliseconds of `performance.now()`. */
   readonly at: number;
   readonly user: number;
   readonly request: "api" | "page" | "sign-in";
   /** 0 if the connection broke. */
   readonly status: number;
-  /** The key that had sealed the session that was sent. */
+  /** The key of the session that was sent. */
   readonly kid: string | undefined;
-  /** Whether the answer told the browser to forget the session. */
+  /** Whether the response deleted the session's cookie. */
   readonly cleared: boolean;
 }
 
 export interface LoadOptions {
   readonly users: number;
-  /** Milliseconds between an answer and the next request of the same person. */
+  /** Milliseconds between a response and the next request of the same user. */
   readonly pause: number;
-  /** Everyone signs in again with every so many requests, which seals their session anew. */
+  /** Number of requests after which a user signs in again, which creates a new session. */
   readonly signInEvery: number;
 }
 
 const COOKIE = "session";
 
-/** People who sign in and then use the application without a break. */
+/** Users who sign in and then use the application continuously. */
 export class FleetLoad {
   readonly answers: Answer[] = [];
   readonly #options: LoadOptions;
@@ -41,7 +41,7 @@ export class FleetLoad {
     this.#done = Promise.all(people.map((person, user) => this.#use(person, user)));
   }
 
-  /** Resolves when all have signed in and begun. */
+  /** Resolves when all users have signed in and begun. */
   static async start(site: string, options: LoadOptions): Promise<FleetLoad> {
     const people: Visitor[] = [];
     for (let user = 0; user < options.users; user += 1) {
@@ -50,17 +50,17 @@ export class FleetLoad {
     return new FleetLoad(people, options);
   }
 
-  /** Everyone's session as it is now, as their browser sends it. */
+  /** The current session cookies of all users. */
   cookies(): string[] {
     return this.#people.map((person) => person.cookies.get(COOKIE) ?? "");
   }
 
-  /** The keys that have sealed the sessions. */
+  /** The keys of the current sessions. */
   kids(): (string | undefined)[] {
     return this.cookies().map(kidOf);
   }
 
-  /** Ends it, after the answers that are still due, and returns them all. */
+  /** Stops after the responses in flight, and returns all responses. */
   async stop(): Promise<readonly Answer[]> {
     this.#stopped = true;
     await this.#done;
@@ -77,13 +77,13 @@ export class FleetLoad {
     }
   }
 
-  /** Signs in again: the answer that counts is the callback's. */
+  /** Signs in again, and records the response of the callback. */
   async #signIn(person: Visitor, user: number): Promise<void> {
     let callback: string;
     try {
       callback = await answerOfProvider(person, personOf(user));
     } catch {
-      // Nothing of the session was asked for or changed yet.
+      // The session is unchanged.
       return;
     }
     await this.#ask(person, user, "sign-in", callback);
@@ -112,14 +112,14 @@ function personOf(user: number): LocalUser {
   return user % 2 === 0 ? ada : grace;
 }
 
-/** The key that a session's cookie names; undefined if it is none. */
+/** The key ID in a session's cookie; undefined if the cookie is malformed. */
 export function kidOf(cookie: string | undefined): string | undefined {
   const text = Buffer.from(cookie ?? "", "base64").toString("utf8");
   const [, kid] = /^\{"sealed":"v1\.([^."]+)\./.exec(text) ?? [];
   return kid;
 }
 
-/** A cookie that names a key and was sealed by nobody. */
+/** A forged cookie with a key ID. */
 export function forgedCookie(kid: string, bytes: Uint8Array): string {
   const token = `v1.${kid}.${Buffer.from(bytes).toString("base64url")}`;
   return Buffer.from(JSON.stringify({ sealed: token })).toString("base64");
@@ -129,7 +129,7 @@ export function sessionHeader(cookie: string): { readonly cookie: string } {
   return { cookie: `${COOKIE}=${cookie}` };
 }
 
-/** Whether a Set-Cookie header ends the session in the browser. */
+/** Whether a Set-Cookie header deletes the session's cookie. */
 function clears(setCookie: string): boolean {
   return (
     setCookie.startsWith(`${COOKIE}=`) &&

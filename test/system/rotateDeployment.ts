@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { runRotateCommand } from "../../infra/commands/rotate/command.ts";
 import type { LocalDeployment } from "../local/deployment.ts";
 
-/** As quick as the service lets them be, in seconds: for the environment of service and command. */
+/** The shortest allowed times, in seconds, for the environments of the service and the command. */
 export const QUICK_ROTATION = {
   KEY_ACTIVATION_DELAY: "3",
   KEY_REFRESH_INTERVAL: "1",

@@ -11,7 +11,7 @@ import { type Answer, FleetLoad, forgedCookie, kidOf, sessionHeader } from "./fl
 import { QUICK_ROTATION, rotateDeployment } from "./rotateDeployment.ts";
 
 let deployment: LocalDeployment;
-/** What instances logged. */
+/** Log entries of all instances. */
 const entries: { readonly pid: number | undefined; readonly [field: string]: unknown }[] = [];
 beforeAll(async () => {
   deployment = await LocalDeployment.start({
@@ -41,7 +41,7 @@ function rotate(...args: string[]): Promise<number> {
   return rotateDeployment(deployment, ...args);
 }
 
-/** Asks an instance itself, past the balancer, for something that only a session may see. */
+/** Sends a request that needs a session directly to an instance. */
 async function ask({ port }: InstanceView, cookie: string): Promise<Response> {
   const response = await fetch(`http://127.0.0.1:${port}${application.api}`, {
     headers: sessionHeader(cookie),
@@ -50,14 +50,14 @@ async function ask({ port }: InstanceView, cookie: string): Promise<Response> {
   return response;
 }
 
-/** Waits until something is so, however busy the machine is, but not for ever. */
+/** Polls a condition until it holds, with a generous time limit. */
 async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
   for (const end = performance.now() + 90_000; !(await isSo()); await delay(20)) {
     if (performance.now() > end) throw new Error(`It took too long until ${what}.`);
   }
 }
 
-/** How often an instance has logged since then, by its clock, that it read its keys. */
+/** Number of refreshes that an instance has logged since a time. */
 function refreshesSince(milliseconds: number, { pid }: InstanceView): number {
   return entries.filter(
     (entry) =>
@@ -67,7 +67,7 @@ function refreshesSince(milliseconds: number, { pid }: InstanceView): number {
   ).length;
 }
 
-/** What went wrong, by what it was. A request may break when its instance is killed. */
+/** Counts of failures by kind. A broken connection is allowed, because instances are killed. */
 function wrongs(answers: readonly Answer[]): Record<string, number> {
   const wrong: Record<string, number> = {};
   for (const { request, status, cleared } of answers) {
@@ -79,9 +79,9 @@ function wrongs(answers: readonly Answer[]): Record<string, number> {
 }
 
 /**
- * What went wrong, by what it was. A 503 is none if the log says that a call to Secret Manager timed
- * out, as on a machine that is too busy: then no session is lost.
- * @param since number of entries that there were before
+ * Counts of failures by kind, without a 503 if the log shows that a call to Secret Manager timed
+ * out, as on a busy machine: then no session is lost.
+ * @param since number of earlier log entries
  */
 async function unexplained(
   answers: readonly Answer[],
@@ -98,7 +98,7 @@ async function unexplained(
 }
 
 // ASVS 11.2.2
-test("twenty rotations in a row lose no session, while instances come, go, freeze and the list lags", async () => {
+test("twenty rotations in a row lose no session, while instances scale, freeze and the list lags", async () => {
   const { fleet, secretManager } = deployment;
   const since = entries.length;
   const load = await startLoad(6);
@@ -134,7 +134,7 @@ test("twenty rotations in a row lose no session, while instances come, go, freez
     "api 0": cutAnswers = 0,
     "page 0": cutPages = 0,
     "sign-in 0": cutSignIns = 0,
-    // The code was redeemed by the instance that was killed before it answered.
+    // An instance redeemed the code and was killed before it answered.
     "sign-in 400": codesLost = 0,
     ...rest
   } = await unexplained(answers, since);
@@ -145,7 +145,7 @@ test("twenty rotations in a row lose no session, while instances come, go, freez
   expect(kids.size).toBeGreaterThan(3);
 }, 120_000);
 
-test("the moment a new key signs every instance accepts it, frozen before or flooded with made-up keys, unless Secret Manager does not answer it in time", async () => {
+test("as soon as a new key signs, every instance accepts it, after a freeze and under a flood of invented key IDs, unless Secret Manager times out", async () => {
   const { fleet, secretManager } = deployment;
   const since = entries.length;
   const load = await startLoad(2);
@@ -176,7 +176,7 @@ test("the moment a new key signs every instance accepts it, frozen before or flo
   const asked = statusesSeen.map((status) => ({ ...direct, status }));
   expect(await unexplained([...asked, ...(await load.stop())], since)).toEqual({});
 
-  // What readings of the ring may cost, and beyond that what made-up keys may.
+  // The budget of refreshes, and of lookups for invented key IDs.
   const seconds = (performance.now() - began) / 1000;
   const readings = secretManager.standIn.calls.list - list + instances.length;
   const lookUps = instances.length * (2 + Math.ceil(seconds));
@@ -186,7 +186,7 @@ test("the moment a new key signs every instance accepts it, frozen before or flo
 }, 120_000);
 
 // ASVS 7.4.5
-test("after a leak every instance refuses every old session once it has read its keys twice, for good", async () => {
+test("after a leak every instance refuses all old sessions after two refreshes, permanently", async () => {
   const { fleet } = deployment;
   const load = await startLoad(4);
   await load.stop();
@@ -200,7 +200,7 @@ test("after a leak every instance refuses every old session once it has read its
   fleet.thaw(frozen);
   for (const instance of fleet.instances()) {
     await until("the instance refuses them all", async () => {
-      // The first reading may have begun before the keys were disabled.
+      // The first refresh may have begun before the keys were disabled.
       const isBound = refreshesSince(rotated, instance) > 1;
       const all = await Promise.all(old.map((cookie) => ask(instance, cookie)));
       expect(all.flatMap(({ headers }) => headers.getSetCookie())).toEqual([]);
@@ -216,7 +216,7 @@ test("after a leak every instance refuses every old session once it has read its
   expect(await statuses(fleet.instances(), [cookie])).toEqual(new Set([200]));
 }, 120_000);
 
-test("without Secret Manager instances go on, a new one is not ready and tells a code, and nobody is signed out", async () => {
+test("during an outage of Secret Manager instances keep working, a new one is not ready with a code, and nobody is signed out", async () => {
   const { fleet, url, secretManager } = deployment;
   const codes: [Fault, string][] = [
     ["unreachable", "SECRET_MANAGER_UNREACHABLE"],
@@ -264,7 +264,7 @@ async function statuses(
   return new Set((await Promise.all(asked)).map(({ status }) => status));
 }
 
-/** Sends cookies that name made-up keys to the instances that run, as fast as they answer. */
+/** Sends cookies with invented key IDs to all instances, as fast as they answer. */
 function startFlood(newest: number) {
   let stopped = false;
   let cleared = 0;

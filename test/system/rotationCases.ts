@@ -1,6 +1,6 @@
 import type { Action } from "./rotationModel.ts";
 
-/** Runs of the model that went wrong once, by what went wrong. */
+/** Runs of the model that once violated the promise, by the violation. */
 export const CASES: Readonly<Record<string, readonly Action[]>> = {
   "a key signs whose retirement could not be read, after the key that retired it was destroyed": [
     { do: "signIn", instance: 0 },

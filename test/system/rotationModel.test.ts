@@ -4,7 +4,7 @@ import { FAULTS } from "../local/secretManager/faults.ts";
 import { CASES } from "./rotationCases.ts";
 import { type Action, EVERYTHING_RETIRED, RotationModel } from "./rotationModel.ts";
 
-/** How many runs; ROTATION_MODEL_RUNS=10000 for a long one, ROTATION_MODEL_SEED to repeat one. */
+/** Number of runs; ROTATION_MODEL_RUNS changes it, and ROTATION_MODEL_SEED repeats a run. */
 const RUNS = Number(process.env.ROTATION_MODEL_RUNS ?? 40);
 const SEED = Number(process.env.ROTATION_MODEL_SEED ?? Date.now() % 2 ** 31);
 
@@ -58,7 +58,7 @@ const actions = fc.array(
 );
 
 // ASVS 11.1.1
-test("whatever happens, no session is lost that should live and none lives that should end", async () => {
+test("in any run, no valid session is refused, and no revoked one is accepted past its bound", async () => {
   const seen: Record<string, number> = {};
   const property = fc.asyncProperty(actions, async (steps) => {
     const model = await runModel(steps);
@@ -74,7 +74,7 @@ test("whatever happens, no session is lost that should live and none lives that 
   console.log(`seed ${SEED}, ${RUNS} runs: ${JSON.stringify(seen)}`);
 }, 3_600_000);
 
-test("the model sees each outcome: some are so rare that few random runs have them", async () => {
+test("one run has each outcome, because some are rare in random runs", async () => {
   const model = await runModel([
     { do: "signIn", instance: 0 },
     { do: "freeze", instance: 1 },
@@ -82,7 +82,7 @@ test("the model sees each outcome: some are so rare that few random runs have th
     { do: "wait", seconds: 1801 },
     { do: "signIn", instance: 0 },
     { do: "fail", rule: { fault: "unreachable" } },
-    // It is asked for the session that a key sealed which it doesn't know.
+    // A request with a session whose key it doesn't know.
     { do: "thaw", instance: 0 },
     { do: "heal" },
     { do: "attack", instance: 0, kids: [5] },
@@ -97,7 +97,7 @@ test("the model sees each outcome: some are so rare that few random runs have th
 });
 
 test.each(Object.entries(CASES))(
-  "the model keeps its promises in the recorded run that once went wrong: %s",
+  "the promise holds in a recorded run that once violated it: %s",
   async (_what, steps) => {
     await runModel(steps);
   },

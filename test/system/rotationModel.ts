@@ -13,7 +13,7 @@ import type { FaultRule } from "../local/secretManager/faults.ts";
 import { createKeyBench, ENDPOINT, LIMITS, SECRET } from "../support/keyBench.ts";
 import { sessionApp, signedIn } from "../support/sessionApp.ts";
 
-/** What can happen. `instance`, `session` and `version` choose among those that there are. */
+/** An event. `instance`, `session` and `version` choose among those that exist. */
 export type Action =
   | { readonly do: "wait"; readonly seconds: number }
   | { readonly do: "signIn"; readonly instance: number }
@@ -35,18 +35,18 @@ interface Instance {
   calls: number;
   ready: boolean;
   frozen: boolean;
-  /** Holds back answers while the instance is frozen. */
+  /** Delays responses while the instance is frozen. */
   gate: PromiseWithResolvers<void> | undefined;
 }
 
 interface Session {
   readonly cookie: string;
   readonly version: number;
-  /** When it ends, at the earliest and at the latest. */
+  /** Earliest and latest time of expiry. */
   readonly expires: readonly [number, number];
 }
 
-/** Seven days, and sessions in the model are as real ones. */
+/** Seven days. */
 const LIFETIME = 604_800;
 const POLICY = {
   activationDelay: LIMITS.activationDelay,
@@ -54,28 +54,30 @@ const POLICY = {
   minimumAge: 0,
 };
 
-/** Within which every instance knows what happened, once Secret Manager answers. */
+/** Seconds within which every instance knows of a change, if Secret Manager answers. */
 const BOUND = MAX_AGE_INTERVALS * LIMITS.refreshInterval;
-/** After a fault, the longest wait until a failed refresh is repeated, and its time. */
+/** Longest time after a fault until a retry of a refresh has succeeded. */
 const RECOVERY = LIMITS.refreshInterval * 1.2 + 2 * READ_TIMEOUT;
 
 /**
- * A fleet of instances in one process: the application with its session middleware and keys, over a
- * stand-in for Secret Manager, in time that passes only as actions say. Each response is held
- * against what is known to be true; a violation is an error that tells what happened.
+ * A fleet of instances in one process: the application with its session middleware and keys, with a
+ * fake Secret Manager, in virtual time. Each response is checked against the true state; a
+ * violation is an error with the events of the run.
  */
 export class RotationModel {
   readonly #bench = createKeyBench({ versionDestroyTtl: "604800s" });
   readonly #instances: Instance[] = [];
   readonly #sessions: Session[] = [];
-  /** When versions were disabled or destroyed by hand or by a leak, not by retirement. */
+  /**
+   * Times at which versions were disabled or destroyed by hand or after a leak, not by retirement.
+   */
   readonly #revokedAt = new Map<number, number>();
   readonly #createdAt = new Map<number, number>();
   #failing = false;
   #faults = 0;
   #faultUntil = Number.NEGATIVE_INFINITY;
   #born = 0;
-  /** What a run has been through, to see that it is worth something. */
+  /** Counts of outcomes in a run, so that a test can require coverage. */
   readonly seen = { ok: 0, retired: 0, expired: 0, unavailable: 0, signIns: 0, attacks: 0 };
 
   async start(): Promise<void> {
@@ -142,7 +144,7 @@ export class RotationModel {
     for (const instance of this.#instances) this.#checkBudget(instance);
   }
 
-  /** When all is well again, every session is decided, on every instance. */
+  /** Ends all faults, and checks every session at every instance. */
   async settle(): Promise<void> {
     this.#heal();
     for (const instance of this.#instances) if (instance.frozen) await this.#thaw(instance);
@@ -184,7 +186,7 @@ export class RotationModel {
     const fetch: typeof globalThis.fetch = async (input, init = {}) => {
       started.calls += 1;
       const { gate } = started;
-      // While nothing runs, no time-out does either.
+      // Frozen timers don't run, so neither does a timeout.
       const { signal, ...untimed } = init;
       const response = await this.#bench.standIn.fetch(input, gate === undefined ? init : untimed);
       await gate?.promise;
@@ -214,7 +216,7 @@ export class RotationModel {
       ({ state, createTime }) => state === "ENABLED" && createTime < this.#now() - RECOVERY,
     );
     if (!ready && usable && !this.#recentFault()) {
-      // Of an instance that was not ready before, the next attempt may be an interval away.
+      // An instance that was not ready may wait an interval before its next attempt.
       if (instance.born === this.#now()) this.#violated("not ready", instance.name);
     }
   }
@@ -248,7 +250,7 @@ export class RotationModel {
       expires: [Math.floor(begun) + LIFETIME, Math.floor(this.#now()) + LIFETIME],
     };
     this.#sessions.push(session);
-    // From the moment that a key signs, every instance accepts it.
+    // Every instance accepts a key as soon as it signs.
     for (const other of this.#serving()) await this.#request(other, session);
   }
 
@@ -336,7 +338,7 @@ export class RotationModel {
   #revoke(choice: number, verb: "disable" | "destroy"): void {
     const enabled = this.#versions().filter(({ state }) => state === "ENABLED");
     const version = pick(enabled, choice)?.version;
-    // Whoever disables the last key has an outage and knows it; that is not what is tested here.
+    // Disabling the last key is an intended outage, which is not tested here.
     if (version === undefined || enabled.length === 1) return;
     this.#bench.standIn.store[verb](SECRET.project, SECRET.name, String(version));
     this.#revokedAt.set(version, this.#now());
@@ -345,7 +347,7 @@ export class RotationModel {
   #freeze(instance: Instance | undefined): void {
     if (instance === undefined) return;
     instance.gate = Promise.withResolvers();
-    // In the middle of a reading, if one is due.
+    // Freezes during a refresh, if one is due.
     void instance.keys.refresh();
     instance.frozen = true;
   }
@@ -384,7 +386,7 @@ export class RotationModel {
     const versions = this.#createdAt.size;
     const readings = alive / (LIMITS.refreshInterval * 0.8) + 2 + 8 * this.#faults;
     const lookups = 2 + alive / LOOKUP_INTERVAL;
-    // A list, a number beyond the newest, each version; and once for each its state and time.
+    // For each refresh a list, a probe and each version; for each version its state and time once.
     const budget = readings * (2 + versions) + 2 * versions + lookups;
     const repeated = this.#faults > 0 ? 2 : 1;
     if (calls > budget * repeated) this.#violated("too many calls", { name, calls, budget });
@@ -394,7 +396,7 @@ export class RotationModel {
     return this.#failing || this.#now() - this.#faultUntil <= RECOVERY;
   }
 
-  /** The truth, which no lag and no fault touches. */
+  /** The true versions, without lag and faults. */
   #versions() {
     const { store } = this.#bench.standIn;
     const versions = [];
@@ -413,12 +415,12 @@ export class RotationModel {
   }
 }
 
-/** One of the things by a number of any size. */
+/** Picks an item by a number of any size. */
 function pick<Thing>(things: readonly Thing[], choice: number): Thing | undefined {
   return things[choice % things.length];
 }
 
-/** A token as the cookie carries it. */
+/** A token as a cookie's value. */
 function cookieOf(sealed: string): string {
   return Buffer.from(JSON.stringify({ sealed })).toString("base64");
 }
@@ -431,5 +433,7 @@ function isExpected(error: unknown): boolean {
   return error instanceof RotationError || (error instanceof Error && "failure" in error);
 }
 
-/** Longer than this after the last sign-in, every session has ended and every old key is retired. */
+/**
+ * Seconds after the last sign-in after which all sessions have expired and old keys are retired.
+ */
 export const EVERYTHING_RETIRED = LIFETIME + LIMITS.activationDelay + RETIREMENT_MARGIN;

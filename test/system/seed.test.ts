@@ -12,9 +12,9 @@ import { keptFile } from "../local/runFolder.ts";
 import { askMany } from "../support/askMany.ts";
 import { answerOfProvider, signIn, Visitor } from "../support/signIn.ts";
 
-// The five checks that the original session fix came with, held against what is deployed.
+// The five checks of the original session fix, applied to this deployment.
 
-/** The disk of every instance: what they write is seen here. */
+/** Working directory of all instances, so that files that they write are found here. */
 let disk: string;
 let archive: Archive;
 let deployment: LocalDeployment;
@@ -30,20 +30,20 @@ afterAll(async () => {
   rmSync(disk, { recursive: true, force: true });
 });
 
-/** The environment that the program declares for the web service of a stack. */
+/** The declared environment of a stack's web service. */
 async function environmentIn(stack: "dev" | "prod" | "local"): Promise<Record<string, string>> {
   const { get } = await declared(stack);
   return Object.fromEntries(environmentOf(get(WEB)).map(({ name, value }) => [name, value ?? ""]));
 }
 
-/** Files of the folder that this process's deployments are unpacked in. */
+/** Files in the unpacked deployments of this process. */
 function unpackedFiles(): string[] {
   return readdirSync(keptFile("."), { recursive: true, encoding: "utf8" })
     .filter((path) => path.startsWith(`run-${process.pid}-`))
     .toSorted();
 }
 
-/** The Set-Cookie header that keeps the session of somebody who signs in. */
+/** The Set-Cookie header of a sign-in's session. */
 async function sessionCookieAt(site: string): Promise<string> {
   const visitor = new Visitor(site);
   const response = await visitor.fetch(await answerOfProvider(visitor, ada));
@@ -52,7 +52,7 @@ async function sessionCookieAt(site: string): Promise<string> {
   return lines[0] ?? "";
 }
 
-/** Name and attributes, lower-case, without the value and the times. */
+/** Name and attributes in lower case, without value and times. */
 function shapeOf(setCookie: string): string[] {
   const [pair = "", ...attributes] = setCookie.split("; ");
   const names = attributes.map((attribute) => attribute.toLowerCase());
@@ -129,7 +129,7 @@ test.each(["dev", "prod"] as const)("5. the session's cookie is Secure in %s", a
   }
 });
 
-test("5. the session's cookie is not Secure on this machine, where there is no https", async () => {
+test("5. the session's cookie is not Secure in local, which has no https", async () => {
   expect(shapeOf(await sessionCookieAt(deployment.url)).toSorted()).toEqual([
     "httponly",
     "path=/",

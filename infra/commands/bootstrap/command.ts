@@ -50,7 +50,9 @@ const RETRIES = { attempts: 24, interval: 5 };
 
 const EXISTS = /already exists|ALREADY_EXISTS/i;
 
-/** Runs `npm run bootstrap` and returns its exit status: 0 done, 1 not done, 2 invalid arguments. */
+/**
+ * Runs `npm run bootstrap` and returns its exit status: 0 done, 1 not done, 2 invalid arguments.
+ */
 export function runBootstrapCommand(
   args: readonly string[],
   deps: CommandDeps,

@@ -14,8 +14,8 @@ export interface PageSession<Message> {
   /** The current CSRF token. It changes when the user signs in again in another tab. */
   csrfToken(): string;
   /**
-   * Fetches a new CSRF token after a request was refused with `csrf_token_invalid`. Returns false if
-   * a retry is useless: the session is over or another user's, or the token is unchanged.
+   * Fetches a new CSRF token after a request was refused with `csrf_token_invalid`. Returns false
+   * if a retry is useless: the session is over or another user's, or the token is unchanged.
    */
   renewCsrfToken(): Promise<boolean>;
   /** Sends a message to the user's other tabs. */
@@ -42,8 +42,8 @@ const SIGN_OUT_TIMEOUT = 3000;
 
 /**
  * Keeps a page in sync with the session in the browser's other tabs. When the user signs out, all
- * tabs leave; when somebody else signs in, they reload; when the same user signs in again, they take
- * the new CSRF token. A page from the back/forward cache is reloaded before it is shown.
+ * tabs leave; when somebody else signs in, they reload; when the same user signs in again, they
+ * take the new CSRF token. A page from the back/forward cache is reloaded before it is shown.
  *
  * @example
  * const session = watchSession({ onSignOut: () => localStorage.removeItem("draft") });

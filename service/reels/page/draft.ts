@@ -69,8 +69,8 @@ export interface Start {
 
 /**
  * Chooses between the service's reel (null: this session has none yet) and a draft. In a session
- * without a reel a draft wins unless it is empty. Otherwise it wins only if the saved reel is the one
- * that it is based on.
+ * without a reel a draft wins unless it is empty. Otherwise it wins only if the saved reel is the
+ * one that it is based on.
  */
 export function chooseStart(saved: Order | null, draft: Draft | undefined): Start {
   if (draft === undefined) return { clips: saved ?? [], restored: false };

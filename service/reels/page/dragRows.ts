@@ -12,8 +12,9 @@ const EDGE = 56;
 const SCROLL = 10;
 
 /**
- * Makes a row draggable by its grip with mouse, pen or finger. Until it is dropped rows are moved by
- * CSS only, because moving an element in the DOM would release the pointer. Escape cancels the drag.
+ * Makes a row draggable by its grip with mouse, pen or finger. Until it is dropped rows are moved
+ * by CSS only, because moving an element in the DOM would release the pointer. Escape cancels the
+ * drag.
  */
 export function dragRows({ list, item, grip, onDrop }: DragRows): void {
   grip.addEventListener("pointerdown", (down) => {

@@ -88,7 +88,9 @@ function watchFreshness(): void {
   window.addEventListener("online", () => saver.retry());
 }
 
-/** If the error means that the session has ended, tells the user how to continue and returns true. */
+/**
+ * If the error means that the session has ended, tells the user how to continue and returns true.
+ */
 function endSession(error: unknown): boolean {
   if (!(error instanceof RefusedError)) return false;
   const { status, code } = error;

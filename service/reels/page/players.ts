@@ -85,7 +85,8 @@ export function createPlayers({ videos, sources, onEvent, onFailure }: PlayersDe
     try {
       await video.play();
     } catch (error) {
-      // Other errors: another clip interrupted this one, or the file failed, which is an `error` event.
+      // Other errors: another clip interrupted this one, or the file failed, which is an `error`
+      // event.
       if (error instanceof DOMException && error.name === "NotAllowedError") onEvent("pause");
     }
   }

@@ -16,8 +16,8 @@ const MAX_DELAY = 10_000;
 const TRANSIENT = [408, 429, 500, 502, 503, 504];
 
 /**
- * Milliseconds to wait before the next attempt: exponential backoff with jitter, or Retry-After with
- * jitter. Undefined if there should be no further attempt.
+ * Milliseconds to wait before the next attempt: exponential backoff with jitter, or Retry-After
+ * with jitter. Undefined if there should be no further attempt.
  * @param attempt number of attempts so far
  * @param random from 0 to 1, for the jitter
  */

@@ -9,8 +9,9 @@ export interface SaverDeps {
 }
 
 /**
- * Saves a reel as it changes. One request is in flight at a time; of the changes made meanwhile only
- * the last is saved. Parallel requests would race, because each response replaces the data cookie.
+ * Saves a reel as it changes. One request is in flight at a time; of the changes made meanwhile
+ * only the last is saved. Parallel requests would race, because each response replaces the data
+ * cookie.
  */
 export interface Saver {
   /** Sets the reel and starts to save it. */

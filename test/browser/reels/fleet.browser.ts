@@ -6,15 +6,15 @@ import { type ReelVisit, useReelStage } from "./reelVisit.ts";
 
 const stage = useReelStage({ env: QUICK_KEYS });
 
-/** The parts of SECRET_KEY's name that its versions are found by. */
+/** Project and name of the deployment's SECRET_KEY. */
 function secretOf({ secretKey }: { readonly secretKey: string }): [string, string] {
   const [, project = "", , secret = ""] = secretKey.split("/");
   return [project, secret];
 }
 
 /**
- * Adds a version of SECRET_KEY, as a rotation does, and waits until every instance signs with it.
- * Resolves with its number.
+ * Adds a version of SECRET_KEY, and waits until every instance signs with it.
+ * @returns the version's number
  */
 async function rotate(): Promise<number> {
   const { store } = stage.deployment.secretManager.standIn;
@@ -26,7 +26,7 @@ async function rotate(): Promise<number> {
   return Number(kid);
 }
 
-/** Disables every version before this one and waits until no instance accepts the visitor's key. */
+/** Disables all earlier versions, and waits until every instance refuses the visitor's session. */
 async function disableBefore(newest: number, { context }: ReelVisit): Promise<void> {
   const { store } = stage.deployment.secretManager.standIn;
   for (let version = 1; version < newest; version++) {
@@ -40,7 +40,7 @@ async function disableBefore(newest: number, { context }: ReelVisit): Promise<vo
   });
 }
 
-/** The keys that a dozen sign-ins in a row are begun with: instances are picked at random. */
+/** The signing keys of a dozen new sign-ins, each at a random instance. */
 function newestKids(): Promise<(string | undefined)[]> {
   return Promise.all(
     Array.from({ length: 12 }, async () => {
@@ -51,7 +51,7 @@ function newestKids(): Promise<(string | undefined)[]> {
   );
 }
 
-test("clips come from every instance, and the page says from which", async () => {
+test("clips come from every instance, and the page names the instance of each", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const ids = stage.deployment.fleet.instances().map(({ id }) => `from ${id}`);
@@ -61,7 +61,7 @@ test("clips come from every instance, and the page says from which", async () =>
   expect(new Set(shown).size).toBeGreaterThan(1);
 });
 
-test("a visitor does not notice that an instance is killed while their reel plays", async () => {
+test("a reel plays on while an instance is killed", async () => {
   const { fleet } = stage.deployment;
   const visit = await stage.visit();
   await visit.begin();
@@ -82,7 +82,7 @@ test("a visitor does not notice that an instance is killed while their reel play
   expect(await visit.reel()).toEqual(["Embers", "Tides", "Silk"]);
 });
 
-test("a visitor does not notice that the key is rotated while their reel plays", async () => {
+test("a reel plays on while the key is rotated", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const { page } = visit;
@@ -99,7 +99,7 @@ test("a visitor does not notice that the key is rotated while their reel plays",
   await page.getByText("ada@example.com").waitFor();
 });
 
-test("while Secret Manager is gone a visitor goes on as ever", async () => {
+test("an outage of Secret Manager does not affect a visitor", async () => {
   const { standIn } = stage.deployment.secretManager;
   const visit = await stage.visit();
   await visit.begin();
@@ -119,7 +119,7 @@ test("while Secret Manager is gone a visitor goes on as ever", async () => {
   }
 });
 
-test("a session whose key can't be read for now is not over: the page waits and goes on", async () => {
+test("a session whose key is temporarily unreadable continues after retries", async () => {
   const { standIn } = stage.deployment.secretManager;
   const visit = await stage.visit();
   await visit.begin();
@@ -145,7 +145,7 @@ test("a session whose key can't be read for now is not over: the page waits and 
   visit.forgive(/status of 503/);
 });
 
-test("a visitor whose key is disabled signs in again and finds the reel they were making", async () => {
+test("a visitor whose key is disabled signs in again and finds the unsaved reel", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const { page } = visit;

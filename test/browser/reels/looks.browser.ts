@@ -6,7 +6,7 @@ import { type ReelVisit, useReelStage } from "./reelVisit.ts";
 
 const stage = useReelStage();
 
-/** Everything of the reel maker that a visitor may come to see, and how. */
+/** Every state of the reel maker, and how to reach it. */
 const PAGES: Record<string, (visit: ReelVisit) => Promise<void>> = {
   "the reel maker while it loads": async (visit) => {
     await visit.begin();
@@ -56,8 +56,8 @@ const PAGES: Record<string, (visit: ReelVisit) => Promise<void>> = {
 };
 
 describe.each(Object.entries(PAGES))("%s", (_name, open) => {
-  test("is accessible by light and, in 320 pixels that it fits into, by dark", async () => {
-    // Where the policy is left out, so that axe-core can be let in; no other test does that.
+  test("is accessible in light mode, and in dark mode at 320 pixels without overflow", async () => {
+    // Without the content security policy, which forbids axe-core's script.
     const visit = await stage.visit({ bypassCSP: true, reducedMotion: "reduce" });
     const { page } = visit;
     await open(visit);
@@ -70,7 +70,7 @@ describe.each(Object.entries(PAGES))("%s", (_name, open) => {
   });
 });
 
-test("on a phone the reel is one tap away: a bar at the bottom leads to it and plays it", async () => {
+test("on a phone a bar at the bottom links to the reel and plays it", async () => {
   const visit = await stage.visit({
     viewport: { width: 390, height: 844 },
     hasTouch: true,
@@ -94,7 +94,7 @@ test("on a phone the reel is one tap away: a bar at the bottom leads to it and p
   expect(await overhang(page)).toBe(0);
 });
 
-test("on a phone everything that can be tapped is large enough", async () => {
+test("on a phone all touch targets are large enough", async () => {
   const visit = await stage.visit({
     viewport: { width: 390, height: 844 },
     hasTouch: true,
@@ -110,7 +110,7 @@ test("on a phone everything that can be tapped is large enough", async () => {
   expect(small).toEqual([]);
 });
 
-test("on a phone that lies on its side all of the theatre is in sight, in one line each", async () => {
+test("on a phone in landscape the whole theatre is visible, and its controls are in one line", async () => {
   const viewport = { width: 667, height: 375 };
   const visit = await stage.visit({ viewport, hasTouch: true, isMobile: true });
   const { page } = visit;
@@ -127,7 +127,7 @@ test("on a phone that lies on its side all of the theatre is in sight, in one li
   expect(place?.height).toBeLessThan(30);
 });
 
-test("the page is as light or as dark as the visitor's system, and the theatre is always dark", async () => {
+test("the page follows the system's color scheme, and the theatre is always dark", async () => {
   const visit = await stage.visit({ colorScheme: "light" });
   const { page } = visit;
   await visit.begin();
@@ -144,7 +144,7 @@ test("the page is as light or as dark as the visitor's system, and the theatre i
   expect(await ground("#theatre")).toBe(theatre);
 });
 
-test("nothing on the page moves by itself for who wants less motion", async () => {
+test("with reduced motion nothing on the page moves by itself", async () => {
   const visit = await stage.visit({ reducedMotion: "reduce" });
   const { page } = visit;
   await visit.begin();
@@ -156,7 +156,7 @@ test("nothing on the page moves by itself for who wants less motion", async () =
   expect(await page.evaluate("document.getAnimations().length")).toBeGreaterThan(0);
 });
 
-test("without JavaScript the page says what it needs", async () => {
+test("without JavaScript the page says that it needs it", async () => {
   const visit = await stage.visit({ javaScriptEnabled: false });
   const { page } = visit;
   await page.goto("/login?returnTo=/reel-maker");
@@ -164,7 +164,7 @@ test("without JavaScript the page says what it needs", async () => {
   await page.locator("noscript .notice", { hasText: "needs JavaScript" }).waitFor();
 });
 
-test("the page is light: its script is below 15 kB and its style sheets below 6, compressed", async () => {
+test("compressed, the page's script is below 15 kB and its style sheets below 6 kB", async () => {
   const weigh = async (path: string) => {
     const response = await fetch(stage.url + path);
     return gzipSync(await response.bytes()).length;

@@ -15,7 +15,7 @@ async function drag(page: Page, from: Locator, to: Locator): Promise<void> {
   await page.mouse.up();
 }
 
-test("a reel is made with the mouse, put into order by dragging, and there after a reload", async () => {
+test("a reel that is made and reordered with the mouse is there after a reload", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const { page } = visit;
@@ -42,7 +42,7 @@ test("a reel is made with the mouse, put into order by dragging, and there after
   await page.getByText("Saved").waitFor();
 });
 
-test("a drag that is given up leaves the reel as it was", async () => {
+test("a cancelled drag leaves the reel unchanged", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const { page } = visit;
@@ -56,7 +56,7 @@ test("a drag that is given up leaves the reel as it was", async () => {
   expect(await visit.reel()).toEqual(["Embers", "Aurora"]);
 });
 
-test("a reel is made, ordered and played with the keyboard alone, from sign-in on", async () => {
+test("sign-in, and making, ordering and playing a reel, work with the keyboard alone", async () => {
   const visit = await stage.visit();
   const { page } = visit;
   await page.goto("/");
@@ -98,7 +98,7 @@ test("a reel is made, ordered and played with the keyboard alone, from sign-in o
   expect(await hasFocus(play)).toBe(true);
 });
 
-test("the skip link leads past the library to the reel", async () => {
+test("the skip link skips the library", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const { page } = visit;
@@ -110,7 +110,7 @@ test("the skip link leads past the library to the reel", async () => {
 });
 
 test.each([1280, 1024, 390])(
-  "in %i pixels every place is kept while the clips load",
+  "at %i pixels the layout does not shift while the clips load",
   async (width) => {
     const visit = await stage.visit({ viewport: { width, height: 800 } });
     await visit.begin();
@@ -133,7 +133,7 @@ test.each([1280, 1024, 390])(
   },
 );
 
-test("at most six URLs are asked for at once, and each clip's once", async () => {
+test("at most six URLs are requested at once, and each clip's once", async () => {
   const visit = await stage.visit();
   let [now, most] = [0, 0];
   const asked: string[] = [];
@@ -151,7 +151,7 @@ test("at most six URLs are asked for at once, and each clip's once", async () =>
   expect(most).toBeLessThanOrEqual(6);
 });
 
-test("a clip that can't be loaded says so and is there after another try", async () => {
+test("a clip that can't be loaded shows an error, and loads after a retry", async () => {
   const visit = await stage.visit();
   const { page } = visit;
   let broken = true;
@@ -167,7 +167,7 @@ test("a clip that can't be loaded says so and is there after another try", async
   visit.forgive(/status of 404/);
 });
 
-test("when the service is gone the page says so, hides what it can't know, and recovers", async () => {
+test("if the service can't be reached, the page shows an error, hides the reel, and recovers", async () => {
   const visit = await stage.visit();
   await visit.begin();
   await visit.choose("Embers");
@@ -186,7 +186,7 @@ test("when the service is gone the page says so, hides what it can't know, and r
   visit.forgive(/status of 400/);
 });
 
-test("a reel that can't be saved is kept on the device and saved on another try", async () => {
+test("a reel that can't be saved is kept on the device, and saved after a retry", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const { page } = visit;

@@ -5,7 +5,7 @@ import { type ReelVisit, useReelStage } from "./reelVisit.ts";
 
 const stage = useReelStage();
 
-/** Moves the clip that is on to shortly before its end. */
+/** Seeks to shortly before the end of the current clip. */
 function skipToEnd({ page }: ReelVisit): Promise<unknown> {
   const video = page.locator("#screen video.on");
   return video.evaluate((on: { currentTime: number; duration: number }) => {
@@ -13,7 +13,7 @@ function skipToEnd({ page }: ReelVisit): Promise<unknown> {
   });
 }
 
-test("a reel plays through, clip after clip, ends, and plays again", async () => {
+test("a reel plays all clips in order, ends, and plays again", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const { page } = visit;
@@ -32,7 +32,7 @@ test("a reel plays through, clip after clip, ends, and plays again", async () =>
   expect(await page.locator("#theatre").isVisible()).toBe(false);
 });
 
-test("pausing stops the clip where it is, and playing goes on from there", async () => {
+test("pause stops the clip, and play resumes it at the same position", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const { page } = visit;
@@ -45,7 +45,7 @@ test("pausing stops the clip where it is, and playing goes on from there", async
   expect(await visit.position()).toBeGreaterThan(at);
 });
 
-test("the first clip is loaded before it is asked for, so that it starts at once", async () => {
+test("the first clip is preloaded", async () => {
   const visit = await stage.visit();
   await visit.begin();
   await visit.choose("Embers");
@@ -56,7 +56,7 @@ test("the first clip is loaded before it is asked for, so that it starts at once
   expect(await first.getAttribute("poster")).toMatch(/^\/media\/embers\.jpg\?token=/);
 });
 
-test("a first clip that failed while it was loading is played all the same", async () => {
+test("a first clip whose preload failed is loaded again and played", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const { page } = visit;
@@ -71,7 +71,7 @@ test("a first clip that failed while it was loading is played all the same", asy
   visit.forgive(/net::ERR_FAILED/);
 });
 
-/** Makes the first answer to a request for a clip's URLs one whose URLs the service refuses. */
+/** Makes the first response with a clip's URLs contain URLs that the service refuses. */
 async function handOutStale({ page }: ReelVisit, clip: string, field: "url" | "poster_url") {
   const stale = async (route: Route) => {
     const response = await route.fetch();
@@ -82,7 +82,7 @@ async function handOutStale({ page }: ReelVisit, clip: string, field: "url" | "p
   await page.route(`**/api/clips/${clip}/url`, stale, { times: 1 });
 }
 
-test("a clip whose URL has run out is played with a new one", async () => {
+test("a clip whose URL has expired is played with a new one", async () => {
   const visit = await stage.visit();
   await handOutStale(visit, "tides", "url");
   await visit.begin();
@@ -93,7 +93,7 @@ test("a clip whose URL has run out is played with a new one", async () => {
   visit.forgive(/status of 403/);
 });
 
-test("a poster whose URL has run out is shown with a new one", async () => {
+test("a poster whose URL has expired is shown with a new one", async () => {
   const visit = await stage.visit();
   await handOutStale(visit, "coral", "poster_url");
   await visit.begin();
@@ -101,7 +101,7 @@ test("a poster whose URL has run out is shown with a new one", async () => {
   visit.forgive(/status of 403/);
 });
 
-test("a clip that can't be played says so; another try plays it, and other clips can be had", async () => {
+test("a clip that can't be played shows an error; a retry plays it, and other clips remain playable", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const { page } = visit;
@@ -119,7 +119,7 @@ test("a clip that can't be played says so; another try plays it, and other clips
   visit.forgive(/net::ERR_FAILED/);
 });
 
-test("a clip moves in its card while the mouse rests on it, and not for who wants less motion", async () => {
+test("a clip plays in its card on hover, except with reduced motion", async () => {
   const visit = await stage.visit();
   await visit.begin();
   await visit.card("Orbits").hover();

@@ -4,14 +4,14 @@ import { until } from "../until.ts";
 import { type TestStage, useStage } from "../useStage.ts";
 import { Visit } from "../visit.ts";
 
-/** A stage whose visitors make reels. */
+/** A stage whose visits are to the reel maker. */
 export function useReelStage(options?: DeploymentOptions): TestStage<ReelVisit> {
   return useStage(ReelVisit, options);
 }
 
 /** A visit to the reel maker. */
 export class ReelVisit extends Visit {
-  /** Waits until every clip has its URL. */
+  /** Waits until every clip has a URL. */
   override async untilLoaded(page: Page = this.page): Promise<void> {
     await page.locator("#served", { hasText: "served by" }).waitFor();
     await until(async () => (await page.locator(".card.waiting").count()) === 0);
@@ -22,7 +22,7 @@ export class ReelVisit extends Visit {
     return page.locator("#cards").getByRole("button", { name: title, exact: true });
   }
 
-  /** Chooses clips with the mouse and waits until they are saved. */
+  /** Chooses clips with the mouse, and waits until the reel is saved. */
   async choose(...titles: string[]): Promise<void> {
     for (const title of titles) await this.card(title).click();
     await this.untilSaved();
@@ -37,19 +37,19 @@ export class ReelVisit extends Visit {
     return page.locator("#rows .title").allTextContents();
   }
 
-  /** Starts the reel and waits until it really moves. */
+  /** Starts the reel, and waits until its video advances. */
   async play(): Promise<void> {
     await this.page.getByRole("button", { name: "Play reel" }).click();
     await this.untilPlayed();
   }
 
-  /** Seconds of the clip that is on. */
+  /** Position in the current clip, in seconds. */
   position(): Promise<number> {
     const video = this.page.locator("#screen video.on");
     return video.evaluate((on: { readonly currentTime: number }) => on.currentTime);
   }
 
-  /** Waits until the clip that is on has advanced by so many seconds. */
+  /** Waits until the current clip has advanced by that many seconds. */
   async untilPlayed(seconds = 0.2): Promise<void> {
     await this.page.locator("#screen video.on").waitFor();
     const start = await this.position();

@@ -7,7 +7,7 @@ import { type ReelVisit, useReelStage } from "./reelVisit.ts";
 
 const stage = useReelStage();
 
-/** Lets the visitor's session be over: their cookie opens no longer. */
+/** Ends the visitor's session by making the cookie invalid. */
 function endSession({ context }: ReelVisit): Promise<void> {
   return changeToken(context, (token) => `${token.slice(0, -8)}AAAAAAAA`);
 }
@@ -18,7 +18,7 @@ async function signInAgain({ page }: ReelVisit): Promise<void> {
   await page.waitForURL("**/reel-maker");
 }
 
-test("signing out leaves no reel behind, neither saved nor as a draft", async () => {
+test("signing out removes the reel, and its draft from the browser", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const { page } = visit;
@@ -28,7 +28,7 @@ test("signing out leaves no reel behind, neither saved nor as a draft", async ()
   expect(await page.evaluate("localStorage.length + sessionStorage.length")).toBe(0);
 });
 
-test("when the session is over a choice is kept, and there again after signing in", async () => {
+test("a change made after the session has ended is kept, and restored after sign-in", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const { page } = visit;
@@ -49,7 +49,7 @@ test("when the session is over a choice is kept, and there again after signing i
   visit.forgive(/status of 401/);
 });
 
-test("when the session ends while a reel plays, the way back is in sight", async () => {
+test("if the session ends while a reel plays, the link to sign-in is visible", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const { page } = visit;
@@ -68,7 +68,7 @@ test("when the session ends while a reel plays, the way back is in sight", async
   visit.forgive(/status of (401|403)/);
 });
 
-test("one who signs in after another sees nothing of the other's reel", async () => {
+test("a user who signs in after another one does not see the other's reel", async () => {
   const visit = await stage.visit();
   await visit.begin();
   await visit.choose("Embers");
@@ -82,7 +82,7 @@ test("one who signs in after another sees nothing of the other's reel", async ()
   visit.forgive(/status of 401/);
 });
 
-test("a reel that is saved in one tab is shown in the other", async () => {
+test("a reel that is saved in one tab appears in the other", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const other = await visit.openTab();
@@ -93,7 +93,7 @@ test("a reel that is saved in one tab is shown in the other", async () => {
   expect(await visit.reel()).toEqual(["Tides"]);
 });
 
-test("signing in again in one tab gives the other its session back", async () => {
+test("signing in again in one tab restores the session of the other", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const other = await visit.openTab();
@@ -110,13 +110,13 @@ test("signing in again in one tab gives the other its session back", async () =>
   visit.forgive(/status of 401/);
 });
 
-test("a save that is answered after signing out, or after somebody else signed in, changes nothing", async () => {
+test("a late response to a save changes nothing after a sign-out, nor after another user's sign-in", async () => {
   for (const next of [undefined, grace]) {
     const visit = await stage.visit();
     await visit.begin();
     const { page, context } = visit;
     const token = await page.evaluate(`document.querySelector("meta[name=csrf-token]").content`);
-    // A tab without the page's script, which would give the save up.
+    // A tab without the page's script, which would stop saving.
     const other = await context.newPage();
     await other.goto(`${stage.url}/static/favicon.svg`);
     const arrived = Promise.withResolvers<void>();

@@ -12,7 +12,7 @@ const IDS = [...VIDEOS.keys()];
 /** Makes reels and watches clips. */
 export function createActivity(visitor: ChaosVisitor): Activity {
   const { chance, tally } = visitor.deps;
-  /** The reel that was saved last; null if none was in this session. */
+  /** The last saved reel; null if this session has none. */
   let saved: readonly string[] | null = null;
 
   async function check(port?: number): Promise<void> {
@@ -23,7 +23,7 @@ export function createActivity(visitor: ChaosVisitor): Activity {
     }
   }
 
-  /** What the reel maker does with its first look: the list, then many URLs at once, then files. */
+  /** Requests what the reel maker loads: the list, then many URLs at once, then files. */
   async function browse(): Promise<void> {
     await visitor.insist({ path: "/api/clips" }, { status: 200 });
     const ids = chance.shuffle(IDS).slice(0, 2 + chance.below(5));
@@ -62,7 +62,7 @@ export function createActivity(visitor: ChaosVisitor): Activity {
     await fetchPart(id, await urlOf(id), 100);
   }
 
-  /** Saves another reel; with a pace, over a connection that takes its time. */
+  /** Saves another reel; with `pace`, over a slow connection. */
   async function save(pace?: number): Promise<void> {
     const reel = chance.shuffle(IDS).slice(0, chance.below(7));
     if (JSON.stringify(reel) === JSON.stringify(saved)) return;

@@ -22,7 +22,7 @@ function expectSound(response: Response, request: unknown): void {
   expectSoundAnswer(response, request, "https://provider.example");
 }
 
-test("paths that no clip has are refused soundly, with a session and without", async () => {
+test("paths of no clip are refused without side effects, with a session and without", async () => {
   const paths = [
     "/api/clips/__proto__/url",
     "/api/clips/%2e%2e/url",
@@ -43,7 +43,7 @@ test("paths that no clip has are refused soundly, with a session and without", a
   }
 });
 
-test("bodies that are no reel are refused soundly", async () => {
+test("bodies that are not a reel are refused without side effects", async () => {
   const bodies = [
     "null",
     "[]",
@@ -74,8 +74,8 @@ describe("a file", () => {
   const UNITS = "bytes=";
 
   /**
-   * RFC 9110, 14.2, for a single range: what part it is; undefined if it is to be ignored. An end
-   * that is longer than the file is none here: the library refuses it, where it could send the file.
+   * The part that a single range selects by RFC 9110, 14.2; undefined if the range is ignored. An
+   * end beyond the file counts as "none", because the library refuses it.
    */
   function partOf(range: string): [number, number] | "none" | undefined {
     const [, first = "", last = ""] = /^bytes=(\d*)-(\d*)$/.exec(range) ?? [];
@@ -96,7 +96,7 @@ describe("a file", () => {
     fc.constantFrom("", "0", String(VIDEO.length - 1), String(VIDEO.length), "9".repeat(30)),
   );
 
-  test("is sent whole or in the part that was asked for, never another", async () => {
+  test("is sent whole or in exactly the requested part", async () => {
     const single = fc.tuple(position, position).map(([a, b]) => `${UNITS}${a}-${b}`);
     await fc.assert(
       fc.asyncProperty(single, async (range) => {
@@ -118,7 +118,7 @@ describe("a file", () => {
     );
   });
 
-  test("is not taken apart by ranges that nobody needs", async () => {
+  test("is not sent in many small ranges", async () => {
     const ranges = [
       "bytes",
       "bytes=",
@@ -145,7 +145,7 @@ describe("a file", () => {
     }
   });
 
-  test("is refused with 412 where a condition does not hold, and that is no fault of the server's", async () => {
+  test("is refused with 412 if a precondition fails, which is not logged as an error", async () => {
     const conditions: Record<string, string>[] = [
       { "if-match": '"another"' },
       { "if-unmodified-since": "Thu, 01 Jan 1970 00:00:01 GMT" },
@@ -159,7 +159,7 @@ describe("a file", () => {
     }
   });
 
-  test("is found by its own name only", async () => {
+  test("is found by its exact name only", async () => {
     const token = new URL(media, "http://phoenix.example").searchParams.get("token") ?? "";
     const names = [
       "clips.json",
@@ -180,7 +180,7 @@ describe("a file", () => {
   });
 });
 
-test("whoever has a clip's URL has that file for a while, and no session", async () => {
+test("a clip's URL gives access to that file until it expires, and to no session", async () => {
   const session = tokenFor(ada);
   const headers = { host: "phoenix.example", cookie: `session=${cookieOf(session)}` };
   const { payload } = await send({ url: "/api/clips/embers/url", headers });

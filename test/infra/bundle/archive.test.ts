@@ -61,7 +61,7 @@ function paths({ files }: Archive): string[] {
   return files.map(({ path }) => path);
 }
 
-/** What the scripts of pages are compiled to. */
+/** Compiled scripts of pages. */
 const PAGES = filesUnder("service")
   .filter((path) => path.endsWith("/page/main.ts"))
   .map((path) => path.replace("/page/main.ts", "/public/page.js"));
@@ -87,7 +87,7 @@ describe("the service's archive", () => {
     expect(archive.bytes).toBe(content.length);
   });
 
-  test("has the same bytes when it is built from another checkout of the same tree", () => {
+  test("has the same bytes if built from another checkout of the same sources", () => {
     const other = temporaryDirectory();
     for (const path of ["service", "package.json", "tsconfig.json"]) {
       cpSync(join(ROOT, path), join(other, path), { recursive: true });
@@ -98,7 +98,7 @@ describe("the service's archive", () => {
     expect(twin.sha256).toBe(archive.sha256);
   });
 
-  test("holds the two programs, their late packages and tables, the pages' scripts and all other files of the service but documents", () => {
+  test("contains the two programs, their lazily loaded packages and data, the pages' scripts, and all other files of the service except documents", () => {
     const expected = [
       "index.js",
       "node_modules/express-session/index.js",
@@ -121,7 +121,7 @@ describe("the service's archive", () => {
     expect(unpacked.filter((entry) => entry.isFile())).toHaveLength(archive.files.length);
   });
 
-  test("names no folder of the machine that built it, and no source map", () => {
+  test("contains no path of the build machine, and no source map", () => {
     for (const path of ["index.js", "rotator.js", ...PAGES]) {
       const script = readFileSync(join(directory, path), "utf8");
       expect(script.includes(ROOT)).toBe(false);
@@ -130,7 +130,7 @@ describe("the service's archive", () => {
     }
   });
 
-  test("has programs in ASCII, of which Node keeps a byte for each character", () => {
+  test("has programs in ASCII, which Node stores with one byte for each character", () => {
     const programs = paths(archive).filter((path) =>
       /^(index|rotator|node_modules.*)\.js$/.test(path),
     );
@@ -141,7 +141,7 @@ describe("the service's archive", () => {
     }
   });
 
-  test("has a web program without the rotator's, and neither has anything of test or infra", () => {
+  test("has a web program without the rotator's code, and nothing of test or infra", () => {
     const web = readFileSync(join(directory, "index.js"), "utf8");
     const rotator = readFileSync(join(directory, "rotator.js"), "utf8");
     for (const word of ["SECRET_ROTATE", "addVersion"]) expect(web.includes(word)).toBe(false);
@@ -151,7 +151,7 @@ describe("the service's archive", () => {
     }
   });
 
-  test("calls every class of the service by its own name, which errors are told apart by", () => {
+  test("keeps the name of every class of the service, because errors have the names of their classes", () => {
     const declared = filesUnder("service")
       .filter((path) => path.endsWith(".ts") && !path.includes("/page/"))
       .map((path) => readFileSync(join(ROOT, "service", path), "utf8"))
@@ -168,7 +168,7 @@ describe("the service's archive", () => {
     expect(numbered.filter((name) => !declared.includes(name))).toEqual([]);
   });
 
-  test("has files that anyone may read and nobody runs, of nobody and of 1970", () => {
+  test("has files with mode 644, no owner and the time 0", () => {
     const entries: tar.ReadEntry[] = [];
     tar.list({ sync: true, file: archive.path, onReadEntry: (entry) => entries.push(entry) });
     for (const entry of entries) {
@@ -186,7 +186,7 @@ describe("the service's archive", () => {
 });
 
 describe("building", () => {
-  test("the same tree twice gives the same bytes, whatever the umask and the files' times", () => {
+  test("the same sources give the same bytes, whatever the umask and the files' times", () => {
     const root = smallCheckout();
     const first = buildArchive(root);
     utimesSync(join(root, "service/notes/one.png"), new Date(1e12), new Date(1e12));
@@ -196,14 +196,14 @@ describe("building", () => {
     expect(second).toEqual(first);
   });
 
-  test("a tree that differs in one byte gives another digest", () => {
+  test("sources that differ in one byte give another digest", () => {
     const one = buildArchive(smallCheckout());
     const other = buildArchive(smallCheckout({ "service/notes/one.png": "another" }));
     expect(other.sha256).not.toBe(one.sha256);
   });
 
   // ASVS 13.3.1
-  test("leaves hidden files and a job's credentials out", () => {
+  test("excludes hidden files and credentials of workflows", () => {
     const root = smallCheckout({
       "service/gha-creds-0123456789abcdef.json": "hidden",
       "service/notes/gha-creds-0123456789abcdef.json": "hidden",
@@ -222,14 +222,14 @@ describe("building", () => {
     ]);
   });
 
-  test("keeps the names of classes, which errors are told apart by", () => {
+  test("keeps the names of classes", () => {
     const directory = unpack(buildArchive(smallCheckout()));
     expect(execFileSync(process.execPath, ["index.js"], { cwd: directory }).toString()).toBe(
       "Web\n",
     );
   });
 
-  test("the programs are CommonJS, even inside a package of modules", () => {
+  test("the programs run as CommonJS, even inside a package of type module", () => {
     const root = temporaryDirectory();
     writeFileSync(join(root, "package.json"), '{"type":"module"}');
     const directory = join(root, "unpacked");
@@ -240,7 +240,7 @@ describe("building", () => {
     );
   });
 
-  test("gives a package that is imported late a file of its own, also behind an import of ours", () => {
+  test("puts a dynamically imported package into a file of its own, also if our own file imports it", () => {
     const root = smallCheckout({
       "service/greet.ts": 'export const greet = async () => (await import("./late.ts")).late;\n',
       "service/late.ts": 'import late from "late";\nexport { late };\n',
@@ -253,13 +253,13 @@ describe("building", () => {
     expect(files).not.toContain("node_modules/early/index.js");
   });
 
-  test("gives a program the folder that it lies in", () => {
+  test("resolves import.meta.dirname to the program's folder", () => {
     const directory = unpack(buildArchive(smallCheckout()));
     const output = execFileSync(process.execPath, [join(directory, "rotator.js")]);
     expect(output.toString().trim()).toBe(directory);
   });
 
-  test("a mistake in the source is reported with its place", () => {
+  test("a syntax error is reported with its location", () => {
     const root = smallCheckout({ "service/greet.ts": "export const greet = ;\n" });
     expect(() => buildArchive(root)).toThrow(
       expect.objectContaining({
@@ -269,18 +269,18 @@ describe("building", () => {
     );
   });
 
-  test("what would be empty in the deployed program is refused", () => {
+  test("other uses of import.meta are refused, because they would be undefined", () => {
     const root = smallCheckout({ "service/greet.ts": "export const greet = import.meta.url;\n" });
     expect(() => buildArchive(root)).toThrow(expect.objectContaining({ code: "BUNDLE_FAILED" }));
   });
 
-  test("a program that is missing is named", () => {
+  test("a missing program is named", () => {
     const root = smallCheckout();
     rmSync(join(root, "service/rotator"), { recursive: true });
     expect(() => buildArchive(root)).toThrow(/not resolve "\.\/service\/rotator\/server\.ts"/);
   });
 
-  test("leaves nothing but archives behind, even after a failure", () => {
+  test("leaves only archives behind, even after a failure", () => {
     const root = smallCheckout();
     const { sha256 } = buildArchive(root);
     rmSync(join(root, "service/server.ts"));
@@ -288,7 +288,7 @@ describe("building", () => {
     expect(readdirSync(join(root, ".phoenix/bundle"))).toEqual([`${sha256}.tar.gz`]);
   });
 
-  test("removes old archives, and keeps those of the last builds", () => {
+  test("removes old archives, and keeps the latest", () => {
     const root = smallCheckout();
     const directory = join(root, ".phoenix/bundle");
     mkdirSync(directory, { recursive: true });

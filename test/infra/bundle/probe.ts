@@ -6,8 +6,8 @@ import express, { type ErrorRequestHandler } from "express";
 import { pino } from "pino";
 
 /**
- * An application that uses what bundlers tend to change: tables of packages, late imports, threads,
- * the program's own folder. `sameAsUnbundled.test.ts` runs it bundled and as it stands.
+ * An application that uses features that bundlers can break: data files of packages, dynamic
+ * imports, threads, the program's folder. `sameAsUnbundled.test.ts` runs it bundled and unbundled.
  */
 const app = express();
 app.set("trust proxy", ["loopback", "2001:db8::/32"]);

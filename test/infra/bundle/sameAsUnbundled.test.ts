@@ -18,7 +18,7 @@ interface Probe {
   readonly directory: string;
 }
 
-/** Outside of the checkout, so that nothing is found in its node_modules. */
+/** Outside the checkout, so that its node_modules are out of reach. */
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "phoenix-probe-")));
 const probes: Probe[] = [];
 
@@ -54,7 +54,7 @@ interface Sent {
   readonly body?: string | Buffer;
 }
 
-/** Status, headers but the date, and body. */
+/** Status, headers except Date, and body. */
 async function answerOf({ port }: Probe, { path, headers = {}, body }: Sent): Promise<unknown> {
   const method = body === undefined ? "GET" : "POST";
   const options = { host: "127.0.0.1", port, path, method, headers, agent: false };
@@ -82,10 +82,7 @@ test.each(TYPES.split(" "))("res.type(%j) is the same", async (type) => {
 test.each<[string, Sent]>([
   ["bytes", { path: "/raw", body: Buffer.from([0, 255, 13, 10]) }],
   ["JSON", { path: "/json", body: '{"a":[1]}', headers: { "Content-Type": "application/json" } }],
-  [
-    "JSON that is none",
-    { path: "/json", body: "{", headers: { "Content-Type": "application/json" } },
-  ],
+  ["invalid JSON", { path: "/json", body: "{", headers: { "Content-Type": "application/json" } }],
   [
     "a form with nested fields",
     {
@@ -104,7 +101,7 @@ test.each<[string, Sent]>([
       },
     ],
   ),
-])("a body of %s is read the same", async (_what, sent) => {
+])("a body of %s is parsed the same", async (_what, sent) => {
   const { bundled, unbundled } = await answers(sent);
   expect(bundled).toEqual(unbundled);
 });
@@ -116,7 +113,7 @@ test.each<[string, Sent]>([
   ],
   ["assert and assert/strict", { path: "/assert" }],
   ["a Worker", { path: "/worker" }],
-  ["packages that are imported late", { path: "/late" }],
+  ["dynamically imported packages", { path: "/late" }],
   ["a log line", { path: "/log" }],
   ["an error", { path: "/throws" }],
   ["a page that doesn't exist", { path: "/nothing" }],
@@ -125,7 +122,7 @@ test.each<[string, Sent]>([
   expect(bundled).toEqual(unbundled);
 });
 
-test("a program knows the folder that it lies in", () => {
+test("import.meta.dirname is the program's folder", () => {
   expect(bundled.directory).toBe(folder);
   expect(unbundled.directory).toBe(__dirname);
 });

@@ -5,26 +5,26 @@ import { parseCommandLine, UsageError } from "../../../infra/commands/commandLin
 const OPTIONS = { port: "text", only: "text", json: "flag", watch: "switch" } as const;
 const parse = (...args: string[]) => parseCommandLine(args, OPTIONS);
 
-test("what is left out is undefined, off, or on for a switch", () => {
+test("an omitted option is undefined, a flag false, and a switch true", () => {
   expect(parse()).toEqual({
     values: { port: undefined, only: undefined, json: false, watch: true },
     positionals: [],
   });
 });
 
-test("what is given is taken, the last of two values", () => {
+test("given options are set, and the last of two values wins", () => {
   const args = ["--port", "1", "--port=2", "--only=", "--json", "--no-watch"];
   expect(parse(...args)).toMatchObject({
     values: { port: "2", only: "", json: true, watch: false },
   });
 });
 
-test("a negative number is a value, so that its command can say what is wrong with it", () => {
+test("a negative number is a value, which the command itself checks", () => {
   expect(parse("--port", "-1")).toMatchObject({ values: { port: "-1" } });
   expect(parse("--port=--only")).toMatchObject({ values: { port: "--only" } });
 });
 
-test("arguments that are no options are taken where a command has them", () => {
+test("positional arguments are accepted if the command takes them", () => {
   expect(parseCommandLine(["a", "--json", "b"], OPTIONS, { positionals: true })).toMatchObject({
     values: { json: true },
     positionals: ["a", "b"],
@@ -38,11 +38,11 @@ test.each([
   [["--wrong", "--help"]],
   [["--port", "-h"]],
   [["now", "-x", "-h"]],
-])("%j asks for help, whatever else is there", (args) => {
+])("%j asks for help, whatever the other arguments are", (args) => {
   expect(parse(...args)).toBe("help");
 });
 
-describe("a mistake is told with its reason", () => {
+describe("a mistake is reported with its reason", () => {
   test.each([
     [["--port"], "--port needs a value."],
     [["--port", "--json"], "--port needs a value."],
@@ -69,7 +69,7 @@ describe("a mistake is told with its reason", () => {
   });
 });
 
-test("whatever the arguments are, they are understood or refused in whole sentences", () => {
+test("any arguments are either parsed or refused with whole sentences", () => {
   const word = fc.oneof(
     fc.constantFrom("--port", "--only=x", "--json", "--no-watch", "-j", "-", "--", "--=", "=", ""),
     fc.string(),

@@ -25,8 +25,8 @@ async function decide(
 }
 
 /**
- * What first deployments meet, in Google's words, and what is done about each. Sources: Google's
- * troubleshooting pages, and issues of hashicorp/terraform-provider-google.
+ * Google's errors in first deployments, and how each is handled. Sources: Google's troubleshooting
+ * pages, and issues of hashicorp/terraform-provider-google.
  */
 const TRANSIENT: readonly [when: string, message: string][] = [
   ["an API was enabled just now", DISABLED],
@@ -172,12 +172,12 @@ const PERMANENT: readonly [when: string, message: string, remedy: RegExp][] = [
   ],
 ];
 
-test.each(TRANSIENT)("where %s, it is tried again", async (_, message) => {
+test.each(TRANSIENT)("if %s, the operation is retried", async (_, message) => {
   expect(await decide("create", [message])).toEqual({ again: true, waits: [10], told: [] });
 });
 
-describe("whoever deploys is told what to do where", () => {
-  test.each(PERMANENT)("%s", async (_, message, remedy) => {
+describe("the remedy", () => {
+  test.each(PERMANENT)("is shown if %s", async (_, message, remedy) => {
     const { again, told } = await decide("create", [message]);
     expect([again, told]).toEqual([false, [expect.stringMatching(remedy)]]);
     const commands = told.join().match(/`(gcloud|npx) [^`]+`/g) ?? [];
@@ -189,31 +189,31 @@ describe("whoever deploys is told what to do where", () => {
     }
   });
 
-  test("Google's own words have to do", async () => {
+  test("is missing for an unknown error", async () => {
     const { again, told } = await decide("create", ["Error 400: rotation_period is too short"]);
     expect([again, told]).toEqual([false, []]);
   });
 
-  test("nobody knows the project of what has failed", async () => {
+  test("has a placeholder for an unknown project", async () => {
     const { told } = await decide("create", ["Error 400: Billing must be enabled"], {});
     expect(told).toEqual([expect.stringContaining("gcloud billing projects link PROJECT ")]);
   });
 });
 
-test("something is tried again every ten seconds for three minutes, and told as it is then", async () => {
+test("an operation is retried every ten seconds for three minutes, and then the remedy is shown", async () => {
   expect(await decide("update", Array(18).fill(DISABLED))).toMatchObject({ again: true });
   expect(await decide("update", Array(19).fill(DISABLED))).toMatchObject({ again: false });
 });
 
-test("only the newest error counts, which comes first", async () => {
+test("only the newest error counts, which is the first in the list", async () => {
   expect(await decide("create", ["Error 400: invalid", DISABLED])).toMatchObject({ again: false });
 });
 
-test("what is deleted is not tried again", async () => {
+test("a deletion is not retried", async () => {
   expect(await decide("delete", [DISABLED])).toMatchObject({ again: false, waits: [] });
 });
 
-test("everything at Google is tried again, and keeps its other options and hooks", () => {
+test("every Google resource gets the hook, and keeps its other options and hooks", () => {
   const hook = { name: "hook" } as ErrorHook;
   const before = { name: "before" } as ResourceHook;
   const own = { protect: true, hooks: { beforeCreate: [before] } };

@@ -28,7 +28,7 @@ function ensure(secretKey = `sm://${PROJECT}/${NAME}`): Promise<boolean> {
   });
 }
 
-/** States of the secret's versions, the newest first. */
+/** States of the secret's versions, newest first. */
 function states(): string[] {
   const { store } = secretManager.standIn;
   const { versions = [] } = store.list(PROJECT, NAME, { filter: "", pageSize: 100, pageToken: "" });
@@ -42,20 +42,20 @@ async function refusal(action: Promise<unknown>): Promise<OperatorError> {
 }
 
 // ASVS 11.5.1
-test("a secret that never had a version gets one, as a rotation makes it", async () => {
+test("a secret that never had a version gets one, with a payload as of a rotation", async () => {
   expect(await ensure()).toBe(true);
   expect(states()).toEqual(["ENABLED"]);
   const { payload } = secretManager.standIn.store.access(PROJECT, NAME, "1");
   expect(Buffer.from(payload.data, "base64").toString()).toMatch(/^[\w-]{64}$/);
 });
 
-test("a second time nothing is added", async () => {
+test("a second call adds nothing", async () => {
   await ensure();
   expect(await ensure()).toBe(false);
   expect(states()).toEqual(["ENABLED"]);
 });
 
-test("a secret whose first version is destroyed and whose second is enabled stays as it is", async () => {
+test("a secret with a destroyed and an enabled version is unchanged", async () => {
   const { store } = secretManager.standIn;
   await ensure();
   store.add(PROJECT, NAME, { data: Buffer.from("k".repeat(32)).toString("base64") });
@@ -65,7 +65,7 @@ test("a secret whose first version is destroyed and whose second is enabled stay
 });
 
 test.each(["disable", "destroy"] as const)(
-  "where the only version was %sed no version is added, and the deployment is refused with the remedy",
+  "if the only version was %sed, none is added, and the deployment is refused with a remedy",
   async (action) => {
     await ensure();
     secretManager.standIn.store[action](PROJECT, NAME, "1");
@@ -79,7 +79,7 @@ test.each(["disable", "destroy"] as const)(
   },
 );
 
-test("a list that lags hides no version that is there", async () => {
+test("a lagging list does not hide a version", async () => {
   await ensure();
   secretManager.standIn.setLag(3600);
   expect(await ensure()).toBe(false);
@@ -87,9 +87,9 @@ test("a list that lags hides no version that is there", async () => {
   expect(states()).toEqual(["ENABLED"]);
 });
 
-describe("Secret Manager that does not answer as it should", () => {
+describe("an error of Secret Manager", () => {
   test.each(["forbidden", "exhausted", "unavailable", "unreachable"] as const)(
-    "(%s) is asked again after ten seconds, and one version is added",
+    "(%s) is retried after ten seconds, and one version is added",
     async (fault) => {
       secretManager.standIn.fail({ fault, times: 3 });
       expect(await ensure()).toBe(true);
@@ -99,19 +99,19 @@ describe("Secret Manager that does not answer as it should", () => {
     },
   );
 
-  test("after it added a version is asked again, and adds no other", async () => {
+  test("after a version was added is retried, and adds no other", async () => {
     secretManager.standIn.fail({ fault: "lostAnswer", on: ["add"], times: 1 });
     expect(await ensure()).toBe(false);
     expect(states()).toEqual(["ENABLED"]);
   });
 
-  test("for longer than three minutes ends the deployment", async () => {
+  test("that lasts longer than three minutes fails the deployment", async () => {
     secretManager.standIn.fail({ fault: "unavailable" });
     expect((await refusal(ensure())).code).toBe("SECRET_MANAGER_SERVER_ERROR");
     expect(waits).toHaveLength(18);
   });
 
-  test("because there is no such secret is not asked again", async () => {
+  test("about a missing secret is not retried", async () => {
     expect((await refusal(ensure(`sm://${PROJECT}/another`))).code).toBe(
       "SECRET_MANAGER_NOT_FOUND",
     );
@@ -119,7 +119,7 @@ describe("Secret Manager that does not answer as it should", () => {
   });
 });
 
-test("only Google and this machine are asked", async () => {
+test("the endpoint is Google's or on this machine", async () => {
   const asked = ensureFirstVersion({
     secretKey: `sm://${PROJECT}/${NAME}`,
     stack: "dev",

@@ -4,7 +4,7 @@ import { declared, SECRET } from "../select.ts";
 
 const LOCATIONS = { "phoenix:secretLocations": "europe-west4,europe-west1" };
 
-/** Google's answer about a secret that is kept in these regions; none: everywhere. */
+/** Google's description of a secret in these regions; none: automatic replication. */
 function secretIn(...regions: string[]) {
   const userManageds = [{ replicas: regions.map((location) => ({ location })) }];
   return () => ({
@@ -17,19 +17,19 @@ async function problemOf(config: Record<string, string>, call: () => Record<stri
   return error instanceof ConfigError ? error.problems : [];
 }
 
-test("a new stack may choose where its secrets are kept", async () => {
+test("a new stack may choose the regions of its secrets", async () => {
   const { get } = await declared("dev", LOCATIONS);
   expect(get(SECRET).inputs.replication).toEqual({
     userManaged: { replicas: [{ location: "europe-west1" }, { location: "europe-west4" }] },
   });
 });
 
-test("a stack whose secret is there already goes on", async () => {
+test("a stack whose secret is in the chosen regions is accepted", async () => {
   expect(await problemOf(LOCATIONS, secretIn("europe-west4", "europe-west1"))).toEqual([]);
   expect(await problemOf({}, secretIn())).toEqual([]);
 });
 
-test("a stack whose secret is kept elsewhere is refused, with the command that mends it", async () => {
+test("a stack whose secret is in other regions is refused, with the command that fixes it", async () => {
   expect(await problemOf(LOCATIONS, secretIn())).toEqual([
     {
       setting: "phoenix:secretLocations",

@@ -5,7 +5,7 @@ import { declared, input, SECRET, SIGN_IN } from "../select.ts";
 const NOW = new Date("2026-01-01T12:00:00.123Z");
 const DAY = 24 * 3600;
 
-test("no version of the secret is a resource, so that Pulumi knows no key", async () => {
+test("no version of the secret is a resource, so that no key is in Pulumi's state", async () => {
   const { ofType } = await declared("prod", SIGN_IN);
   const versions = ofType("gcp:secretmanager/secretVersion:SecretVersion");
   expect(versions.map(({ name }) => name)).toEqual(["oidc-client-secret"]);
@@ -25,7 +25,7 @@ test("a destroyed version can be restored for a week", async () => {
   expect(get(SECRET).inputs.versionDestroyTtl).toBe(`${7 * DAY}s`);
 });
 
-test("without a period nothing of a schedule is declared", async () => {
+test("without a rotation period no schedule is declared", async () => {
   const { get, resources } = await declared("dev");
   expect(get(SECRET).inputs).not.toHaveProperty("rotation");
   expect(get(SECRET).inputs).not.toHaveProperty("topics");
@@ -35,7 +35,7 @@ test("without a period nothing of a schedule is declared", async () => {
 });
 
 // ASVS 13.3.4
-test("a schedule has a period, a first time that Google takes, and a topic", async () => {
+test("a schedule has a period, a first time that Google accepts, and a topic", async () => {
   const { get } = await declared("prod");
   const { rotation, topics } = get(SECRET).inputs as {
     rotation: { rotationPeriod: string; nextRotationTime: string };
@@ -47,7 +47,7 @@ test("a schedule has a period, a first time that Google takes, and a topic", asy
   expect(topics).toEqual([{ name: "projects/acme-phoenix/topics/phoenix-prod-secret-events" }]);
 });
 
-test("the time that Secret Manager moves on is left alone", async () => {
+test("changes of the next rotation time by Secret Manager are ignored", async () => {
   const running = () => ({ rotations: [{ rotationPeriod: "2592000s", nextRotationTime: "x" }] });
   for (const call of [undefined, running, () => ({})]) {
     const { get } = await declared("prod", {}, call ? { call } : {});
@@ -58,7 +58,7 @@ test("the time that Secret Manager moves on is left alone", async () => {
 test.each([
   ["is the first one", []],
   ["has another period", [{ rotationPeriod: "604800s", nextRotationTime: "2020-01-01T00:00:00Z" }]],
-])("a schedule that %s sets the time", async (_, rotations) => {
+])("a schedule that %s sets the next rotation time", async (_, rotations) => {
   const calls: [string, object][] = [];
   const call = (token: string, inputs: object) => {
     calls.push([token, inputs]);
@@ -75,7 +75,7 @@ test.each([
   ]);
 });
 
-test("a new schedule begins a period from now", () => {
+test("a new schedule starts one period from now", () => {
   expect(planSchedule(30 * DAY, { rotations: [] }, NOW)).toEqual({
     period: 30 * DAY,
     firstTime: "2026-01-31T12:00:00Z",
@@ -83,7 +83,7 @@ test("a new schedule begins a period from now", () => {
   });
 });
 
-test("Secret Manager may publish before it is told the topic", async () => {
+test("Secret Manager is granted Publisher before the secret gets the topic", async () => {
   const { before, get } = await declared("prod");
   expect([...before(SECRET)]).toEqual(
     expect.arrayContaining([

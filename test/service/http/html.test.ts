@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { Html, html, messagePage, page } from "../../../service/http/html.ts";
 import { anyText } from "../../support/arbitraries.ts";
 
-/** What a browser makes of a text that is escaped. */
+/** Decodes entities as a browser does. */
 function textOf(markup: string): string {
   const characters = { lt: "<", gt: ">", quot: '"', "#39": "'", amp: "&" };
   return markup.replace(
@@ -14,7 +14,7 @@ function textOf(markup: string): string {
 
 const hostileText = fc.string({ unit: fc.constantFrom(..."&<>\"';#39ltgtampquot /=`") });
 
-test("text that is put in comes out as text, in an element and in an attribute", () => {
+test("any inserted text is escaped, in an element and in an attribute", () => {
   fc.assert(
     fc.property(fc.oneof(anyText(), hostileText), (text) => {
       const markup = html`${text}`.toString();
@@ -26,22 +26,22 @@ test("text that is put in comes out as text, in an element and in an attribute",
   expect(html`<a title="${hostile}">${hostile}</a>`.toString().match(/<[^>]*>/g)).toHaveLength(2);
 });
 
-test("markup that is put in stays markup, in lists as well", () => {
+test("inserted markup is not escaped, in lists either", () => {
   const items = ["a", "<b>", html`<c>`, ["d", [html`<e>`]]];
   expect(html`<ul>${items}</ul>`.toString()).toBe("<ul>a&lt;b&gt;<c>d<e></ul>");
 });
 
-test("nothing is written for what is not there, and numbers as they are", () => {
+test("undefined and false render as nothing, and numbers as digits", () => {
   expect(html`[${undefined}${false}${[]}${""}${0}${1.5}]`.toString()).toBe("[01.5]");
 });
 
-test("what only looks like markup is none", () => {
+test("an object that only looks like markup is escaped", () => {
   const fake = { toString: () => "<b>", markup: "<b>" } as unknown as Html;
   expect(html`${fake}`.toString()).toBe("&lt;b&gt;");
   expect(html`${new Html("<b>")}`.toString()).toBe("<b>");
 });
 
-test("a page has its title and its language, and loads nothing from elsewhere", () => {
+test("a page has a title and a language, and loads files of this origin only", () => {
   const text = page({ title: "<Notes>", body: html`<main></main>`, head: html`<meta name="x">` });
   expect(text).toMatch(/^<!doctype html>\n<html lang="en">/);
   expect(text).toContain("<title>&lt;Notes&gt; &middot; Phoenix</title>");
@@ -49,7 +49,7 @@ test("a page has its title and its language, and loads nothing from elsewhere", 
   expect(text).not.toMatch(/(?:href|src)="(?!\/static\/)/);
 });
 
-test("a message is a page with a heading, paragraphs and a way forward", () => {
+test("a message page has a heading, paragraphs and a link", () => {
   const text = messagePage({
     title: "Over",
     text: ["It is <over>.", html`<code>so</code>`],

@@ -18,23 +18,23 @@ function render(visitor: Visitor = SESSION, options: Partial<SignedInPage> = {})
   return signedInPage(visitor, { title: "Notes", body: html`<main></main>`, ...options });
 }
 
-/** Every tag of a page, as it is written. */
+/** All tags of a page. */
 function tagsOf(page: string): string[] {
   return page.match(/<[^>]*>/g) ?? [];
 }
 
-/** A page without its texts and its attributes' values. */
+/** A page without texts and attribute values. */
 function markupOf(page: string): string {
   return page.replace(/>[^<]*</g, "><").replace(/="[^"]*"/g, "");
 }
 
-/** The value of an attribute of the first tag that has that text in it. */
+/** The value of an attribute of the first tag that contains a text. */
 function attribute(page: string, tag: string, name: string): string | undefined {
   const found = tagsOf(page).find((written) => written.includes(tag));
   return new RegExp(` ${name}="([^"]*)"`).exec(found ?? "")?.[1];
 }
 
-test("the session's token is there for the script and for signing out", () => {
+test("the CSRF token is in a meta element and in the sign-out forms", () => {
   const page = render();
   expect(attribute(page, 'name="csrf-token"', "content")).toBe(SESSION.csrf_token);
   expect(attribute(page, 'name="_csrf"', "value")).toBe(SESSION.csrf_token);
@@ -42,13 +42,13 @@ test("the session's token is there for the script and for signing out", () => {
   expect(attribute(page, 'id="sign-out"', "action")).toBe("/logout");
 });
 
-test("who is signed in is shown, and their name at the provider is there for the script", () => {
+test("the user's address is shown, and the provider's ID of the user is in a meta element", () => {
   const page = render();
   expect(page).toContain(`>${SESSION.user_email}<`);
   expect(attribute(page, 'name="user"', "content")).toBe(SESSION.user_id);
 });
 
-test("whatever the provider calls the user stays text: it adds no tag and ends no attribute", () => {
+test("any user ID and address are escaped: they add no tag and end no attribute", () => {
   const hostile = fc.oneof(
     fc.string({ unit: fc.constantFrom(..."&<>\"'=/ abon;-`\n") }),
     anyText(),
@@ -63,12 +63,12 @@ test("whatever the provider calls the user stays text: it adds no tag and ends n
   );
 });
 
-test("who has no e-mail address at the provider can use it as well", () => {
+test("a user without an e-mail address has a page too", () => {
   const page = render({ user_id: "1", csrf_token: "c" });
   expect(page).not.toMatch(/undefined|null|\[object/);
 });
 
-test("a page has the platform's script, or its own, which includes that", () => {
+test("a page has the platform's script, or its own in its place", () => {
   const scriptOf = (page: string) => tagsOf(page).filter((tag) => tag.startsWith("<script"));
   const tag = (path: string) => `<script type="module" src="${path}">`;
   expect(scriptOf(render())).toEqual([tag("/static/page.js")]);
@@ -76,7 +76,7 @@ test("a page has the platform's script, or its own, which includes that", () => 
   expect(scriptOf(render(SESSION, { script }))).toEqual([tag(script)]);
 });
 
-test("the first link skips to where the page asks for", () => {
+test("the first link is the page's skip link", () => {
   const page = render(SESSION, { skip: { href: "#notes", label: "Skip to your notes" } });
   expect(page.indexOf('href="#notes"')).toBeLessThan(page.indexOf("<header"));
   expect(render()).not.toContain('class="skip"');

@@ -11,7 +11,7 @@ afterEach(() => {
   for (const directory of directories.splice(0)) rmSync(directory, { recursive: true });
 });
 
-/** A release whose one file has that content, and the time that every file of an archive has. */
+/** A release with one file, whose time is that of all files in an archive. */
 function release(content: string) {
   const directory = mkdtempSync(join(tmpdir(), "phoenix-static-"));
   directories.push(directory);
@@ -24,7 +24,7 @@ function release(content: string) {
     inject(app, { url, headers });
 }
 
-test("a file that a release changes is sent anew, though its size and time stay", async () => {
+test("a file that changed with a release is sent again, even if its size and time are the same", async () => {
   const [before, after] = [release("check(1)"), release("check(2)")];
   const { headers } = await before();
   const known = await after({ "if-none-match": String(headers.etag) });
@@ -33,7 +33,7 @@ test("a file that a release changes is sent anew, though its size and time stay"
   expect((await after({ "if-modified-since": later })).payload).toBe("check(2)");
 });
 
-test("a file that stays is not sent again, whichever instance or release is asked", async () => {
+test("an unchanged file is answered with 304 by every instance and release", async () => {
   const [before, after] = [release("check(1)"), release("check(1)")];
   const { headers } = await before();
   expect(headers.etag).toMatch(/^"[\w-]{43}"$/);
@@ -41,7 +41,7 @@ test("a file that stays is not sent again, whichever instance or release is aske
   expect([known.statusCode, known.payload, known.headers.etag]).toEqual([304, "", headers.etag]);
 });
 
-test("nothing outside of the folder, no folder and no hidden file is served", async () => {
+test("files outside the folder, folders and hidden files are not served", async () => {
   const ask = release("check(1)");
   for (const path of ["/static/", "/static", "/static/..%2f..%2fetc/passwd", "/static/.env"]) {
     expect([path, (await ask({}, path)).statusCode]).toEqual([path, 404]);

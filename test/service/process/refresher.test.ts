@@ -184,7 +184,7 @@ describe("failed attempts", () => {
 
 describe("an attempt in flight during a freeze", () => {
   test.each([2, 3, 30, 59, 61, 3600])(
-    "for %d s is repeated before a request goes on",
+    "of %d s is repeated before the request continues",
     async (seconds) => {
       const one = await started();
       await one.time.advance(300);

@@ -27,7 +27,7 @@ async function startWithSlowProvider() {
   });
   return {
     ...service,
-    /** Resolves when the service has called its provider. */
+    /** Resolves once the service has called its provider. */
     underWay: waiting.promise,
     async answerProvider() {
       (await waiting.promise).writeHead(503).end();
@@ -39,7 +39,9 @@ async function startWithSlowProvider() {
   };
 }
 
-/** A server that sends half of each response, then waits for `url`. `patience` is its drain timeout. */
+/**
+ * A server that sends half of each response, then waits for `url`. `patience` is its drain timeout.
+ */
 function halfwayService(url: string, patience: number): string[] {
   const source = (file: string) =>
     JSON.stringify(pathToFileURL(join(import.meta.dirname, "..", "..", "..", "service", file)));

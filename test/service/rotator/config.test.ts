@@ -15,7 +15,7 @@ function problems(env: Record<string, string>): string[] {
   return [];
 }
 
-test("all but the secret and the push has a default", () => {
+test("only the secret and the push settings are required", () => {
   expect(parseRotatorConfig({ SECRET_KEY, ...PUSH })).toEqual({
     logLevel: "info",
     port: 8080,
@@ -26,14 +26,14 @@ test("all but the secret and the push has a default", () => {
   });
 });
 
-test("without knowing who may push it does not start", () => {
+test("without PUSH_AUDIENCE or PUSH_ACCOUNT it does not start", () => {
   expect(problems({ PUSH_AUDIENCE: "", PUSH_ACCOUNT: "" })).toEqual([
     "PUSH_AUDIENCE",
     "PUSH_ACCOUNT",
   ]);
 });
 
-test("everything comes from the environment, but for the hour that makes a repetition one", () => {
+test("all settings are read from the environment, except the minimum age of an hour", () => {
   const env = {
     SECRET_KEY,
     ...PUSH,
@@ -51,7 +51,7 @@ test("everything comes from the environment, but for the hour that makes a repet
   });
 });
 
-test("all that is wrong is told at once", () => {
+test("all problems are reported at once", () => {
   expect(
     problems({
       SECRET_KEY: "",
@@ -71,7 +71,7 @@ test("all that is wrong is told at once", () => {
   ]);
 });
 
-test("a key that is a value can't be rotated, and is not repeated in the refusal", () => {
+test("a SECRET_KEY that is a value is refused, and not repeated in the message", () => {
   const value = "a value of more than thirty-two characters";
   expect(() => parseRotatorConfig({ SECRET_KEY: value })).toThrow(/sm:\/\/PROJECT\/SECRET/);
   expect(() => parseRotatorConfig({ SECRET_KEY: value })).not.toThrow(value);

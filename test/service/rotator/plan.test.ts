@@ -32,7 +32,7 @@ function steps(plan: { readonly steps: readonly Step[] }): string[] {
   );
 }
 
-/** What the versions are once a step is done. */
+/** The versions after a step. */
 function afterStep(versions: readonly KeyVersion[], step: Step, now: number): KeyVersion[] {
   if (step.action === "add") {
     const newest = Math.max(0, ...versions.map(({ version }) => version));
@@ -48,7 +48,7 @@ const policies: fc.Arbitrary<RotationPolicy> = fc.record({
   minimumAge: fc.constantFrom(1, 3600, 10 * DAY),
 });
 
-/** Secrets as they can be: numbers without gaps, higher ones never older, in any order. */
+/** Any possible versions: consecutive numbers, higher ones never older, in any order. */
 const secretsUnder = ({ activationDelay, sessionLifetime }: RotationPolicy) =>
   fc
     .array(
@@ -57,7 +57,7 @@ const secretsUnder = ({ activationDelay, sessionLifetime }: RotationPolicy) =>
         age: fc.oneof(
           fc.integer({ min: 0, max: 2 * DAY }),
           fc.integer({ min: 0, max: 90 * DAY }),
-          // Where decisions turn.
+          // Ages at which the plan changes.
           fc
             .tuple(
               fc.constantFrom(0, sessionLifetime, sessionLifetime + RETIREMENT_MARGIN),
@@ -85,10 +85,10 @@ const secretsAndPolicies = policies.chain((policy) =>
   fc.tuple(secretsUnder(policy), fc.constant(policy)),
 );
 
-/** The versions that can have sealed a session that still lives, going by what is enabled now. */
+/** The enabled versions that can have sealed a session that is still valid. */
 function needed(versions: readonly KeyVersion[], policy: RotationPolicy): Set<number> {
   const enabled = versions.filter(isAccepted);
-  // Instances may learn of a version late, and their clocks may differ.
+  // Instances may learn of a version late, and their clocks may be off.
   const since = NOW - policy.sessionLifetime - RETIREMENT_MARGIN;
   const turns = enabled.flatMap(({ createTime }) => [
     createTime,
@@ -103,14 +103,14 @@ function needed(versions: readonly KeyVersion[], policy: RotationPolicy): Set<nu
 }
 
 describe("a planned rotation", () => {
-  test("adds a version to a secret that has none", () => {
+  test("adds the first version of a secret", () => {
     expect(planRotation([], POLICY, NOW, "planned")).toEqual({
       steps: [{ action: "add" }],
       alreadyAdded: undefined,
     });
   });
 
-  test("adds a version and destroys what no session needs, the add first", () => {
+  test("adds a version, and then destroys those that no session needs", () => {
     const versions = [version(1, 60 * DAY), version(2, 30 * DAY), version(3, 9 * DAY)];
     expect(steps(planRotation(versions, POLICY, NOW, "planned"))).toEqual([
       "add",
@@ -119,7 +119,7 @@ describe("a planned rotation", () => {
     ]);
   });
 
-  test("adds none while the last one is younger than the minimum age, and says which that is", () => {
+  test("adds none if the newest is younger than the minimum age, and names it", () => {
     const young = [version(1, 5 * DAY), version(2, 3599)];
     expect(planRotation(young, POLICY, NOW, "planned")).toEqual({
       steps: [],
@@ -129,30 +129,30 @@ describe("a planned rotation", () => {
     expect(steps(planRotation(old, POLICY, NOW, "planned"))).toEqual(["add"]);
   });
 
-  test("still destroys what it can if none is to be added", () => {
+  test("destroys old versions even if it adds none", () => {
     const versions = [version(1, 60 * DAY), version(2, 30 * DAY), version(3, 60)];
     expect(steps(planRotation(versions, POLICY, NOW, "planned"))).toEqual(["destroy 1"]);
   });
 
-  test("adds one if the last one was disabled, however young it is", () => {
+  test("adds one if the newest version is disabled, however young it is", () => {
     const versions = [version(1, 5 * DAY), version(2, 60, { state: "DISABLED" })];
     expect(steps(planRotation(versions, POLICY, NOW, "planned"))).toEqual(["add"]);
   });
 
-  test("counts a version that seems to be made in the future as just added", () => {
-    // The server tells its time in whole seconds, and a version's in fractions.
+  test("treats a version from the future as new", () => {
+    // The server's time has whole seconds, and a version's creation time has fractions.
     const versions = [version(1, -0.9)];
     expect(planRotation(versions, POLICY, NOW, "planned").alreadyAdded).toEqual(versions[0]);
   });
 
-  test("adds one each time if there is no minimum age", () => {
+  test("always adds one if the minimum age is zero", () => {
     const policy = { ...POLICY, minimumAge: 0 };
     for (const age of [-0.9, 0, 0.1, 3600]) {
       expect(steps(planRotation([version(1, age)], policy, NOW, "planned"))).toEqual(["add"]);
     }
   });
 
-  test("never destroys a version that a session could need, nor the one that signs", () => {
+  test("never destroys a version that a session could need, nor the signing one", () => {
     fc.assert(
       fc.property(secretsAndPolicies, ([versions, policy]) => {
         const plan = planRotation(versions, policy, NOW, "planned");
@@ -166,7 +166,7 @@ describe("a planned rotation", () => {
     );
   });
 
-  test("leaves sessions working wherever it is broken off", () => {
+  test("leaves sessions working after any of its steps", () => {
     fc.assert(
       fc.property(secretsAndPolicies, ([versions, policy]) => {
         const needs = needed(versions, policy);
@@ -181,7 +181,7 @@ describe("a planned rotation", () => {
     );
   });
 
-  test("has nothing left to do once it is done, and adds nothing within the minimum age", () => {
+  test("is complete after one run: a second plan within the minimum age has no steps", () => {
     fc.assert(
       fc.property(secretsAndPolicies, ([versions, policy]) => {
         let current: KeyVersion[] = versions;
@@ -199,7 +199,7 @@ describe("a planned rotation", () => {
 });
 
 describe("a rotation after a leak", () => {
-  test("adds a version and disables all others, the add first", () => {
+  test("adds a version, and then disables all others", () => {
     const versions = [
       version(1, 60 * DAY, { state: "DESTROYED" }),
       version(2, 30 * DAY, { state: "DISABLED" }),
@@ -214,7 +214,7 @@ describe("a rotation after a leak", () => {
     ]);
   });
 
-  test("leaves exactly the new version enabled, and destroys none", () => {
+  test("leaves only the new version enabled, and destroys none", () => {
     fc.assert(
       fc.property(secretsAndPolicies, ([versions, policy]) => {
         const plan = planRotation(versions, policy, NOW, "compromised");
@@ -231,12 +231,12 @@ describe("a rotation after a leak", () => {
     );
   });
 
-  test("leaves the newest version alone when several run at once", () => {
+  test("never disables the newest version, even if several rotations run concurrently", () => {
     fc.assert(
       fc.property(secrets, fc.integer({ min: 2, max: 4 }), (versions, runs) => {
         const plan = planRotation(versions, POLICY, NOW, "compromised");
         let current: KeyVersion[] = versions;
-        // All have read the same versions, and each does its first step before any does its second.
+        // All read the same versions, and each runs its first step before any runs its second.
         for (const [index, step] of plan.steps.entries()) {
           for (let run = 0; run < runs; run += 1) {
             const done = index > 0 && run > 0;
@@ -250,7 +250,7 @@ describe("a rotation after a leak", () => {
   });
 });
 
-test("a plan names each version once, never one that is gone or going, and never one twice", () => {
+test("a plan has at most one step for each version, and none for a destroyed one", () => {
   fc.assert(
     fc.property(
       secretsAndPolicies,

@@ -21,7 +21,7 @@ const MESSAGE = {
   publishTime: "2026-01-01T00:00:00Z",
 };
 
-test("a message of Secret Manager tells its event and its secret", () => {
+test("a message of Secret Manager has an event type and a secret", () => {
   expect(parsePushMessage(push(MESSAGE))).toEqual({
     messageId: "136969346945",
     eventType: "SECRET_ROTATE",
@@ -29,7 +29,7 @@ test("a message of Secret Manager tells its event and its secret", () => {
   });
 });
 
-test("a message without attributes is one about nothing", () => {
+test("a message without attributes has neither", () => {
   expect(parsePushMessage(push({ messageId: "1", data: "" }))).toEqual({
     messageId: "1",
     eventType: "",
@@ -37,27 +37,27 @@ test("a message without attributes is one about nothing", () => {
   });
 });
 
-test("a message about something that is no secret names none", () => {
+test("a secretId that is not a secret's name gives no secret", () => {
   const attributes = { eventType: "SECRET_ROTATE", secretId: "projects/p/secrets/a/versions/1" };
   expect(parsePushMessage(push({ messageId: "1", attributes }))?.secret).toBeUndefined();
 });
 
 test.each([
   ["nothing", ""],
-  ["no JSON", "{"],
-  ["no object", "[]"],
-  ["no message", "{}"],
+  ["a body that is not JSON", "{"],
+  ["JSON that is not an object", "[]"],
+  ["an object without a message", "{}"],
   ["a message that is text", push("SECRET_ROTATE")],
   ["a message without an ID", push({ ...MESSAGE, messageId: undefined })],
   ["an ID that is a number", push({ ...MESSAGE, messageId: 7 })],
   ["attributes that are a list", push({ ...MESSAGE, attributes: ["SECRET_ROTATE"] })],
   ["an event that is no text", push({ ...MESSAGE, attributes: { eventType: 1 } })],
   ["a secret that is no text", push({ ...MESSAGE, attributes: { secretId: {} } })],
-])("a body is no push if it is %s", (_what, body) => {
+])("%s is not a push", (_what, body) => {
   expect(parsePushMessage(body)).toBeUndefined();
 });
 
-test("whatever the body is, parsing it gives texts or nothing", () => {
+test("any body gives a valid message or undefined", () => {
   const wrapped = fc.jsonValue().map((message) => push(message));
   const attributed = fc.jsonValue().map((attributes) => push({ messageId: "1", attributes }));
   fc.assert(

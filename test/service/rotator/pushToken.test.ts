@@ -64,13 +64,13 @@ test("a token that Google signed for the rotator and the subscription's account 
 
 test.each<[what: string, claims: Record<string, unknown>]>([
   ["is for another audience", { aud: "https://phoenix-prod-rotator-abcdefghij-ew.a.run.app" }],
-  ["is for nobody", { aud: undefined }],
-  ["is of another account", { email: "someone@acme.example" }],
+  ["has no audience", { aud: undefined }],
+  ["has another account's address", { email: "someone@acme.example" }],
   ["has no address", { email: undefined }],
-  ["has an address that nobody verified", { email_verified: false }],
-  ["does not say whether its address is verified", { email_verified: undefined }],
-  ["says it in text", { email_verified: "true" }],
-  ["is of another issuer", { iss: "https://accounts.google.com.evil.example" }],
+  ["has an unverified address", { email_verified: false }],
+  ["lacks email_verified", { email_verified: undefined }],
+  ["has email_verified as text", { email_verified: "true" }],
+  ["has another issuer", { iss: "https://accounts.google.com.evil.example" }],
   ["has expired", { exp: NOW - HOUR }],
   ["never expires", { exp: undefined }],
   ["is not valid yet", { nbf: NOW + HOUR }],
@@ -86,7 +86,7 @@ test("a token that Google did not sign is refused", async () => {
 });
 
 test.each([undefined, "", "Bearer", "Bearer x", "Basic eDp5", "Bearer a.b.c", "Bearer a.b.c d"])(
-  "a push with %j is refused",
+  "a push with the header %j is refused",
   async (authorization) => {
     expect(await verifier()(authorization)).toMatchObject({ genuine: false, outcome: "refused" });
   },
@@ -102,7 +102,7 @@ test.each<[what: string, answer: () => Promise<Response>]>([
   ["can't be reached", () => Promise.reject(new TypeError("fetch failed"))],
   ["answers with an error", async () => new Response("", { status: 503 })],
   ["answers with no keys", async () => Response.json({})],
-])("where Google %s nothing is known of a token", async (_what, answer) => {
+])("if Google %s the verdict is unavailable", async (_what, answer) => {
   const keys = createRemoteJWKSet(CERTIFICATES, { [customFetch]: answer });
   const verdict = await verifier(keys)(`Bearer ${await sign({})}`);
   expect(verdict).toMatchObject({ genuine: false, outcome: "unavailable" });

@@ -21,16 +21,16 @@ afterEach(async () => {
 
 interface Rotator extends RotationBench {
   readonly url: string;
-  /** What the log said, a parsed line each. */
+  /** Parsed lines of the log. */
   readonly lines: Record<string, unknown>[];
   /** Number of the project, as Secret Manager writes it. */
   readonly project: string;
-  /** Pushes a message and returns the status that it is answered with. */
+  /** Pushes a message and returns the status of the response. */
   push(attributes?: object, messageId?: string): Promise<number>;
   events(): unknown[];
 }
 
-/** The rotator over a secret with one version that signs. */
+/** A rotator of a secret with one version, which signs. */
 async function rotator({ draining = false, empty = false } = {}): Promise<Rotator> {
   const bench = createRotationBench();
   if (!empty) bench.add();
@@ -79,7 +79,7 @@ async function post(url: string, body: string, authorization = "Bearer genuine")
   return response.status;
 }
 
-describe("a push that does not show that Pub/Sub sent it", () => {
+describe("a push that could not be verified", () => {
   const message = (secretId: string) =>
     JSON.stringify({
       message: { messageId: "1", attributes: { eventType: "SECRET_ROTATE", secretId } },
@@ -87,7 +87,11 @@ describe("a push that does not show that Pub/Sub sent it", () => {
 
   test.each([
     ["is refused", "Bearer forged", 401],
-    ["is to be repeated where Google's keys can't be read", "Bearer unknown", 503],
+    [
+      "is answered with 503, so that it is redelivered, if Google's keys can't be read",
+      "Bearer unknown",
+      503,
+    ],
   ])("%s, and rotates nothing", async (_, authorization, status) => {
     const bench = await rotator();
     const secretId = `projects/${bench.project}/secrets/${SECRET.name}`;
@@ -98,7 +102,7 @@ describe("a push that does not show that Pub/Sub sent it", () => {
 });
 
 describe("SECRET_ROTATE for this secret", () => {
-  test("rotates it and is acknowledged once that is done", async () => {
+  test("rotates it, and is acknowledged afterwards", async () => {
     const bench = await rotator();
     expect(await bench.push()).toBe(204);
     expect(bench.states()).toEqual(["1 ENABLED", "2 ENABLED"]);
@@ -112,19 +116,19 @@ describe("SECRET_ROTATE for this secret", () => {
     ]);
   });
 
-  test("rotates it too if the message names the project by its ID", async () => {
+  test("rotates it if the message names the project by its ID, too", async () => {
     const bench = await rotator();
     await bench.push({ secretId: `projects/${SECRET.project}/secrets/${SECRET.name}` });
     expect(bench.states()).toHaveLength(2);
   });
 
-  test("gives a secret without versions its first", async () => {
+  test("adds the first version of a secret", async () => {
     const bench = await rotator({ empty: true });
     expect(await bench.push()).toBe(204);
     expect(bench.states()).toEqual(["1 ENABLED"]);
   });
 
-  test("within the hour is the same one again: acknowledged, and nothing is added", async () => {
+  test("within an hour of the last is acknowledged, and adds nothing", async () => {
     const bench = await rotator();
     for (const messageId of ["1", "1", "2"]) expect(await bench.push({}, messageId)).toBe(204);
     await bench.time.advance(3599);
@@ -141,14 +145,14 @@ describe("SECRET_ROTATE for this secret", () => {
     expect(bench.states()).toHaveLength(3);
   });
 
-  test("many times at once adds one version", async () => {
+  test("that arrives many times at once adds one version", async () => {
     const bench = await rotator();
     const statuses = await Promise.all(Array.from({ length: 20 }, () => bench.push()));
     expect(new Set(statuses)).toEqual(new Set([204]));
     expect(bench.states()).toEqual(["1 ENABLED", "2 ENABLED"]);
   });
 
-  test("also destroys what no session needs", async () => {
+  test("destroys versions that no session needs", async () => {
     const bench = await rotator();
     await bench.push();
     await bench.time.advance(30 * DAY);
@@ -174,7 +178,7 @@ describe("a message that is acknowledged and ignored", () => {
     ],
     ["a version", { secretId: "projects/phoenix-test/secrets/SECRET_KEY/versions/1" }],
     ["no secret", { secretId: undefined }],
-  ])("is one about %s", async (_what, attributes) => {
+  ])("is about %s", async (_what, attributes) => {
     const bench = await rotator();
     expect(await bench.push(attributes)).toBe(204);
     expect(bench.states()).toEqual(["1 ENABLED"]);
@@ -182,9 +186,9 @@ describe("a message that is acknowledged and ignored", () => {
   });
 });
 
-describe("a request that is no such message", () => {
+describe("a request that is not a push", () => {
   test.each(["", "{}", "[]", "no JSON", '{"message":7}', '{"message":{"attributes":{}}}'])(
-    "is refused: %j",
+    "is refused with 400: %j",
     async (body) => {
       const bench = await rotator();
       expect(await post(bench.url, body)).toBe(400);
@@ -193,7 +197,7 @@ describe("a request that is no such message", () => {
     },
   );
 
-  test("is refused if it is longer than any message about a secret", async () => {
+  test("is refused with 400 if the body is too long", async () => {
     const bench = await rotator();
     const attributes = { eventType: "SECRET_ROTATE", secretId: "projects/p/secrets/SECRET_KEY" };
     const data = "x".repeat(256 * 1024);
@@ -206,13 +210,13 @@ describe("a request that is no such message", () => {
     ["GET", "/"],
     ["PUT", "/"],
     ["POST", "/rotate"],
-  ])("is not found: %s %s", async (method, path) => {
+  ])("gets 404: %s %s", async (method, path) => {
     const bench = await rotator();
     expect((await fetch(`${bench.url}${path}`, { method })).status).toBe(404);
     expect(bench.standIn.calls.list).toBe(0);
   });
 
-  test("does no harm if its sender leaves in the middle of it", async () => {
+  test("is dropped if the sender disconnects", async () => {
     const bench = await rotator();
     const { port } = new URL(bench.url);
     const socket = connect(Number(port), "127.0.0.1");
@@ -226,7 +230,7 @@ describe("a request that is no such message", () => {
 
 describe("a rotation that fails", () => {
   test.each(["list", "get", "add"] as const)(
-    "is asked for again: 500 when %s fails",
+    "is answered with 500 if %s fails, so that it is redelivered",
     async (on) => {
       const bench = await rotator();
       bench.standIn.fail({ fault: "unavailable", on: [on] });
@@ -240,7 +244,7 @@ describe("a rotation that fails", () => {
     },
   );
 
-  test("does not keep the next one from being done", async () => {
+  test("does not block the next one", async () => {
     const bench = await rotator();
     bench.standIn.fail({ fault: "internal", on: ["list"], times: 1 });
     const statuses = await Promise.all([bench.push(), bench.push()]);
@@ -248,7 +252,7 @@ describe("a rotation that fails", () => {
     expect(bench.states()).toHaveLength(2);
   });
 
-  test("does not add another version when the answer to the first was lost", async () => {
+  test("does not add a second version if the first one's response was lost", async () => {
     const bench = await rotator();
     bench.standIn.fail({ fault: "lostAnswer", on: ["add"], times: 1 });
     expect(await bench.push()).toBe(500);
@@ -256,7 +260,7 @@ describe("a rotation that fails", () => {
     expect(bench.states()).toHaveLength(2);
   });
 
-  test("is finished by the next one if only the destroying failed", async () => {
+  test("is completed by the next one if only a destroy failed", async () => {
     const bench = await rotator();
     await bench.push();
     await bench.time.advance(30 * DAY);
@@ -269,7 +273,7 @@ describe("a rotation that fails", () => {
 });
 
 describe("the probes", () => {
-  test("are answered without asking Secret Manager", async () => {
+  test("are answered without a call to Secret Manager", async () => {
     const bench = await rotator();
     for (const path of ["/health/live", "/health/ready", "/health/ready?now"]) {
       expect((await fetch(`${bench.url}${path}`)).status).toBe(200);
@@ -277,14 +281,14 @@ describe("the probes", () => {
     expect(Object.values(bench.standIn.calls).every((count) => count === 0)).toBe(true);
   });
 
-  test("say that an instance which is about to end is live and not ready", async () => {
+  test("report a draining instance as live and not ready", async () => {
     const { url } = await rotator({ draining: true });
     expect((await fetch(`${url}/health/live`)).status).toBe(200);
     expect((await fetch(`${url}/health/ready`)).status).toBe(503);
   });
 });
 
-test("no payload and nothing that a sender wrote at will is in the log", async () => {
+test("the log contains no payload, and no unvalidated text of the sender", async () => {
   const bench = await rotator();
   const typed = randomBytes(9).toString("hex");
   await post(bench.url, `{"message": "${typed}"}`);

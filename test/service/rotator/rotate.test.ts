@@ -12,7 +12,7 @@ import {
   type RotationBench,
 } from "./rotationBench.ts";
 
-/** Reads, plans and rotates, as the command and the rotator do. */
+/** Reads the versions, plans and rotates, as the command and the rotator do. */
 async function run(
   { store }: Pick<RotationBench, "store">,
   reason: RotationReason = "planned",
@@ -23,7 +23,7 @@ async function run(
   return rotate(plan, { store, random: knownRandom, ...(onStep && { onStep }) });
 }
 
-/** What became of each step: `add done`, `destroy 1 skipped`. */
+/** The outcome of each step: `add done`, `destroy 1 skipped`. */
 function told(results: readonly StepResult[]): string[] {
   return results.map(({ step, outcome }) =>
     step.action === "add" ? `add ${outcome}` : `${step.action} ${step.version.version} ${outcome}`,
@@ -53,7 +53,7 @@ async function withOldVersions(): Promise<RotationBench> {
 
 describe("the new version", () => {
   // ASVS 11.2.3
-  test("is 384 random bits, written as text that the service takes for a key", async () => {
+  test("is 384 random bits, as text that the service accepts as a key", async () => {
     const bench = createRotationBench();
     const asked: number[] = [];
     const { versions, now } = await bench.store.read();
@@ -69,7 +69,7 @@ describe("the new version", () => {
     expect(KNOWN_PAYLOAD.length).toBeGreaterThanOrEqual(MIN_SECRET_LENGTH);
   });
 
-  test("comes first, then the others go, and each step is told when it has ended", async () => {
+  test("is added first; each step is reported when it has ended", async () => {
     const bench = await withOldVersions();
     const seen: string[][] = [];
     const results = await run(bench, "planned", (result) =>
@@ -84,7 +84,7 @@ describe("the new version", () => {
     ]);
   });
 
-  test("is all or nothing: without it nothing else is done", async () => {
+  test("must succeed, or no other step runs", async () => {
     for (const reason of ["planned", "compromised"] as const) {
       const bench = await withOldVersions();
       const before = bench.states();
@@ -97,8 +97,8 @@ describe("the new version", () => {
   });
 });
 
-describe("a rotation that was done in part", () => {
-  test("goes on after a step that failed, and running it again finishes it", async () => {
+describe("a rotation that fails in part", () => {
+  test("goes on after a failed step, and another run completes it", async () => {
     const bench = await withOldVersions();
     bench.standIn.fail({ fault: "unavailable", on: ["destroy"], times: 1 });
     const error = await failure(run(bench));
@@ -111,14 +111,14 @@ describe("a rotation that was done in part", () => {
     expect(await run(bench)).toEqual([]);
   });
 
-  test("says how many steps failed, and why the first did", async () => {
+  test("reports the number of failed steps, and the cause of the first", async () => {
     const bench = await withOldVersions();
     bench.standIn.fail({ fault: "forbidden", on: ["destroy"] });
     const error = await failure(run(bench));
     expect(error.message).toMatch(/^2 steps failed; the first: .*403.*roles on the secret/);
   });
 
-  test("does not add a second version when the answer to the first was lost", async () => {
+  test("does not add a second version if the first one's response was lost", async () => {
     const bench = await withOldVersions();
     bench.standIn.fail({ fault: "lostAnswer", on: ["add"], times: 1 });
     expect(told((await failure(run(bench))).results)).toEqual(["add failed"]);
@@ -126,7 +126,7 @@ describe("a rotation that was done in part", () => {
     expect(told(await run(bench))).toEqual(["destroy 2 done", "destroy 1 done"]);
   });
 
-  test("after a leak leaves no old version enabled once it has been run again", async () => {
+  test("after a leak leaves no old version enabled after another run", async () => {
     const bench = createRotationBench();
     for (let i = 0; i < 3; i += 1) bench.add();
     bench.standIn.fail({ fault: "exhausted", on: ["disable"], times: 2 });
@@ -148,7 +148,7 @@ describe("a rotation that was done in part", () => {
     ]);
   });
 
-  test("skips a version that somebody changed meanwhile, and that is no failure", async () => {
+  test("skips a version that somebody changed meanwhile, which is no failure", async () => {
     const bench = await withOldVersions();
     const results = await run(bench, "planned", ({ step }) => {
       if (step.action === "add") bench.disable(1);
@@ -158,8 +158,8 @@ describe("a rotation that was done in part", () => {
   });
 });
 
-describe("rotations that run at the same time", () => {
-  test("harm nothing if they are planned: at most there is one version more", async () => {
+describe("concurrent rotations", () => {
+  test("that are planned add at most one version too many", async () => {
     const bench = await withOldVersions();
     await Promise.all([run(bench), run(bench)]);
     expect(bench.states()).toEqual([
@@ -171,7 +171,7 @@ describe("rotations that run at the same time", () => {
     ]);
   });
 
-  test("leave a version that signs and no old one after a leak", async () => {
+  test("after a leak leave a version that signs, and no old one enabled", async () => {
     const bench = await withOldVersions();
     await Promise.all([run(bench, "compromised"), run(bench, "compromised")]);
     expect(bench.states()).toEqual([
@@ -184,7 +184,7 @@ describe("rotations that run at the same time", () => {
   });
 });
 
-test("no payload is in what a rotation returns or throws", async () => {
+test("results and errors of a rotation contain no payload", async () => {
   const bench = await withOldVersions();
   const written: string[] = [JSON.stringify(await run(bench))];
   bench.standIn.fail({ fault: "internal", on: ["add", "destroy"] });

@@ -12,7 +12,7 @@ import { createKeyBench, ENDPOINT, type KeyBench, SECRET } from "../../support/k
 
 export const DAY = 86_400;
 
-/** The defaults of the service and of the rotator. */
+/** Default settings of the service and the rotator. */
 export const POLICY: RotationPolicy = {
   activationDelay: 1800,
   sessionLifetime: 7 * DAY,
@@ -22,12 +22,12 @@ export const POLICY: RotationPolicy = {
 export interface RotationBench extends KeyBench {
   readonly source: SecretVersions;
   readonly store: VersionStore;
-  /** `VERSION STATE` of each, the oldest first; no lag, no fault. */
+  /** `VERSION STATE` of each version, oldest first, without lag or faults. */
   states(): string[];
   payload(version: number): string;
 }
 
-/** A secret, and the store that a rotation has of it, in virtual time. */
+/** A secret and a rotation's store for it, in virtual time. */
 export function createRotationBench(settings: Record<string, unknown> = {}): RotationBench {
   const bench = createKeyBench(settings);
   const { standIn, time } = bench;
@@ -61,11 +61,11 @@ export function createRotationBench(settings: Record<string, unknown> = {}): Rot
   };
 }
 
-/** So many bytes that are the same each time and look like nothing else. */
+/** Deterministic bytes that occur nowhere else. */
 export function knownRandom(bytes: number): Uint8Array {
   return Uint8Array.from({ length: bytes }, (_, index) => (index * 37 + 11) % 256);
 }
 
-/** How the payload of `knownRandom` could show up: as it is, and as it is sent. */
+/** The payload of `knownRandom` as text and in base64, as it could leak. */
 export const KNOWN_PAYLOAD = Buffer.from(knownRandom(48)).toString("base64url");
 export const KNOWN_SECRETS = [KNOWN_PAYLOAD, Buffer.from(KNOWN_PAYLOAD).toString("base64")];

@@ -21,7 +21,7 @@ const CLAIMS = {
   email_verified: true,
 };
 
-/** The test's own key, and a preload that has the process find it where Google publishes its keys. */
+/** The test's key, and a preload that serves it to the process at the URL of Google's keys. */
 async function googleKeys() {
   const { publicKey, privateKey } = await generateKeyPair("RS256");
   const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: "1", alg: "RS256" }] };
@@ -52,7 +52,7 @@ function start(env: Record<string, string> = {}) {
   });
 }
 
-test("the rotator rotates when it is told to, logs no payload, and ends on SIGTERM", async () => {
+test("the rotator rotates on a push, logs no payload, and ends on SIGTERM", async () => {
   const { preload, token } = await googleKeys();
   await using rotator = await start({ NODE_OPTIONS: preload });
   const attributes = {
@@ -85,7 +85,7 @@ test("the rotator rotates when it is told to, logs no payload, and ends on SIGTE
   expect(rotator.output()).not.toContain(token);
 });
 
-test("the rotator does not start with settings that make no sense, and says all of them", async () => {
+test("the rotator does not start with invalid settings, and reports all of them", async () => {
   await using rotator = await start({ SECRET_KEY: "a value", KEY_ACTIVATION_DELAY: "soon" });
   expect(await rotator.exited).toEqual({ code: 1, signal: null });
   expect(rotator.lines.map(({ message }) => message)).toEqual([

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => deployment.close());
 
-test("forty clips' URLs load through several instances without one 401", async () => {
+test("forty parallel requests for clips' URLs are answered by several instances without a 401", async () => {
   const visitor = await signIn(deployment.url);
   const loaded = await loadClips(visitor, IDS);
   expect(loaded.filter(({ status }) => status !== 200)).toEqual([]);
@@ -21,7 +21,7 @@ test("forty clips' URLs load through several instances without one 401", async (
   expect(instances).toEqual(new Set(deployment.fleet.instances().map(({ id }) => id)));
 });
 
-test("the clips themselves load from any instance, whole and in parts", async () => {
+test("clips load from any instance, whole and in parts", async () => {
   const visitor = await signIn(deployment.url);
   expect(await listClips(visitor)).toEqual(clips);
   const [{ id, bytes } = { id: "", bytes: 0 }] = clips;
@@ -53,7 +53,7 @@ test("the clips themselves load from any instance, whole and in parts", async ()
   expect((await fetch(url.replace("token=", "token=x"))).status).toBe(403);
 });
 
-test("a reel that one instance saved is there at every other", async () => {
+test("a reel that was saved at one instance is found at every other", async () => {
   const visitor = await signIn(deployment.url);
   const csrf = await visitor.csrfToken();
   const reel = (await listClips(visitor)).map(({ id }) => id).slice(0, 5);
@@ -75,7 +75,7 @@ test("a reel that one instance saved is there at every other", async () => {
   expect(await visitor.csrfToken()).toBe(csrf);
 });
 
-test("saves in flight while somebody signs out bring nothing back, in whatever order they are answered", async () => {
+test("saves in flight during a sign-out never restore the session, in any order of the responses", async () => {
   const visitor = await signIn(deployment.url);
   const copy = visitor.clone();
   const headers = {
@@ -90,7 +90,7 @@ test("saves in flight while somebody signs out bring nothing back, in whatever o
   const signedOut = await signingOut;
   expect(signedOut.response.status).toBe(303);
   const saves = await Promise.all([...early, ...late]);
-  // Those that come after the session's end at the instance that ended it are refused.
+  // 401 comes from the instance that ended the session.
   for (const { response } of saves) expect([200, 401]).toContain(response.status);
   expect(saves.some(({ response }) => response.ok)).toBe(true);
   visitor.receive(signedOut);

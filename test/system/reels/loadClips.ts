@@ -1,22 +1,22 @@
 import type { ClipList, ClipUrl } from "../../../service/reels/wire.ts";
 import type { Browser } from "../../support/browser.ts";
 
-/** What a request for a clip's URL came to. */
+/** Result of a request for a clip's URL. */
 export interface LoadedClip {
   readonly status: number;
   /** `code` of the problem document, if it is one. */
   readonly code: string | undefined;
-  /** Who answered. */
+  /** Name of the instance that answered. */
   readonly instance: string;
   readonly setCookie: readonly string[];
   /** The clip's URL, if there is one. */
   readonly url: string | undefined;
 }
 
-/** How many clips the original page loaded when sessions were lost. */
+/** Number of clips with which the original page lost sessions. */
 const MANY = 40;
 
-/** Asks for the URLs of many clips at once, as the reel maker does when it is opened. */
+/** Requests the URLs of many clips in parallel, as the reel maker does on load. */
 export async function loadClips(browser: Browser, ids: readonly string[], count = MANY) {
   return Promise.all(
     Array.from({ length: count }, async (_, index): Promise<LoadedClip> => {
@@ -33,7 +33,7 @@ export async function loadClips(browser: Browser, ids: readonly string[], count 
   );
 }
 
-/** The clips that there are. */
+/** All clips. */
 export async function listClips(browser: Browser): Promise<ClipList["clips"]> {
   const response = await browser.fetch("/api/clips");
   if (response.status !== 200) throw new Error(`/api/clips answered ${response.status}.`);

@@ -15,7 +15,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** Runs a program in the machine's folder, where there is no terminal to ask at. */
+/** Runs a program in the machine's folder, without a terminal. */
 async function run(machine: Machine, program: string, args: readonly string[]): Promise<Ended> {
   const { folder: cwd, env } = machine;
   try {
@@ -28,7 +28,7 @@ async function run(machine: Machine, program: string, args: readonly string[]): 
 const bootstrap = (machine: Machine, args: readonly string[]) =>
   run(machine, process.execPath, [CLI, ...args]);
 
-test("with gcloud, gh and npx on the PATH it sets up a stack, and again it changes nothing", async () => {
+test("with gcloud, gh and npx on PATH it sets up a stack, and a second run changes nothing", async () => {
   const cloud = emptyCloud();
   await using machine = await startMachine(cloud);
   const first = await bootstrap(machine, [...WITH_GITHUB, "--yes"]);
@@ -43,7 +43,7 @@ test("with gcloud, gh and npx on the PATH it sets up a stack, and again it chang
   expect(second.stdout).toContain("There is nothing to do.");
 });
 
-test("what --dry-run prints is a script that a shell runs to the same end", async () => {
+test("the output of --dry-run is a shell script with the same effect", async () => {
   const cloud = emptyCloud();
   await using machine = await startMachine(cloud);
   const printed = await bootstrap(machine, [...WITH_GITHUB, "--dry-run"]);
@@ -53,7 +53,7 @@ test("what --dry-run prints is a script that a shell runs to the same end", asyn
   expect((await bootstrap(machine, WITH_GITHUB)).stdout).toContain("There is nothing to do.");
 });
 
-test("a program that fails ends it with 1, and one that is missing is named", async () => {
+test("a program that fails gives status 1, and a missing one is named", async () => {
   await using machine = await startMachine(emptyCloud(), "kms keys create");
   const failed = await bootstrap(machine, [...ARGS, "--yes"]);
   expect(failed.code).toBe(1);

@@ -1,7 +1,7 @@
 import { parse, stringify } from "yaml";
 import type { Ended } from "../../../../infra/commands/runProgram.ts";
 
-/** Everything that `npm run bootstrap` can find: at Google, at GitHub and on the machine. */
+/** Fake state of Google Cloud, GitHub and the machine, as `npm run bootstrap` can find it. */
 export interface Cloud {
   operator: string | undefined;
   /** Contents of application_default_credentials.json; undefined if there is no such login. */
@@ -12,15 +12,15 @@ export interface Cloud {
   bucket: { versioning: boolean; uniform: boolean; prevention: boolean } | undefined;
   keyRing: boolean;
   key: string | undefined;
-  /** `ROLE MEMBER` by the resource. */
+  /** `ROLE MEMBER` by resource. */
   policies: Map<string, Set<string>>;
   /** Addresses and their display names. */
   accounts: Map<string, string>;
   pool: string | undefined;
   providers: Map<string, Provider>;
-  /** What Pulumi is logged in to. */
+  /** URL of Pulumi's backend. */
   backend: string | undefined;
-  /** In the bucket's state. */
+  /** Stacks in the backend. */
   stacks: Set<string>;
   /** Text of Pulumi.STACK.yaml. */
   file: string;
@@ -49,7 +49,7 @@ export const PROJECT = "acme-phoenix-dev";
 export const OPERATOR = "ada@acme.example";
 export const REPOSITORY = "acme/phoenix";
 
-/** Nothing but the logins, and the stack's file as it is in the repository. */
+/** Only logins, and the stack's file as in the repository. */
 export function emptyCloud(): Cloud {
   return {
     operator: OPERATOR,
@@ -109,7 +109,7 @@ function parseCall(args: readonly string[]): Call {
   return { words, flags, fields };
 }
 
-/** Does what gcloud, gh and npx pulumi would, and refuses what they would. */
+/** Simulates gcloud, gh and npx pulumi: changes the state, or fails as they do. */
 export function answer(
   cloud: Cloud,
   program: string,
@@ -291,7 +291,7 @@ function pools(cloud: Cloud, words: readonly string[], flags: Call["flags"]): un
     return [...cloud.providers].map(([name, provider]) => ({
       name: `${parent}/github/providers/${name}`,
       state: provider.state,
-      // Google leaves out zero values.
+      // Google omits zero values.
       ...(provider.disabled && { disabled: true }),
       oidc: { issuerUri: provider.issuer },
       attributeMapping: { "google.subject": provider.mapping.replace("google.subject=", "") },
@@ -436,7 +436,7 @@ function policyOf({ policies }: Cloud, resource: string) {
     const [role, member] = binding.split(" ");
     return { role, members: [member] };
   });
-  // A policy without bindings is an etag.
+  // A policy without bindings has only an etag.
   return { etag: "ACAB", ...(bindings.length > 0 && { bindings }) };
 }
 

@@ -6,7 +6,7 @@ import { answer, type Cloud } from "./cloud.ts";
 
 const PROGRAMS = ["gcloud", "gh", "npx"];
 
-/** Hands its arguments to the test, and prints and ends as it is told. */
+/** Sends its arguments to the test, and prints and exits as the response says. */
 const SCRIPT = `#!/bin/bash
 exec 3<> "/dev/tcp/127.0.0.1/$CLOUD_PORT"
 printf '%s\\0' "$#" "\${0##*/}" "$PULUMI_BACKEND_URL" "$@" >&3
@@ -17,16 +17,16 @@ cat <&3
 exit "$status"
 `;
 
-/** A machine on whose PATH gcloud, gh and npx belong to a cloud. */
+/** A machine with fake gcloud, gh and npx on its PATH. */
 export interface Machine extends AsyncDisposable {
-  /** The repository's folder and the home of whoever runs commands. */
+  /** The working directory, which is also HOME. */
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Takes a program away. */
+  /** Removes a program. */
   remove(program: string): void;
 }
 
-/** @param fails Commands that fail, by a part of them. */
+/** @param fails Part of the commands that fail. */
 export async function startMachine(cloud: Cloud, fails?: string): Promise<Machine> {
   const folder = mkdtempSync(join(tmpdir(), "phoenix-bootstrap-"));
   const stackFile = join(folder, "Pulumi.dev.yaml");

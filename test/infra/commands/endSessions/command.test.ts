@@ -31,7 +31,7 @@ async function run(bench: EndedBench, args: readonly string[], options: Options 
   return { status, out: out.join("\n"), err: err.join("\n") };
 }
 
-/** Which of three people's sessions are refused by an instance that starts now. */
+/** The users whose sessions a new instance refuses. */
 async function refused(bench: EndedBench): Promise<string[]> {
   const instance = bench.instance();
   const iat = bench.time.now() - 3600;
@@ -50,7 +50,7 @@ test.each([
   ["an address", ["--user", "ada@Example.com"], ["ada"]],
   ["the provider's ID", ["--subject", "id of grace"], ["grace"]],
   ["everyone", ["--everyone"], ["ada", "grace", "mallory"]],
-])("ends all sessions of %s, and says up to when", async (_what, whose, names) => {
+])("ends all sessions of %s, and reports the time", async (_what, whose, names) => {
   const bench = createEndedBench();
   const { status, out, err } = await run(bench, [...STACK, ...whose, "--yes"]);
   expect([status, err]).toEqual([0, ""]);
@@ -59,13 +59,13 @@ test.each([
   expect(await refused(bench)).toEqual(names);
 });
 
-test("goes by the server's clock, not by that of the machine it runs on", async () => {
+test("uses the server's clock, not the machine's", async () => {
   const bench = createEndedBench();
   await run(bench, [...STACK, "--everyone", "--yes"], { clockOffset: -86_400 });
   expect(await refused(bench)).toHaveLength(3);
 });
 
-test("a dry run and a no change nothing", async () => {
+test("a dry run changes nothing, and neither does a declined question", async () => {
   const bench = createEndedBench();
   const dry = await run(bench, [...STACK, "--everyone", "--dry-run"]);
   expect([dry.status, dry.out]).toEqual([0, "Ends all sessions of stack prod, up to now."]);
@@ -97,8 +97,8 @@ test.each([
     ["--stack", "prod", "--everyone", "--endpoint", "http://10.0.0.1"],
     /--endpoint/,
   ],
-  ["nobody to ask", [...STACK, "--everyone"], /Add --yes to make the changes/],
-])("called with %s, it changes nothing and says what is wrong", async (_what, args, message) => {
+  ["no terminal", [...STACK, "--everyone"], /Add --yes to make the changes/],
+])("called with %s, it changes nothing and reports the mistake", async (_what, args, message) => {
   const bench = createEndedBench();
   const { status, out, err } = await run(bench, args);
   expect(status).toBe(2);
@@ -109,9 +109,13 @@ test.each([
 
 test.each([
   ["can't be read", undefined, /outputs of stack prod can't be read: error: no stack named 'prod'/],
-  ["is of before", {}, /has no output endedSessions. Deploy it first: npx pulumi up --stack prod/],
+  [
+    "was deployed by an earlier version",
+    {},
+    /has no output endedSessions. Deploy it first: npx pulumi up --stack prod/,
+  ],
   ["has no provider", { ...OUTPUTS, oidcIssuer: "" }, /has no output oidcIssuer/],
-])("a stack that %s is an operator's matter", async (_what, outputs, message) => {
+])("a stack that %s is an operator error", async (_what, outputs, message) => {
   const bench = createEndedBench();
   const { status, err } = await run(bench, [...STACK, "--subject", "1", "--yes"], { outputs });
   expect(status).toBe(1);
@@ -127,6 +131,6 @@ test("a bucket that can't be written is an error with cause and remedy", async (
   expect(err).toMatch(/^Cloud Storage answered 403.*\. Grant the account .*\.$/);
 });
 
-test("--help is all that there is to know", async () => {
+test("--help prints the help", async () => {
   expect(await run(createEndedBench(), ["--help"])).toEqual({ status: 0, out: HELP, err: "" });
 });

@@ -14,7 +14,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** Runs the command as `npm run rotate` does, where there is no terminal to ask at. */
+/** Runs the command as `npm run rotate` does, without a terminal. */
 function run(...args: string[]): Promise<Ended> {
   return runWith({}, ...args);
 }
@@ -28,7 +28,7 @@ async function runWith(more: Record<string, string>, ...args: string[]): Promise
   }
 }
 
-test("the command rotates, prints what it did and ends with 0", async () => {
+test("the command rotates, prints the results and exits with status 0", async () => {
   await using secretManager = await startSecretManager();
   const { url, standIn } = secretManager;
   standIn.store.createSecret("acme", "SECRET_KEY");
@@ -50,7 +50,7 @@ test("the command rotates, prints what it did and ends with 0", async () => {
   expect(failed.stderr).toMatch(/^Secret Manager answered 403[^\n]*\n$/);
 });
 
-test("the command ends with 2 and one line on what is wrong when it is given invalid arguments", async () => {
+test("with invalid arguments it exits with status 2 and one line about the mistake", async () => {
   const { code, stdout, stderr } = await run("--secret", "SECRET_KEY");
   expect([code, stdout]).toEqual([2, ""]);
   expect(stderr).toBe(
@@ -58,8 +58,8 @@ test("the command ends with 2 and one line on what is wrong when it is given inv
   );
 });
 
-test("without credentials the command says so in one line, and no library adds to it", async () => {
-  // What answers here is no metadata server: the library would warn of it.
+test("without credentials it says so in one line, and no library adds a warning", async () => {
+  // Not a metadata server, about which the library would warn.
   await using metadata = await serve((_req, res) => void res.writeHead(400).end());
   const surroundings = {
     GCE_METADATA_HOST: new URL(metadata.url).host,

@@ -16,7 +16,7 @@ const WEEK = { PERMANENT_SESSION_LIFETIME: String(7 * DAY) };
 
 interface RunOptions {
   readonly env?: Record<string, string>;
-  /** What is answered to the question; left out if nobody is there. */
+  /** Answer to the question; undefined: there is no terminal. */
   readonly answer?: boolean;
   readonly outputs?: object;
   readonly fetch?: typeof fetch;
@@ -24,9 +24,9 @@ interface RunOptions {
 
 interface Run {
   readonly status: number;
-  /** What was printed: standard output. */
+  /** Standard output. */
   readonly out: string;
-  /** What was told beside it: standard error. */
+  /** Standard error. */
   readonly err: string;
   readonly questions: string[];
   readonly pulumi: (readonly string[])[];
@@ -66,7 +66,7 @@ async function run(
   return { status, out: out.join("\n"), err: err.join("\n"), questions, pulumi };
 }
 
-/** A ring of three keys: one that no session needs, one that signs, one that is too new to. */
+/** A ring of three keys: one that no session needs, one that signs, and one that is too young. */
 async function ring(): Promise<RotationBench> {
   const bench = createRotationBench();
   for (const age of [60 * DAY, 30 * DAY, 600]) {
@@ -77,7 +77,7 @@ async function ring(): Promise<RotationBench> {
 }
 
 describe("a planned rotation", () => {
-  test("shows the versions and the steps, and does them with --yes", async () => {
+  test("prints the versions and the steps, and runs them with --yes", async () => {
     const bench = await ring();
     await bench.time.advance(3000);
     expect(await run(bench, [...NAMED, "--yes"])).toEqual({
@@ -101,7 +101,7 @@ Destroyed version 1.`,
     expect(bench.states()).toEqual(["1 DESTROYED", "2 ENABLED", "3 ENABLED", "4 ENABLED"]);
   });
 
-  test("adds none while the last one doesn't sign yet, and that is no failure", async () => {
+  test("adds none while the newest doesn't sign yet, which is no failure", async () => {
     const bench = await ring();
     await run(bench, [...NAMED, "--yes"]);
     const again = await run(bench, [...NAMED, "--yes"]);
@@ -111,7 +111,7 @@ Destroyed version 1.`,
     expect(bench.states()).toEqual(["1 DESTROYED", "2 ENABLED", "3 ENABLED"]);
   });
 
-  test("adds one each time with --again, also within the same second", async () => {
+  test("always adds one with --again, even within the same second", async () => {
     const bench = await ring();
     await bench.time.advance(0.4);
     for (let i = 4; i < 8; i += 1) {
@@ -122,7 +122,7 @@ Destroyed version 1.`,
     }
   });
 
-  test("goes by the times that the environment sets", async () => {
+  test("uses the times in the environment variables", async () => {
     const bench = await ring();
     const env = {
       KEY_ACTIVATION_DELAY: "60",
@@ -136,7 +136,7 @@ Destroyed version 1.`,
     expect(bench.states()).toEqual(["1 ENABLED", "2 ENABLED", "3 ENABLED", "4 ENABLED"]);
   });
 
-  test("keeps every key that a session of any lifetime could need, unless the lifetime is set", async () => {
+  test("without a known lifetime keeps every key that the longest session could need", async () => {
     for (const env of [{}, { PERMANENT_SESSION_LIFETIME: "" }]) {
       const bench = await ring();
       const { status, out } = await run(bench, [...NAMED, "--yes"], { env });
@@ -146,7 +146,7 @@ Destroyed version 1.`,
     }
   });
 
-  test("gives a secret without versions its first", async () => {
+  test("adds the first version of a secret", async () => {
     const bench = createRotationBench();
     const { status, out } = await run(bench, [...NAMED, "--yes"]);
     expect(status).toBe(0);
@@ -156,7 +156,7 @@ Destroyed version 1.`,
 });
 
 describe("a rotation after a leak", () => {
-  test("disables every old version, and says by when old sessions are refused", async () => {
+  test("disables every old version, and reports when all old sessions are refused", async () => {
     const bench = await ring();
     const { status, out } = await run(bench, [...NAMED, "--compromised", "--yes"], {
       env: { KEY_REFRESH_INTERVAL: "45" },
@@ -167,7 +167,7 @@ describe("a rotation after a leak", () => {
     expect(bench.states()).toEqual(["1 DISABLED", "2 DISABLED", "3 DISABLED", "4 ENABLED"]);
   });
 
-  test("promises nothing while an old version is still enabled, and ends with 1", async () => {
+  test("reports no time while an old version is still enabled, and exits with status 1", async () => {
     const bench = await ring();
     bench.standIn.fail({ fault: "unavailable", on: ["disable"], times: 1 });
     const { status, out, err } = await run(bench, [...NAMED, "--compromised", "--yes"]);
@@ -178,8 +178,8 @@ describe("a rotation after a leak", () => {
   });
 });
 
-describe("consent", () => {
-  test("is asked for before anything is changed", async () => {
+describe("the confirmation", () => {
+  test("is requested before any change", async () => {
     const bench = await ring();
     const { status, questions } = await run(bench, NAMED, { answer: true });
     expect(status).toBe(0);
@@ -187,7 +187,7 @@ describe("consent", () => {
     expect(bench.states()).toContain("1 DESTROYED");
   });
 
-  test("that is not given changes nothing and ends with 1", async () => {
+  test("that is declined changes nothing and gives status 1", async () => {
     const bench = await ring();
     const { status, err } = await run(bench, NAMED, { answer: false });
     expect(status).toBe(1);
@@ -195,7 +195,7 @@ describe("consent", () => {
     expect(bench.states()).toEqual(["1 ENABLED", "2 ENABLED", "3 ENABLED"]);
   });
 
-  test("can't be had where nobody is: nothing is changed, and that ends with 2", async () => {
+  test("without a terminal changes nothing and gives status 2", async () => {
     const bench = await ring();
     const { status, out, err } = await run(bench, NAMED);
     expect(status).toBe(2);
@@ -204,14 +204,14 @@ describe("consent", () => {
     expect(bench.states()).toEqual(["1 ENABLED", "2 ENABLED", "3 ENABLED"]);
   });
 
-  test("is not asked for if there is nothing to do", async () => {
+  test("is not requested if there are no steps", async () => {
     const bench = createRotationBench();
     bench.add();
     const { status, questions } = await run(bench, NAMED, { answer: false });
     expect([status, questions]).toEqual([0, []]);
   });
 
-  test("to what a program will read is asked for with the steps beside it", async () => {
+  test("with --json is requested with the steps on standard error", async () => {
     const bench = await ring();
     const { out, err } = await run(bench, [...NAMED, "--json"], { answer: true });
     expect(err).toContain("1. Destroy version 1, which no session needs any more.");
@@ -234,7 +234,7 @@ describe("--dry-run", () => {
 });
 
 describe("--json", () => {
-  test("prints one object: the versions before, and what became of each step", async () => {
+  test("prints one object with the earlier versions and each step's outcome", async () => {
     const bench = await ring();
     const { status, out, err } = await run(bench, [...NAMED, "--json", "--again", "--yes"]);
     expect([status, err]).toEqual([0, ""]);
@@ -253,7 +253,7 @@ describe("--json", () => {
     });
   });
 
-  test("tells a plan, a repetition and a leak apart", async () => {
+  test("distinguishes a plan, a repetition and a leak", async () => {
     const bench = await ring();
     const planned = await run(bench, [...NAMED, "--json", "--dry-run"]);
     expect(JSON.parse(planned.out)).toMatchObject({
@@ -267,7 +267,7 @@ describe("--json", () => {
     expect(steps[0]).toEqual({ action: "add", outcome: "planned" });
   });
 
-  test("tells what failed, with why beside it, and ends with 1", async () => {
+  test("contains failed steps, with the cause on standard error and status 1", async () => {
     const bench = await ring();
     bench.standIn.fail({ fault: "forbidden", on: ["add"] });
     const { status, out, err } = await run(bench, [...NAMED, "--json", "--again", "--yes"]);
@@ -287,7 +287,7 @@ describe("--stack", () => {
   };
   const args = ["--stack", "dev", "--endpoint", ENDPOINT];
 
-  test("rotates the stack's secret by the stack's settings, whatever the environment says", async () => {
+  test("rotates the stack's secret with the stack's settings, not those of the environment", async () => {
     const bench = await ring();
     await bench.time.advance(300);
     const { status, out, pulumi } = await run(bench, [...args, "--compromised", "--yes"], {
@@ -301,7 +301,7 @@ describe("--stack", () => {
     expect(out).toContain("within 90 s from now");
   });
 
-  test("takes the shortest times that a stack can have", async () => {
+  test("accepts the shortest times that a stack can have", async () => {
     const keyPolicy = { activationDelay: 61, refreshInterval: 10, sessionLifetime: 60 };
     const { status, err } = await run(await ring(), [...args, "--dry-run"], {
       outputs: { ...outputs, keyPolicy },
@@ -309,7 +309,7 @@ describe("--stack", () => {
     expect([status, err]).toEqual([0, ""]);
   });
 
-  test("that Pulumi does not know ends with 1 and what Pulumi says", async () => {
+  test("with an unknown stack gives status 1 and Pulumi's error", async () => {
     const bench = await ring();
     const { status, err } = await run(bench, args);
     expect(status).toBe(1);
@@ -317,15 +317,15 @@ describe("--stack", () => {
     expect(bench.standIn.calls.list).toBe(0);
   });
 
-  test("that is not deployed ends with 1 and how to deploy it", async () => {
+  test("with a stack that is not deployed gives status 1 and the command that deploys it", async () => {
     const { status, err } = await run(await ring(), args, { outputs: {} });
     expect(status).toBe(1);
     expect(err).toContain("npx pulumi up --stack dev");
   });
 });
 
-describe("what is called", () => {
-  test("is Google, with credentials, unless an endpoint is given", async () => {
+describe("the endpoint", () => {
+  test("is Google's by default, with credentials", async () => {
     const bench = await ring();
     const { status, err } = await run(bench, ["--secret", RESOURCE, "--dry-run"]);
     expect(status).toBe(1);
@@ -333,7 +333,7 @@ describe("what is called", () => {
     expect(bench.standIn.calls.list).toBe(0);
   });
 
-  test("is nothing outside this machine and Google", async () => {
+  test("is Google's or on this machine, and nothing else", async () => {
     const bench = await ring();
     const called: string[] = [];
     const fetch: typeof globalThis.fetch = (input) => {
@@ -349,12 +349,12 @@ describe("what is called", () => {
 });
 
 describe("the exit status", () => {
-  test("is 0 for --help, which needs nothing else", async () => {
+  test("is 0 for --help, without other arguments", async () => {
     expect(await run(createRotationBench(), ["--help"])).toMatchObject({ status: 0, out: HELP });
   });
 
   test.each([[[]], [["--frobnicate"]], [["--secret", "nonsense"]], [["--stack", "-x"]]])(
-    "is 2 for a wrong call, and the help is pointed at: %j",
+    "is 2 for invalid arguments, with a hint at the help: %j",
     async (args) => {
       const { status, out, err } = await run(createRotationBench(), args);
       expect([status, out]).toEqual([2, ""]);
@@ -362,14 +362,14 @@ describe("the exit status", () => {
     },
   );
 
-  test("is 1 for settings that make no sense, all of them told", async () => {
+  test("is 1 for invalid settings, and all of them are reported", async () => {
     const env = { KEY_ACTIVATION_DELAY: "soon", PERMANENT_SESSION_LIFETIME: "never" };
     const { status, err } = await run(await ring(), NAMED, { env });
     expect(status).toBe(1);
     expect(err).toMatch(/KEY_ACTIVATION_DELAY .*\nPERMANENT_SESSION_LIFETIME /);
   });
 
-  test("is 1 if Secret Manager can't be read, with the cause and what to do", async () => {
+  test("is 1 if Secret Manager can't be read, with the cause and the remedy", async () => {
     const bench = await ring();
     bench.standIn.fail({ fault: "forbidden" });
     const { status, out, err } = await run(bench, [...NAMED, "--yes"]);
@@ -377,13 +377,13 @@ describe("the exit status", () => {
     expect(err).toMatch(/^Secret Manager answered 403: .*\. Grant the account .*\.$/);
   });
 
-  test("is not for bugs: those keep their stack", async () => {
+  test("is not set for a bug, which is thrown with its stack", async () => {
     const env = null as never;
     await expect(run(await ring(), NAMED, { env })).rejects.toThrow(TypeError);
   });
 });
 
-test("no payload is in anything that is printed, whatever happens", async () => {
+test("no output contains a payload, whatever happens", async () => {
   const written: string[] = [];
   for (const more of [["--yes"], ["--again", "--yes"], ["--compromised", "--yes", "--json"]]) {
     const bench = await ring();

@@ -4,7 +4,7 @@ import { HELP, parseRotateOptions } from "../../../../infra/commands/rotate/opti
 
 const SECRET = ["--secret", "projects/acme/secrets/SECRET_KEY"];
 
-test("the secret is named by itself, or by the stack that it belongs to", () => {
+test("the secret is given by its name or by its stack", () => {
   const named = { project: "acme", name: "SECRET_KEY" };
   expect(parseRotateOptions(SECRET)).toMatchObject({ target: { secret: named } });
   expect(parseRotateOptions(["--secret=sm://acme/SECRET_KEY"])).toMatchObject({
@@ -15,7 +15,7 @@ test("the secret is named by itself, or by the stack that it belongs to", () => 
   }
 });
 
-test("left to itself it is careful: it asks, rotates as planned, and calls Google", () => {
+test("by default it asks, does a planned rotation, and calls Google", () => {
   expect(parseRotateOptions(SECRET)).toMatchObject({
     compromised: false,
     again: false,
@@ -40,13 +40,13 @@ test("each option can be set", () => {
   });
 });
 
-test("--help is all that is looked at when it is asked for", () => {
+test("with --help other arguments are ignored", () => {
   expect(parseRotateOptions(["--help"])).toBe("help");
   expect(parseRotateOptions(["-h", "--yes"])).toBe("help");
   expect(parseRotateOptions(["--secret", "nonsense", "--force", "-h"])).toBe("help");
 });
 
-test("the help names every option, and how a program gets nothing but JSON", () => {
+test("the help lists every option, and how to get only JSON", () => {
   expect(HELP).toContain("npm run --silent rotate -- ");
   for (const option of [
     "--stack",
@@ -64,29 +64,25 @@ test("the help names every option, and how a program gets nothing but JSON", () 
   expect(Math.max(...HELP.split("\n").map(({ length }) => length))).toBeLessThanOrEqual(100);
 });
 
-describe("a call that can't be meant is refused", () => {
+describe("invalid arguments are refused", () => {
   test.each([
     ["no secret", [], /--stack STACK or --secret/],
-    ["two ways to name it", [...SECRET, "--stack", "dev"], /either/],
-    ["a secret that is none", ["--secret", "SECRET_KEY"], /projects\/PROJECT\/secrets\/SECRET/],
+    ["a secret and a stack", [...SECRET, "--stack", "dev"], /either/],
+    [
+      "a value that is not a secret's name",
+      ["--secret", "SECRET_KEY"],
+      /projects\/PROJECT\/secrets\/SECRET/,
+    ],
     ["a version", ["--secret", "projects/p1/secrets/s/versions/1"], /--secret is written as/],
-    [
-      "a project that can't be",
-      ["--secret", "projects/p/secrets/s"],
-      /"p" can't be a project's ID/,
-    ],
+    ["an invalid project ID", ["--secret", "projects/p/secrets/s"], /"p" can't be a project's ID/],
     ["...in Berglas' notation", ["--secret", "sm://Acme/s"], /"Acme" can't be a project's ID/],
-    [
-      "a name that can't be",
-      ["--secret", "projects/acme/secrets/a.b"],
-      /"a\.b" can't be a secret's/,
-    ],
+    ["an invalid name", ["--secret", "projects/acme/secrets/a.b"], /"a\.b" can't be a secret's/],
     ["a stack that is an option", ["--stack=--show-secrets"], /--stack takes/],
     ["a stack that is a command", ["--stack", "dev; rm -rf /"], /--stack takes/],
     ["a stack that is empty", ["--stack", ""], /--stack takes/],
     ["an unknown option", [...SECRET, "--force"], /--force/],
-    ["a value where none belongs", [...SECRET, "--yes=no"], /--yes/],
-    ["an argument that is no option", [...SECRET, "now"], /now/],
+    ["a value for a flag", [...SECRET, "--yes=no"], /--yes/],
+    ["a positional argument", [...SECRET, "now"], /now/],
     ["a missing value", ["--secret"], /--secret needs a value\./],
   ])("%s", (_what, args, message) => {
     expect(() => parseRotateOptions(args)).toThrow(UsageError);
@@ -105,7 +101,7 @@ describe("a call that can't be meant is refused", () => {
     "file:///etc/passwd",
     "8085",
     "",
-  ])("an endpoint that is not on this machine: %j", (endpoint) => {
+  ])("an endpoint on another machine: %j", (endpoint) => {
     const call = () => parseRotateOptions([...SECRET, "--endpoint", endpoint]);
     expect(call).toThrow(UsageError);
     expect(call).toThrow("--endpoint takes only http on this machine");

@@ -43,7 +43,7 @@ const RING = [
 ];
 
 describe("the table", () => {
-  test("shows each version that is not gone, the newest first, with what it does", () => {
+  test("lists each version that is not destroyed, newest first, with its role", () => {
     expect(describeVersions(overview(RING))).toBe(
       [
         "VERSION  AGE      STATE     ROLE",
@@ -57,7 +57,7 @@ describe("the table", () => {
     );
   });
 
-  test("has the only enabled version sign however new it is, beside one that is disabled", () => {
+  test("shows the only enabled version as signing, however young it is", () => {
     const versions = [version(1, 10), version(2, 5, { state: "DISABLED" })];
     expect(versionRows(overview(versions))).toMatchObject([
       { version: 2, role: "disabled" },
@@ -65,18 +65,18 @@ describe("the table", () => {
     ]);
   });
 
-  test("says so if there are none", () => {
+  test("is replaced by a sentence if there are no versions", () => {
     expect(describeVersions(overview([]))).toBe("The secret has no versions.");
   });
 
-  test("never shows an age below zero, whatever the clocks say", () => {
+  test("never contains a negative age, even with clock skew", () => {
     expect(versionRows(overview([version(1, -0.7)]))).toMatchObject([{ age: 0 }]);
     expect(Object.is(versionRows(overview([version(1, -0.3)]))[0]?.age, 0)).toBe(true);
   });
 });
 
 describe("the steps", () => {
-  test("tell what is done and why", () => {
+  test("describe the action and its reason", () => {
     const versions = [version(1, 60 * DAY), version(2, 30 * DAY)];
     expect(describeSteps(overview(versions))).toBe(
       [
@@ -86,7 +86,7 @@ describe("the steps", () => {
     );
   });
 
-  test("tell why no version is added", () => {
+  test("give the reason if no version is added", () => {
     expect(describeSteps(overview([version(1, 5 * DAY), version(2, 200)]))).toBe(
       [
         "Version 2 was added 3 min ago, so none is added now (--again adds one).",
@@ -95,13 +95,13 @@ describe("the steps", () => {
     );
   });
 
-  test("tell that the first version signs at once", () => {
+  test("say that the first version signs at once", () => {
     expect(describeSteps(overview([]))).toBe(
       "  1. Add a version. It signs as soon as an instance has read it.",
     );
   });
 
-  test("tell after a leak by when all old sessions are refused", () => {
+  test("say after a leak when all old sessions are refused", () => {
     expect(describeSteps(overview([version(1, DAY), version(2, 60)], "compromised"))).toBe(
       [
         "  1. Add a version. It signs as soon as an instance has read it.",
@@ -113,7 +113,7 @@ describe("the steps", () => {
   });
 });
 
-test("each result is one line that says what is so now", () => {
+test("each result is one line with the version's new state", () => {
   const old: SecretVersion = { ...version(3, DAY), project: "1" };
   const added: SecretVersion = { ...version(7, 0), project: "1" };
   const error = new Error("Secret Manager answered 503. Try again.");

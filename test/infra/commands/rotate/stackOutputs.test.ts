@@ -7,7 +7,7 @@ const OUTPUTS = {
   keyPolicy: { activationDelay: 900, refreshInterval: 45, sessionLifetime: 86_400 },
 };
 
-/** A Pulumi that prints those outputs, and what it was called with. */
+/** A fake Pulumi that prints these outputs and records its arguments. */
 function printing(outputs: unknown) {
   const calls: (readonly string[])[] = [];
   return {
@@ -20,7 +20,7 @@ function printing(outputs: unknown) {
   };
 }
 
-test("Pulumi is asked for the stack's outputs, and not for its secrets", async () => {
+test("it runs pulumi stack output without --show-secrets", async () => {
   const { calls, run } = printing(OUTPUTS);
   await readStackKeys("acme/phoenix/dev", run);
   expect(calls).toEqual([
@@ -28,7 +28,7 @@ test("Pulumi is asked for the stack's outputs, and not for its secrets", async (
   ]);
 });
 
-test("the outputs tell the secret, and the settings under the names that the service reads", async () => {
+test("the outputs contain the secret and the settings, which get the names of the service's variables", async () => {
   expect(await readStackKeys("dev", printing(OUTPUTS).run)).toEqual({
     secret: { project: "acme", name: "phoenix-dev-SECRET_KEY" },
     settings: {
@@ -39,7 +39,7 @@ test("the outputs tell the secret, and the settings under the names that the ser
   });
 });
 
-test("a stack that does not tell its settings has the defaults", async () => {
+test("a stack without the output keyPolicy gets the default settings", async () => {
   for (const keyPolicy of [undefined, null, "1800", [1800], { activationDelay: "1800" }]) {
     const { run } = printing({ ...OUTPUTS, keyPolicy });
     expect((await readStackKeys("dev", run)).settings).toEqual({});
@@ -49,10 +49,10 @@ test("a stack that does not tell its settings has the defaults", async () => {
 describe("a stack is refused", () => {
   test.each([
     ["is not deployed", {}],
-    ["is another program's", { secretKey: "[secret]" }],
-    ["has an output of another kind", { secretKey: { project: "acme" } }],
-    ["is answered with no JSON", "The resource plugin is missing."],
-    ["is answered with nothing", ""],
+    ["belongs to another program", { secretKey: "[secret]" }],
+    ["has an output of another type", { secretKey: { project: "acme" } }],
+    ["has outputs that are not JSON", "The resource plugin is missing."],
+    ["has empty output", ""],
   ])("that %s, with the command that deploys it", async (_what, outputs) => {
     await expect(readStackKeys("dev", printing(outputs).run)).rejects.toMatchObject({
       code: "STACK_WITHOUT_KEY",
@@ -63,7 +63,7 @@ describe("a stack is refused", () => {
   test.each([
     [255, "\u001b[31merror: no stack named 'dev' found\n", "error: no stack named 'dev' found"],
     [127, "", "npx pulumi ended with 127"],
-  ])("that Pulumi can't read (%s), with what Pulumi says", async (status, stderr, cause) => {
+  ])("that Pulumi can't read (%s), with Pulumi's error", async (status, stderr, cause) => {
     const run = async () => ({ status, stdout: "", stderr });
     await expect(readStackKeys("dev", run)).rejects.toMatchObject({
       code: "STACK_UNREADABLE",

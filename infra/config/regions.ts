@@ -52,6 +52,7 @@ const CLOUD_RUN: ReadonlySet<string> = new Set([
 ]);
 
 const SETTING = "regions";
+const NO_BASE_IMAGE = "where there is no base image of Google's for the bundle";
 const REGION = /^[a-z]+-[a-z]+\d{1,2}$/;
 
 export function isRegion(name: string): boolean {
@@ -71,8 +72,8 @@ export function parseRegion(settings: Settings): string {
   } else if (!hasBaseImage(settings, region)) {
     settings.report(
       setting,
-      `is ${region}, where there is no base image of Google's`,
-      `${settings.setTo(setting, closest(region))}, or deploy an image: set ${settings.nameOf("image")}`,
+      `is ${region}, ${NO_BASE_IMAGE}`,
+      settings.setTo(setting, closest(region)),
     );
   }
   return region;
@@ -84,47 +85,40 @@ export function parseRegion(settings: Settings): string {
  */
 export function parseRegions(settings: Settings, region: string): string[] {
   const listed = settings.list(SETTING);
-  const domain = settings.text("domain");
   if (listed.length === 0) return [region];
-  const regions = [region, ...new Set(listed.filter((each) => each !== region))];
+  const others = [...new Set(listed)].filter((name) => name !== region);
+  const regions = [region, ...others];
   const set = (names: readonly string[]) => settings.setTo(SETTING, names.join(","));
-  for (const name of new Set(listed)) {
-    const exists = isRegion(name) && (name === region || hasBaseImage(settings, name));
-    if (exists) continue;
+  for (const name of others.filter((each) => !hasBaseImage(settings, each))) {
     settings.report(
       SETTING,
-      isRegion(name)
-        ? `has ${name}, where there is no base image of Google's`
-        : `has ${shown(name)}, which is not a region`,
-      `${set(regions.map((each) => (each === name ? closest(name) : each)))}, or deploy an image: ` +
-        `set ${settings.nameOf("image")}`,
+      `has ${shown(name)}, ${isRegion(name) ? NO_BASE_IMAGE : "which is not a region"}`,
+      set(regions.map((each) => (each === name ? closest(name, regions) : each))),
     );
   }
   const twice = listed.find((name, index) => listed.indexOf(name) < index);
   if (twice !== undefined) settings.report(SETTING, `has ${shown(twice)} twice`, set(regions));
-  if (listed[0] !== region) {
-    settings.report(
-      SETTING,
-      `begins with ${shown(listed[0] ?? "")}, not with gcp:region, ${shown(region)}, which has the rotator as well`,
-      set(regions),
-    );
+  // An invalid gcp:region has been reported already.
+  if (listed[0] !== region && isRegion(region)) {
+    settings.report(SETTING, `does not begin with gcp:region, ${region}`, set(regions));
   }
-  if (regions.length > 1 && domain === "") {
+  if (regions.length > 1 && settings.text("domain") === "") {
     settings.report(
-      SETTING,
-      `has ${regions.length} regions, which need one address: ${settings.nameOf("domain")} is not set`,
+      "domain",
+      `is not set, and the ${regions.length} regions of ${settings.nameOf(SETTING)} need one address`,
       settings.setLike("domain", "DOMAIN", "phoenix.acme.example"),
     );
   }
-  const [, ...others] = regions;
   return [region, ...others.toSorted()];
 }
 
-/** Whether the bundle can run there; a container image can run anywhere. */
+/** Whether the service can run there: a container image of one's own can run anywhere. */
 function hasBaseImage(settings: Settings, region: string): boolean {
-  return CLOUD_RUN.has(region) || settings.text("image") !== "";
+  return CLOUD_RUN.has(region) || (isRegion(region) && settings.text("image") !== "");
 }
 
-function closest(name: string): string {
-  return nearest(name, CLOUD_RUN) ?? "europe-west1";
+/** The region that is probably meant, other than those that are there already. */
+function closest(name: string, others: readonly string[] = []): string {
+  const candidates = [...CLOUD_RUN].filter((region) => !others.includes(region));
+  return nearest(name, candidates) ?? candidates[0] ?? "";
 }

@@ -9,29 +9,29 @@ const SETTING = "endedLocation";
 /** European regions outside the multi-region EU: https://cloud.google.com/storage/docs/locations */
 const OUTSIDE_EU = new Set(["europe-west2", "europe-west6"]);
 
+/** A multi-region, a pair of regions, or a region: https://cloud.google.com/storage/docs/locations */
+const LOCATION = /^(EU|US|ASIA|[A-Z]+\d|[A-Z]+-[A-Z]+\d{1,2})$/;
+
 /**
  * Location of the bucket of ended sessions. Default: the multi-region that holds the first region.
  */
 export function parseEndedLocation(settings: Settings, regions: readonly string[]): string {
   const text = settings.text(SETTING).toUpperCase();
   const location = text === "" ? multiRegionOf(regions[0] ?? "") : text;
-  if (regions.length > 1 && isRegion(location.toLowerCase())) {
-    settings.report(
-      SETTING,
-      `is ${location.toLowerCase()}, a single region: an outage there would keep every region from reading which sessions have ended`,
-      settings.setLike(SETTING, "LOCATION", "EU, US, ASIA, EUR4, NAM4 or ASIA1"),
-    );
-    return location;
-  }
-  if (text === "") return location;
-  if (!/^([A-Z]+\d?|[A-Z]+-[A-Z]+\d{1,2})$/.test(text)) {
+  if (text !== "" && !LOCATION.test(text)) {
     settings.report(
       SETTING,
       `is ${shown(text)}, not a location of Cloud Storage`,
       `${settings.setLike(SETTING, "LOCATION", "EU")}, or ${lowerFirst(settings.remove(SETTING))} for the multi-region that holds gcp:region`,
     );
+  } else if (regions.length > 1 && isRegion(location.toLowerCase())) {
+    settings.report(
+      SETTING,
+      `is ${location}, a single region: an outage there would keep the list of ended sessions from every region`,
+      settings.setLike(SETTING, "LOCATION", "EU, US, ASIA, EUR4, NAM4 or ASIA1"),
+    );
   }
-  return text;
+  return location;
 }
 
 /**

@@ -196,7 +196,7 @@ describe("adding a region and taking it away", () => {
   });
 
   test("changes only the refresh interval of the others where all together would exceed the quota", async () => {
-    const most = { "phoenix:maxInstances": "200" };
+    const most = { "phoenix:maxInstances": "1000" };
     const one = await declared("prod", { ...EVERYTHING, ...most });
     const two = await inRegions("europe-west1,us-central1", most);
     expect(changesOf(one, two).changed).toEqual(
@@ -207,8 +207,8 @@ describe("adding a region and taking it away", () => {
     expect(without(two)).toEqual(without(one));
     const interval = ({ get }: Selected) =>
       variable(get(web("europe-west1")), "KEY_REFRESH_INTERVAL");
-    expect([interval(one), interval(two)]).toEqual(["60", "100"]);
-    expect(two.outputs.keyPolicy).toMatchObject({ refreshInterval: 100 });
+    expect([interval(one), interval(two)]).toEqual(["60", "67"]);
+    expect(two.outputs.keyPolicy).toMatchObject({ refreshInterval: 67 });
   });
 });
 

@@ -85,6 +85,12 @@ test("the defaults make sense in a stack that sets nothing but its project and r
   });
 });
 
+/** Two regions, and what they need. */
+const REGIONS = {
+  "phoenix:regions": "europe-west1,us-central1",
+  "phoenix:domain": "phoenix.acme.example",
+};
+
 interface Refusal {
   readonly setting: string;
   readonly because: string;
@@ -398,6 +404,110 @@ const REFUSALS: Refusal[] = [
     remedy: /phoenix:secretLocations REGIONS`, such as europe-west1,europe-west4/,
   },
   {
+    setting: "phoenix:secretLocations",
+    because: "several regions would be without keys in an outage of one",
+    changes: { ...REGIONS, "phoenix:secretLocations": "europe-west1" },
+    remedy: /phoenix:secretLocations europe-west1,us-central1`$/,
+  },
+  {
+    setting: "phoenix:endedLocation",
+    because: "several regions would be without the list of the ended in an outage of one",
+    changes: { ...REGIONS, "phoenix:endedLocation": "europe-west1" },
+    remedy: /phoenix:endedLocation LOCATION`, such as EU, US, /,
+  },
+  {
+    setting: "phoenix:endedLocation",
+    because: "its default is a single region where no multi-region holds gcp:region",
+    changes: {
+      ...REGIONS,
+      "gcp:region": "australia-southeast1",
+      "phoenix:regions": "australia-southeast1,asia-east1",
+    },
+    remedy: /phoenix:endedLocation LOCATION`, such as EU, US, /,
+  },
+  {
+    setting: "phoenix:endedLocation",
+    because: "it is no location",
+    changes: { "phoenix:endedLocation": "Europe" },
+    remedy: /phoenix:endedLocation LOCATION`, such as EU, /,
+  },
+  {
+    setting: "phoenix:domain",
+    because: "several regions need one address",
+    changes: { "phoenix:regions": "europe-west1,us-central1" },
+    cause: "is not set, and the 2 regions of phoenix:regions need one address",
+    remedy: /phoenix:domain DOMAIN`, such as phoenix\.acme\.example/,
+  },
+  {
+    setting: "phoenix:regions",
+    because: "a region is named twice",
+    changes: { ...REGIONS, "phoenix:regions": "europe-west1,us-central1,us-central1" },
+    cause: 'has "us-central1" twice',
+    remedy: /phoenix:regions europe-west1,us-central1`$/,
+  },
+  {
+    setting: "phoenix:regions",
+    because: "gcp:region is not the first",
+    changes: { ...REGIONS, "phoenix:regions": "us-central1,europe-west1" },
+    cause: "does not begin with gcp:region, europe-west1",
+    remedy: /phoenix:regions europe-west1,us-central1`$/,
+  },
+  {
+    setting: "phoenix:regions",
+    because: "gcp:region is not among them",
+    changes: { ...REGIONS, "phoenix:regions": "us-central1" },
+    cause: "does not begin with gcp:region, europe-west1",
+    remedy: /phoenix:regions europe-west1,us-central1`$/,
+  },
+  {
+    setting: "phoenix:regions",
+    because: "an entry is no region",
+    changes: { ...REGIONS, "phoenix:regions": "europe-west1,us" },
+    cause: 'has "us", which is not a region',
+    remedy: /phoenix:regions europe-west1,[a-z]+-[a-z]+\d`$/,
+  },
+  {
+    setting: "phoenix:regions",
+    because: "a region has no base image",
+    changes: { ...REGIONS, "phoenix:regions": "europe-west1,us-centrall" },
+    remedy: /phoenix:regions europe-west1,us-central1`$/,
+  },
+  {
+    setting: "phoenix:regions",
+    because: "a region does not exist",
+    changes: { ...REGIONS, "phoenix:regions": "europe-west1,us-central3" },
+    cause: `has "us-central3", where there is no base image of Google's for the bundle`,
+    remedy: /phoenix:regions europe-west1,us-central1`$/,
+  },
+  {
+    setting: "gcp:region",
+    because: "there is no base image",
+    changes: { "gcp:region": "europe-west7" },
+    cause: "is europe-west7, where there is no base image of Google's for the bundle",
+    remedy: /gcp:region europe-west1`$/,
+  },
+  {
+    setting: "phoenix:traffic",
+    because: "a revision lacks its region",
+    changes: { ...REGIONS, "phoenix:traffic": "phoenix-dev-00007-abc=100" },
+    cause: 'names "phoenix-dev-00007-abc" without its region: each region has revisions of its own',
+    remedy: /such as europe-west1\/latest=10,europe-west1\/phoenix-dev-00007-abc=90/,
+  },
+  {
+    setting: "phoenix:traffic",
+    because: "the service is not in a region",
+    changes: { ...REGIONS, "phoenix:traffic": "asia-east1/latest=100" },
+    cause: 'names "asia-east1/latest", and the service is not in that region',
+    remedy: /gcloud run revisions list --service phoenix-dev --region REGION/,
+  },
+  {
+    setting: "phoenix:traffic",
+    because: "it does not add up in one region",
+    changes: { ...REGIONS, "phoenix:traffic": "latest=10,us-central1/phoenix-dev-00007-abc=90" },
+    cause: 'adds up to 10 percent in "europe-west1", not 100',
+    remedy: /phoenix:traffic SHARES`/,
+  },
+  {
     setting: "phoenix:redeploy",
     because: "Cloud Run takes no such annotation",
     changes: { "phoenix:redeploy": "once more" },
@@ -619,6 +729,28 @@ test.each([
   },
 );
 
+test("the quota is shared by the instances of all regions", () => {
+  const changes = { ...SHORT_INTERVAL, ...REGIONS, "phoenix:maxInstances": "500" };
+  expect(parseConfig(valuesOf("dev", changes), "dev").keyRefreshInterval).toBe(34);
+});
+
+test("the regions are gcp:region alone, unless more are set; a new region takes an image", () => {
+  const regions = (changes: Record<string, string>) =>
+    parseConfig(valuesOf("dev", changes), "dev").regions;
+  expect(regions({})).toEqual(["europe-west1"]);
+  expect(regions({ "phoenix:regions": "europe-west1" })).toEqual(["europe-west1"]);
+  expect(regions({ ...REGIONS, "phoenix:regions": "europe-west1, us-east1 , asia-east1" })).toEqual(
+    ["europe-west1", "asia-east1", "us-east1"],
+  );
+  const image = {
+    "phoenix:image": `europe-docker.pkg.dev/acme/phoenix/web@sha256:${"a".repeat(64)}`,
+  };
+  expect(regions({ ...REGIONS, ...image, "phoenix:regions": "europe-west1,us-new1" })).toEqual([
+    "europe-west1",
+    "us-new1",
+  ]);
+});
+
 test("whoever deploys is told where the instances read the keys less often than is set, and only there", () => {
   const notes = (maxInstances: string) =>
     parseConfig(valuesOf("dev", { ...SHORT_INTERVAL, "phoenix:maxInstances": maxInstances }), "dev")
@@ -627,6 +759,13 @@ test("whoever deploys is told where the instances read the keys less often than 
   expect(notes("1000")).toEqual([
     expect.stringMatching(/every 34 seconds.* 10 .*phoenix:keyRefreshInterval.* 1000 instances/),
   ]);
+});
+
+test("they are told that a region that may be without an instance does not fail over", () => {
+  const notes = (minInstances: string) =>
+    parseConfig(valuesOf("dev", { ...REGIONS, "phoenix:minInstances": minInstances }), "dev").notes;
+  expect(notes("0")).toEqual([expect.stringMatching(/^phoenix:minInstances is 0: /)]);
+  expect(notes("1")).toEqual([]);
 });
 
 test("they are told once, by Pulumi's log", async () => {

@@ -25,6 +25,12 @@ const KEEP_ALIVE_MILLISECONDS = 620_000;
 /** Time limit for receiving a request, whose body has at most 16 kB. Node's default is 300 s. */
 const REQUEST_MILLISECONDS = 60_000;
 
+/**
+ * Limit for a request's headers; Node's default is half of it. Sign-in keeps a browser's cookies below
+ * 12 kB, but each of many tabs that begin a sign-in at the same moment adds one of 250 bytes.
+ */
+const MAX_HEADER_BYTES = 32_768;
+
 /** Unix time in seconds. */
 const clock = () => Math.floor(Date.now() / 1000);
 
@@ -42,6 +48,7 @@ start(() => {
     admitted(credential) ? ended.check(credential) : "ended";
   const sealer = createSealer({ keys, environment: config.environment, clock });
   const server = createServer({
+    maxHeaderSize: MAX_HEADER_BYTES,
     keepAliveTimeout: KEEP_ALIVE_MILLISECONDS,
     requestTimeout: REQUEST_MILLISECONDS,
   });

@@ -66,6 +66,14 @@ test("sign-in goes through the provider and returns to the requested page", asyn
   expect(page).not.toContain(grace.email);
 });
 
+test("seventy tabs that begin a sign-in at the same moment keep nobody out of the other pages", async () => {
+  const visitor = await signIn(deployment.url);
+  const tabs = Array.from({ length: 70 }, () => visitor.send("/login"));
+  for (const landing of await Promise.all(tabs)) visitor.receive(landing);
+  expect([...visitor.cookies].join("").length).toBeGreaterThan(15_000);
+  expect((await visitor.fetch(application.home)).status).toBe(200);
+});
+
 test("forty parallel requests are answered by several instances without a 401", async () => {
   const visitor = await signIn(deployment.url);
   expect([...(await askWithout401(visitor))].toSorted()).toEqual(instanceIds().toSorted());

@@ -1,12 +1,12 @@
 import { once } from "node:events";
-import { type IncomingMessage, request } from "node:http";
+import { type IncomingMessage, type RequestListener, request } from "node:http";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { createStaticKeys } from "../../service/keys/static.ts";
 import { ada } from "../local/identity/users.ts";
 import { Browser } from "../support/browser.ts";
 import { type RunningServer, serve } from "../support/httpServer.ts";
 import { SECRET } from "../support/sessionApp.ts";
-import { signIn } from "../support/signIn.ts";
+import { answer, signIn } from "../support/signIn.ts";
 import { startProvider } from "./login/application.ts";
 import { INSTANCE, type WebApp, webApp } from "./webApp.ts";
 
@@ -234,6 +234,25 @@ test("Secure cookies and a request over http: the response and the log say so, a
       cause: expect.stringContaining("Open the site over https"),
     }),
   );
+});
+
+test.each([
+  ["redirects elsewhere", false],
+  ["is served", true],
+])("a sign-in that begins at a host where it %s ends at the public URL", async (_how, served) => {
+  let listener: RequestListener = () => {};
+  await using site = await serve((req, res) => listener(req, res));
+  const publicUrl = new URL(site.url);
+  const other = new URL(`http://localhost:${publicUrl.port}`);
+  const { oidc } = provider;
+  ({ listener } = webApp({ oidc, publicUrl, alsoServedAt: served ? [other.host] : [] }));
+  for (const path of ["/notes", "/login?returnTo=/notes"]) {
+    const browser = new Browser(site.url);
+    const landing = await browser.follow(`${other.origin}${path}`);
+    const back = await browser.fetch(await answer(browser, landing, ada));
+    expect([back.status, back.headers.get("location")]).toEqual([303, "/notes"]);
+    expect((await browser.fetch("/notes")).status).toBe(200);
+  }
 });
 
 test("over https the whole sign-in works with a __Host- cookie", async () => {

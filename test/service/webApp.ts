@@ -2,6 +2,7 @@ import type { RequestListener } from "node:http";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { createApp } from "../../service/app.ts";
+import type { PublicAddress } from "../../service/http/publicUrl.ts";
 import type { SessionKeys } from "../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../service/keys/static.ts";
 import type { OidcConfig } from "../../service/login/settings.ts";
@@ -17,7 +18,7 @@ const SERVICE = join(import.meta.dirname, "..", "..", "service");
 export const INSTANCE = "abc123";
 export const PROJECT = "acme-phoenix";
 
-export interface WebAppOptions {
+export interface WebAppOptions extends PublicAddress {
   readonly cookieSecure?: boolean;
   readonly trustedProxies?: number;
   readonly keys?: SessionKeys;
@@ -48,6 +49,8 @@ export function webApp(options: WebAppOptions = {}): WebApp {
     level = "trace",
     draining = () => false,
     write = () => {},
+    publicUrl,
+    alsoServedAt = [],
   } = options;
   const written: string[] = [];
   const log = createLog({
@@ -84,6 +87,8 @@ export function webApp(options: WebAppOptions = {}): WebApp {
     cookieSecure,
     trustedProxies,
     signIn: { oidc, allowedUsers: [] },
+    publicUrl,
+    alsoServedAt,
     clock,
     draining,
     application,

@@ -11,13 +11,17 @@ export class Visitor extends Browser {
   /** The CSRF token of a page. */
   async csrfToken(path = "/"): Promise<string> {
     const { response } = await this.follow(path);
-    const page = await response.text();
-    const [, token] = /name="(?:_csrf|csrf-token)" (?:value|content)="([\w-]+)"/.exec(page) ?? [];
+    const token = csrfTokenIn(await response.text());
     if (token === undefined) {
       throw new Error(`There is no CSRF token in ${path} (status ${response.status}).`);
     }
     return token;
   }
+}
+
+/** The CSRF token in a page, of a form or for scripts. */
+export function csrfTokenIn(page: string): string | undefined {
+  return /name="(?:_csrf|csrf-token)" (?:value|content)="([\w-]+)"/.exec(page)?.[1];
 }
 
 /**

@@ -1,14 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { application } from "../../service/application.ts";
 import { ada, grace, type LocalUser } from "../local/identity/users.ts";
-import { answerOfProvider, signIn, type Visitor } from "../support/signIn.ts";
+import type { BrowserRequest } from "../support/browser.ts";
+import { answerOfProvider, csrfTokenIn, signIn, type Visitor } from "../support/signIn.ts";
 
 /** The response to a request of a signed-in user, or a broken connection. */
 export interface Answer {
   /** Time of the request, in milliseconds of `performance.now()`. */
   readonly at: number;
+  readonly answeredAt: number;
   readonly user: number;
-  readonly request: "api" | "page" | "sign-in";
+  readonly request: "api" | "page" | "post" | "sign-in";
   /** 0 if the connection broke. */
   readonly status: number;
   /** The key of the session that was sent. */
@@ -23,7 +25,12 @@ export interface LoadOptions {
   readonly pause: number;
   /** Number of requests after which a user signs in again, which creates a new session. */
   readonly signInEvery: number;
+  /** Whether they send forms, too, which no balancer may send twice. */
+  readonly posts?: boolean;
 }
+
+/** No route has it, so 404 is the answer to whoever has a session and its CSRF token. */
+const NOWHERE = "/nowhere";
 
 const COOKIE = "session";
 
@@ -68,11 +75,16 @@ export class FleetLoad {
   }
 
   async #use(person: Visitor, user: number): Promise<void> {
-    const { pause, signInEvery } = this.#options;
+    const { pause, signInEvery, posts = false } = this.#options;
+    let token: string | undefined;
     for (let turn = user; !this.#stopped; turn += 1) {
       if (turn % signInEvery === 0) await this.#signIn(person, user);
-      else if (turn % 2 === 0) await this.#ask(person, user, "page", application.home);
-      else await this.#ask(person, user, "api", application.api);
+      else if (turn % 2 === 0) {
+        token = csrfTokenIn(await this.#ask(person, user, "page", application.home)) ?? token;
+      } else if (posts && turn % 4 === 1 && token !== undefined) {
+        const request = { method: "POST", headers: { "x-csrf-token": token }, body: "" };
+        await this.#ask(person, user, "post", NOWHERE, request);
+      } else await this.#ask(person, user, "api", application.api);
       await delay(pause);
     }
   }
@@ -94,17 +106,23 @@ export class FleetLoad {
     user: number,
     request: Answer["request"],
     path: string,
-  ): Promise<void> {
-    const answer = { at: performance.now(), user, request, kid: kidOf(person.cookies.get(COOKIE)) };
+    options: BrowserRequest = {},
+  ): Promise<string> {
+    const at = performance.now();
+    const kid = kidOf(person.cookies.get(COOKIE));
+    let status = 0;
+    let cleared = false;
+    let body = "";
     try {
-      const response = await person.fetch(path);
-      await response.arrayBuffer();
-      const { status, headers } = response;
-      const cleared = headers.getSetCookie().some(clears);
-      this.answers.push({ ...answer, status, cleared });
+      const response = await person.fetch(path, options);
+      body = await response.text();
+      status = response.status;
+      cleared = response.headers.getSetCookie().some(clears);
     } catch {
-      this.answers.push({ ...answer, status: 0, cleared: false });
+      // The connection broke, before the answer or in it.
     }
+    this.answers.push({ at, answeredAt: performance.now(), user, request, status, kid, cleared });
+    return body;
   }
 }
 

@@ -172,7 +172,14 @@ test("as soon as a new key signs, every instance accepts it, after a freeze and 
   expect(flood.statuses()).toContain(401);
   expect(flood.statuses()).not.toContain(200);
   expect(cleared).toBe(0);
-  const direct = { at: 0, user: 0, request: "api", kid: String(newest), cleared: false } as const;
+  const direct = {
+    at: 0,
+    answeredAt: 0,
+    user: 0,
+    request: "api",
+    kid: String(newest),
+    cleared: false,
+  } as const;
   const asked = statusesSeen.map((status) => ({ ...direct, status }));
   expect(await unexplained([...asked, ...(await load.stop())], since)).toEqual({});
 

@@ -139,7 +139,12 @@ export class LocalDeployment implements AsyncDisposable {
       const stack = await evaluateStack(
         "local",
         {
-          ...(names.length > 1 && { regions: names.join(","), domain: DOMAIN }),
+          ...(names.length > 1 && {
+            regions: names.join(","),
+            domain: DOMAIN,
+            // A region without an instance would not fail over.
+            minInstances: "1",
+          }),
           oidcIssuer: identityProvider.issuer,
           oidcClientId: CLIENT_ID,
           oidcClientSecret: clientSecret,

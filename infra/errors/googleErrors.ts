@@ -78,7 +78,9 @@ const REMEDIES: readonly Remedy[] = [
     pattern: /run\.allowedIngress/,
     remedy: (stack, project) =>
       "A policy of the organization, run.allowedIngress, forbids a service that the internet reaches " +
-      `directly. Ask for an exemption of ${project}, then run \`npx pulumi up --stack ${stack}\` again.`,
+      `directly. Run \`npx pulumi config set --stack ${stack} domain DOMAIN\`, because a domain's ` +
+      `load balancer is the only way in, or ask for an exemption of ${project}. Then run ` +
+      `\`npx pulumi up --stack ${stack}\` again.`,
   },
   {
     pattern: /resourceLocations.*(global|secret)|(global|secret).*resourceLocations/is,
@@ -146,6 +148,14 @@ const REMEDIES: readonly Remedy[] = [
     remedy: (stack) =>
       `There is no such project, or it is not yours. Run \`npx pulumi config set --stack ${stack} ` +
       "gcp:project ID` with an ID that `gcloud projects list` shows.",
+  },
+  {
+    pattern:
+      /'(compute|certificatemanager)\.[\w.]+' permission|Permission '(compute|certificatemanager)\./i,
+    remedy: (stack, project) =>
+      `The account that deploys lacks a permission in ${project} that only a domain needs; the ` +
+      "message above names it. GitHub's gets it if you run bootstrap again: `npm run bootstrap -- " +
+      `${stack} --project ${project} --github OWNER/NAME\`. Then run \`npx pulumi up --stack ${stack}\` again.`,
   },
   {
     pattern: /Error 403\b|PERMISSION_DENIED|forbidden/i,

@@ -17,11 +17,17 @@ export async function noteOfMove(move: Move): Promise<string | undefined> {
   const { publicUrl } = move;
   const before = await deployedUrl(move);
   if (before === undefined || before === publicUrl) return undefined;
-  return (
+  const note =
     `This moves the service from ${before} to ${publicUrl}. Everyone signs in once more, because ` +
-    `cookies belong to one host, and ${before} closes. First register ${publicUrl}/login/callback ` +
-    "with the sign-in provider; a domain needs its DNS records first as well, or nobody reaches " +
-    "the service until they are there: see Moving without a gap in infra/README.md."
+    `cookies belong to one host, and ${before} closes. Register ${publicUrl}/login/callback with ` +
+    "the sign-in provider first. ";
+  if (publicUrl.endsWith(".run.app")) {
+    // Whoever gets the address could get a certificate, and the cookies that browsers have.
+    return `${note}Take the DNS records of ${before} out first: Google gives its address to others.`;
+  }
+  return (
+    `${note}Nobody reaches ${publicUrl} until its DNS records and its certificate are there: see ` +
+    "Moving without a gap in infra/README.md."
   );
 }
 

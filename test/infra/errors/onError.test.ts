@@ -110,7 +110,17 @@ const PERMANENT: readonly [when: string, message: string, remedy: RegExp][] = [
   [
     "the organization forbids services that the internet reaches",
     "Error 400: Constraint constraints/run.allowedIngress violated for projects/acme",
-    /exemption of acme-phoenix.*pulumi up --stack staging/,
+    /config set --stack staging domain DOMAIN.*exemption of acme-phoenix.*pulumi up --stack staging/,
+  ],
+  [
+    "GitHub's deployment has no roles for a domain",
+    "Error 403: Required 'compute.globalAddresses.create' permission for 'projects/acme-phoenix'",
+    /npm run bootstrap -- staging --project acme-phoenix --github OWNER\/NAME`.*pulumi up --stack staging/,
+  ],
+  [
+    "GitHub's deployment has no roles for a certificate",
+    "Error 403: Permission 'certificatemanager.certs.create' denied on 'projects/acme-phoenix'",
+    /npm run bootstrap -- staging --project acme-phoenix --github OWNER\/NAME`/,
   ],
   [
     "the organization forbids global secrets",

@@ -31,15 +31,17 @@ async function warnings(
 }
 
 test.each([
-  ["to a domain", RUN, DOMAIN, OWN],
-  ["back from a domain", OWN, {}, RUN],
-  ["from one domain to another", "https://old.acme.example", DOMAIN, OWN],
+  ["to a domain", RUN, DOMAIN, OWN, "Nobody reaches"],
+  ["back from a domain", OWN, {}, RUN, "Take the DNS records"],
+  ["from one domain to another", "https://old.acme.example", DOMAIN, OWN, "Nobody reaches"],
 ])(
   "a deployment that moves the service %s says first that everyone signs in once more",
-  async (_what, from, config, to) => {
+  async (_what, from, config, to, then) => {
     expect(await warnings(from, config)).toEqual([
       expect.stringMatching(
-        new RegExp(`moves the service from ${from} to ${to}\\. Everyone signs in once more`),
+        new RegExp(
+          `moves the service from ${from} to ${to}\\. Everyone signs in once more.* ${then} `,
+        ),
       ),
     ]);
   },

@@ -16,6 +16,7 @@ export interface PageSession<Message> {
   /**
    * Fetches a new CSRF token after a request was refused with `csrf_token_invalid`. Returns false
    * if a retry is useless: the session is over or another user's, or the token is unchanged.
+   * @throws TypeError if the service can't be reached, as `fetch` does
    */
   renewCsrfToken(): Promise<boolean>;
   /** Sends a message to the user's other tabs. */
@@ -39,6 +40,9 @@ export interface SessionEvents<Message> {
 
 /** Milliseconds to wait for a sign-out before the browser submits the form itself. */
 const SIGN_OUT_TIMEOUT = 3000;
+
+/** Milliseconds after which fetching the token is given up. */
+const RENEW_TIMEOUT = 12_000;
 
 /**
  * Keeps a page in sync with the session in the browser's other tabs. When the user signs out, all
@@ -79,7 +83,11 @@ export function watchSession<Message>(events: SessionEvents<Message> = {}): Page
     user,
     csrfToken,
     async renewCsrfToken() {
-      const response = await fetch("/api/session", { headers: { Accept: "application/json" } });
+      const response = await fetch("/api/session", {
+        headers: { Accept: "application/json" },
+        signal: AbortSignal.timeout(RENEW_TIMEOUT),
+      }).catch(unreachable);
+      if (response.status >= 500) unreachable();
       const now = response.ok ? ((await response.json()) as SessionNow) : undefined;
       if (now?.user_id !== user || now.csrf_token === csrfToken()) return false;
       renewToken(now.csrf_token);
@@ -142,4 +150,8 @@ function meta(name: string): HTMLMetaElement {
   const element = document.querySelector<HTMLMetaElement>(`meta[name="${name}"]`);
   if (element === null) throw new Error(`The page has no <meta name="${name}">`);
   return element;
+}
+
+function unreachable(cause?: unknown): never {
+  throw new TypeError("Who is signed in can't be read now.", { cause });
 }

@@ -1,0 +1,182 @@
+import { join } from "node:path";
+import { afterEach, expect, test } from "@jest/globals";
+
+/** By its path only: its types need a browser's. */
+const SCRIPT = join(import.meta.dirname, "../../../../service/http/page/session.ts");
+
+interface PageSession {
+  csrfToken(): string;
+  renewCsrfToken(): Promise<boolean>;
+  tell(message: unknown): void;
+}
+
+const originals = { fetch: globalThis.fetch, BroadcastChannel: globalThis.BroadcastChannel };
+afterEach(() => {
+  Object.assign(globalThis, originals);
+  for (const name of ["document", "window", "location"]) Reflect.deleteProperty(globalThis, name);
+});
+
+/** A page of Ada's in a browser that has just what the script uses. */
+async function openPage(fetch: (path: string, init: RequestInit) => Promise<Partial<Response>>) {
+  /** What happens to the page, in order. */
+  const seen: unknown[] = [];
+  /** Messages to other tabs. */
+  const told: unknown[] = [];
+  const metas = { user: { content: "ada" }, "csrf-token": { content: "old" } };
+  const field = { value: "old" };
+  let receive: (event: { data: unknown }) => void = () => {};
+  let submit: (event: { preventDefault(): void }) => Promise<void> = async () => {};
+  const form = {
+    action: "/logout",
+    addEventListener: (_name: string, listener: typeof submit) => {
+      submit = listener;
+    },
+    submit: () => void seen.push("submitted as a form"),
+  };
+  Object.assign(globalThis, {
+    fetch,
+    document: {
+      documentElement: {},
+      querySelector: (selector: string) =>
+        metas[(/name="(.*)"/.exec(selector)?.[1] ?? "") as keyof typeof metas],
+      querySelectorAll: (selector: string) => (selector.startsWith("#") ? [form] : [field]),
+    },
+    window: { addEventListener() {} },
+    location: {
+      reload: () => void seen.push("reloaded"),
+      replace: (path: string) => void seen.push(path),
+    },
+    BroadcastChannel: class {
+      postMessage = (message: unknown) => void told.push(message);
+      addEventListener(_name: string, listener: typeof receive) {
+        receive = listener;
+      }
+    },
+  });
+  const { watchSession } = await import(SCRIPT);
+  const session: PageSession = watchSession({
+    onSignOut: () => void seen.push("forgot"),
+    onSignIn: () => void seen.push("signed in again"),
+    onMessage: (message: unknown) => void seen.push(message),
+  });
+  return {
+    seen,
+    told,
+    session,
+    tokens: () => [session.csrfToken(), field.value],
+    receive: (data: unknown) => receive({ data }),
+    submit: () => submit({ preventDefault() {} }),
+  };
+}
+
+function sessionNow(user_id: string, csrf_token: string) {
+  return async () => Response.json({ user_id, csrf_token });
+}
+
+const unreachable = () => Promise.reject(new TypeError("fetch failed"));
+
+test("a stale token is renewed in the page and in its forms if the same user signed in again", async () => {
+  const page = await openPage(sessionNow("ada", "new"));
+  expect(await page.session.renewCsrfToken()).toBe(true);
+  expect(page.tokens()).toEqual(["new", "new"]);
+});
+
+test.each([
+  ["is over", async () => new Response(null, { status: 401 })],
+  ["is another user's", sessionNow("grace", "new")],
+  ["has the same token", sessionNow("ada", "old")],
+])("a token stays as it is if the session %s", async (_what, fetch) => {
+  const page = await openPage(fetch);
+  expect(await page.session.renewCsrfToken()).toBe(false);
+  expect(page.tokens()).toEqual(["old", "old"]);
+});
+
+test.each([
+  ["can't be reached", unreachable],
+  ["has a fault", async () => new Response(null, { status: 503 })],
+])(
+  "renewing a token rejects, as a request that may be retried, if the service %s",
+  async (_what, fetch) => {
+    const page = await openPage(fetch);
+    await expect(page.session.renewCsrfToken()).rejects.toThrow(TypeError);
+    expect(page.tokens()).toEqual(["old", "old"]);
+  },
+);
+
+test("renewing a token has a time limit", async () => {
+  let signal: unknown;
+  const page = await openPage(async (_path, init) => {
+    ({ signal } = init);
+    return new Response(null, { status: 401 });
+  });
+  await page.session.renewCsrfToken();
+  expect(signal).toBeInstanceOf(AbortSignal);
+});
+
+test("a page that opens tells the other tabs whose session it is, with its token", async () => {
+  const { told } = await openPage(unreachable);
+  expect(told).toEqual([{ type: "opened", user: "ada", csrfToken: "old" }]);
+});
+
+test.each<[string, object, unknown[], string]>([
+  [
+    "that the same user signed in again renews the token",
+    { type: "opened", user: "ada", csrfToken: "new" },
+    ["signed in again"],
+    "new",
+  ],
+  [
+    "that somebody else signed in reloads the page",
+    { type: "opened", user: "grace", csrfToken: "new" },
+    ["reloaded"],
+    "old",
+  ],
+  [
+    "that somebody is signing out forgets the user's data",
+    { type: "signing-out" },
+    ["forgot"],
+    "old",
+  ],
+  ["that somebody signed out leaves the page", { type: "signed-out" }, ["/"], "old"],
+  [
+    "of the application reaches the same user's page",
+    { type: "application", user: "ada", message: "saved" },
+    ["saved"],
+    "old",
+  ],
+  [
+    "of another user's application reloads the page",
+    { type: "application", user: "grace", message: "saved" },
+    ["reloaded"],
+    "old",
+  ],
+])("a message from another tab %s", async (_what, message, seen, token) => {
+  const page = await openPage(unreachable);
+  page.receive(message);
+  expect([page.seen, page.tokens()]).toEqual([seen, [token, token]]);
+});
+
+test("signing out forgets the user's data, asks with the token, tells the other tabs and leaves", async () => {
+  const requests: unknown[] = [];
+  const page = await openPage(async (path, { method, headers }) => {
+    requests.push([method, path, headers]);
+    return { type: "opaqueredirect" };
+  });
+  await page.submit();
+  expect(requests).toEqual([["POST", "/logout", { "X-CSRF-Token": "old" }]]);
+  expect(page.seen).toEqual(["forgot", "/signed-out"]);
+  expect(page.told.slice(1)).toEqual([{ type: "signing-out" }, { type: "signed-out" }]);
+});
+
+test.each([
+  ["is refused", async () => new Response(null, { status: 503 })],
+  ["gets no answer", unreachable],
+])(
+  "signing out that %s is tried again as a form, whose answer the browser shows",
+  async (_what, fetch) => {
+    const page = await openPage(fetch);
+    await page.submit();
+    expect(page.seen).toEqual(["forgot", "submitted as a form"]);
+    expect(page.told.slice(1)).toEqual([{ type: "signing-out" }]);
+  },
+);

@@ -15,7 +15,6 @@ export type ErrorCode =
   | "USAGE"
   /** Building the bundle. */
   | "BUNDLE_FAILED"
-  | "ASSETS_INVALID"
   /**
    * Sessions. The first three are outages of Google's APIs; the others are mistakes in the
    * application's code or in the proxy before it.

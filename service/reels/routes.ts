@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type RequestHandler, type Response, Router } from "express";
+import { type Response, Router } from "express";
 import type { ApplicationDeps } from "../http/application.ts";
 import { type ProblemDetails, sendProblem } from "../http/problem.ts";
 import { requireSignIn } from "../login/requireSignIn.ts";
@@ -9,11 +9,7 @@ import { parseReel, REEL_LIMIT, savedReel } from "./reel.ts";
 import { reelMakerPage } from "./reelMakerPage.ts";
 import type { ClipList, ClipUrl, Reel } from "./wire.ts";
 
-/**
- * The reel maker: its page, the clips' API and their files.
- *
- * @throws ClipsError if the clips are invalid or incomplete.
- */
+/** The reel maker: its page, the API of clips and reels, and the clips' files. */
 export function reelRoutes(deps: ApplicationDeps): Router {
   const { clock, directory, instance, log } = deps;
   const clipsDirectory = join(directory, "clips");
@@ -57,7 +53,7 @@ export function reelRoutes(deps: ApplicationDeps): Router {
     res.json({ clips: savedReel(req.session.reel, store), instance } satisfies Reel);
   });
 
-  const saveReel: RequestHandler = (req, res) => {
+  routes.post("/api/reel", (req, res) => {
     // Forms are parsed too, and repeated fields of a form would look like a list.
     const parsed = parseReel(req.is("json") ? req.body : undefined, store);
     if ("problem" in parsed) {
@@ -67,8 +63,7 @@ export function reelRoutes(deps: ApplicationDeps): Router {
     }
     req.session.reel = parsed.reel;
     res.json({ clips: parsed.reel, instance } satisfies Reel);
-  };
-  routes.route("/api/reel").post(saveReel).put(saveReel);
+  });
 
   routes.get("/media/:file", async (req, res) => {
     const { file } = req.params;

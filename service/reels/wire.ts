@@ -9,9 +9,6 @@ export interface Clip {
   readonly description: string;
   /** Seconds. */
   readonly duration: number;
-  /** Pixels. */
-  readonly width: number;
-  readonly height: number;
   /** Size of the video in bytes. */
   readonly bytes: number;
   /** `#rrggbb`, shown until the poster has loaded. */
@@ -37,7 +34,7 @@ export interface ClipUrl {
   readonly instance: string;
 }
 
-/** GET, POST and PUT /api/reel */
+/** GET and POST /api/reel */
 export interface Reel {
   /** Ids in playing order; null if this session has not saved a reel yet. */
   readonly clips: readonly string[] | null;

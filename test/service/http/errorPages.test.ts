@@ -12,7 +12,7 @@ import { sessionApp } from "../../support/sessionApp.ts";
 
 class NotForVisitorsError extends OperatorError {
   constructor() {
-    super("ASSETS_INVALID", "The disk at /var/secret is full. Empty it.");
+    super("CONFIG_INVALID", "The disk at /var/secret is full. Empty it.");
   }
 }
 
@@ -133,7 +133,7 @@ test("an operator error is logged with cause and remedy, a bug with its stack", 
   await service.get("/fail/bug");
   const [mistake, bug] = service.lines;
   expect(mistake).toMatchObject({
-    code: "ASSETS_INVALID",
+    code: "CONFIG_INVALID",
     cause: "The disk at /var/secret is full. Empty it.",
   });
   expect(mistake).not.toHaveProperty("err");

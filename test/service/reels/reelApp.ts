@@ -25,7 +25,7 @@ export interface ReelAppOptions {
 export interface Visitor {
   send(request: InjectOptions | string): Promise<Response>;
   /** Saves a reel as the page does, with the session's CSRF token. */
-  save(body: unknown, method?: "POST" | "PUT"): Promise<Response>;
+  save(body: unknown): Promise<Response>;
   /** The session's reel. */
   reel(): Promise<unknown>;
 }
@@ -81,9 +81,9 @@ export function reelApp({ keys = ring(), directory = DIRECTORY }: ReelAppOptions
 
     return {
       send: visit,
-      save: (body, method = "POST") =>
+      save: (body) =>
         visit({
-          method,
+          method: "POST",
           url: "/api/reel",
           headers: {
             "content-type": "application/json",

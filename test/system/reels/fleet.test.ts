@@ -83,7 +83,7 @@ test("saves in flight during a sign-out never restore the session, in any order 
     "content-type": "application/json",
   };
   const body = JSON.stringify({ clips: [clips[0]?.id] });
-  const save = () => visitor.send("/api/reel", { method: "PUT", headers, body });
+  const save = () => visitor.send("/api/reel", { method: "POST", headers, body });
   const early = Array.from({ length: 8 }, save);
   const signingOut = visitor.send("/logout", { method: "POST", headers, body: "{}" });
   const late = Array.from({ length: 8 }, save);

@@ -1,7 +1,7 @@
 import { Service } from "@pulumi/gcp/projects/service.js";
 import { ComponentResource, type ComponentResourceOptions } from "@pulumi/pulumi";
 
-export interface ApisArgs {
+interface ApisArgs {
   readonly project: string;
   /** APIs by their short name: `run` for run.googleapis.com. */
   readonly names: readonly Api[];

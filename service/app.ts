@@ -22,7 +22,7 @@ import type { Sealer } from "./session/sealer.ts";
 import { isSignedIn } from "./session/session.ts";
 import type { AddSessions } from "./session/sessions.ts";
 
-export interface AppDeps extends PublicAddress {
+interface AppDeps extends PublicAddress {
   readonly log: Logger;
   /** Random name of this instance. */
   readonly instance: string;

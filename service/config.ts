@@ -25,7 +25,7 @@ import { MIN_SECRET_LENGTH } from "./keys/sessionKeys.ts";
 import { parseSignInSettings, type SignInSettings } from "./login/settings.ts";
 
 /** Source of the keys: values in the environment, or versions in Secret Manager. */
-export type SecretKey =
+type SecretKey =
   | { readonly form: "static"; readonly secret: string; readonly fallbacks: readonly string[] }
   | { readonly form: "secretManager"; readonly secret: SecretReference; readonly endpoint: string };
 

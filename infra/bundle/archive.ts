@@ -16,7 +16,7 @@ import * as tar from "tar";
 import { compileForBrowsers, compileForNode } from "./compile.ts";
 
 /** A file of the archive. */
-export interface ArchivedFile {
+interface ArchivedFile {
   /** Path inside the archive, with slashes. */
   readonly path: string;
   readonly bytes: number;

@@ -5,7 +5,7 @@ import * as esbuild from "esbuild";
 import { BundleError } from "./bundleError.ts";
 
 /** Source files, by the path of the compiled program without `.js`. */
-export type Entries = Readonly<Record<string, string>>;
+type Entries = Readonly<Record<string, string>>;
 
 const COMMON = {
   bundle: true,

@@ -27,7 +27,7 @@ export interface DeployedArchive {
   readonly sha256: string;
 }
 
-export interface ServiceBundleArgs {
+interface ServiceBundleArgs {
   readonly project: string;
   readonly region: string;
   readonly bucketName: string;

@@ -4,7 +4,7 @@ import { UsageError } from "./commandLine.ts";
 /** Asks a yes-or-no question. */
 export type Ask = (question: string) => Promise<boolean>;
 
-export interface Confirmation {
+interface Confirmation {
   /** Whether `--yes` was given, which answers the question. */
   readonly yes: boolean;
   /** Undefined if there is no terminal. */

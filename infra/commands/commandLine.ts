@@ -11,11 +11,11 @@ export class UsageError extends OperatorError {
 /**
  * `text` takes a value. `flag` is false unless given. `switch` is true unless `--no-NAME` is given.
  */
-export type OptionKind = "text" | "flag" | "switch";
+type OptionKind = "text" | "flag" | "switch";
 
 type Options = Readonly<Record<string, OptionKind>>;
 
-export interface CommandLine<Given extends Options> {
+interface CommandLine<Given extends Options> {
   readonly values: {
     readonly [Name in keyof Given]: Given[Name] extends "text" ? string | undefined : boolean;
   };
@@ -102,7 +102,7 @@ function isOption(text: string): boolean {
 }
 
 /** What a command is, apart from where it runs. */
-export interface Command<Options> {
+interface Command<Options> {
   /** As npm runs it, such as `rotate`. */
   readonly name: string;
   readonly help: string;

@@ -7,7 +7,7 @@ import {
   type Resource,
 } from "@pulumi/pulumi";
 
-export interface EndedSessionsArgs {
+interface EndedSessionsArgs {
   readonly project: string;
   readonly bucketName: string;
   /** A multi-region, a pair of regions or a region. */

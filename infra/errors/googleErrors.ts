@@ -31,7 +31,7 @@ export function isTransient(message: string): boolean {
 }
 
 /** Where an error occurred, for the commands in remedies. */
-export interface FailedIn {
+interface FailedIn {
   /** Name of the stack. */
   readonly stack: string;
   /** ID of the project; undefined if the failed resource has no `project`. */

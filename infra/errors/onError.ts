@@ -10,7 +10,7 @@ import {
 import { isTransient, remedyFor } from "./googleErrors.ts";
 import { RETRIES, sleep } from "./retries.ts";
 
-export interface OnErrorTools {
+interface OnErrorTools {
   /** Name of the stack that is deployed. */
   readonly stack: string;
   /** Resolves after that many seconds. */

@@ -12,7 +12,7 @@ export function replicationOf(locations: readonly string[]): secretmanager.Secre
   return { userManaged: { replicas: locations.map((location) => ({ location })) } };
 }
 
-export interface ReplicationCheck {
+interface ReplicationCheck {
   /** Full name of the setting. */
   readonly setting: string;
   /** Name of the stack. */

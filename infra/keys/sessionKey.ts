@@ -14,14 +14,14 @@ import { replicationOf } from "./replication.ts";
 const DESTROY_DELAY = "604800s";
 
 /** Lets Secret Manager announce that SECRET_KEY is due for a rotation. */
-export interface Rotation {
+interface Rotation {
   readonly schedule: RotationSchedule;
   readonly topic: Topic;
   /** Lets Secret Manager publish. It publishes a test message as soon as the topic is set. */
   readonly publisherGrant: Resource;
 }
 
-export interface SessionKeyArgs {
+interface SessionKeyArgs {
   readonly project: string;
   readonly secretId: string;
   readonly labels: Readonly<Record<string, string>>;

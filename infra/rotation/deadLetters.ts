@@ -9,7 +9,7 @@ import {
   type Resource,
 } from "@pulumi/pulumi";
 
-export interface DeadLettersArgs {
+interface DeadLettersArgs {
   readonly project: string;
   /** Name of the topic and of its subscription. */
   readonly name: string;

@@ -23,7 +23,7 @@ const ROTATION_DUE = 'attributes.eventType="SECRET_ROTATE"';
  */
 const RETRY = { minimumBackoff: "10s", maximumBackoff: "600s", attempts: 20 };
 
-export interface KeyRotatorArgs {
+interface KeyRotatorArgs {
   readonly project: string;
   readonly region: string;
   readonly labels: Readonly<Record<string, string>>;

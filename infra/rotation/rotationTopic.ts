@@ -4,7 +4,7 @@ import { TopicIAMMember } from "@pulumi/gcp/pubsub/topicIAMMember.js";
 import { ComponentResource, type ComponentResourceOptions } from "@pulumi/pulumi";
 import type { Apis } from "../apis.ts";
 
-export interface RotationTopicArgs {
+interface RotationTopicArgs {
   readonly project: string;
   readonly topicName: string;
   readonly labels: Readonly<Record<string, string>>;

@@ -28,7 +28,7 @@ export type Mend =
   /** Use the default. */
   | "default";
 
-export type Checked<Value> = { readonly value: Value } | { readonly fault: Fault };
+type Checked<Value> = { readonly value: Value } | { readonly fault: Fault };
 
 /** Parses and validates a setting's text, which is never empty. */
 export type Check<Value> = (text: string, deployment: Deployment) => Checked<Value>;

@@ -18,7 +18,7 @@ import { type Environment, type Parsed, parse } from "./settings.ts";
 export type Reader = "web" | "rotator";
 
 /** A stack setting that is passed to a service as an environment variable. */
-export interface ServiceSetting<Value> {
+interface ServiceSetting<Value> {
   readonly variable: string;
   readonly readBy: readonly Reader[];
   readonly check: Check<Value>;

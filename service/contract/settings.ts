@@ -18,7 +18,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export type Parsed<Value> = { readonly value: Value } | { readonly problems: readonly Problem[] };
 
 /** Returns a setting's value, or records its problems; see `collect`. */
-export type Collect = <Value>(parsed: Parsed<Value>) => Value;
+type Collect = <Value>(parsed: Parsed<Value>) => Value;
 
 /**
  * Reads several settings and reports all of their problems at once. `read` gets undefined for an
@@ -76,7 +76,7 @@ export function parse<Value>(
   return problem(name, cause, wording(mend) + command);
 }
 
-export interface ParseOptions<Value> {
+interface ParseOptions<Value> {
   readonly fallback: Value;
   /** Default: a developer's machine. */
   readonly deployment?: Deployment;
@@ -95,7 +95,7 @@ function wording(mend: Mend): string {
   return `Set it to ${mend.placeholder}, such as ${mend.example}`;
 }
 
-export interface WholeNumber extends Bounds {
+interface WholeNumber extends Bounds {
   readonly fallback: number;
 }
 

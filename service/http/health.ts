@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { Router } from "express";
 import type { SessionKeys } from "../keys/sessionKeys.ts";
 
-export interface HealthDeps {
+interface HealthDeps {
   readonly keys: SessionKeys;
   /** Whether the process is draining after SIGTERM. */
   readonly draining: () => boolean;

@@ -15,7 +15,7 @@ const SEVERITIES: Record<(typeof LOG_LEVELS)[number], string> = {
   fatal: "CRITICAL",
 };
 
-export interface LogDeps {
+interface LogDeps {
   readonly level: string;
   /** Default: standard output. */
   readonly destination?: DestinationStream;
@@ -51,7 +51,7 @@ const MAX_MESSAGE_PATH_LENGTH = 100;
 const MAX_AGENT_LENGTH = 200;
 const MAX_IP_LENGTH = 64;
 
-export interface RequestLogDeps {
+interface RequestLogDeps {
   readonly log: Logger;
   readonly instance: string;
   /** Google Cloud project of the traces; undefined outside Google Cloud. */

@@ -12,7 +12,7 @@ import type { Seconds } from "../pure/seconds.ts";
 import { type AbortAfter, unlessAborted } from "./abort.ts";
 
 /** A copy of a remote list, refreshed by the requests that use it. No method throws or rejects. */
-export interface Refresher {
+interface Refresher {
   /**
    * Each request calls this before it uses the copy. Starts a refresh if one is due. Returns a
    * promise only if the copy is stale or missing. The promise resolves when the refresh has
@@ -25,7 +25,7 @@ export interface Refresher {
   asOf(): Seconds | undefined;
 }
 
-export interface RefresherDeps<Result> {
+interface RefresherDeps<Result> {
   readonly policy: RefreshPolicy;
   /** Unix time in seconds. */
   readonly clock: () => Seconds;

@@ -25,7 +25,7 @@ export function start(main: () => void): void {
  * Where to listen. Without an address: on all interfaces, as Cloud Run's container contract
  * requires.
  */
-export interface ListenOptions {
+interface ListenOptions {
   readonly port: number;
   /** An IP address. */
   readonly address?: string | undefined;

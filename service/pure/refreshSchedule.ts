@@ -16,7 +16,7 @@ export interface RefreshPolicy {
   readonly waitLimit: Seconds;
 }
 
-export interface RefreshState {
+interface RefreshState {
   /** When the last successful refresh began; undefined before the first. */
   readonly asOf: Seconds | undefined;
   /** Failed attempts since then. */
@@ -59,7 +59,7 @@ export function isDue({ next }: RefreshState, now: Seconds): boolean {
   return next === undefined || !isWithin(now - next.from, next.wait);
 }
 
-export function isStale({ asOf }: RefreshState, { maxAge }: RefreshPolicy, now: Seconds): boolean {
+function isStale({ asOf }: RefreshState, { maxAge }: RefreshPolicy, now: Seconds): boolean {
   return asOf === undefined || !isWithin(now - asOf, maxAge);
 }
 

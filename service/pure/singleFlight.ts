@@ -1,5 +1,5 @@
 /** Runs a task for a key. Calls for the same key share the promise of the task in flight. */
-export type SingleFlight<Value> = (key: string, task: () => Promise<Value>) => Promise<Value>;
+type SingleFlight<Value> = (key: string, task: () => Promise<Value>) => Promise<Value>;
 
 export function createSingleFlight<Value>(): SingleFlight<Value> {
   const inFlight = new Map<string, Promise<Value>>();

@@ -1,5 +1,5 @@
 /** A rate limiter: holds a burst of tokens, and gains one in each interval. */
-export interface TokenBucket {
+interface TokenBucket {
   /** Takes a token; false if there is none. */
   take(now: number): boolean;
   /** Seconds until a token is available; 0 if one is now. */

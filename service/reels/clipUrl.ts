@@ -9,19 +9,19 @@ const PURPOSE = "clip-url";
 export const CLIP_URL_LIFETIME: Seconds = 300;
 
 /** Whether a token lets its bearer read a file. */
-export type Admission =
+type Admission =
   | { readonly allowed: true; readonly expiresAt: Seconds }
   | { readonly allowed: false; readonly reason: "expired" | "invalid" };
 
 /** Signs and verifies URLs of media files. A URL lets its bearer read one file until it expires. */
-export interface ClipUrls {
+interface ClipUrls {
   /** @throws KeysUnavailableError if no key can sign now. */
   sign(file: string, expiresAt: Seconds): string;
   /** @throws KeysUnavailableError if the token's key can't be read now. */
   admit(file: string, token: unknown): Promise<Admission>;
 }
 
-export interface ClipUrlDeps {
+interface ClipUrlDeps {
   readonly sealer: Sealer;
   /** Unix time in seconds. */
   readonly clock: () => Seconds;

@@ -11,7 +11,7 @@ declare module "../session/session.ts" {
 export const REEL_LIMIT = 12;
 
 /** The reel of a request, or why it is invalid. */
-export type ParsedReel = { readonly reel: string[] } | { readonly problem: string };
+type ParsedReel = { readonly reel: string[] } | { readonly problem: string };
 
 /** Parses a request's body, `{ "clips": [ID, ...] }`, in which each clip may occur once. */
 export function parseReel(body: unknown, store: Pick<ClipStore, "find">): ParsedReel {

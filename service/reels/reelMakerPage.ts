@@ -1,7 +1,7 @@
 import { type Html, html } from "../http/html.ts";
 import { signedInPage, type Visitor } from "../http/signedInPage.ts";
 
-export interface ReelMakerPage {
+interface ReelMakerPage {
   /** Number of clips, for which the page has placeholders. */
   readonly clips: number;
   /** Number of clips in the session's reel. */

@@ -15,7 +15,7 @@ import {
 } from "../google/secretVersions.ts";
 import type { RotationPolicy } from "./plan.ts";
 
-export interface RotatorConfig {
+interface RotatorConfig {
   readonly logLevel: string;
   readonly port: number;
   readonly secret: SecretReference;

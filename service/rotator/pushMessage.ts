@@ -2,7 +2,7 @@ import { parseSecretReference, type SecretReference } from "../google/secretVers
 import { asObject, parseObject } from "../pure/json.ts";
 
 /** The parts of a Pub/Sub push that the rotator uses. */
-export interface PushMessage {
+interface PushMessage {
   readonly messageId: string;
   /** Such as SECRET_ROTATE; empty if the attribute is missing. */
   readonly eventType: string;

@@ -10,7 +10,7 @@ const ISSUERS = ["https://accounts.google.com", "accounts.google.com"];
 /** Allowed clock skew in seconds. */
 const CLOCK_TOLERANCE = 30;
 
-export type PushVerdict =
+type PushVerdict =
   | { readonly genuine: true }
   | {
       readonly genuine: false;
@@ -23,7 +23,7 @@ export type PushVerdict =
 /** Verifies the Authorization header of a push. */
 export type VerifyPush = (authorization: string | undefined) => Promise<PushVerdict>;
 
-export interface PushTokenDeps {
+interface PushTokenDeps {
   /** Expected `aud`. */
   readonly audience: string;
   /** Expected `email`: the service account that Pub/Sub pushes as. */

@@ -7,7 +7,7 @@ import { parsePushMessage } from "./pushMessage.ts";
 import type { VerifyPush } from "./pushToken.ts";
 import { rotate } from "./rotate.ts";
 
-export interface RequestHandlerDeps {
+interface RequestHandlerDeps {
   readonly store: VersionStore;
   readonly secret: SecretReference;
   readonly policy: RotationPolicy;

@@ -34,7 +34,7 @@ export class RotationError extends OperatorError {
   }
 }
 
-export interface RotationDeps {
+interface RotationDeps {
   readonly store: VersionStore;
   /** Returns that many cryptographically strong random bytes. */
   readonly random: (bytes: number) => Uint8Array;

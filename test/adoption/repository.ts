@@ -10,10 +10,10 @@ import {
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
 
-export const ROOT = join(import.meta.dirname, "..", "..");
+const ROOT = join(import.meta.dirname, "..", "..");
 
 /** The instructions in README.md for replacing the sample application. */
-export interface Instructions {
+interface Instructions {
   /** Shell commands that remove the sample. */
   readonly commands: string;
   /** Code by file. */

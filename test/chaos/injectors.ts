@@ -16,7 +16,7 @@ import type { Bundles } from "./bundles.ts";
 import type { KnownFaults } from "./knownFaults.ts";
 import type { Tally } from "./tally.ts";
 
-export interface InjectorDeps {
+interface InjectorDeps {
   readonly deployment: LocalDeployment;
   readonly bundles: Bundles;
   readonly chance: Chance;
@@ -25,7 +25,7 @@ export interface InjectorDeps {
 }
 
 /** Injects its faults in random order, each at least once, until told to stop. */
-export type Injector = (going: () => boolean) => Promise<void>;
+type Injector = (going: () => boolean) => Promise<void>;
 
 type Action = () => Promise<unknown>;
 

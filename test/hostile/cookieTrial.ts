@@ -15,7 +15,7 @@ interface Received {
 }
 
 /** Result of a run of many cookies. */
-export interface Trial {
+interface Trial {
   tried: number;
   accepted: number;
   /** Number of log lines by outcome. */

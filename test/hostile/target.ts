@@ -25,7 +25,7 @@ export interface Target {
   readonly lines: Record<string, unknown>[];
 }
 
-export interface TargetOptions {
+interface TargetOptions {
   readonly application?: Application;
   readonly keys?: SessionKeys;
   readonly environment?: string;

@@ -95,7 +95,7 @@ export function input(resource: DeclaredResource, path: string): unknown {
     .reduce<unknown>((value, key) => (value as Record<string, unknown>)?.[key], resource.inputs);
 }
 
-export interface DeclaredVariable {
+interface DeclaredVariable {
   readonly name: string;
   readonly value?: string;
   readonly valueSource?: { secretKeyRef: { secret: string; version: string } };

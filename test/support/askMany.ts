@@ -2,7 +2,7 @@ import { application } from "../../service/application.ts";
 import type { Browser } from "./browser.ts";
 
 /** Result of a request. */
-export interface ManyAnswer {
+interface ManyAnswer {
   readonly status: number;
   /** `code` of the problem document, if it is one. */
   readonly code: string | undefined;

@@ -50,7 +50,7 @@ export interface EvaluateOptions {
 }
 
 /** Project number in made-up outputs. */
-export const PROJECT_NUMBER = "123456789012";
+const PROJECT_NUMBER = "123456789012";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
 const NO_ARCHIVE: DeployedArchive = { path: "/dev/null", sha256: "0".repeat(64) };
@@ -93,7 +93,7 @@ export function stackConfig(stack: string, directory = REPOSITORY): Record<strin
 }
 
 /** Name of the Pulumi project. */
-export function productName(directory = REPOSITORY): string {
+function productName(directory = REPOSITORY): string {
   return String(read(join(directory, "Pulumi.yaml")).name);
 }
 

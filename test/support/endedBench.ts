@@ -9,7 +9,7 @@ export const LIFETIME = 604_800;
 export const ISSUER = "https://accounts.example";
 const BUCKET = "ended";
 
-export interface EndedLogLine {
+interface EndedLogLine {
   readonly level: "info" | "warn" | "error";
   readonly event?: string;
   readonly message: string;
@@ -25,7 +25,7 @@ export interface EndedBench {
   bucket(timeout: number, fetch?: typeof globalThis.fetch): Bucket;
 }
 
-export interface EndedInstanceOptions {
+interface EndedInstanceOptions {
   /** Seconds by which the instance's clock is ahead. */
   readonly clockOffset?: number;
   readonly onOutage?: "continue" | "refuse";

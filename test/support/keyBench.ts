@@ -34,7 +34,7 @@ export const OUTAGES: readonly (readonly [Fault, GoogleApiError["failure"], RegE
   ["proxy404", "INVALID_ANSWER", /answered 404\. Check what answers/],
 ];
 
-export interface LogLine {
+interface LogLine {
   readonly level: "info" | "warn" | "error";
   readonly event?: string;
   readonly message: string;
@@ -53,7 +53,7 @@ export interface KeyBench {
   keys(options?: InstanceOptions): InstanceKeys;
 }
 
-export interface InstanceOptions {
+interface InstanceOptions {
   readonly limits?: Partial<KeyLimits>;
   readonly fetch?: Fetch;
   readonly endpoint?: string;

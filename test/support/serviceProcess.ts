@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 /** A parsed line of the log. */
-export type LogLine = Record<string, unknown>;
+type LogLine = Record<string, unknown>;
 
 export interface ServiceProcess extends AsyncDisposable {
   /** `http://127.0.0.1:PORT`; undefined if the process ended before it listened. */
@@ -18,7 +18,7 @@ export interface ServiceProcess extends AsyncDisposable {
   readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>;
 }
 
-export interface ServiceProcessOptions {
+interface ServiceProcessOptions {
   /** The complete environment. */
   readonly env: Readonly<Record<string, string>>;
   /** Working directory; default: this process's. */

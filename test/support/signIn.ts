@@ -1,7 +1,7 @@
 import { ada, type LocalUser } from "../local/identity/users.ts";
 import { Browser, type BrowserOptions, type Landing } from "./browser.ts";
 
-export interface SignInOptions extends BrowserOptions {
+interface SignInOptions extends BrowserOptions {
   /** Path of the redirect after sign-in. */
   readonly returnTo?: string;
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 
 /** A program that runs in a pseudo-terminal. */
-export interface InTerminal {
+interface InTerminal {
   readonly process: ChildProcess;
   /** Output of the terminal, with the echo of the input. */
   shown(): string;

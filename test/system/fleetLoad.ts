@@ -19,7 +19,7 @@ export interface Answer {
   readonly cleared: boolean;
 }
 
-export interface LoadOptions {
+interface LoadOptions {
   readonly users: number;
   /** Milliseconds between a response and the next request of the same user. */
   readonly pause: number;

@@ -24,7 +24,7 @@ import {
 } from "./report.ts";
 
 /** What the command uses of the outside world. */
-export interface CommandDeps {
+interface CommandDeps {
   readonly env: Environment;
   /** Prints results, to standard output. */
   readonly print: (text: string) => void;

@@ -32,7 +32,7 @@ export interface FoundBucket {
 /** Unconditional bindings, each as `ROLE MEMBER`. */
 export type Grants = ReadonlySet<string>;
 
-export interface FoundGrants {
+interface FoundGrants {
   readonly project: Grants;
   readonly stateBucket: Grants;
   readonly key: Grants;

@@ -3,7 +3,7 @@ import { asObject, parseObject } from "../../../service/pure/json.ts";
 /** Milliseconds. */
 const TIMEOUT = 10_000;
 
-export interface PermissionCheck {
+interface PermissionCheck {
   readonly project: string;
   readonly permissions: readonly string[];
   /** Access token of the account whose permissions are checked. */

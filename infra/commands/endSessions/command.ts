@@ -13,7 +13,7 @@ import type { RunProgram } from "../runProgram.ts";
 import { type EndSessionsOptions, HELP, parseEndSessionsOptions, type Whose } from "./options.ts";
 
 /** What the command uses of the outside world. */
-export interface CommandDeps {
+interface CommandDeps {
   /** Prints results, to standard output. */
   readonly print: (text: string) => void;
   /** Prints errors and prompts, to standard error. */

@@ -32,7 +32,7 @@ import {
 import { readStackKeys } from "./stackOutputs.ts";
 
 /** What the command uses of the outside world. */
-export interface CommandDeps {
+interface CommandDeps {
   readonly env: Environment;
   /** Prints results, to standard output. */
   readonly print: (text: string) => void;

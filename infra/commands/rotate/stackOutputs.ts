@@ -8,7 +8,7 @@ import { printable } from "../../../service/pure/printable.ts";
 import type { RunProgram } from "../runProgram.ts";
 
 /** A stack's secret and key settings, from its outputs. */
-export interface StackKeys {
+interface StackKeys {
   readonly secret: SecretReference;
   /** The service's key settings, as environment variables. */
   readonly settings: Readonly<Record<string, string>>;

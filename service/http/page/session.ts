@@ -8,7 +8,7 @@ type TabMessage =
   | { readonly type: "application"; readonly user: string; readonly message: unknown };
 
 /** The session that a page was rendered for. */
-export interface PageSession<Message> {
+interface PageSession<Message> {
   /** The provider's ID of the user. */
   readonly user: string;
   /** The current CSRF token. It changes when the user signs in again in another tab. */
@@ -29,7 +29,7 @@ interface SessionNow {
   readonly csrf_token: string;
 }
 
-export interface SessionEvents<Message> {
+interface SessionEvents<Message> {
   /** The user is signing out: remove their data from this browser. */
   readonly onSignOut?: () => void;
   /** The same user signed in again in another tab. */

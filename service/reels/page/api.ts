@@ -16,7 +16,7 @@ export class RefusedError extends Error {
   }
 }
 
-export interface ApiDeps {
+interface ApiDeps {
   readonly fetch: typeof fetch;
   /** The session's CSRF token. */
   readonly csrfToken: () => string;

@@ -9,7 +9,7 @@ export const PARALLEL_REQUESTS = 6;
 /** A URL that expires within this many seconds is renewed before use. */
 const MARGIN = 20;
 
-export interface ClipSourcesDeps {
+interface ClipSourcesDeps {
   readonly api: Pick<Api, "clipUrl">;
   /** Seconds of a monotonic clock. */
   readonly uptime: () => number;

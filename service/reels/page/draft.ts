@@ -8,7 +8,7 @@ export interface DraftStorage {
 }
 
 /** The reel as last changed in this browser. */
-export interface Draft {
+interface Draft {
   readonly clips: Order;
   /** The reel that the service last confirmed, which the draft is based on. */
   readonly base: Order;
@@ -62,7 +62,7 @@ function isOrder(value: unknown): value is string[] {
 }
 
 /** The reel to start with, and whether it is a draft that the service has not saved. */
-export interface Start {
+interface Start {
   readonly clips: Order;
   readonly restored: boolean;
 }

@@ -1,4 +1,4 @@
-export interface DragRows {
+interface DragRows {
   readonly list: HTMLElement;
   readonly item: HTMLElement;
   /** The handle that starts a drag. */

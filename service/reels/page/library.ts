@@ -2,7 +2,7 @@ import type { Clip, ClipUrl } from "../wire.ts";
 import { element, icon, instanceMark, prefersStillness } from "./element.ts";
 import { formatDuration, type Order } from "./order.ts";
 
-export interface LibraryDeps {
+interface LibraryDeps {
   /** The list that contains the cards. */
   readonly list: HTMLUListElement;
   readonly clips: readonly Clip[];
@@ -16,7 +16,7 @@ export interface LibraryDeps {
 }
 
 /** The grid of clips to choose from. */
-export interface Library {
+interface Library {
   showOrder(order: Order): void;
   showSource(id: string, source: ClipUrl): void;
   showFailure(id: string): void;

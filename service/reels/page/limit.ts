@@ -1,5 +1,5 @@
 /** Runs a task as soon as the limit allows. Settles like the task. */
-export type Limiter = <Result>(task: () => Promise<Result>) => Promise<Result>;
+type Limiter = <Result>(task: () => Promise<Result>) => Promise<Result>;
 
 /** Limits how many tasks run at once. Waiting tasks start in the order of their calls. */
 export function createLimiter(most: number): Limiter {

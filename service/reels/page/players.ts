@@ -2,9 +2,9 @@ import type { Clip } from "../wire.ts";
 import type { ClipSources } from "./clipSources.ts";
 
 /** Events of the current video. */
-export type PlayerEvent = "play" | "pause" | "playing" | "waiting" | "ended";
+type PlayerEvent = "play" | "pause" | "playing" | "waiting" | "ended";
 
-export interface PlayersDeps {
+interface PlayersDeps {
   /** Two videos: while one plays, the other preloads the next clip. */
   readonly videos: readonly HTMLVideoElement[];
   readonly sources: Pick<ClipSources, "get" | "renew">;
@@ -14,7 +14,7 @@ export interface PlayersDeps {
 }
 
 /** Alternates between videos, so that clips play without a gap. */
-export interface Players {
+interface Players {
   /** The current video; undefined before the first start and after `stop`. */
   current(): HTMLVideoElement | undefined;
   /** Preloads a clip in the other video. */

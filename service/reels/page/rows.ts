@@ -5,7 +5,7 @@ import { element, iconButton, instanceMark, prefersStillness } from "./element.t
 import { showPoster } from "./library.ts";
 import { formatDuration, type Order } from "./order.ts";
 
-export interface RowsDeps {
+interface RowsDeps {
   readonly list: HTMLOListElement;
   readonly clips: ReadonlyMap<string, Clip>;
   readonly sources: Pick<ClipSources, "peek">;
@@ -16,7 +16,7 @@ export interface RowsDeps {
 }
 
 /** The reel as a list that the user can reorder. */
-export interface Rows {
+interface Rows {
   showOrder(order: Order): void;
   /** Shows the poster and the instance of a clip's current URL. */
   showSource(id: string): void;

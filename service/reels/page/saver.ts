@@ -2,7 +2,7 @@ import { type Order, sameOrder } from "./order.ts";
 
 export type SavingState = "saved" | "saving" | "failed";
 
-export interface SaverDeps {
+interface SaverDeps {
   /** Resolves when the service has confirmed the reel. */
   readonly save: (clips: Order) => Promise<void>;
   readonly onState: (state: SavingState, error?: unknown) => void;

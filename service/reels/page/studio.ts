@@ -10,7 +10,7 @@ import { createRows } from "./rows.ts";
 import type { Saver } from "./saver.ts";
 import { createTheatre } from "./theatre.ts";
 
-export interface StudioDeps {
+interface StudioDeps {
   readonly api: Api;
   readonly saver: Saver;
   readonly drafts: Drafts;

@@ -3,14 +3,14 @@ import type { ClipSources } from "./clipSources.ts";
 import { byId, element, icon, instanceMark } from "./element.ts";
 import { createPlayers } from "./players.ts";
 
-export interface TheatreDeps {
+interface TheatreDeps {
   readonly sources: ClipSources;
   /** Called when a clip's URL could not be fetched. */
   readonly onError: (error: unknown) => void;
 }
 
 /** The dialog that plays a reel. */
-export interface Theatre {
+interface Theatre {
   open(reel: readonly Clip[]): void;
   /** False if it was closed already. */
   close(): boolean;

@@ -15,14 +15,14 @@ const DIRECTORY = join(import.meta.dirname, "..", "..", "..", "service", "reels"
 export const CLIPS = join(DIRECTORY, "clips");
 export const INSTANCE = "reels-1";
 
-export interface ReelAppOptions {
+interface ReelAppOptions {
   readonly keys?: SessionKeys;
   /** Folder of the application. */
   readonly directory?: string;
 }
 
 /** A signed-in user, who keeps the cookies that responses set. */
-export interface Visitor {
+interface Visitor {
   send(request: InjectOptions | string): Promise<Response>;
   /** Saves a reel as the page does, with the session's CSRF token. */
   save(body: unknown): Promise<Response>;

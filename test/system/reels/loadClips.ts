@@ -2,7 +2,7 @@ import type { ClipList, ClipUrl } from "../../../service/reels/wire.ts";
 import type { Browser } from "../../support/browser.ts";
 
 /** Result of a request for a clip's URL. */
-export interface LoadedClip {
+interface LoadedClip {
   readonly status: number;
   /** `code` of the problem document, if it is one. */
   readonly code: string | undefined;

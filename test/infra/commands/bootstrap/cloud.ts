@@ -28,7 +28,7 @@ export interface Cloud {
   environments: Map<string, Environment>;
 }
 
-export interface Provider {
+interface Provider {
   state: string;
   disabled: boolean;
   issuer: string;

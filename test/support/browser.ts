@@ -1,5 +1,5 @@
 /** Options of `fetch`, without those that the browser sets itself. */
-interface BrowserRequest {
+export interface BrowserRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | URLSearchParams;

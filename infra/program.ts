@@ -7,7 +7,7 @@ import {
   ServiceBundle,
 } from "./bundle/serviceBundle.ts";
 import { rotatorEnvironment, webEnvironment } from "./config/environment.ts";
-import { LOCAL_STACK } from "./config/place.ts";
+import { LOCAL_STACK } from "./config/placement.ts";
 import { readConfig, type StackConfig } from "./config/stackConfig.ts";
 import { LoadBalancer } from "./domain/loadBalancer.ts";
 import { checkEndedLocation } from "./ended/endedLocation.ts";
@@ -229,9 +229,9 @@ export async function declareStack(
     alertChannels: config.alertChannels,
     url,
     awaitsDns: domain !== undefined,
-    letIn:
+    grantInvoker:
       config.publicAccess === "private"
-        ? (to) => services.map((service) => service.letIn(to))
+        ? (to) => services.map((service) => service.grantInvoker(to))
         : undefined,
   });
 

@@ -1,5 +1,5 @@
 import { shown } from "../../service/pure/printable.ts";
-import type { PlaceConfig } from "./place.ts";
+import type { PlacementConfig } from "./placement.ts";
 import type { Settings } from "./settings.ts";
 
 /** Instances of the web service in each region, and their size. */
@@ -27,7 +27,7 @@ const MEMORY: Readonly<Record<string, readonly [least: number, most: number]>> =
 
 export function parseCapacity(
   settings: Settings,
-  { environment, regions }: Pick<PlaceConfig, "environment" | "regions">,
+  { environment, regions }: Pick<PlacementConfig, "environment" | "regions">,
 ): CapacityConfig {
   const instances = parseInstances(settings, environment);
   if (regions.length > 1 && instances.minInstances === 0) {

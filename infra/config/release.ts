@@ -1,5 +1,5 @@
 import { shown } from "../../service/pure/printable.ts";
-import type { PlaceConfig } from "./place.ts";
+import type { PlacementConfig } from "./placement.ts";
 import type { Settings } from "./settings.ts";
 
 /** A revision's share of a region's traffic. Without `revision`, the newest revision's. */
@@ -21,11 +21,11 @@ export interface ReleaseConfig {
   readonly redeploy: string;
 }
 
-export function parseRelease(settings: Settings, place: PlaceConfig): ReleaseConfig {
+export function parseRelease(settings: Settings, placement: PlacementConfig): ReleaseConfig {
   return {
     baseImage: parseBaseImage(settings),
     image: parseImage(settings),
-    traffic: parseTraffic(settings, place),
+    traffic: parseTraffic(settings, placement),
     redeploy: parseRedeploy(settings),
   };
 }
@@ -67,16 +67,16 @@ function parseRedeploy(settings: Settings): string {
   return redeploy;
 }
 
-function parseTraffic(settings: Settings, place: PlaceConfig): TrafficShare[] {
+function parseTraffic(settings: Settings, placement: PlacementConfig): TrafficShare[] {
   const setting = "traffic";
-  const { regions } = place;
-  const service = place.names.web;
+  const { regions } = placement;
+  const service = placement.names.web;
   const [first = ""] = regions;
   const one = regions.length === 1;
   const remedy =
     `${settings.setLike(setting, "SHARES", `${one ? "latest=10," : `${first}/latest=10,${first}/`}${service}-00007-abc=90`)}; ` +
     `\`gcloud run revisions list --service ${service} --region ${(one && first) || "REGION"} ` +
-    `--project ${place.project || "PROJECT"}\` shows the revisions`;
+    `--project ${placement.project || "PROJECT"}\` shows the revisions`;
   const report = (cause: string) => settings.report(setting, cause, remedy);
   const pairs = settings.pairs(setting, remedy);
   const shares = pairs.flatMap(([target, percent]): TrafficShare[] => {

@@ -3,23 +3,23 @@ import { ConfigError } from "../../service/contract/errors.ts";
 import { parseEndedLocation } from "../ended/endedLocation.ts";
 import type { StackId } from "../names.ts";
 import { CLIENT_SECRET, checkEncryption, type PublicAccess, parsePublicAccess } from "./access.ts";
+import { type AlertsConfig, parseAlerts } from "./alerts.ts";
 import { type CapacityConfig, parseCapacity } from "./capacity.ts";
 import { type DomainConfig, parseDomainSettings } from "./domain.ts";
 import { type KeysConfig, parseKeys } from "./keys.ts";
-import { type ObservationConfig, parseObservation } from "./observation.ts";
-import { LOCAL_STACK, type PlaceConfig, parsePlace } from "./place.ts";
+import { LOCAL_STACK, type PlacementConfig, parsePlacement } from "./placement.ts";
 import { parseRelease, type ReleaseConfig } from "./release.ts";
 import { parseServiceSettings, type ServiceConfig } from "./serviceSettings.ts";
 import { Settings } from "./settings.ts";
 
 /** The checked configuration of one stack. */
 export interface StackConfig
-  extends PlaceConfig,
+  extends PlacementConfig,
     KeysConfig,
     CapacityConfig,
     DomainConfig,
     ReleaseConfig,
-    ObservationConfig {
+    AlertsConfig {
   /** The services' settings. */
   readonly service: ServiceConfig;
   readonly publicAccess: PublicAccess;
@@ -46,20 +46,20 @@ export function parseConfig(
   const { product, environment } = id;
   const deployment = { cloudRun: environment !== LOCAL_STACK, environment };
   const settings = new Settings({ product, deployment, values });
-  const place = parsePlace(settings, id);
-  const capacity = parseCapacity(settings, place);
+  const placement = parsePlacement(settings, id);
+  const capacity = parseCapacity(settings, placement);
   checkEncryption(settings, encrypted);
   const service = parseServiceSettings(settings);
   const config: StackConfig = {
-    ...place,
+    ...placement,
     service,
     publicAccess: parsePublicAccess(settings),
-    endedLocation: parseEndedLocation(settings, place.regions),
-    ...parseKeys(settings, service.values, capacity.maxInstances * place.regions.length),
+    endedLocation: parseEndedLocation(settings, placement.regions),
+    ...parseKeys(settings, service.values, capacity.maxInstances * placement.regions.length),
     ...capacity,
     ...parseDomainSettings(settings),
-    ...parseRelease(settings, place),
-    ...parseObservation(settings, service.values.logLevel),
+    ...parseRelease(settings, placement),
+    ...parseAlerts(settings, service.values.logLevel),
     notes: settings.notes,
   };
   settings.reportUnread();

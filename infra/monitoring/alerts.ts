@@ -36,7 +36,7 @@ export interface UptimeArgs {
    */
   readonly awaitsDns: boolean;
   /** Grants an account the right to call the service; undefined if everybody may call it. */
-  readonly letIn: ((to: Grantee) => Resource[]) | undefined;
+  readonly grantInvoker: ((to: Grantee) => Resource[]) | undefined;
 }
 
 /** Alert policies for the rules, and for an uptime check of the service. */
@@ -85,9 +85,9 @@ export class Alerts extends ComponentResource {
     });
   }
 
-  #declareUptime({ host, awaitsDns, letIn }: UptimeArgs): void {
+  #declareUptime({ host, awaitsDns, grantInvoker }: UptimeArgs): void {
     const { project, title, labels, monitoringApi } = this.#args;
-    const grants = letIn?.({ name: "uptime", member: this.#agent() });
+    const grants = grantInvoker?.({ name: "uptime", member: this.#agent() });
     const check = new UptimeCheckConfig(
       "uptime",
       {

@@ -30,7 +30,7 @@ export interface MonitoringArgs {
   /** Whether DNS leads to the URL only once somebody has made its records. */
   readonly awaitsDns: boolean;
   /** Grants an account the right to call the service; undefined if everybody may call it. */
-  readonly letIn: UptimeArgs["letIn"];
+  readonly grantInvoker: UptimeArgs["grantInvoker"];
 }
 
 /** Metrics and a dashboard, and alerts if anybody is to get them. */
@@ -86,7 +86,7 @@ export class Monitoring extends ComponentResource {
           uptime: {
             host: args.url.apply((url) => url.replace(/^https:\/\//, "")),
             awaitsDns: args.awaitsDns,
-            letIn: args.letIn,
+            grantInvoker: args.grantInvoker,
           },
           monitoringApi: apis.of("monitoring"),
         },

@@ -109,7 +109,7 @@ export class WebService extends ComponentResource {
         ...(args.before && { hooks: { beforeCreate: [args.before], beforeUpdate: [args.before] } }),
       },
     );
-    if (args.publicAccess === "allUsers") this.letIn({ name: "public", member: "allUsers" });
+    if (args.publicAccess === "allUsers") this.grantInvoker({ name: "public", member: "allUsers" });
     this.url =
       args.domain === undefined ? stableUrl(this.service) : output(`https://${args.domain}`);
     this.revision = this.service.latestReadyRevision.apply(
@@ -120,7 +120,7 @@ export class WebService extends ComponentResource {
   }
 
   /** Grants an account the right to call the service. */
-  letIn({ name, member }: Grantee): ServiceIamMember {
+  grantInvoker({ name, member }: Grantee): ServiceIamMember {
     const { project, location } = this.service;
     return new ServiceIamMember(
       `${this.#name}-${name}`,

@@ -1,14 +1,5 @@
 import type { Response } from "express";
-
-/** An RFC 9457 problem document. `code` is for programs, `title` and `detail` are for people. */
-export interface ProblemDetails {
-  readonly status: number;
-  readonly code: string;
-  readonly title: string;
-  readonly detail?: string;
-  /** Extension members. */
-  readonly [extension: string]: unknown;
-}
+import type { ProblemDetails } from "./problemDetails.ts";
 
 /** Answers with `application/problem+json`. */
 export function sendProblem(res: Response, problem: ProblemDetails): void {

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { type Response, Router } from "express";
 import type { ApplicationDeps } from "../http/application.ts";
-import { type ProblemDetails, sendProblem } from "../http/problem.ts";
+import { sendProblem } from "../http/problem.ts";
+import type { ProblemDetails } from "../http/problemDetails.ts";
 import { requireSignIn } from "../login/requireSignIn.ts";
 import { filesOf, readClips } from "./clips.ts";
 import { CLIP_URL_LIFETIME, createClipUrls } from "./clipUrl.ts";

@@ -41,11 +41,3 @@ export interface Reel {
   /** Name of the instance that answered. */
   readonly instance: string;
 }
-
-/** An error response (RFC 9457). Programs decide by `code`. */
-export interface ProblemDetails {
-  readonly status: number;
-  readonly code: string;
-  readonly title: string;
-  readonly detail?: string;
-}

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { output, type ResourceHook, runtime } from "@pulumi/pulumi";
 import { parse } from "yaml";
 import type { DeployedArchive } from "../../infra/bundle/serviceBundle.ts";
-import { LOCAL_STACK, localProject } from "../../infra/config/place.ts";
+import { LOCAL_STACK, localProject } from "../../infra/config/placement.ts";
 import { declareStack, type StackHooks } from "../../infra/program.ts";
 import { withoutZeros } from "./googleJson.ts";
 

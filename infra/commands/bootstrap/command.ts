@@ -1,6 +1,6 @@
 import { OperatorError } from "../../../service/contract/errors.ts";
 import type { Environment } from "../../../service/contract/settings.ts";
-import { findNameProblems, LOCAL_STACK } from "../../config/place.ts";
+import { findNameProblems, LOCAL_STACK } from "../../config/placement.ts";
 import { type Ask, confirm } from "../ask.ts";
 import { runCommand, UsageError } from "../commandLine.ts";
 import type { RunProgram } from "../runProgram.ts";

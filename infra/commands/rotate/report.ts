@@ -14,6 +14,7 @@ import {
   type RotationReason,
 } from "../../../service/rotator/plan.ts";
 import type { StepResult } from "../../../service/rotator/rotate.ts";
+import { duration } from "../duration.ts";
 
 /** What the command reports about a rotation. */
 export interface RotationOverview {
@@ -134,15 +135,4 @@ export function describeResult({ step, outcome, added, error }: StepResult): str
   return step.action === "disable"
     ? `Disabled version ${version}.`
     : `Destroyed version ${version}.`;
-}
-
-/** A duration for people, in the largest unit of which there are at least two, rounded down. */
-export function duration(seconds: number): string {
-  const units = [
-    [86_400, "days"],
-    [3600, "h"],
-    [60, "min"],
-  ] as const;
-  const [size, name] = units.find(([unit]) => seconds >= 2 * unit) ?? [1, "s"];
-  return `${Math.floor(Math.max(0, seconds) / size)} ${name}`;
 }

@@ -5,10 +5,10 @@ import { VERSION_NUMBER } from "../../../service/google/secretVersions.ts";
 import { asObject, parseObject } from "../../../service/pure/json.ts";
 import { sessionCookie } from "../../../service/session/cookie.ts";
 import { UsageError } from "../commandLine.ts";
+import { duration } from "../duration.ts";
 import {
   count,
   deployed,
-  duration,
   failed,
   type HeldCookie,
   instancesOf,

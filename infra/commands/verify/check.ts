@@ -243,17 +243,6 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-/** A duration for people, in the largest unit of which there are at least two, rounded. */
-export function duration(seconds: number): string {
-  const units = [
-    [86_400, "days"],
-    [3600, "h"],
-    [60, "min"],
-  ] as const;
-  const [size, name] = units.find(([unit]) => seconds >= 2 * unit) ?? [1, "s"];
-  return `${Math.round(seconds / size)} ${name}`;
-}
-
 /**
  * The commands that set a setting of the stack and deploy it. The stack's name can't be seen from
  * outside, so STACK stands for it.

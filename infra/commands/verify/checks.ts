@@ -1,11 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { MAX_LIFETIME } from "../../../service/contract/serviceSettings.ts";
 import { MAX_COOKIE_BYTES, sessionCookie } from "../../../service/session/cookie.ts";
+import { duration } from "../duration.ts";
 import {
   type Check,
   count,
   deployed,
-  duration,
   type Fault,
   failed,
   faultless,

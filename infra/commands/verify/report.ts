@@ -1,4 +1,5 @@
-import { count, duration, tallies, type Verdict, type Visit } from "./check.ts";
+import { duration } from "../duration.ts";
+import { count, tallies, type Verdict, type Visit } from "./check.ts";
 
 /** A check's verdict with its names. */
 export interface Result extends Verdict {

@@ -1,5 +1,6 @@
+import type { ProblemDetails } from "../../http/problemDetails.ts";
 import { parseTime } from "../../pure/seconds.ts";
-import type { ClipList, ClipUrl, ProblemDetails, Reel } from "../wire.ts";
+import type { ClipList, ClipUrl, Reel } from "../wire.ts";
 import type { Order } from "./order.ts";
 import { retryDelay } from "./retry.ts";
 

@@ -193,7 +193,7 @@ test("names are as Compute Engine takes them, however long the product's, the st
     ...DOMAIN,
     "gcp:region": "northamerica-northeast2",
   });
-  // infra/config/place.ts lets the product and the stack have so many together.
+  // infra/config/placement.ts lets the product and the stack have so many together.
   const longest = 30 - "phoenix-prod".length;
   for (const { type, inputs } of resources) {
     if (!/^gcp:(compute|certificatemanager)\//.test(type)) continue;

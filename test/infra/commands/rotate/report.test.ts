@@ -3,7 +3,6 @@ import {
   describeResult,
   describeSteps,
   describeVersions,
-  duration,
   type RotationOverview,
   versionRows,
 } from "../../../../infra/commands/rotate/report.ts";
@@ -135,20 +134,4 @@ test("each result is one line with the version's new state", () => {
     "Version 3 is unchanged: Secret Manager answered 503. Try again.",
     "Not added: no reason",
   ]);
-});
-
-test.each([
-  [-5, "0 s"],
-  [0, "0 s"],
-  [0.9, "0 s"],
-  [119.9, "119 s"],
-  [120, "2 min"],
-  [1800, "30 min"],
-  [7199, "119 min"],
-  [7200, "2 h"],
-  [2 * DAY - 1, "47 h"],
-  [2 * DAY, "2 days"],
-  [400 * DAY, "400 days"],
-])("%d seconds are %s: the largest unit of which there are at least two", (seconds, text) => {
-  expect(duration(seconds)).toBe(text);
 });

@@ -5,7 +5,7 @@ import { isRegion, parseRegion, parseRegions } from "./regions.ts";
 import type { Settings } from "./settings.ts";
 
 /** A stack's project, regions, names and labels. */
-export interface PlaceConfig extends StackId {
+export interface PlacementConfig extends StackId {
   readonly names: StackNames;
   readonly project: string;
   /** Of all that exists once: the rotator, for example. */
@@ -28,7 +28,7 @@ export function localProject(product: string): string {
   return `${product}-local`;
 }
 
-export function parsePlace(settings: Settings, id: StackId): PlaceConfig {
+export function parsePlacement(settings: Settings, id: StackId): PlacementConfig {
   const { product, environment } = id;
   settings.problems.push(...findNameProblems(id));
   const project = parseProject(settings, id);

@@ -3,7 +3,7 @@ import { shown } from "../../service/pure/printable.ts";
 import type { Settings } from "./settings.ts";
 
 /** Who gets alerts. */
-export interface ObservationConfig {
+export interface AlertsConfig {
   readonly alertEmails: readonly string[];
   /** Existing notification channels: `projects/P/notificationChannels/N`. */
   readonly alertChannels: readonly string[];
@@ -12,10 +12,7 @@ export interface ObservationConfig {
 /** Log levels that suppress the entries that alerts count. */
 const UNCOUNTED: readonly string[] = ["warn", "error", "fatal"];
 
-export function parseObservation(
-  settings: Settings,
-  logLevel: string | undefined,
-): ObservationConfig {
+export function parseAlerts(settings: Settings, logLevel: string | undefined): AlertsConfig {
   const alertEmails = parseAlertEmails(settings);
   const alertChannels = parseAlertChannels(settings);
   if (alertEmails.length + alertChannels.length > 0 && UNCOUNTED.includes(logLevel ?? "")) {

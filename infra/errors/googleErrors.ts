@@ -93,7 +93,7 @@ const REMEDIES: readonly Remedy[] = [
     pattern: /gcp\.resourceLocations/,
     remedy: (stack) =>
       "A policy of the organization, gcp.resourceLocations, forbids this region. Run `npx pulumi " +
-      `config set --stack ${stack} gcp:region REGION\` with one that it allows.`,
+      `config set --stack ${stack} gcp:region REGION\` with one that it allows, or take the region out of the setting regions.`,
   },
   {
     pattern: /constraints\/[\w.]+|Operation denied by org policy|organization policy/i,

@@ -39,14 +39,24 @@ export interface FirstVersionOptions {
 }
 
 /**
- * A hook that adds the first version of SECRET_KEY, if there never was one, before the web service
- * is created or updated. It never runs in a preview. It isn't a hook of the secret, because it
+ * A hook that adds the first version of SECRET_KEY, if there never was one, before a web service is
+ * created or updated. It never runs in a preview. It isn't a hook of the secret, because it
  * would not run again if the first `up` failed after the secret was created.
  */
 export function firstVersionHook(options: FirstVersionOptions): ResourceHook {
-  return new ResourceHook("first-version-of-SECRET_KEY", async () => {
-    await ensureFirstVersion(options);
-  });
+  return new ResourceHook("first-version-of-SECRET_KEY", firstVersionOnce(options));
+}
+
+/**
+ * Ensures the first version, once for all calls: the services of several regions are created at the
+ * same time, and each would add one.
+ */
+export function firstVersionOnce(options: FirstVersionOptions): () => Promise<void> {
+  let ensured: Promise<boolean> | undefined;
+  return async () => {
+    ensured ??= ensureFirstVersion(options);
+    await ensured;
+  };
 }
 
 /**

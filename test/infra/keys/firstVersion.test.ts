@@ -1,5 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { ensureFirstVersion } from "../../../infra/keys/firstVersion.ts";
+import {
+  ensureFirstVersion,
+  type FirstVersionOptions,
+  firstVersionOnce,
+} from "../../../infra/keys/firstVersion.ts";
 import { OperatorError } from "../../../service/contract/errors.ts";
 import { type RunningSecretManager, startSecretManager } from "../../local/secretManager.ts";
 
@@ -17,15 +21,19 @@ beforeEach(async () => {
 
 afterEach(() => secretManager.close());
 
-function ensure(secretKey = `sm://${PROJECT}/${NAME}`): Promise<boolean> {
-  return ensureFirstVersion({
+function optionsFor(secretKey = `sm://${PROJECT}/${NAME}`): FirstVersionOptions {
+  return {
     secretKey,
     stack: "dev",
     env: { SECRET_MANAGER_ENDPOINT: secretManager.url },
     wait: async (seconds) => {
       waits.push(seconds);
     },
-  });
+  };
+}
+
+function ensure(secretKey?: string): Promise<boolean> {
+  return ensureFirstVersion(optionsFor(secretKey));
 }
 
 /** States of the secret's versions, newest first. */
@@ -47,6 +55,12 @@ test("a secret that never had a version gets one, with a payload as of a rotatio
   expect(states()).toEqual(["ENABLED"]);
   const { payload } = secretManager.standIn.store.access(PROJECT, NAME, "1");
   expect(Buffer.from(payload.data, "base64").toString()).toMatch(/^[\w-]{64}$/);
+});
+
+test("services of several regions that are created at the same time share one version", async () => {
+  const before = firstVersionOnce(optionsFor());
+  await Promise.all([before(), before(), before()]);
+  expect(states()).toEqual(["ENABLED"]);
 });
 
 test("a second call adds nothing", async () => {

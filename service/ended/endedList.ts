@@ -1,3 +1,4 @@
+import { isWithin } from "../pure/refreshSchedule.ts";
 import type { Seconds } from "../pure/seconds.ts";
 import {
   addressMark,
@@ -57,7 +58,7 @@ export interface EndedList {
   learn(marks: Iterable<Mark>): void;
   /** A poll has ended, and its marks were learned. */
   complete(poll: CompletePoll): void;
-  judge(session: JudgedSession): Verdict;
+  judge(session: JudgedSession, now: Seconds): Verdict;
   /** The result of reading a session's own mark, begun at that time by this instance's clock. */
   settle(sid: string, result: "live" | "ended", readAt: Seconds): void;
   /** The earliest `iat` of a session that begins now and isn't ended by a mark of its person. */
@@ -158,7 +159,7 @@ export function createEndedList({
       if (people.size > pruneAt) prune(serverTime);
     },
 
-    judge(session) {
+    judge(session, now) {
       const { sid, iat } = session;
       if (iat <= latestMark(session, iat) + CLOCK_SKEW) return "ended";
       const hash = sessionHash(sid);
@@ -166,7 +167,8 @@ export function createEndedList({
       if (iat > horizon + overlap) return "live";
       const readAt = checked.get(hash) ?? Number.NEGATIVE_INFINITY;
       if (readAt === Number.POSITIVE_INFINITY) return "ended";
-      return readAt > horizon + overlap ? "live" : "unknown";
+      // A read beside a horizon of just now may miss a mark. One more, later, finds it in time.
+      return readAt > horizon + overlap || isWithin(now - readAt, overlap) ? "live" : "unknown";
     },
 
     settle(sid, result, readAt) {

@@ -124,7 +124,7 @@ export function createEndedSessions({
   const freshPoll = createFreshRun(async () => list.complete(await poll()));
 
   function judge(session: JudgedSession): Standing | Promise<Standing> {
-    const verdict = list.judge(session);
+    const verdict = list.judge(session, clock());
     if (verdict === "ended") return "ended";
     if (verdict === "unknown") return readMark(session.sid);
     return standingSince(refresher.asOf());
@@ -208,7 +208,7 @@ function createOwnEndedSessions(list: EndedList, clock: () => Seconds): EndedSes
   return {
     start: () => undefined,
     check(session) {
-      return list.judge(session) === "ended" ? "ended" : "live";
+      return list.judge(session, clock()) === "ended" ? "ended" : "live";
     },
     async endSession({ sid }) {
       learnSession(list, sid, clock());

@@ -44,9 +44,9 @@ describe("a session's own mark", () => {
   test("ends that session and no other, whenever it began", () => {
     const list = create();
     list.learn([sessionMark("a")]);
-    expect(list.judge(session())).toBe("ended");
-    expect(list.judge(session({ iat: NOW + 100 }))).toBe("ended");
-    expect(list.judge(session({ sid: "b" }))).toBe("live");
+    expect(list.judge(session(), NOW)).toBe("ended");
+    expect(list.judge(session({ iat: NOW + 100 }), NOW)).toBe("ended");
+    expect(list.judge(session({ sid: "b" }), NOW)).toBe("live");
   });
 });
 
@@ -60,28 +60,28 @@ describe("a mark of a person", () => {
   ])("ends sessions of %s and nobody else's", (_what, who, other) => {
     const list = create();
     list.learn([mark(who, NOW)]);
-    expect(list.judge(session())).toBe("ended");
-    expect(list.judge(session(other))).toBe("live");
+    expect(list.judge(session(), NOW)).toBe("ended");
+    expect(list.judge(session(other), NOW)).toBe("live");
   });
 
   test("of everybody ends all sessions that had begun", () => {
     const list = create();
     list.learn([mark(EVERYBODY, NOW)]);
-    expect(list.judge(session())).toBe("ended");
-    expect(list.judge(session({ iat: NOW + 3 }))).toBe("live");
+    expect(list.judge(session(), NOW)).toBe("ended");
+    expect(list.judge(session({ iat: NOW + 3 }), NOW)).toBe("live");
   });
 
   test("allows for clocks that are two seconds off", () => {
     const list = create();
     list.learn([mark(userMark(ISSUER, "1"), NOW)]);
-    expect(list.judge(session({ iat: NOW + 2 }))).toBe("ended");
-    expect(list.judge(session({ iat: NOW + 2.1 }))).toBe("live");
+    expect(list.judge(session({ iat: NOW + 2 }), NOW)).toBe("ended");
+    expect(list.judge(session({ iat: NOW + 2.1 }), NOW)).toBe("live");
   });
 
   test("never undoes a later one", () => {
     const list = create();
     list.learn([mark(userMark(ISSUER, "1"), NOW), mark(userMark(ISSUER, "1"), NOW - 100)]);
-    expect(list.judge(session())).toBe("ended");
+    expect(list.judge(session(), NOW)).toBe("ended");
   });
 
   test("leaves out the session that begins after it, at a whole second", () => {
@@ -92,7 +92,7 @@ describe("a mark of a person", () => {
         const start = list.earliestStart(session(), NOW);
         expect(start).toBeGreaterThanOrEqual(NOW);
         expect(start).toBe(Math.round(start));
-        expect(list.judge(session({ iat: start }))).toBe("live");
+        expect(list.judge(session({ iat: start }), NOW)).toBe("live");
       }),
     );
   });
@@ -125,21 +125,21 @@ describe("the horizon", () => {
   test("is where a poll ended early: sessions older than that are unknown", () => {
     const list = create();
     list.complete({ serverTime: NOW, gapBelow: NOW - 1000 });
-    expect(list.judge(session({ iat: NOW - 1000 + OVERLAP }))).toBe("unknown");
-    expect(list.judge(session({ iat: NOW - 1000 + OVERLAP + 1 }))).toBe("live");
+    expect(list.judge(session({ iat: NOW - 1000 + OVERLAP }), NOW)).toBe("unknown");
+    expect(list.judge(session({ iat: NOW - 1000 + OVERLAP + 1 }), NOW)).toBe("live");
   });
 
   test("does not follow a name from the future", () => {
     const list = create();
     list.complete({ serverTime: NOW, gapBelow: NOW + 1_000_000 });
-    expect(list.judge(session({ iat: NOW + OVERLAP + 1 }))).toBe("live");
+    expect(list.judge(session({ iat: NOW + OVERLAP + 1 }), NOW)).toBe("live");
   });
 
   test("never goes back", () => {
     const list = create();
     list.complete({ serverTime: NOW, gapBelow: NOW - 1000 });
     list.complete({ serverTime: NOW + 10, gapBelow: NOW - 5000 });
-    expect(list.judge(session({ iat: NOW - 2000 }))).toBe("unknown");
+    expect(list.judge(session({ iat: NOW - 2000 }), NOW)).toBe("unknown");
   });
 
   test("is passed by a session that was read, until it moves past that reading", () => {
@@ -147,13 +147,26 @@ describe("the horizon", () => {
     const old = session({ iat: NOW - 5000 });
     list.complete({ serverTime: NOW, gapBelow: NOW - 1000 });
     list.settle("a", "live", NOW);
-    expect(list.judge(old)).toBe("live");
-    expect(list.judge({ ...old, sid: "b" })).toBe("unknown");
+    expect(list.judge(old, NOW)).toBe("live");
+    expect(list.judge({ ...old, sid: "b" }, NOW)).toBe("unknown");
     list.complete({ serverTime: NOW + 100, gapBelow: NOW - OVERLAP });
-    expect(list.judge(old)).toBe("unknown");
+    expect(list.judge(old, NOW + 100)).toBe("unknown");
     list.settle("a", "ended", NOW + 100);
     list.complete({ serverTime: NOW + 9000, gapBelow: NOW + 8000 });
-    expect(list.judge(old)).toBe("ended");
+    expect(list.judge(old, NOW + 9000)).toBe("ended");
+  });
+
+  test("of just now has a session read once more when the overlap is over, not with every request", () => {
+    const list = create();
+    const old = session({ iat: NOW - 5000 });
+    list.complete({ serverTime: NOW, gapBelow: NOW - 1 });
+    list.settle("a", "live", NOW);
+    expect(list.judge(old, NOW + OVERLAP - 1)).toBe("live");
+    expect(list.judge(old, NOW + OVERLAP)).toBe("unknown");
+    // The clock was set back.
+    expect(list.judge(old, NOW - 1)).toBe("unknown");
+    list.settle("a", "live", NOW + OVERLAP);
+    expect(list.judge(old, NOW + 9000)).toBe("live");
   });
 
   test("a session that was read ends by a mark that comes later", () => {
@@ -161,7 +174,7 @@ describe("the horizon", () => {
     list.complete({ serverTime: NOW, gapBelow: NOW - 1000 });
     list.settle("a", "live", NOW);
     list.learn([sessionMark("a")]);
-    expect(list.judge(session({ iat: NOW - 5000 }))).toBe("ended");
+    expect(list.judge(session({ iat: NOW - 5000 }), NOW)).toBe("ended");
   });
 });
 
@@ -189,7 +202,8 @@ test("it never says live of an ended session, however few marks it may keep", ()
         }
       }
       for (let sid = 0; sid <= 30; sid += 1) {
-        const verdict = list.judge(session({ sid: String(sid), iat: NOW }));
+        const later = now + OVERLAP;
+        const verdict = list.judge(session({ sid: String(sid), iat: NOW }), later);
         expect(verdict).not.toBe(ended.has(String(sid)) ? "live" : "ended");
       }
     }),
@@ -210,10 +224,10 @@ test("250,000 ended sessions take at most 32 MB, and the last 100,000 of them ar
     list.complete({ serverTime: NOW + poll });
   }
   for (let i = 0; i < 60_000; i += 1) list.settle(`old ${i}`, "live", NOW);
-  const known = sids.filter((sid) => list.judge(session({ sid })) === "ended").length;
+  const known = sids.filter((sid) => list.judge(session({ sid }), NOW) === "ended").length;
   sids.length = 0;
   collect();
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(32e6);
   expect(known).toBe(100_000);
-  expect(list.judge(session({ iat: NOW }))).toBe("unknown");
+  expect(list.judge(session({ iat: NOW }), NOW)).toBe("unknown");
 });

@@ -44,7 +44,7 @@ export const application: Application = {
   },
 };
 
-/** The note that a form or a program sent. */
+/** The note in a form's or a JSON body. */
 function noteOf(req: Request): string {
   const note: unknown = req.body?.note;
   return typeof note === "string" ? note.slice(0, 300) : "";

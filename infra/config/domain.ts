@@ -41,9 +41,10 @@ function parseDomain(settings: Settings): string | undefined {
   return domain;
 }
 
-/** The domain as the service compares it; undefined if it could not exist in DNS. */
+/** The domain in ASCII; undefined if it could not exist in DNS, or browsers take it for another. */
 function comparable(text: string): string | undefined {
-  return parseUser(`@${text}`)?.slice(1);
+  const domain = parseUser(`@${text}`)?.slice(1);
+  return URL.parse(`https://${domain}/`)?.hostname === domain ? domain : undefined;
 }
 
 /** What is probably meant by a URL, a host with a port, a wildcard, or a name with a final dot. */

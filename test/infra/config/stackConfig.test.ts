@@ -4,6 +4,7 @@ import { describe, expect, jest, test } from "@jest/globals";
 import fc from "fast-check";
 import { parse as parseYaml } from "yaml";
 import { parseConfig as parse } from "../../../infra/config/stackConfig.ts";
+import { publicUrl } from "../../../service/contract/checks.ts";
 import { ConfigError, type Problem } from "../../../service/contract/errors.ts";
 import { parseKeyLimits } from "../../../service/keys/limits.ts";
 import { evaluateStack, stackConfig } from "../../support/declaredStack.ts";
@@ -789,6 +790,25 @@ test.each([
   ["", undefined],
 ])("the domain %j is %j", (domain, expected) => {
   expect(parseConfig(valuesOf("dev", { "phoenix:domain": domain }), "dev").domain).toBe(expected);
+});
+
+test("the service takes the address of whatever domain the configuration takes, and browsers go there", () => {
+  const text = fc.oneof(
+    fc.domain(),
+    fc.webAuthority(),
+    fc.string(),
+    fc.constantFrom("1.2.3.0x4", "0x7f.1", "a.xn--a", "xn--.example", "a..example", "-a.example"),
+  );
+  fc.assert(
+    fc.property(text, (written) => {
+      const changes = { "phoenix:domain": written };
+      if (problemsOf("dev", changes).length > 0) return;
+      const { domain } = parseConfig(valuesOf("dev", changes), "dev");
+      if (domain === undefined) return expect(written.trim()).toBe("");
+      const checked = publicUrl(`https://${domain}`, { cloudRun: true, environment: "dev" });
+      expect(checked).toEqual({ value: new URL(`https://${written.trim()}`) });
+    }),
+  );
 });
 
 test("lists may have spaces, and traffic names revisions and the newest", () => {

@@ -79,9 +79,11 @@ export const RULES: readonly PolicyRule[] = [
     description: "A service behind the load balancer says whether its region can answer.",
     violations: of(SERVICE, (inputs) =>
       inputs.ingress === "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
-        ? containers(inputs)
-            .filter(({ readinessProbe }) => readinessProbe === undefined)
-            .map(() => "has no readiness probe")
+        ? containers(inputs).flatMap((container) => {
+            const path = text(at(container, "readinessProbe", "httpGet", "path"));
+            if (path === "") return ["has no readiness probe"];
+            return path === "/health/ready" ? ["fails over to regions without keys, too"] : [];
+          })
         : [],
     ),
   },

@@ -66,6 +66,7 @@ export function serviceContainer(args: ServiceContainerArgs): Container {
         periodSeconds: 5,
         timeoutSeconds: 4,
         failureThreshold: 3,
+        successThreshold: 2,
       },
     }),
   };

@@ -23,6 +23,7 @@ test.each([
   ["prod", DOMAIN],
   ["local", {}],
   ["local", DOMAIN],
+  ["prod", { ...DOMAIN, "phoenix:regions": "europe-west1,us-central1" }],
 ] as const)("%s with %j holds to every rule", async (stack, domain) => {
   const { resources } = await declared(stack, {
     ...SIGN_IN,
@@ -178,6 +179,19 @@ describe("a rule is broken by", () => {
       id: WEB,
       inputs: () => ({ defaultUriDisabled: undefined }),
       expected: "a-domain-is-the-only-way-in: web-europe-west1 answers at Cloud Run's own address",
+    },
+    {
+      breach: "a region that can't be failed over",
+      id: WEB,
+      inputs: (inputs) => container(inputs, { readinessProbe: undefined }),
+      expected: "regions-fail-over: web-europe-west1 has no readiness probe",
+    },
+    {
+      breach: "a region that is failed over because of keys that are the same everywhere",
+      id: WEB,
+      inputs: (inputs) =>
+        container(inputs, { readinessProbe: { httpGet: { path: "/health/ready" } } }),
+      expected: "regions-fail-over: web-europe-west1 fails over to regions without keys, too",
     },
     {
       breach: "a backend without limits",

@@ -66,7 +66,8 @@ async function signOutAtProvider(browser: Browser): Promise<void> {
   expect([200, 303]).toContain(answer.status);
 }
 
-// ASVS 7.4.1, and OpenID Connect Back-Channel Logout 1.0
+// OpenID Connect Back-Channel Logout 1.0, 2.7.
+// ASVS 7.4.1
 test("under load, a copied cookie is refused at once by the instance that ended its session, and by every other within 20 s and one call", async () => {
   const { fleet, storage } = deployment;
   const visitors = [await signIn(deployment.url), await signIn(deployment.url)] as const;

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import * as http from "node:http";
 import type { AddressInfo } from "node:net";
+import { forOwnHosts } from "./ownHosts.ts";
 
 /** Where a request can be sent to. */
 export interface Backend {
@@ -68,9 +69,10 @@ export class Balancer {
 
   constructor(options: BalancerOptions) {
     this.#options = options;
-    this.#server = http.createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
-      void this.#serve(request, response);
-    });
+    this.#server = http.createServer(
+      { maxHeaderSize: MAX_HEADER_BYTES },
+      forOwnHosts((request, response) => void this.#serve(request, response)),
+    );
     // The visitor decides when to close, not a timer that races the next request.
     this.#server.keepAliveTimeout = 60_000;
   }

@@ -1,3 +1,4 @@
+import { get } from "node:http";
 import { expect, test } from "@jest/globals";
 import { LocalDeployment } from "./deployment.ts";
 
@@ -15,6 +16,31 @@ test("nothing of a local deployment can be reached from another machine", async 
     }
   }
 });
+
+test("what is for another host is refused, so that no page elsewhere can have its name lead here", async () => {
+  await using deployment = await LocalDeployment.start({ instances: 1, regions: 2 });
+  const { identityProvider, regions, secretManager, storage } = deployment;
+  const urls = [regions.url, ...regions.all.map(({ fleet }) => fleet.url)];
+  urls.push(identityProvider.issuer, secretManager.url, storage.url);
+  for (const url of urls) {
+    const { port } = new URL(url);
+    expect([url, await statusAt(url, "attacker.example")]).toEqual([url, 421]);
+    expect([url, await statusAt(url, `localhost.attacker.example:${port}`)]).toEqual([url, 421]);
+    for (const own of [`localhost:${port}`, `127.0.0.1:${port}`, "localhost:9999"]) {
+      expect([url, own, await statusAt(url, own)]).not.toEqual([url, own, 421]);
+    }
+  }
+});
+
+function statusAt(url: string, host: string): Promise<number | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
+  const { port } = new URL(url);
+  get({ host: "127.0.0.1", port, agent: false, headers: { host } }, (response) => {
+    response.resume();
+    resolve(response.statusCode);
+  }).once("error", reject);
+  return promise;
+}
 
 function answers(url: string): Promise<boolean> {
   return fetch(url).then(

@@ -1,5 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import {
@@ -21,6 +26,7 @@ import {
   sessionEndedPage,
 } from "./identity/page.ts";
 import { LOCAL_USERS, type LocalUser } from "./identity/users.ts";
+import { forOwnHosts } from "./ownHosts.ts";
 
 export interface IdentityProviderOptions {
   /** TCP port on the loopback interface; 0 for any. */
@@ -91,7 +97,7 @@ export async function startIdentityProvider({
   provider.Client.prototype.redirectUriAllowed = isLoopbackCallback;
   provider.Client.prototype.postLogoutRedirectUriAllowed = isLoopback;
   const handle = provider.callback();
-  server.on("request", (req, res) => {
+  const listener: RequestListener = (req, res) => {
     if (!req.url?.startsWith("/sign-in/")) {
       void handle(below(manners.issuerPath, req), res);
       return;
@@ -101,7 +107,8 @@ export async function startIdentityProvider({
         sendPage(res, 400, failurePage("The sign-in is over", String(error)));
       },
     );
-  });
+  };
+  server.on("request", forOwnHosts(listener));
   const close = () =>
     new Promise<void>((resolve) => {
       server.close(() => resolve());

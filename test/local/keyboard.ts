@@ -62,8 +62,8 @@ async function act<Region extends KeyRegion>(
     await regions.bringBack(named);
     say(`${named.name} is back`);
   } else if (several && named !== undefined) {
+    say(`${named.name} is taken away; type its name or number to bring it back`);
     await regions.lose(named);
-    say(`${named.name} is away; type its name or number to bring it back`);
   } else if (key === "a" || key === "k") {
     if (serving === undefined)
       say("all regions are away; type the name or number of one to bring it back");
@@ -72,7 +72,8 @@ async function act<Region extends KeyRegion>(
   } else if (key === "q") {
     await end();
   } else if (key !== "") {
-    say(several ? `${KEYS} ${regionKeys(all)}` : KEYS);
+    say(KEYS);
+    if (several) say(regionKeys(all));
   }
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { forOwnHosts } from "../ownHosts.ts";
 import { httpDate, type StandIn } from "./reply.ts";
 
 export interface RunningStandIn extends AsyncDisposable {
@@ -14,12 +15,14 @@ const MAX_BODY = 128 * 1024;
 
 /** Serves a stand-in on this machine, at that port or a free one. */
 export async function startStandIn(standIn: StandIn, port = 0): Promise<RunningStandIn> {
-  const server = createServer((req, res) => {
-    serve(standIn, req, res).catch((error: unknown) => {
-      console.error(error);
-      res.destroy();
-    });
-  });
+  const server = createServer(
+    forOwnHosts((req, res) => {
+      serve(standIn, req, res).catch((error: unknown) => {
+        console.error(error);
+        res.destroy();
+      });
+    }),
+  );
   const listening = Promise.withResolvers<void>();
   server.once("error", listening.reject);
   server.listen(port, "127.0.0.1", listening.resolve);

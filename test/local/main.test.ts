@@ -96,7 +96,14 @@ test("--help says how to use it, and starts nothing", async () => {
   const command = await start("--help");
   expect(await command.exited).toEqual({ code: 0, signal: null });
   expect(command.stdout()).toMatch(/^Usage: npm start/);
-  for (const option of ["--port", "--instances", "--session-type", "--no-watch", "--help"]) {
+  for (const option of [
+    "--port",
+    "--instances",
+    "--regions",
+    "--session-type",
+    "--no-watch",
+    "--help",
+  ]) {
     expect(command.stdout()).toContain(option);
   }
   expect(command.stderr()).toBe("");
@@ -190,27 +197,18 @@ test("npm start shows the fault of sessions in files, and ending npm ends the ru
 /** Without a program that makes terminals this is told as skipped; the keys have tests of their own. */
 const inTerminal = hasTerminals ? test : test.skip;
 
-inTerminal("in a terminal it adds, kills and ends at a key, and leaves nothing", async () => {
-  const terminal = runInTerminal([
-    process.execPath,
-    MAIN,
-    "--port",
-    "0",
-    "--instances",
-    "1",
-    "--no-watch",
-  ]);
+/** Runs it in a terminal, has something done there, and ends it with q: nothing may be left. */
+async function inItsTerminal(
+  args: readonly string[],
+  work: (terminal: ReturnType<typeof runInTerminal>) => Promise<void>,
+): Promise<void> {
+  const command = [process.execPath, MAIN, "--port", "0", "--no-watch", ...args];
+  const terminal = runInTerminal(command);
   try {
     await terminal.until("The site is at http://localhost:");
     await terminal.until("Type a, then Enter");
+    await work(terminal);
     const started = descendantsOf(terminal.process.pid ?? 0);
-    terminal.type("a");
-    await terminal.until(/instance \w+ is ready/);
-    started.push(...descendantsOf(terminal.process.pid ?? 0));
-    terminal.type("k");
-    await terminal.until(/instance \w+ was killed; 1 left/);
-    terminal.type("?");
-    await terminal.until("Type a, then Enter");
     terminal.type("q");
     await terminal.until("ending");
     expect(await terminal.exited).toBe(0);
@@ -220,7 +218,31 @@ inTerminal("in a terminal it adds, kills and ends at a key, and leaves nothing",
     for (const pid of descendantsOf(terminal.process.pid ?? 0)) process.kill(pid, "SIGKILL");
     await terminal.exited;
   }
-});
+}
+
+inTerminal("in a terminal it adds, kills and ends at a key, and leaves nothing", () =>
+  inItsTerminal(["--instances", "1"], async (terminal) => {
+    terminal.type("a");
+    await terminal.until(/instance \w+ is ready/);
+    terminal.type("k");
+    await terminal.until(/instance \w+ was killed; 1 left/);
+    terminal.type("?");
+    await terminal.until("Type a, then Enter");
+  }),
+);
+
+inTerminal("with several regions it takes one away and brings it back at its number", () =>
+  inItsTerminal(["--regions", "2", "--instances", "1"], async (terminal) => {
+    await terminal.until("1 for europe-west1, 2 for us-central1");
+    terminal.type("1");
+    await terminal.until("europe-west1 is taken away");
+    await terminal.until("requests go to us-central1");
+    terminal.type("1");
+    await terminal.until("requests go to europe-west1");
+    await terminal.until("europe-west1 is back");
+    expect(terminal.shown()).toContain("2 regions with 1 instance each");
+  }),
+);
 
 /** What Node's `--import` takes to run a program before another one. */
 function before(program: string): readonly string[] {

@@ -35,9 +35,13 @@ export interface SessionChanges {
 /** "open" until the headers are sent; then the changes are stored, or an error is the response. */
 type Phase = "open" | "kept" | "refused";
 
+const NO_TOKEN = (): string | undefined => undefined;
+
 /** The session of one request. */
 export class CurrentSession {
   credential: Credential | undefined;
+  /** Reads the signed-in user's ID token; undefined if it did not fit into the cookie. */
+  idToken: () => string | undefined;
   phase: Phase = "open";
   /** What the store read from the request; only the store knows its type. */
   readonly received: unknown;
@@ -52,18 +56,20 @@ export class CurrentSession {
     store: SessionStore,
     req: Request,
     credential: Credential | undefined,
+    idToken: () => string | undefined = NO_TOKEN,
     received?: unknown,
   ) {
     this.#store = store;
     this.#req = req;
     this.credential = credential;
+    this.idToken = idToken;
     this.received = received;
   }
 
   get session(): Session {
     if (this.#session === undefined) {
       const data = this.credential === undefined ? {} : this.#store.open(this);
-      this.#session = new VisibleSession(this.credential, data);
+      this.#session = new VisibleSession(this.credential, this.idToken, data);
       this.#before = JSON.stringify(this.#session);
       this.#req.res?.on("close", reportLateData);
     }
@@ -75,10 +81,9 @@ export class CurrentSession {
     const iat = begins ?? clock();
     const csrf_token = randomBytes(CSRF_TOKEN_BYTES).toString("base64url");
     const sid = randomBytes(SID_BYTES).toString("base64url");
-    this.#changeCredential("started", {
-      ...{ sid, iat, exp: iat + lifetime, user_id, user_email, csrf_token, id_token },
-      ...provider,
-    });
+    const times = { iat, exp: iat + lifetime };
+    const credential = { sid, ...times, user_id, user_email, csrf_token, ...provider };
+    this.#changeCredential("started", credential, () => id_token);
   }
 
   end(): void {
@@ -107,6 +112,7 @@ export class CurrentSession {
   #changeCredential(
     change: SessionChanges["credential"],
     credential: Credential | undefined,
+    idToken = NO_TOKEN,
   ): void {
     if (this.phase !== "open" || this.#req.res?.headersSent === true) {
       this.report("session_not_kept", new SessionChangedLateError(`The session was ${change}`));
@@ -114,7 +120,8 @@ export class CurrentSession {
     }
     this.#change = change;
     this.credential = credential;
-    this.#session = new VisibleSession(credential, {});
+    this.idToken = idToken;
+    this.#session = new VisibleSession(credential, idToken, {});
     this.#before = "{}";
   }
 
@@ -141,9 +148,15 @@ export class CurrentSession {
  */
 class VisibleSession implements Session {
   readonly #credential: Credential | undefined;
+  readonly #idToken: () => string | undefined;
 
-  constructor(credential: Credential | undefined, data: Readonly<Record<string, unknown>>) {
+  constructor(
+    credential: Credential | undefined,
+    idToken: () => string | undefined,
+    data: Readonly<Record<string, unknown>>,
+  ) {
     this.#credential = credential;
+    this.#idToken = idToken;
     // Unlike an assignment, does not throw for an identity field, which has no setter.
     for (const name of Object.keys(data)) Reflect.set(this, name, data[name]);
   }
@@ -158,7 +171,7 @@ class VisibleSession implements Session {
     return this.#credential?.csrf_token;
   }
   get id_token() {
-    return this.#credential?.id_token;
+    return this.#idToken();
   }
 }
 

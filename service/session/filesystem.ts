@@ -29,7 +29,11 @@ interface StoredRequest {
   readonly originalUrl: string;
   readonly socket: Request["socket"];
   readonly secure: boolean;
-  readonly session?: { credential?: Credential; data?: Readonly<Record<string, unknown>> };
+  readonly session?: {
+    credential?: Credential;
+    idToken?: string | undefined;
+    data?: Readonly<Record<string, unknown>>;
+  };
 }
 
 /**
@@ -43,12 +47,14 @@ export function filesystemSessions(deps: FilesystemDeps): AddSessions {
   const store: SessionStore = {
     ...deps,
     open: ({ received }) => (received as StoredRequest).session?.data ?? {},
-    keep({ credential, received }, changes) {
+    keep({ credential, idToken, received }, changes) {
       const { session } = received as StoredRequest;
       if (session === undefined) return;
       if (changes.credential !== "kept") delete session.data;
       if (changes.credential === "ended") delete session.credential;
-      if (changes.credential === "started" && credential) session.credential = credential;
+      if (changes.credential === "started" && credential) {
+        Object.assign(session, { credential, idToken: idToken() });
+      }
       if (changes.data !== undefined) session.data = JSON.parse(changes.data);
     },
   };
@@ -66,10 +72,11 @@ export function filesystemSessions(deps: FilesystemDeps): AddSessions {
           return;
         }
         const credential = stored.session?.credential;
+        const idToken = () => stored.session?.idToken;
         const hadCookie = cookieValue(headers.cookie, name) !== undefined;
         res.locals.session = report(hadCookie, credential);
         res.setHeader("Cache-Control", "no-store");
-        setSession(req, new CurrentSession(store, req, credential, stored));
+        setSession(req, new CurrentSession(store, req, credential, idToken, stored));
         // Wraps express-session's own methods on this response, which save the session.
         const { writeHead, write, end, flushHeaders } = res;
         keepBeforeHeaders(res, { writeHead, write, end, flushHeaders }, onError);

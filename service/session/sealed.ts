@@ -13,6 +13,7 @@ import {
   sessionCookie,
 } from "./cookie.ts";
 import { clearCookie, keepCookie, tokenIn } from "./cookieFormat.ts";
+import { credentialIn, idTokenIn, sealCredential } from "./credential.ts";
 import {
   CurrentSession,
   type SessionChanges,
@@ -68,6 +69,7 @@ type Received =
       readonly kid: string;
       readonly age: number;
       readonly credential: Credential;
+      readonly idToken: () => string | undefined;
     }
   | Refusal;
 
@@ -97,11 +99,12 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
     const { kid, age, sealed } = opened;
     const exp = Math.min(sealed.exp, sealed.iat + lifetime);
     if (clock() >= exp) return { outcome: "expired", kid, age };
-    const credential = { ...sealed.data, iat: sealed.iat, exp };
-    if (!isCredential(credential)) return { outcome: "malformed" };
+    const credential = credentialIn(sealed.iat, exp, sealed.data);
+    if (credential === undefined) return { outcome: "malformed" };
+    const idToken = () => idTokenIn(opened);
     return then(ended.check(credential), (standing): Received => {
-      if (standing === "live") return { outcome: "ok", kid, age, credential };
-      if (standing === "ended") return { outcome: standing, kid, age, credential };
+      if (standing === "live") return { outcome: "ok", kid, age, credential, idToken };
+      if (standing === "ended") return { outcome: standing, kid, age, credential, idToken };
       return { outcome: "ended_unavailable", kid, age, ...standing };
     });
   }
@@ -134,9 +137,9 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
       return opened.outcome === "ok" ? opened.sealed.data : {};
     },
 
-    keep({ credential }, changes, res) {
+    keep(current, changes, res) {
       const { req } = res;
-      const lines = changedCookies(req, credential, changes);
+      const lines = changedCookies(req, current, changes);
       if (lines.length === 0) return;
       if (secure && req.protocol !== "https") throw new InsecureTransportError();
       for (const line of lines) res.appendHeader("Set-Cookie", line);
@@ -146,7 +149,7 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
 
   function changedCookies(
     req: Request,
-    credential: Credential | undefined,
+    { credential, idToken }: CurrentSession,
     changes: SessionChanges,
   ): readonly string[] {
     const { cookie: header } = req.headers;
@@ -154,7 +157,7 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
     if (unchanged && (credential === undefined || !hasDataCookies(header))) return NOTHING;
     const lines: string[] = [];
     if (changes.credential === "started" && credential !== undefined) {
-      lines.push(credentialLine(req, credential));
+      lines.push(credentialLine(req, credential, idToken()));
     }
     if (changes.credential === "ended" && cookieValue(header, cookie.name) !== undefined) {
       lines.push(clearCookie(cookie));
@@ -169,25 +172,24 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
   }
 
   /** @throws SessionTooLargeError even without the ID token. */
-  function credentialLine(req: Request, credential: Credential): string {
-    const whole = sealCredential(credential);
+  function credentialLine(req: Request, credential: Credential, idToken?: string): string {
+    const maxAge = Math.max(1, credential.exp - clock());
+    const whole = keepCookie(
+      cookie,
+      sealCredential(sealer, cookie.name, credential, idToken),
+      maxAge,
+    );
     if (whole.length <= MAX_COOKIE_BYTES) return whole;
-    const { id_token, ...rest } = credential;
-    const without = sealCredential({ ...rest, id_token: undefined });
+    const without = keepCookie(cookie, sealCredential(sealer, cookie.name, credential), maxAge);
     if (without.length > MAX_COOKIE_BYTES) {
-      throw new SessionTooLargeError(without.length, MAX_COOKIE_BYTES, rest);
+      throw new SessionTooLargeError(without.length, MAX_COOKIE_BYTES, credential);
     }
-    const bytes = id_token?.length;
+    const bytes = idToken?.length;
     deps.log.warn(
       { event: "id_token_left_out", bytes, user_id: credential.user_id, ...req.res?.locals.trace },
       `The ID token of ${bytes} bytes does not fit into the session's cookie and is left out`,
     );
     return without;
-  }
-
-  function sealCredential({ iat, exp, ...data }: Credential): string {
-    const token = sealer.seal(cookie.name, { iat, exp, data });
-    return keepCookie(cookie, token, Math.max(1, exp - clock()));
   }
 
   function dataLine({ sid, exp }: Credential, json: string): string {
@@ -218,11 +220,11 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
       res.locals.session = report(outcome);
       // No shared cache, and no back button after sign-out, may show what depends on a session.
       res.setHeader("Cache-Control", "no-store");
-      const credential = outcome.outcome === "ok" ? outcome.credential : undefined;
+      const ok = outcome.outcome === "ok" ? outcome : undefined;
       // Signing out everywhere tells by it whether a first request did so already.
       if (outcome.outcome === "ended") res.locals.endedSession = outcome.credential;
       const ready = data?.outcome === "ready" ? data : undefined;
-      setSession(req, new CurrentSession(store, req, credential, ready));
+      setSession(req, new CurrentSession(store, req, ok?.credential, ok?.idToken, ready));
       if (outcome.outcome === "key_unavailable") next(new KeysUnavailableError(outcome.retryAfter));
       else if (outcome.outcome === "ended_unavailable") {
         next(new EndedUnavailableError(outcome.retryAfter));
@@ -245,10 +247,4 @@ function report(received: Received): SessionReport {
   const { outcome: session } = received;
   if ("age" in received) return { session, kid: received.kid, session_age: received.age };
   return "kid" in received ? { session, kid: received.kid } : { session };
-}
-
-/** Checks the fields, because another version of the service may have sealed other ones. */
-function isCredential(value: object): value is Credential {
-  const { sid, user_id, csrf_token } = value as Partial<Record<keyof Credential, unknown>>;
-  return [sid, user_id, csrf_token].every((part) => typeof part === "string" && part !== "");
 }

@@ -3,7 +3,15 @@ import type { KeyLookup, SessionKey, SessionKeys } from "../keys/sessionKeys.ts"
 import type { Seconds } from "../pure/seconds.ts";
 import { decodeContent, encodeContent, type Sealed } from "./content.ts";
 import { KeysUnavailableError } from "./errors.ts";
-import { NONCE_BYTES, type ParsedToken, type Purpose, parseToken, seal, unseal } from "./seal.ts";
+import {
+  type ParsedToken,
+  parseToken,
+  type SealingKey,
+  seal,
+  sealingKey,
+  unseal,
+  unsealAttachment,
+} from "./seal.ts";
 import { isSignatureOf, parseSignature, sign } from "./sign.ts";
 
 /** Why a token did not open. */
@@ -20,6 +28,8 @@ export type Opened =
       readonly kid: string;
       readonly age: number;
       readonly sealed: Content;
+      /** Decrypts the token's attachment; undefined if there is none. */
+      attachment(): Buffer | undefined;
     }
   | Refusal;
 
@@ -40,6 +50,9 @@ export interface ReadyToken {
  * the `boundTo` and the environment that it was sealed with. A key is derived and cached for each
  * name, so use constants as names, and put values that differ between visitors into `boundTo`.
  *
+ * An attachment is authenticated with the token, and decrypted only on demand: for what is large and
+ * rarely used.
+ *
  * @example
  * const token = sealer.seal("invitation", { iat: now, exp: now + 3600, data: { team: "a" } }, sid);
  * const opened = await sealer.open("invitation", token, sid);
@@ -47,7 +60,7 @@ export interface ReadyToken {
  */
 export interface Sealer {
   /** @throws KeysUnavailableError if no key can sign now. */
-  seal(name: string, content: Sealed<object>, boundTo?: string): string;
+  seal(name: string, content: Sealed<object>, boundTo?: string, attachment?: Buffer): string;
   /** Never throws. Returns a promise only if a key has to be read first. */
   open(name: string, token: string, boundTo?: string): Opened | Promise<Opened>;
   /**
@@ -79,37 +92,53 @@ export function createSealer({
   clock,
   random = randomBytes,
 }: SealerDeps): Sealer {
+  const sealingKeys = new WeakMap<SessionKey, Map<string, SealingKey>>();
+
+  function sealingKeyFor(key: SessionKey, name: string): SealingKey {
+    let byName = sealingKeys.get(key);
+    if (byName === undefined) {
+      byName = new Map();
+      sealingKeys.set(key, byName);
+    }
+    let found = byName.get(name);
+    if (found === undefined) {
+      found = sealingKey(key, name, environment);
+      byName.set(name, found);
+    }
+    return found;
+  }
+
   function prepare(token: string): ReadyToken | Refusal | Promise<ReadyToken | Refusal> {
     const parsed = parseToken(token);
     if (parsed === undefined) return { outcome: "malformed" };
-    const { kid } = parsed;
-    return then(keys.find(kid), (lookup) => {
-      if (lookup.status !== "found") return refuse(kid, lookup);
+    return then(keys.find(parsed.kid), (lookup) => {
+      if (lookup.status !== "found") return refuse(parsed.kid, lookup);
       return {
         outcome: "ready",
-        open: (name, boundTo) => openWith(lookup.key, parsed, { name, environment, boundTo }),
+        open: (name, boundTo = "") => openWith(sealingKeyFor(lookup.key, name), parsed, boundTo),
       };
     });
   }
 
-  function openWith(key: SessionKey, parsed: ParsedToken, purpose: Purpose): Opened {
+  function openWith(key: SealingKey, parsed: ParsedToken, boundTo: string): Opened {
     const { kid } = parsed;
-    const plaintext = unseal(parsed, key, purpose);
+    const plaintext = unseal(parsed, key, boundTo);
     if (plaintext === undefined) return { outcome: "tampered", kid };
     const sealed = decodeContent(plaintext);
     if (sealed === undefined) return { outcome: "malformed" };
     const now = clock();
     const age = Math.max(0, now - sealed.iat);
     if (now >= sealed.exp) return { outcome: "expired", kid, age };
-    return { outcome: "ok", kid, age, sealed };
+    const attachment = () => unsealAttachment(parsed, key, boundTo);
+    return { outcome: "ok", kid, age, sealed, attachment };
   }
 
   return {
-    seal(name, content, boundTo) {
+    seal(name, content, boundTo = "", attachment = undefined) {
       const key = keys.signer();
       if (key === undefined) throw new KeysUnavailableError(RETRY_AFTER);
-      const purpose: Purpose = { name, environment, boundTo };
-      return seal(encodeContent(content), key, purpose, random(NONCE_BYTES));
+      const plaintext = encodeContent(content);
+      return seal(plaintext, attachment, sealingKeyFor(key, name), boundTo, random);
     },
 
     open: (name, token, boundTo) =>

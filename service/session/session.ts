@@ -47,8 +47,11 @@ export interface SignedIn {
   readonly iat?: Seconds | undefined;
 }
 
-/** Content of the credential cookie, which only starting and ending a session set or clear. */
-export interface Credential extends Identity, Omit<SignedIn, keyof Identity> {
+/**
+ * Content of the credential cookie, which only starting and ending a session set or clear. The ID
+ * token is apart from it, because few requests use it.
+ */
+export interface Credential extends Omit<Identity, "id_token">, Omit<SignedIn, keyof Identity> {
   /** Session id: 128 random bits, constant for the session's lifetime. */
   readonly sid: string;
   readonly iat: Seconds;

@@ -1,13 +1,19 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { SessionKey } from "../keys/sessionKeys.ts";
 import { derivedKey } from "./derivedKey.ts";
-import { KID, type Purpose } from "./seal.ts";
+import { KID } from "./seal.ts";
 
 /**
  * A signature is `v1.<kid>.<base64url(HMAC-SHA256)>`, with a key that is derived for signing under
  * one name. It covers the text, the format's version, the key's id, the name and the environment.
  */
 const VERSION = "v1";
+
+/** What a signature is for. One that was made for another purpose doesn't count. */
+export interface Purpose {
+  readonly name: string;
+  readonly environment: string;
+}
 
 export interface ParsedSignature {
   readonly kid: string;

@@ -3,6 +3,7 @@ import { application } from "../../service/application.ts";
 import { createStaticKeys } from "../../service/keys/static.ts";
 import { sessionCookie } from "../../service/session/cookie.ts";
 import { keepCookie } from "../../service/session/cookieFormat.ts";
+import { sealCredential } from "../../service/session/credential.ts";
 import { createSealer } from "../../service/session/sealer.ts";
 import type { Credential } from "../../service/session/session.ts";
 
@@ -54,8 +55,10 @@ export function createPhoenixCookies(): (visitor: number) => string {
   const sealer = createSealer({ keys: createStaticKeys(SECRET), environment: "local", clock });
   return (visitor) => {
     const now = clock();
-    const content = { iat: now, exp: now + 604_800, data: visitorSession(visitor) };
-    const header = keepCookie(cookie, sealer.seal(cookie.name, content), 604_800);
+    const { id_token, ...data } = visitorSession(visitor);
+    const credential = { ...data, iat: now, exp: now + 604_800 };
+    const token = sealCredential(sealer, cookie.name, credential, id_token);
+    const header = keepCookie(cookie, token, 604_800);
     return header.slice(0, header.indexOf(";"));
   };
 }

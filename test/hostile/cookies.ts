@@ -18,14 +18,25 @@ function header(what: string, value: string, name = NAME): HostileCookie {
   return { what, header: `${name}=${value}` };
 }
 
-/** The token's parts: version, kid, and the bytes of nonce, ciphertext and tag. */
-function parts(token: string): { version: string; kid: string; body: Buffer } {
-  const [version = "", kid = "", body = ""] = token.split(".");
-  return { version, kid, body: Buffer.from(body, "base64url") };
+/** A token's parts, the last two decoded. */
+interface Parts {
+  readonly version: string;
+  readonly kid: string;
+  readonly body: Buffer;
+  readonly attachment: Buffer;
 }
 
-function joined(version: string, kid: string, body: Buffer): string {
-  return `${version}.${kid}.${body.toString("base64url")}`;
+/** The parts that are nonce, ciphertext and tag. */
+const SEALED = ["body", "attachment"] as const;
+
+function parts(token: string): Parts {
+  const [version = "", kid = "", body = "", attachment = ""] = token.split(".");
+  const decode = (part: string) => Buffer.from(part, "base64url");
+  return { version, kid, body: decode(body), attachment: decode(attachment) };
+}
+
+function joined({ version, kid, body, attachment }: Parts): string {
+  return [version, kid, body.toString("base64url"), attachment.toString("base64url")].join(".");
 }
 
 /** Valid cookies with one change at each possible position: tens of thousands. */
@@ -53,12 +64,15 @@ export function* everyShape(tokens: Tokens): Generator<HostileCookie> {
 }
 
 function* everyBit(token: string): Generator<HostileCookie> {
-  const { version, kid, body } = parts(token);
-  for (let index = 0; index < body.length; index += 1) {
-    for (let bit = 0; bit < 8; bit += 1) {
-      const changed = Buffer.from(body);
-      changed[index] = (changed[index] ?? 0) ^ (1 << bit);
-      yield header(`bit ${bit} of byte ${index}`, cookieOf(joined(version, kid, changed)));
+  const good = parts(token);
+  for (const part of SEALED) {
+    for (let index = 0; index < good[part].length; index += 1) {
+      for (let bit = 0; bit < 8; bit += 1) {
+        const changed = Buffer.from(good[part]);
+        changed[index] = (changed[index] ?? 0) ^ (1 << bit);
+        const what = `bit ${bit} of byte ${index} of the ${part}`;
+        yield header(what, cookieOf(joined({ ...good, [part]: changed })));
+      }
     }
   }
 }
@@ -141,21 +155,22 @@ const KIDS = [
 ];
 
 function* everyKid(token: string): Generator<HostileCookie> {
-  const { version, kid, body } = parts(token);
+  const good = parts(token);
   for (const other of KIDS) {
-    if (other === kid) continue;
+    if (other === good.kid) continue;
     yield header(
       `kid ${JSON.stringify(other.slice(0, 20))}`,
-      cookieOf(joined(version, other, body)),
+      cookieOf(joined({ ...good, kid: other })),
     );
   }
   for (const other of ["v0", "v2", "v10", "V1", "v01", "v", "1", "", "v1.v1", "v1.3"]) {
-    yield header(`version ${other}`, cookieOf(joined(other, kid, body)));
+    yield header(`version ${other}`, cookieOf(joined({ ...good, version: other })));
   }
 }
 
 function* everyArrangement(token: string): Generator<HostileCookie> {
-  const { version, kid, body } = parts(token);
+  const good = parts(token);
+  const { body } = good;
   const [nonce, ciphertext, tag] = [
     body.subarray(0, 12),
     body.subarray(12, -16),
@@ -182,8 +197,23 @@ function* everyArrangement(token: string): Generator<HostileCookie> {
     "a byte more behind": [body, Buffer.alloc(1)],
   };
   for (const [what, buffers] of Object.entries(arrangements)) {
-    yield header(what, cookieOf(joined(version, kid, Buffer.concat(buffers))));
+    yield header(what, cookieOf(joined({ ...good, body: Buffer.concat(buffers) })));
+    yield header(
+      `${what}, as attachment`,
+      cookieOf(joined({ ...good, attachment: Buffer.concat(buffers) })),
+    );
   }
+  const [version = "", kid = "", first = "", second = ""] = token.split(".");
+  const orders: Record<string, readonly string[]> = {
+    "no attachment": [version, kid, first],
+    "an empty attachment": [version, kid, first, ""],
+    "the attachment first": [version, kid, second, first],
+    "the attachment alone": [version, kid, second],
+    "the attachment twice": [version, kid, first, second, second],
+    "the body twice": [version, kid, first, first],
+    "a part more": [version, kid, first, second, ""],
+  };
+  for (const [what, order] of Object.entries(orders)) yield header(what, cookieOf(order.join(".")));
 }
 
 /** Other encodings of the same valid token. Only the canonical one is accepted. */
@@ -365,12 +395,13 @@ type Recipe = (chance: Chance, tokens: readonly string[]) => string;
 
 const RECIPES: readonly Recipe[] = [
   function severalBytesOfTheToken(chance, tokens) {
-    const { version, kid, body } = parts(chance.pick(tokens));
+    const good = parts(chance.pick(tokens));
+    const bytes = good[chance.pick(SEALED)];
     for (let times = chance.below(8); times >= 0; times -= 1) {
-      const index = chance.below(body.length);
-      body[index] = (body[index] ?? 0) ^ (1 + chance.below(255));
+      const index = chance.below(bytes.length);
+      bytes[index] = (bytes[index] ?? 0) ^ (1 + chance.below(255));
     }
-    return `session=${cookieOf(joined(version, kid, body))}`;
+    return `session=${cookieOf(joined(good))}`;
   },
   function severalCharactersOfTheValue(chance, tokens) {
     const value = [...cookieOf(chance.pick(tokens))];
@@ -385,13 +416,15 @@ const RECIPES: readonly Recipe[] = [
     return `session=${cookieOf(one.slice(0, first) + two.slice(first, second) + three.slice(second))}`;
   },
   function aBodyUnderAnotherKid(chance, tokens) {
-    const { version, body } = parts(chance.pick(tokens));
+    const good = parts(chance.pick(tokens));
     const kid = chance.pick([String(chance.below(1e9)), String(4 + chance.below(99)), "1", "x"]);
-    return `session=${cookieOf(joined(version, kid, body))}`;
+    return `session=${cookieOf(joined({ ...good, kid }))}`;
   },
   function randomBytesInTheRightShape(chance) {
     const kid = chance.pick(["1", "2", "3"]);
-    return `session=${cookieOf(joined("v1", kid, chance.bytes(28 + chance.below(200))))}`;
+    const [body, attachment] = [0, 1].map(() => chance.bytes(28 + chance.below(200)));
+    const token = ["v1", kid, body?.toString("base64url"), attachment?.toString("base64url")];
+    return `session=${cookieOf(token.slice(0, 3 + chance.below(2)).join("."))}`;
   },
   function randomBytesInBase64(chance) {
     return `session=${chance.bytes(chance.below(300)).toString("base64")}`;
@@ -407,17 +440,22 @@ const RECIPES: readonly Recipe[] = [
     return `session=${cookieOf(Array.from({ length }, () => chance.pick(PRINTABLE)).join(""))}`;
   },
   function somethingRepeated(chance, tokens) {
-    const { version, kid, body } = parts(chance.pick(tokens));
-    const from = chance.below(body.length);
-    const piece = body.subarray(from, from + 1 + chance.below(64));
-    const longer = Buffer.concat([body.subarray(0, from), piece, body.subarray(from)]);
-    return `session=${cookieOf(joined(version, kid, longer))}`;
+    const good = parts(chance.pick(tokens));
+    const part = chance.pick(SEALED);
+    const bytes = good[part];
+    const from = chance.below(bytes.length);
+    const piece = bytes.subarray(from, from + 1 + chance.below(64));
+    const longer = Buffer.concat([bytes.subarray(0, from), piece, bytes.subarray(from)]);
+    return `session=${cookieOf(joined({ ...good, [part]: longer }))}`;
   },
   function somethingLeftOut(chance, tokens) {
-    const { version, kid, body } = parts(chance.pick(tokens));
-    const from = chance.below(body.length);
-    const rest = body.subarray(from + 1 + chance.below(64));
-    return `session=${cookieOf(joined(version, kid, Buffer.concat([body.subarray(0, from), rest])))}`;
+    const good = parts(chance.pick(tokens));
+    const part = chance.pick(SEALED);
+    const bytes = good[part];
+    const from = chance.below(bytes.length);
+    const rest = bytes.subarray(from + 1 + chance.below(64));
+    const shorter = Buffer.concat([bytes.subarray(0, from), rest]);
+    return `session=${cookieOf(joined({ ...good, [part]: shorter }))}`;
   },
   function muchTooLong(chance, tokens) {
     const token = chance.pick(tokens);

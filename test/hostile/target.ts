@@ -7,6 +7,7 @@ import type { SessionKey, SessionKeys } from "../../service/keys/sessionKeys.ts"
 import { createStaticKeys } from "../../service/keys/static.ts";
 import type { OidcConfig } from "../../service/login/settings.ts";
 import { createLog } from "../../service/process/log.ts";
+import { sealCredential } from "../../service/session/credential.ts";
 import { createSealer, type Sealer } from "../../service/session/sealer.ts";
 import { type AddSessions, createSessions } from "../../service/session/sessions.ts";
 import { application as notes } from "../adoption/notes/application.ts";
@@ -125,7 +126,9 @@ export function tokenFor(
   { name = "session", kid = SIGNING, environment = "prod" } = {},
 ): string {
   const sealer = createSealer({ keys: ring(kid), environment, clock });
-  return sealer.seal(name, { iat: clock(), exp: clock() + 604_800, data: sessionOf(user) });
+  const { id_token, ...data } = sessionOf(user);
+  const credential = { ...data, iat: clock(), exp: clock() + 604_800 };
+  return sealCredential(sealer, name, credential, id_token);
 }
 
 /** A cookie's value as the service writes it. */

@@ -18,13 +18,21 @@ const TOLERANCE = 1.5;
 
 const { app, sealer } = createTarget();
 const token = tokenFor(ada);
-const [version, kid, body = ""] = token.split(".");
+const [version, kid, body = "", attachment = ""] = token.split(".");
 const bytes = Buffer.from(body, "base64url");
 
 function wrongAt(index: number): string {
   const changed = Buffer.from(bytes);
   changed[index] = (changed[index] ?? 0) ^ 1;
-  return `${version}.${kid}.${changed.toString("base64url")}`;
+  return [version, kid, changed.toString("base64url"), attachment].join(".");
+}
+
+function attachedTo(text: string): string {
+  return [version, kid, body, text].join(".");
+}
+
+function other(character: string | undefined): string {
+  return character === "A" ? "B" : "A";
 }
 
 const WRONG: Record<string, string> = {
@@ -34,6 +42,10 @@ const WRONG: Record<string, string> = {
   "last byte of the ciphertext": wrongAt(bytes.length - 17),
   "first byte of the tag": wrongAt(bytes.length - 16),
   "last byte of the tag": wrongAt(bytes.length - 1),
+  "first character of the attachment": attachedTo(other(attachment[0]) + attachment.slice(1)),
+  "last character of the attachment": attachedTo(
+    attachment.slice(0, -1) + other(attachment.at(-1)),
+  ),
 };
 
 // ASVS 11.2.5
@@ -67,9 +79,9 @@ test("how long a refusal takes does not depend on where the token is wrong", () 
 test("CSRF tokens are compared as a whole, however many of their characters agree", async () => {
   const compared = jest.spyOn(crypto, "timingSafeEqual");
   const good = sessionOf(ada).csrf_token;
-  const other = (index: number) =>
-    `${good.slice(0, index)}${good[index] === "A" ? "B" : "A"}${good.slice(index + 1)}`;
-  const sent = [other(0), other(good.length - 1), "", "x", `${good}${good}`, good];
+  const wrong = (index: number) =>
+    good.slice(0, index) + other(good[index]) + good.slice(index + 1);
+  const sent = [wrong(0), wrong(good.length - 1), "", "x", `${good}${good}`, good];
   for (const csrf of sent) {
     const { statusCode } = await inject(app, {
       method: "POST",

@@ -86,14 +86,12 @@ export function credentialData(
   user_id: string,
   details: Partial<CredentialData> = {},
 ): CredentialData {
+  const { id_token: _, ...identity } = signedIn(user_id);
   return {
     sid: Buffer.alloc(16, user_id).toString("base64url"),
     csrf_token: Buffer.alloc(32, user_id).toString("base64url"),
-    ...{
-      user_email: undefined,
-      ...signedIn(user_id),
-      ...details,
-      id_token: details.id_token ?? "a.b.c",
-    },
+    user_email: undefined,
+    ...identity,
+    ...details,
   };
 }

@@ -5,6 +5,7 @@ import type { SessionKeys } from "../../../service/keys/sessionKeys.ts";
 import { csrfProtection } from "../../../service/login/csrf.ts";
 import { reelRoutes } from "../../../service/reels/routes.ts";
 import { dataCookie } from "../../../service/session/cookie.ts";
+import { sealCredential } from "../../../service/session/credential.ts";
 import { createSealer, type Sealer } from "../../../service/session/sealer.ts";
 import { cookieOf, ring, sessionOf } from "../../hostile/target.ts";
 import { ada } from "../../local/identity/users.ts";
@@ -62,7 +63,7 @@ export function reelApp({ keys = ring(), directory = DIRECTORY }: ReelAppOptions
 
   function signedIn(session: CredentialData = sessionOf(ada), reel: unknown = ["embers"]): Visitor {
     const times = { iat: time.now, exp: time.now + 604_800 };
-    const sealed = sealer.seal("session", { ...times, data: session });
+    const sealed = sealCredential(sealer, "session", { ...session, ...times });
     const cookies = new Map([["session", cookieOf(sealed)]]);
     if (reel !== null) {
       const data = sealer.seal("data", { ...times, data: { reel } }, session.sid);

@@ -2,6 +2,7 @@ import { expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import type { SessionKeys } from "../../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../../service/keys/static.ts";
+import { sealCredential } from "../../../service/session/credential.ts";
 import { createSealer } from "../../../service/session/sealer.ts";
 import { endSession, startSession } from "../../../service/session/session.ts";
 import { serve } from "../../support/httpServer.ts";
@@ -365,7 +366,8 @@ test("a token that was sealed under another name is not accepted as a session", 
     ["__Host-session", "tampered"],
     ["clip-url", "tampered"],
   ] as const) {
-    const sealed = sealer.seal(name, { iat: now, exp: now + 60, data: credentialData("ada") });
+    const credential = { ...credentialData("ada"), iat: now, exp: now + 60 };
+    const sealed = sealCredential(sealer, name, credential);
     const value = Buffer.from(JSON.stringify({ sealed })).toString("base64");
     const { json } = await service.get("/read", `session=${value}`);
     expect([name, json().outcome.session]).toEqual([name, outcome]);

@@ -6,7 +6,7 @@ import type { SessionKeys } from "../../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../../service/keys/static.ts";
 import { decodeContent, encodeContent } from "../../../service/session/content.ts";
 import { KeysUnavailableError } from "../../../service/session/errors.ts";
-import { createSealer } from "../../../service/session/sealer.ts";
+import { createSealer, type Sealer } from "../../../service/session/sealer.ts";
 
 const NAME = "__Host-session";
 const NOW = 1_800_000_000;
@@ -84,7 +84,7 @@ test("the same content sealed twice gives different tokens", () => {
 // ASVS 9.1.1
 test("a token with any one character changed is refused", () => {
   const sealer = sealerFor("prod");
-  const token = sealer.seal(NAME, contentOf({ user_id: "ada" }));
+  const token = sealer.seal(NAME, contentOf({ user_id: "ada" }), "", Buffer.from("attached"));
   for (let index = 0; index < token.length; index++) {
     for (const character of ["A", "B", "_", "-", ".", "1", "=", " ", "é"]) {
       if (token[index] === character) continue;
@@ -95,20 +95,65 @@ test("a token with any one character changed is refused", () => {
 });
 
 // ASVS 9.1.1, 11.3.2
-test("every byte of nonce, ciphertext and tag is authenticated", () => {
+test("every byte of nonce, ciphertext and tag is authenticated, of the attachment as well", () => {
   const sealer = sealerFor("prod");
-  const token = sealer.seal(NAME, contentOf({ user_id: "ada" }));
-  const [version, kid, body = ""] = token.split(".");
-  const bytes = Buffer.from(body, "base64url");
-  for (let index = 0; index < bytes.length; index++) {
-    for (let bit = 0; bit < 8; bit++) {
-      const changed = Buffer.from(bytes);
-      changed[index] = (changed[index] ?? 0) ^ (1 << bit);
-      const opened = sealer.open(NAME, `${version}.${kid}.${changed.toString("base64url")}`);
-      expect(opened).toEqual({ outcome: "tampered", kid });
+  const token = sealer.seal(NAME, contentOf({ user_id: "ada" }), "", Buffer.from("attached"));
+  const parts = token.split(".");
+  for (const part of [2, 3]) {
+    const bytes = Buffer.from(parts[part] ?? "", "base64url");
+    for (let index = 0; index < bytes.length; index++) {
+      for (let bit = 0; bit < 8; bit++) {
+        const changed = Buffer.from(bytes);
+        changed[index] = (changed[index] ?? 0) ^ (1 << bit);
+        const opened = sealer.open(NAME, parts.with(part, changed.toString("base64url")).join("."));
+        expect(opened).toEqual({ outcome: "tampered", kid: parts[1] });
+      }
     }
   }
 });
+
+test("an attachment of any size opens as it was sealed", () => {
+  const sealer = sealerFor("prod");
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 2_000 }), (bytes) => {
+      const token = sealer.seal(NAME, contentOf({}), "sid", Buffer.from(bytes));
+      expect(openedBy(sealer, token).attachment()).toEqual(Buffer.from(bytes));
+    }),
+  );
+  expect(openedBy(sealer, sealer.seal(NAME, contentOf({}), "sid")).attachment()).toBeUndefined();
+});
+
+// ASVS 9.1.1
+test("an attachment can't be left out, added, or moved to another token of the same purpose", () => {
+  const sealer = sealerFor("prod");
+  const [one, other] = ["one", "other"].map((text) =>
+    sealer.seal(NAME, contentOf({}), "sid", Buffer.from(text)).split("."),
+  );
+  const without = sealer.seal(NAME, contentOf({}), "sid").split(".");
+  for (const parts of [one?.slice(0, 3), one?.with(3, other?.[3] ?? ""), [...without, one?.[3]]]) {
+    const opened = sealer.open(NAME, parts?.join(".") ?? "", "sid");
+    expect(opened).toMatchObject({ outcome: "tampered" });
+  }
+  for (const parts of [one?.with(3, ""), [...without, ""], [...(one ?? []), one?.[3]]]) {
+    const opened = sealer.open(NAME, parts?.join(".") ?? "", "sid");
+    expect(opened).toEqual({ outcome: "malformed" });
+  }
+});
+
+// ASVS 9.2.2
+test("an attachment does not open as a token", () => {
+  const sealer = sealerFor("prod");
+  const inner = Buffer.from(JSON.stringify([NOW, NOW + 60, { user_id: "ada" }]));
+  const [version, kid, , attachment] = sealer.seal(NAME, contentOf({}), "", inner).split(".");
+  const opened = sealer.open(NAME, [version, kid, attachment].join("."));
+  expect(opened).toMatchObject({ outcome: "tampered" });
+});
+
+function openedBy(sealer: Sealer, token: string) {
+  const opened = sealer.open(NAME, token, "sid");
+  if (opened instanceof Promise || opened.outcome !== "ok") throw new Error("It did not open.");
+  return opened;
+}
 
 test("a token has one spelling: others of the same bytes are malformed", () => {
   const sealer = sealerFor("prod");
@@ -220,20 +265,4 @@ test("the key ring's lookup decides the token's outcome", async () => {
 test("sealing without a key throws KeysUnavailableError", () => {
   const sealer = sealerFor("prod", NOW, { ...keys, signer: () => undefined });
   expect(() => sealer.seal(NAME, contentOf({}))).toThrow(KeysUnavailableError);
-});
-
-test("an id_token of 1 kB in a session fits into 2 kB of Cookie header", () => {
-  const idToken = [24, 548, 256]
-    .map((bytes) => Buffer.alloc(bytes, "q7").toString("base64url"))
-    .join(".");
-  expect(idToken.length).toBeGreaterThan(1_100);
-  const data = {
-    user_id: "108204268033311374519",
-    user_email: "ada.lovelace@example.com",
-    csrf_token: "c".repeat(43),
-    id_token: idToken,
-  };
-  const token = sealerFor("prod").seal(NAME, contentOf(data));
-  const cookie = Buffer.from(JSON.stringify({ sealed: token })).toString("base64");
-  expect(`Cookie: ${NAME}=${cookie}`.length).toBeLessThan(2_048);
 });

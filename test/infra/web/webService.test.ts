@@ -27,13 +27,14 @@ test("the environment is the contract's", async () => {
 });
 
 test("the environment says what the configuration says", async () => {
-  // So many instances read the list of keys less often, which is told.
+  // So many instances read the keys less often, and Pulumi's log says so.
   const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
   const { get } = await declared("prod", {
     ...SIGN_IN,
     "phoenix:sessionLifetime": "3600",
     "phoenix:keyActivationDelay": "900",
-    "phoenix:maxInstances": "500",
+    "phoenix:maxInstances": "1000",
+    "phoenix:keyRefreshInterval": "10",
     "phoenix:allowedUsers": "ada@acme.example, @acme.example",
   });
   log.mockRestore();
@@ -55,7 +56,7 @@ test("the environment says what the configuration says", async () => {
     OIDC_CLIENT_SECRET: undefined,
     ALLOWED_USERS: "ada@acme.example,@acme.example",
     KEY_ACTIVATION_DELAY: "900",
-    KEY_REFRESH_INTERVAL: "125",
+    KEY_REFRESH_INTERVAL: "34",
   });
 });
 

@@ -1,8 +1,9 @@
 import { asObject, parseObject } from "../../../service/pure/json.ts";
-import { createFaults, failing } from "../standIn/faults.ts";
-import { type ApiRequest, answer, fetchOf, type Reply, type StandIn } from "../standIn/reply.ts";
+import { failing } from "../standIn/faults.ts";
+import { type ApiRequest, answer, type Reply } from "../standIn/reply.ts";
+import { createFaultyStandIn, type FaultyStandIn } from "../standIn/standIn.ts";
 import { ApiError, statusOf } from "./apiError.ts";
-import { CALLS, type Call, FAULTS, type Fault, type FaultRule } from "./faults.ts";
+import { CALLS, type Call, FAULTS, type Fault } from "./faults.ts";
 import { createStore, type Snapshot, type Store } from "./store.ts";
 
 export interface StandInDeps {
@@ -12,23 +13,12 @@ export interface StandInDeps {
   readonly onChange?: (snapshot: Snapshot) => void;
 }
 
-/** Secret Manager without a server: its rules, faults and counters, and `fetch` for it. */
-export interface SecretManagerStandIn extends StandIn {
+/** Secret Manager without a server: its rules, faults and counters. */
+export interface SecretManagerStandIn extends FaultyStandIn<Call, Fault> {
   /** For a test's own changes: no faults, not counted. */
   readonly store: Store;
-  /** Calls so far, those that failed too. */
-  readonly calls: Readonly<Record<Call, number>>;
-  /** From now on, calls fail in that way. */
-  fail(rule: FaultRule): void;
-  /** Nothing fails any more. */
-  heal(): void;
   /** By how many seconds lists and `latest` are behind what is read by number. */
   setLag(seconds: number): void;
-  /** Lets this stand-in's clock run ahead by so many more seconds. */
-  advance(seconds: number): void;
-  handle(request: ApiRequest): Reply;
-  /** Answers without a network. */
-  readonly fetch: typeof fetch;
 }
 
 export function createSecretManagerStandIn({
@@ -37,38 +27,24 @@ export function createSecretManagerStandIn({
   onChange = () => undefined,
 }: StandInDeps = {}): SecretManagerStandIn {
   let lag = 0;
-  let ahead = 0;
-  const now = () => clock() + ahead;
-  const store = createStore({ clock: now, lag: () => lag, snapshot, onChange });
-  const faults = createFaults<Call, Fault>();
-  const calls = Object.fromEntries(CALLS.map((call) => [call, 0])) as Record<Call, number>;
-
-  const standIn: SecretManagerStandIn = {
-    store,
-    calls,
-    fail: faults.add,
-    heal: faults.clear,
-    setLag(seconds) {
-      lag = seconds;
-    },
-    advance(seconds) {
-      ahead += seconds;
-    },
-    now,
-    handle,
-    fetch: fetchOf({ now, handle }),
+  const setLag = (seconds: number) => {
+    lag = seconds;
   };
-  return standIn;
+  const standIn = createFaultyStandIn<Call, Fault>({
+    clock,
+    calls: CALLS,
+    faults: FAULTS,
+    settings: { lag: setLag },
+    handle,
+    refuse,
+  });
+  const store = createStore({ clock: standIn.now, lag: () => lag, snapshot, onChange });
+  return { ...standIn, store, setLag };
 
-  function handle(request: ApiRequest): Reply {
-    return request.url.pathname.startsWith("/_control/") ? control(standIn, request) : api(request);
-  }
-
-  function api(request: ApiRequest): Reply {
+  function handle(request: ApiRequest, count: (call: Call) => Fault | undefined): Reply {
     const route = routeOf(request);
     if (route === undefined) return answer(404, new ApiError("NOT_FOUND", "No such method."));
-    calls[route.call] += 1;
-    const fault = faults.next(route.call);
+    const fault = count(route.call);
     if (fault !== undefined && fault !== "wrongChecksum" && fault !== "lostAnswer") {
       return failing(fault, NONSENSE, refuse);
     }
@@ -131,37 +107,6 @@ function routeOf({ method, url, body }: ApiRequest): Route | undefined {
     default:
       return undefined;
   }
-}
-
-/** What other processes change: `POST /_control/{fail,heal,lag,advance}`, `GET /_control/calls`. */
-function control(standIn: SecretManagerStandIn, { method, url, body }: ApiRequest): Reply {
-  const input = parseObject(body) ?? {};
-  const { seconds } = input;
-  switch (`${method} ${url.pathname.slice("/_control/".length)}`) {
-    case "GET calls":
-      return answer(200, standIn.calls);
-    case "POST heal":
-      standIn.heal();
-      return answer(200, {});
-    case "POST lag":
-    case "POST advance":
-      if (typeof seconds !== "number") break;
-      if (url.pathname.endsWith("lag")) standIn.setLag(seconds);
-      else standIn.advance(seconds);
-      return answer(200, { now: standIn.now() });
-    case "POST fail": {
-      const fault = FAULTS.find((known) => known === input.fault);
-      if (fault === undefined) break;
-      const on: readonly unknown[] | undefined = Array.isArray(input.on) ? input.on : undefined;
-      standIn.fail({
-        fault,
-        ...(on && { on: CALLS.filter((call) => on.includes(call)) }),
-        ...(typeof input.times === "number" && { times: input.times }),
-      });
-      return answer(200, {});
-    }
-  }
-  return answer(400, new ApiError("INVALID_ARGUMENT", "No such control."));
 }
 
 const NONSENSE = { versions: [{ name: 7, state: "MAYBE" }], payload: null };

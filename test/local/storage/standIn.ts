@@ -1,12 +1,7 @@
 import { asObject, type JsonObject, parseObject } from "../../../service/pure/json.ts";
-import {
-  COMMON_FAULTS,
-  type CommonFault,
-  createFaults,
-  type FaultRuleOf,
-  failing,
-} from "../standIn/faults.ts";
-import { type ApiRequest, answer, fetchOf, type Reply, type StandIn } from "../standIn/reply.ts";
+import { COMMON_FAULTS, type CommonFault, type FaultRuleOf, failing } from "../standIn/faults.ts";
+import { type ApiRequest, answer, type Reply } from "../standIn/reply.ts";
+import { createFaultyStandIn, type FaultyStandIn } from "../standIn/standIn.ts";
 import { createObjects, type Objects, type Snapshot, StorageError } from "./objects.ts";
 
 /** What a call can be for. */
@@ -24,21 +19,11 @@ export interface StorageStandInDeps {
 }
 
 /** Cloud Storage without a server: its rules for empty objects, faults and counters. */
-export interface StorageStandIn extends StandIn {
+export interface StorageStandIn extends FaultyStandIn<Call, CommonFault> {
   /** For a test's own changes: no faults, not counted. */
   readonly objects: Objects;
-  /** Calls so far, those that failed too. */
-  readonly calls: Readonly<Record<Call, number>>;
-  /** From now on, calls fail in that way. */
-  fail(rule: FaultRule): void;
-  /** Nothing fails any more. */
-  heal(): void;
   /** An upload takes so many seconds from now on, whether or not its sender waits for it. */
   setUploadTime(seconds: number): void;
-  /** Lets this stand-in's clock run ahead by so many more seconds. */
-  advance(seconds: number): void;
-  /** Answers without a network. */
-  readonly fetch: typeof fetch;
 }
 
 export function createStorageStandIn({
@@ -48,38 +33,27 @@ export function createStorageStandIn({
   onChange = () => undefined,
 }: StorageStandInDeps = {}): StorageStandIn {
   let uploadTime = 0;
-  let ahead = 0;
-  const now = () => clock() + ahead;
-  const objects = createObjects({ clock: now, snapshot, onChange });
-  const faults = createFaults<Call, CommonFault>();
-  const calls = Object.fromEntries(CALLS.map((call) => [call, 0])) as Record<Call, number>;
-
-  const standIn: StorageStandIn = {
-    objects,
-    calls,
-    fail: faults.add,
-    heal: faults.clear,
-    setUploadTime(seconds) {
-      uploadTime = seconds;
-    },
-    advance(seconds) {
-      ahead += seconds;
-    },
-    now,
-    handle,
-    fetch: fetchOf({ now, handle }),
+  const setUploadTime = (seconds: number) => {
+    uploadTime = seconds;
   };
-  return standIn;
+  const standIn = createFaultyStandIn<Call, CommonFault>({
+    clock,
+    calls: CALLS,
+    faults: COMMON_FAULTS,
+    settings: { upload: setUploadTime },
+    handle,
+    refuse,
+  });
+  const objects = createObjects({ clock: standIn.now, snapshot, onChange });
+  return { ...standIn, objects, setUploadTime };
 
-  function handle(request: ApiRequest): Reply | Promise<Reply> {
-    return request.url.pathname.startsWith("/_control/") ? control(standIn, request) : api(request);
-  }
-
-  function api(request: ApiRequest): Reply | Promise<Reply> {
+  function handle(
+    request: ApiRequest,
+    count: (call: Call) => CommonFault | undefined,
+  ): Reply | Promise<Reply> {
     const route = routeOf(request);
     if (route === undefined) return refuse(404, "No such method.");
-    calls[route.call] += 1;
-    const fault = faults.next(route.call);
+    const fault = count(route.call);
     if (fault !== undefined && fault !== "lostAnswer") return failing(fault, NONSENSE, refuse);
     if (route.call !== "create" || uploadTime === 0) return run(route, fault);
     return wait(uploadTime).then(() => run(route, fault));
@@ -204,37 +178,6 @@ function selected(body: object, fields: string | null): object {
 
 function pick(object: JsonObject, names: readonly string[]): JsonObject {
   return Object.fromEntries(Object.entries(object).filter(([name]) => names.includes(name)));
-}
-
-/** What other processes change: `POST /_control/{fail,heal,upload,advance}`, `GET /_control/calls`. */
-function control(standIn: StorageStandIn, { method, url, body }: ApiRequest): Reply {
-  const input = parseObject(body) ?? {};
-  const { seconds } = input;
-  switch (`${method} ${url.pathname.slice("/_control/".length)}`) {
-    case "GET calls":
-      return answer(200, standIn.calls);
-    case "POST heal":
-      standIn.heal();
-      return answer(200, {});
-    case "POST upload":
-    case "POST advance":
-      if (typeof seconds !== "number") break;
-      if (url.pathname.endsWith("upload")) standIn.setUploadTime(seconds);
-      else standIn.advance(seconds);
-      return answer(200, { now: standIn.now() });
-    case "POST fail": {
-      const fault = COMMON_FAULTS.find((known) => known === input.fault);
-      if (fault === undefined) break;
-      const on: readonly unknown[] | undefined = Array.isArray(input.on) ? input.on : undefined;
-      standIn.fail({
-        fault,
-        ...(on && { on: CALLS.filter((call) => on.includes(call)) }),
-        ...(typeof input.times === "number" && { times: input.times }),
-      });
-      return answer(200, {});
-    }
-  }
-  return refuse(400, "No such control.");
 }
 
 const NONSENSE = { items: [{ name: 7, timeCreated: "yesterday" }], name: null };

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
@@ -72,4 +72,25 @@ test("a stack's file with the old prefix is refused, not ignored", async () => {
       `${NAME}:maxInstances if that was meant`,
   });
   expect(error.problems.every(({ setting }) => setting.startsWith("phoenix:"))).toBe(true);
+});
+
+test("pages have the product's name from one file, and README lists each file to edit", () => {
+  const sources = globSync("service/**/*.{ts,css,html,js}", { cwd: REPOSITORY });
+  const naming = sources.filter((file) =>
+    /Phoenix/.test(readFileSync(join(REPOSITORY, file), "utf8")),
+  );
+  expect(naming).toEqual([join("service", "http", "product.ts")]);
+  const [, section] =
+    /^## Give it a name of your own\n(.*?)^## /ms.exec(
+      readFileSync(join(REPOSITORY, "README.md"), "utf8"),
+    ) ?? [];
+  for (const file of [
+    ...naming,
+    "Pulumi.yaml",
+    "package.json",
+    "Pulumi.dev.yaml",
+    "Pulumi.prod.yaml",
+  ]) {
+    expect(section).toContain(`\`${file}\``);
+  }
 });

@@ -1,5 +1,5 @@
 import express, { type NextFunction, type Request, type Response, Router } from "express";
-import { messageOf } from "../contract/errors.ts";
+import { messageOf, OperatorError } from "../contract/errors.ts";
 import type { EndedSessions } from "../ended/endedSessions.ts";
 import { providerSessionMark, userMark } from "../ended/marks.ts";
 import { createRecentEntries } from "../ended/recentEntries.ts";
@@ -77,36 +77,28 @@ export function backchannelRoutes({ client, ended, clock, log }: BackchannelDeps
 
   const routes = Router();
   routes.post("/login/backchannel", noStore, parseBody, async (req, res) => {
-    const unavailable = (event: string, error: unknown) => {
-      const details = error instanceof SignInError ? error.details : {};
-      logFailure("error", event, String(details.cause ?? messageOf(error)), res);
+    const { logout_token: text }: Record<string, unknown> = req.body ?? {};
+    try {
+      const token = typeof text === "string" ? await verify(text) : "there is no logout_token";
+      if (typeof token === "string") {
+        logFailure("warn", "logout_token_refused", token, res);
+        res.status(400).json({ error: "invalid_request" });
+        return;
+      }
+      if (await end(token)) {
+        const line = { event: "signed_out_by_provider", ...token.ended, ...res.locals.trace };
+        log.info(line, "Signed out by the provider");
+      }
+      res.status(200).end();
+    } catch (error) {
+      // Only writing throws what an operator can mend.
+      const isWriting = error instanceof OperatorError;
+      const cause = error instanceof SignInError ? error.details.cause : undefined;
+      const event = isWriting ? "sign_out_not_written" : "logout_token_unchecked";
+      logFailure("error", event, String(cause ?? messageOf(error)), res);
       res.set("Retry-After", String(RETRY_AFTER));
       res.status(503).json({ error: "temporarily_unavailable" });
-    };
-    const body: Record<string, unknown> = req.body ?? {};
-    const { logout_token: text } = body;
-    let token: LogoutToken | string;
-    try {
-      token = typeof text === "string" ? await verify(text) : "there is no logout_token";
-    } catch (error) {
-      unavailable("logout_token_unchecked", error);
-      return;
     }
-    if (typeof token === "string") {
-      logFailure("warn", "logout_token_refused", token, res);
-      res.status(400).json({ error: "invalid_request" });
-      return;
-    }
-    try {
-      if (await end(token)) {
-        const fields = { event: "signed_out_by_provider", ...token.ended, ...res.locals.trace };
-        log.info(fields, "Signed out by the provider");
-      }
-    } catch (error) {
-      unavailable("sign_out_not_written", error);
-      return;
-    }
-    res.status(200).end();
   });
   return routes;
 }

@@ -1,24 +1,38 @@
 import type { Request, RequestHandler, Response } from "express";
+import { messageOf } from "../contract/errors.ts";
 import type { EndedSessions } from "../ended/endedSessions.ts";
 import { type Html, html } from "../http/html.ts";
+import { type AbortAfter, unlessAborted } from "../process/abort.ts";
+import type { EventLog } from "../process/eventLog.ts";
 import { isWithin } from "../pure/refreshSchedule.ts";
 import type { Seconds } from "../pure/seconds.ts";
-import type { Credential } from "../session/session.ts";
+import { type Credential, credentialOf } from "../session/session.ts";
 import { type SealedCookieDeps, SealedCookies } from "./sealedCookies.ts";
 
 type SignedOut = Pick<Credential, "sid" | "exp">;
 
 export interface PendingSignOutDeps extends SealedCookieDeps {
   readonly ended: EndedSessions;
+  readonly log: EventLog;
+  readonly abortAfter?: AbortAfter;
 }
 
 /** Sign-outs that could not be written, in a sealed cookie: the browser's next requests retry them. */
 export interface PendingSignOuts {
+  /**
+   * Ends the session that the request came with, for all who have a copy of it. If that can't be
+   * written in time, the browser's next request, at whichever instance, tries again.
+   */
+  endCurrent(req: Request, res: Response): Promise<void>;
   /** Tries again; `res.locals.signOutPending` says afterwards whether one is still not written. */
   readonly retry: RequestHandler;
-  /** Has the browser's next request, at whichever instance, end this session as well. */
-  add(req: Request, res: Response, session: SignedOut): Promise<void>;
 }
+
+/**
+ * How long the response waits for a session's end to be written, which goes on. The page that signs
+ * out gives up after 3 s, and would then miss the cookie.
+ */
+export const WRITE_MILLISECONDS = 2_000;
 
 /** Pending sign-outs of one browser; the oldest is evicted first. */
 const MAX_PENDING = 5;
@@ -27,7 +41,7 @@ const MAX_PENDING = 5;
 const BACKOFF: Seconds = 10;
 
 export function createPendingSignOuts(deps: PendingSignOutDeps): PendingSignOuts {
-  const { ended, clock } = deps;
+  const { ended, clock, log, abortAfter = AbortSignal.timeout } = deps;
   const cookie = new SealedCookies(deps, "sign-out");
   let failedAt: Seconds | undefined;
 
@@ -35,6 +49,13 @@ export function createPendingSignOuts(deps: PendingSignOutDeps): PendingSignOuts
     const opened = await cookie.open(req);
     const sessions = opened?.outcome === "ok" ? opened.sealed.data.sessions : [];
     return (Array.isArray(sessions) ? sessions : []).filter(isSignedOut);
+  }
+
+  async function add(req: Request, res: Response, { sid, exp }: SignedOut): Promise<void> {
+    const others = (await read(req)).filter((other) => other.sid !== sid);
+    const sessions = [...others, { sid, exp }].slice(-MAX_PENDING);
+    const last = Math.max(...sessions.map((session) => session.exp));
+    cookie.set(res, { iat: clock(), exp: last, data: { sessions } });
   }
 
   async function retry(req: Request, res: Response): Promise<void> {
@@ -53,16 +74,29 @@ export function createPendingSignOuts(deps: PendingSignOutDeps): PendingSignOuts
   }
 
   return {
+    async endCurrent(req, res) {
+      const credential = credentialOf(req);
+      if (credential === undefined) return;
+      const logFailure = (error: unknown, message: string) => {
+        const cause = messageOf(error);
+        log.error({ event: "sign_out_not_written", cause, ...res.locals.trace }, message);
+      };
+      try {
+        await unlessAborted(ended.endSession(credential), abortAfter(WRITE_MILLISECONDS));
+      } catch (error) {
+        logFailure(
+          error,
+          "A session's end could not be written in time: other instances may go on accepting it",
+        );
+        await add(req, res, credential).catch((fault: unknown) =>
+          logFailure(fault, "The browser can't be asked to try again"),
+        );
+      }
+    },
+
     retry(req, res, next) {
       if (req.headers.cookie?.includes(cookie.prefix)) retry(req, res).then(() => next(), next);
       else next();
-    },
-
-    async add(req, res, { sid, exp }) {
-      const others = (await read(req)).filter((other) => other.sid !== sid);
-      const sessions = [...others, { sid, exp }].slice(-MAX_PENDING);
-      const last = Math.max(...sessions.map((session) => session.exp));
-      cookie.set(res, { iat: clock(), exp: last, data: { sessions } });
     },
   };
 }

@@ -11,9 +11,11 @@ import type { Identity, OidcClient } from "./oidc.ts";
 import { createRedemptions } from "./redemptions.ts";
 import { requireSignIn } from "./requireSignIn.ts";
 import { DEFAULT_RETURN_TO, parseReturnTo } from "./returnTo.ts";
-import { createEndCurrent, SIGNED_OUT_PATH, type SignOutDeps, signOutRoutes } from "./signOuts.ts";
+import { SIGNED_OUT_PATH, type SignOutDeps, signOutRoutes } from "./signOuts.ts";
 
-export interface SignInDeps extends SignOutDeps, Pick<PublicAddress, "publicUrl"> {
+export interface SignInDeps
+  extends Omit<SignOutDeps, "endSessionUrl">,
+    Pick<PublicAddress, "publicUrl"> {
   readonly client: LazyClient;
   /** Addresses and @domains that may sign in; empty: everyone. */
   readonly allowedUsers: readonly string[];
@@ -30,10 +32,9 @@ interface Prepared {
  * `POST /logout/everywhere` and `GET /signed-out`.
  */
 export function signInRoutes(deps: SignInDeps): Router {
-  const { allowedUsers, cookieSecure, ended, log } = deps;
+  const { allowedUsers, cookieSecure, ended, log, pendingSignOuts } = deps;
   const attempts = createAttempts(deps);
   const redemptions = createRedemptions();
-  const endCurrent = createEndCurrent(deps);
   const routes = Router();
 
   async function prepare(req: Request): Promise<Prepared> {
@@ -95,7 +96,7 @@ export function signInRoutes(deps: SignInDeps): Router {
         of_domain: identity.ofDomain,
       };
       const startTime = ended.startTime(signedIn);
-      await endCurrent(req, res);
+      await pendingSignOuts.endCurrent(req, res);
       startSession(req, { ...signedIn, iat: await startTime });
       const { trace } = res.locals;
       log.info({ event: "signed_in", user_id: identity.subject, ...trace }, "Signed in");
@@ -160,7 +161,7 @@ export function signInRoutes(deps: SignInDeps): Router {
     res.json({ user_id, csrf_token });
   });
 
-  routes.use(signOutRoutes({ ...deps, endCurrent, endSessionUrl }));
+  routes.use(signOutRoutes({ ...deps, endSessionUrl }));
   routes.use(failureHandler({ log, redirectUri: (req) => redirectUriOf(req, deps) }));
   return routes;
 }

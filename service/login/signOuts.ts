@@ -1,41 +1,28 @@
 import { type Request, type Response, Router } from "express";
 import { messageOf } from "../contract/errors.ts";
-import type { EndedSessions } from "../ended/endedSessions.ts";
 import { userMark } from "../ended/marks.ts";
 import { html, page } from "../http/html.ts";
-import { type AbortAfter, unlessAborted } from "../process/abort.ts";
-import type { EventLog } from "../process/eventLog.ts";
+import { unlessAborted } from "../process/abort.ts";
 import type { Seconds } from "../pure/seconds.ts";
 import { KeysUnavailableError, SignOutFailedError } from "../session/errors.ts";
 import { type Credential, credentialOf, endSession, isSignedIn } from "../session/session.ts";
 import { StalePageError } from "./csrf.ts";
-import { type PendingSignOuts, pendingNotice } from "./pendingSignOuts.ts";
+import {
+  type PendingSignOutDeps,
+  type PendingSignOuts,
+  pendingNotice,
+  WRITE_MILLISECONDS,
+} from "./pendingSignOuts.ts";
 import { DEFAULT_RETURN_TO, signInLink } from "./returnTo.ts";
-import { type SealedCookieDeps, SealedCookies } from "./sealedCookies.ts";
+import { SealedCookies } from "./sealedCookies.ts";
 
-export interface SignOutDeps extends SealedCookieDeps {
-  readonly ended: EndedSessions;
+export interface SignOutDeps extends PendingSignOutDeps {
   readonly pendingSignOuts: PendingSignOuts;
-  readonly log: EventLog;
-  readonly abortAfter?: AbortAfter;
-}
-
-export interface SignOutRouteDeps extends SignOutDeps {
-  readonly endCurrent: EndCurrent;
   /** Where whoever is signed in ends the session at the provider; undefined if there is no such page. */
   readonly endSessionUrl: (req: Request) => Promise<URL | undefined>;
 }
 
-/** Ends the session that the request came with. If it can't be written, the browser tries again. */
-export type EndCurrent = (req: Request, res: Response) => Promise<void>;
-
 export const SIGNED_OUT_PATH = "/signed-out";
-
-/**
- * For how long signing out waits for the mark, which goes on being written, and for the provider's
- * metadata, if this instance has not read them yet. The page that asks gives up after 3 s.
- */
-const WAIT_MILLISECONDS = 2_000;
 
 /** Seconds after which signing out everywhere is tried again. */
 const RETRY_AFTER: Seconds = 10;
@@ -46,43 +33,15 @@ const EVERYWHERE_INTERVAL: Seconds = 60;
 /** Seconds for which the page after signing out links to the provider. */
 const LINK_LIFETIME: Seconds = 600;
 
-export function createEndCurrent({
-  ended,
-  pendingSignOuts,
-  log,
-  abortAfter = AbortSignal.timeout,
-}: SignOutDeps): EndCurrent {
-  return async function endCurrent(req, res) {
-    const credential = credentialOf(req);
-    if (credential === undefined) return;
-    const logFailure = (error: unknown, message: string) =>
-      log.error(
-        { event: "sign_out_not_written", cause: messageOf(error), ...res.locals.trace },
-        message,
-      );
-    try {
-      await unlessAborted(ended.endSession(credential), abortAfter(WAIT_MILLISECONDS));
-    } catch (error) {
-      logFailure(
-        error,
-        "A session's end could not be written in time: other instances may go on accepting it",
-      );
-      await pendingSignOuts
-        .add(req, res, credential)
-        .catch((fault: unknown) => logFailure(fault, "The browser can't be asked to try again"));
-    }
-  };
-}
-
 /** `POST /logout`, `POST /logout/everywhere` and `GET /signed-out`. */
-export function signOutRoutes(deps: SignOutRouteDeps): Router {
-  const { ended, clock, log, endCurrent, abortAfter = AbortSignal.timeout } = deps;
+export function signOutRoutes(deps: SignOutDeps): Router {
+  const { ended, clock, log, pendingSignOuts, abortAfter = AbortSignal.timeout } = deps;
   // The provider's URL has the user's address.
   const link = new SealedCookies(deps, "signed-out", SIGNED_OUT_PATH);
 
   /** Ends the session, and links to the provider where that has a page and its metadata comes in time. */
   async function leave(req: Request, res: Response, ending?: Promise<void>): Promise<void> {
-    const url = unlessAborted(deps.endSessionUrl(req), abortAfter(WAIT_MILLISECONDS));
+    const url = unlessAborted(deps.endSessionUrl(req), abortAfter(WRITE_MILLISECONDS));
     const href = (await url.catch(() => undefined))?.href;
     await ending;
     endSession(req);
@@ -100,7 +59,7 @@ export function signOutRoutes(deps: SignOutRouteDeps): Router {
     const { trace } = res.locals;
     try {
       const ending = ended.endPeople(userMark(iss, user_id));
-      await unlessAborted(ending, abortAfter(WAIT_MILLISECONDS));
+      await unlessAborted(ending, abortAfter(WRITE_MILLISECONDS));
     } catch (error) {
       log.error(
         { event: "sign_out_not_written", cause: messageOf(error), ...trace },
@@ -117,7 +76,7 @@ export function signOutRoutes(deps: SignOutRouteDeps): Router {
   const routes = Router();
 
   routes.post("/logout", async (req, res) => {
-    if (isSignedIn(req)) await leave(req, res, endCurrent(req, res));
+    if (isSignedIn(req)) await leave(req, res, pendingSignOuts.endCurrent(req, res));
     else res.redirect(303, "/");
   });
 

@@ -49,18 +49,18 @@ export function application({
   const keys = createStaticKeys(secret);
   const sealer = createSealer({ keys, environment, clock });
   const client = lazyClient(oidc, clock);
-  const pendingSignOuts = createPendingSignOuts({ ended, sealer, cookieSecure, clock });
+  const log = {
+    info: (details: object, message: string) => void written.lines.push({ ...details, message }),
+    warn: (details: object, message: string) => void written.lines.push({ ...details, message }),
+    error: (details: object, message: string) => void written.lines.push({ ...details, message }),
+  };
+  const given = { sealer, cookieSecure, clock, log, ended, abortAfter };
+  const pendingSignOuts = createPendingSignOuts(given);
   const sessions = { keys, environment, cookieSecure, clock, ended };
   const written = sessionApp(sessions, (app) => {
-    const log = {
-      info: (details: object, message: string) => void written.lines.push({ ...details, message }),
-      warn: (details: object, message: string) => void written.lines.push({ ...details, message }),
-      error: (details: object, message: string) => void written.lines.push({ ...details, message }),
-    };
     app.use(express.json(), express.urlencoded({ extended: false }));
     addPages(app, pendingSignOuts);
-    const given = { client, allowedUsers, cookieSecure, publicUrl, sealer, ended, abortAfter };
-    app.use(signInRoutes({ ...given, clock, log, pendingSignOuts }));
+    app.use(signInRoutes({ ...given, client, allowedUsers, publicUrl, pendingSignOuts }));
   });
   return written;
 }

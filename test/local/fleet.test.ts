@@ -143,6 +143,30 @@ test("an instance that fails its liveness probe is replaced", async () => {
   expect(await ask(fleet)).not.toBe(id);
 });
 
+test("an instance that fails its readiness probe first, and its liveness probe then, is replaced", async () => {
+  const told: string[] = [];
+  const replaced = Promise.withResolvers<void>();
+  const readinessProbe = { ...PROBE, periodSeconds: 0.05, failureThreshold: 1 };
+  const livenessProbe = { ...PROBE, periodSeconds: 0.1, failureThreshold: 3 };
+  let starts = 0;
+  const fleet = await start({
+    revision: revision({ readinessProbe, livenessProbe }),
+    instances: 1,
+    events: {
+      onReadiness: ({ state }) => told.push(state),
+      onUnhealthy: () => told.push("unhealthy"),
+      onReady: () => {
+        starts += 1;
+        if (starts === 2) replaced.resolve();
+      },
+    },
+  });
+  const id = await ask(fleet, "/sick");
+  await replaced.promise;
+  expect(told).toEqual(["unready", "unhealthy"]);
+  expect(await ask(fleet)).not.toBe(id);
+});
+
 test("a new revision takes over without losing a request", async () => {
   const fleet = await start();
   const before = ids(fleet);

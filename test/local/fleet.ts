@@ -250,10 +250,9 @@ export class Fleet {
 
   #onExit(instance: Instance, how: string): void {
     const wanted = this.#instances.includes(instance);
-    const wasReady = this.#ready.includes(instance);
     this.#forget(instance);
     // One that never got ready is the business of whoever started it.
-    if (wanted && wasReady && !this.#closing) void this.#replace(instance, how);
+    if (wanted && instance.started && !this.#closing) void this.#replace(instance, how);
   }
 
   async #replace(instance: Instance, how: string): Promise<void> {

@@ -76,6 +76,7 @@ export class Instance implements Backend {
   #inFlight = 0;
   #id: string;
   #state: InstanceState = "starting";
+  #started = false;
 
   /** Starts a process on a free port. It gets no requests before `untilReady` has resolved. */
   constructor(revision: Revision, events: InstanceEvents) {
@@ -133,6 +134,11 @@ export class Instance implements Backend {
     return this.#state;
   }
 
+  /** Whether its startup probe has succeeded, whatever became of it. */
+  get started(): boolean {
+    return this.#started;
+  }
+
   get pid(): number | undefined {
     return this.#process.pid;
   }
@@ -151,6 +157,7 @@ export class Instance implements Backend {
         if (this.#state !== "starting") break;
         this.#id = answer.instance ?? this.#id;
         this.#state = "ready";
+        this.#started = true;
         this.#watchLiveness();
         this.#watchReadiness();
         this.#rest();
@@ -249,6 +256,7 @@ export class Instance implements Backend {
     let last: boolean | undefined;
     let inARow = 0;
     const check = async () => {
+      const began = performance.now();
       if (this.#isProbed()) {
         this.begin();
         const passed = (await ask(this.#port, probe))?.ok === true;
@@ -258,7 +266,9 @@ export class Instance implements Backend {
       }
       if (this.#isProbed()) onOutcome(last ?? true, inARow);
       else last = undefined;
-      if (this.#isProbed() || this.#state === "frozen") schedule(probe.periodSeconds);
+      if (this.#isProbed() || this.#state === "frozen") {
+        schedule(Math.max(0, probe.periodSeconds - (performance.now() - began) / 1000));
+      }
     };
     const schedule = (seconds: number) => setTimeout(() => void check(), seconds * 1000).unref();
     schedule(Math.max(probe.initialDelaySeconds, probe.periodSeconds));

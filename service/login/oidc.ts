@@ -181,8 +181,9 @@ function translate(error: unknown): SignInError {
     return new SignInError(reason, saidBy(error));
   }
   if (error instanceof openid.ResponseBodyError) {
-    const reason = error.error === "invalid_grant" ? "code_refused" : "provider_error";
-    return new SignInError(reason, saidBy(error));
+    // Of what the service sends, only the code comes from the browser, and anybody can make one up.
+    const isAboutCode = ["invalid_grant", "invalid_request"].includes(error.error);
+    return new SignInError(isAboutCode ? "code_refused" : "provider_error", saidBy(error));
   }
   const unreachable = causeIn(error, UnreachableError);
   const cause = (unreachable ?? causeIn(error, MovedError))?.message;

@@ -165,16 +165,19 @@ function parseDocument(text: string): openid.ServerMetadata | undefined {
   }
 }
 
-/** `fetch` that throws UnreachableError for 5xx and network errors, and MovedError for 404 and 410. */
+/**
+ * `fetch` that throws UnreachableError for 5xx, 429 and network errors, and MovedError for 404 and 410.
+ */
 function reachable({ fetch: send = fetch }: ProviderDeps): openid.CustomFetch {
   return async (url, options) => {
     const response = await send(url, options as RequestInit).catch((cause: unknown) => {
       throw new UnreachableError(causeOf(cause));
     });
     const { status } = response;
-    if (status < 500 && status !== 404 && status !== 410) return response;
+    const isMoved = status === 404 || status === 410;
+    if (!isMoved && status < 500 && status !== 429) return response;
     await response.body?.cancel();
-    throw status < 500
+    throw isMoved
       ? new MovedError(`status ${status} at ${printable(url, 200)}`)
       : new UnreachableError(`status ${status}`);
   };

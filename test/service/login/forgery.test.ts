@@ -103,6 +103,7 @@ test.each<[string, Forgery, number]>([
   ["answers with nonsense", { answer: { status: 200, body: "nonsense" } }, 502],
   ["leaves out the ID token", { answer: { status: 200, body: withoutIdToken() } }, 502],
   ["has a fault", { answer: { status: 500, body: {} } }, 503],
+  ["asks to slow down", { answer: { status: 429, body: {} } }, 503],
 ])("a provider that %s signs nobody in", async (_what, forgery, status) => {
   const { response, session } = await attempt(forgery);
   expect(response.status).toBe(status);
@@ -122,9 +123,13 @@ test("the way back of somebody else takes the place of the session that is there
   }
 });
 
-test("a sign-in whose code is refused begins again by itself, and only once", async () => {
+test.each([
+  "invalid_grant",
+  // Anybody can make up a code that some providers call malformed: that is no fault of the service.
+  "invalid_request",
+])("a sign-in whose code is refused as %s begins again by itself, and only once", async (error) => {
   const browser = new Browser(site.url);
-  provider.forgery = { answer: { status: 400, body: { error: "invalid_grant" } } };
+  provider.forgery = { answer: { status: 400, body: { error } } };
   const first = (await begin(browser)).get("state") ?? "";
   const again = await browser.fetch(`/login/callback?code=1&state=${first}`);
   const asked = new URL(again.headers.get("location") ?? "");

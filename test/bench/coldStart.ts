@@ -1,12 +1,10 @@
-import { spawn } from "node:child_process";
-import { get } from "node:http";
-import { setTimeout as delay } from "node:timers/promises";
 import { NODE_FLAGS } from "../../infra/web/serviceContainer.ts";
 import { startSecretManager } from "../local/secretManager.ts";
-import { freePort, type ServerCommand } from "./childServer.ts";
+import type { ServerCommand } from "./childServer.ts";
 import { parseCommandLine, progress, run } from "./commandLine.ts";
 import { placement } from "./cores.ts";
 import type { Goal } from "./goals.ts";
+import { startTime } from "./startTime.ts";
 import { median, medianRatio, spread } from "./statistics.ts";
 import { formatNumber, formatShare, renderTable } from "./table.ts";
 import { SECRET } from "./visitor.ts";
@@ -22,9 +20,6 @@ Measures a cold start: from the start of the process to the first 200 of /health
   -h, --help    print this
 `;
 
-/** Milliseconds between two questions whether a server is ready. */
-const POLL = 1;
-const PATIENCE = 20_000;
 const MEGABYTE = 1_000_000;
 
 const BARE = "node:http, answers 200";
@@ -87,7 +82,7 @@ await run(USAGE, async (args) => {
     for (let turn = 0; turn < options.numbers.runs; turn += 1) {
       for (const { title, command, times } of rows) {
         progress(`start ${turn + 1} of ${options.numbers.runs}: ${title}`);
-        times.push(await timeOf({ ...command, pin: cores.server }));
+        times.push(await startTime({ ...command, pin: cores.server }));
       }
     }
     progress("");
@@ -110,42 +105,6 @@ await run(USAGE, async (args) => {
     await secretManager.close();
   }
 });
-
-/** Milliseconds from the start of a server's process until it is ready; it is killed then. */
-async function timeOf({ command, env, cwd, pin = [] }: ServerCommand): Promise<number> {
-  const port = await freePort();
-  const [program = "", ...args] = [...pin, ...command].map((word) =>
-    word === "node" ? process.execPath : word,
-  );
-  const began = performance.now();
-  const child = spawn(program, args, {
-    env: { PATH: process.env.PATH, NODE_ENV: "production", ...env, PORT: String(port) },
-    stdio: ["ignore", "ignore", "inherit"],
-    ...(cwd !== undefined && { cwd }),
-  });
-  const ended = new Promise((resolve) => child.once("close", resolve));
-  try {
-    while (!(await isReady(port))) {
-      const late = performance.now() - began > PATIENCE;
-      if (late || child.exitCode !== null) throw new Error(`${command.join(" ")} gets not ready.`);
-      await delay(POLL);
-    }
-    return performance.now() - began;
-  } finally {
-    child.kill("SIGKILL");
-    await ended;
-  }
-}
-
-function isReady(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const options = { host: "127.0.0.1", port, path: "/health/ready", agent: false };
-    get(options, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    }).once("error", () => resolve(false));
-  });
-}
 
 function tableOf(rows: readonly Row[]): string {
   const bare = rows.find(({ title }) => title === BARE)?.times ?? [];

@@ -29,6 +29,7 @@ export interface Absentee {
 export const BARE = "bare";
 export const PHOENIX = "phoenix";
 export const SAVED = "saved";
+export const ENDED = "ended";
 export const COOKIE_SESSION = "cookie-session";
 export const FLASK = "flask";
 export const APPLICATION = "application";
@@ -61,6 +62,10 @@ export function contestants(work: WorkFolder): (Contestant | Absentee)[] {
       ...own(SAVED, "  the same, with saved data", "phoenixSessions.ts"),
       start: phoenix,
       saved: true,
+    },
+    {
+      ...own(ENDED, "  the same, a million ended", "phoenixSessions.ts"),
+      start: { ...phoenix, env: { ENDED: "1000000" } },
     },
     own(COOKIE_SESSION, "cookie-session, signed", "cookieSession.ts"),
     own("memory-store", "express-session, memory store", "memoryStore.ts"),

@@ -1,11 +1,13 @@
-import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { UsageError } from "../../infra/commands/commandLine.ts";
 import { ChildServer } from "./childServer.ts";
-import { parseCommandLine, progress, run } from "./commandLine.ts";
-import { placement } from "./cores.ts";
+import { type Findings, parseCommandLine, progress, run } from "./commandLine.ts";
+import { type Placement, placement } from "./cores.ts";
+import { measureEnded } from "./endedSoak.ts";
 import type { Goal } from "./goals.ts";
 import { loadGenerator } from "./load.ts";
+import { inUse, type Memory, memoryOf } from "./memory.ts";
 import { formatNumber, renderTable } from "./table.ts";
 import { createPhoenixCookies, PATH, SECRET } from "./visitor.ts";
 import { WorkFolder } from "./workFolder.ts";
@@ -14,11 +16,14 @@ const USAGE = `Usage: npm run bench:soak [-- OPTIONS]
 
 Sends requests of many sessions to the service as it is deployed, and watches its memory: what it
 has in use after the last request is compared with what it had after the first tenth. Takes about
-five minutes.
+five minutes. Before that, half a minute for what an instance's start and memory are with a million
+ended sessions in the bucket.
 
   --requests N   how many, at least (default 1000000)
   --minutes N    ends after so many at the latest; too few requests by then miss a goal (default 20)
   --sessions N   sessions in each part of ten seconds; each part has others (default 20000)
+  --ended N      sessions that have ended (default 1000000)
+  --only NAME    only the requests, or only the ended: requests, ended
   --json FILE    write the figures as JSON
   --no-goals     end with status 0 even if a goal is missed
   -h, --help     print this
@@ -29,28 +34,43 @@ const CONNECTIONS = 32;
 /** Seconds of load between two samples. */
 const PART = 10;
 
-/** Memory in use after a collection, in bytes. */
-interface Memory {
-  readonly rss: number;
-  readonly heapUsed: number;
-  readonly external: number;
-}
-
 interface Sample extends Memory {
   readonly requests: number;
   readonly sessions: number;
 }
 
 await run(USAGE, async (args) => {
-  const options = parseCommandLine(args, {
-    requests: 1_000_000,
-    minutes: 20,
-    sessions: 20_000,
-  });
+  const options = parseCommandLine(
+    args,
+    { requests: 1_000_000, minutes: 20, sessions: 20_000, ended: 1_000_000 },
+    ["only"] as const,
+  );
   if (options.help) return undefined;
-  const { requests, minutes, sessions } = options.numbers;
+  const { only } = options.texts;
+  if (only !== undefined && only !== "requests" && only !== "ended") {
+    throw new UsageError(`--only: there is no ${only}.`);
+  }
   using work = new WorkFolder();
   const cores = placement();
+  const parts: Findings[] = [];
+  if (only !== "requests") parts.push(await measureEnded(options.numbers.ended, work, cores));
+  if (only !== "ended") parts.push(await measureRequests(options.numbers, work, cores));
+  return {
+    report: [
+      `Node ${process.version}, ${cores.description}\n`,
+      ...parts.map(({ report }) => report),
+    ].join("\n"),
+    goals: parts.flatMap(({ goals }) => goals),
+    figures: Object.assign({}, ...parts.map(({ figures }) => figures)),
+    options,
+  };
+});
+
+async function measureRequests(
+  { requests, minutes, sessions }: Record<"requests" | "minutes" | "sessions", number>,
+  work: WorkFolder,
+  cores: Placement,
+): Promise<Findings> {
   const control = work.compile("memoryControl.ts", "cjs");
   await using server = await ChildServer.start({
     command: ["node", "--expose-gc", "--require", control, "index.js"],
@@ -88,22 +108,14 @@ await run(USAGE, async (args) => {
   }
   return {
     report: [
-      `Node ${process.version}, ${generator.name} with ${CONNECTIONS} connections, ${cores.description}\n`,
+      `${generator.name} with ${CONNECTIONS} connections\n`,
       tableOf(samples),
       `${formatNumber(last.requests)} requests of ${formatNumber(last.sessions)} sessions were answered, all with 200. ` +
         "Memory is what is in use after a collection.\n",
     ].join("\n"),
     goals: goalsOf(first, last, requests),
     figures: { generator: generator.name, samples },
-    options,
   };
-});
-
-async function memoryOf({ process: child }: ChildServer): Promise<Memory> {
-  const answer = once(child, "message");
-  child.send("memory");
-  const [memory] = await answer;
-  return memory as Memory;
 }
 
 function tableOf(samples: readonly Sample[]): string {
@@ -121,7 +133,6 @@ function tableOf(samples: readonly Sample[]): string {
 
 function goalsOf(first: Sample, last: Sample, requests: number): Goal[] {
   const times = { unit: "times", atMost: 1.1, digits: 3 };
-  const inUse = ({ heapUsed, external }: Memory) => heapUsed + external;
   return [
     { title: "answered", figure: last.requests, atLeast: requests, unit: "requests" },
     {

@@ -7,6 +7,8 @@ export interface StorageOptions {
   readonly port?: number;
   /** Unix time in seconds; the machine's if left out. */
   readonly clock?: () => number;
+  /** What is there at the beginning. */
+  readonly snapshot?: Snapshot;
   /** File that keeps the objects from one run to the next. */
   readonly state?: string;
 }
@@ -23,10 +25,12 @@ export interface RunningStorage extends RunningStandIn {
 export async function startStorage({
   port = 0,
   clock,
+  snapshot,
   state,
 }: StorageOptions = {}): Promise<RunningStorage> {
   const standIn = createStorageStandIn({
     ...(clock && { clock }),
+    snapshot,
     ...(state && {
       snapshot: load<Snapshot>(state),
       onChange: (snapshot) => save(state, snapshot),

@@ -1,26 +1,36 @@
+import { createEndedList } from "../../../service/ended/endedList.ts";
+import { createEndedSessions, type EndedSessions } from "../../../service/ended/endedSessions.ts";
+import { type Mark, sessionHash } from "../../../service/ended/marks.ts";
 import { createStaticKeys } from "../../../service/keys/static.ts";
 import { createLog } from "../../../service/process/log.ts";
 import { createSealer } from "../../../service/session/sealer.ts";
 import { startSession } from "../../../service/session/session.ts";
 import { createSessions } from "../../../service/session/sessions.ts";
-import { endedHere } from "../../support/endedHere.ts";
 import { SECRET, visitorSession } from "../visitor.ts";
 import { serveAnswer } from "./onExpress.ts";
 
 /** As much as a full reel. */
 const SAVED = ["aurora", "bloom", "contours", "coral", "embers", "generations", "mosaic", "orbits"];
 
+const LIFETIME = 604_800;
+
 /** The service's own sessions, and nothing else of it. */
 const clock = () => Math.floor(Date.now() / 1000);
+const [none, all] = [knowing(0), knowing(Number(process.env.ENDED ?? 0))];
+let current = all;
+process.on("message", (message) => {
+  if (message === "none") current = none;
+  if (message === "all") current = all;
+});
 const keys = createStaticKeys(SECRET);
 const addSessions = createSessions({
   sessionType: "cookie",
   cookieSecure: false,
-  sessionLifetime: 604_800,
+  sessionLifetime: LIFETIME,
   instance: "bench",
   keys,
   sealer: createSealer({ keys, environment: "local", clock }),
-  ended: endedHere(clock),
+  ended: { ...all, check: (session) => current.check(session) },
   clock,
   log: createLog({ level: "info" }),
 });
@@ -31,3 +41,18 @@ serveAnswer(
     if (req.query.saved !== undefined) Object.assign(req.session, { saved: SAVED });
   },
 );
+
+/** As an instance that has learned that so many sessions ended, all of them a minute ago. */
+function knowing(count: number): EndedSessions {
+  const list = createEndedList({ lifetime: LIFETIME });
+  list.learn(marks(count, clock() - 60));
+  const log = createLog({ level: "info" });
+  const onOutage = "continue";
+  return createEndedSessions({ bucket: undefined, onOutage, lifetime: LIFETIME, log, clock, list });
+}
+
+function* marks(count: number, time: number): Generator<Mark> {
+  for (let index = 0; index < count; index += 1) {
+    yield { who: { kind: "s", hash: sessionHash(`ended ${index}`) }, time, before: time };
+  }
+}

@@ -1,9 +1,10 @@
 import { hash, hkdfSync, randomBytes } from "node:crypto";
 import type { Request, Response } from "express";
 import type { Seconds } from "../pure/seconds.ts";
-import { cookieNames, cookieValue, sessionCookie } from "../session/cookie.ts";
+import { cookieValue, sessionCookie } from "../session/cookie.ts";
 import { KeysUnavailableError } from "../session/errors.ts";
 import { isSignedIn } from "../session/session.ts";
+import { DEFAULT_RETURN_TO } from "./returnTo.ts";
 import { type SealedCookieDeps, SealedCookies } from "./sealedCookies.ts";
 
 /** Seconds from the way to the provider until the way back. */
@@ -11,6 +12,18 @@ export const ATTEMPT_LIFETIME: Seconds = 600;
 
 /** Sign-ins that one browser can have begun. One more evicts the oldest. */
 export const MAX_ATTEMPTS = 8;
+
+/**
+ * Size limit of all attempts' cookies of a browser. With a session's largest cookies, and data of an
+ * earlier session that is about to be cleared, all stay below 12 kB.
+ */
+export const MAX_ATTEMPT_BYTES = 3_700;
+
+/**
+ * What each attempt counts for at least, begun or not: enough for a path of 60 characters. So there
+ * is room for `MAX_ATTEMPTS` at any time, whichever of them have ended or are done.
+ */
+const RESERVED_BYTES = 370;
 
 /** The secrets of one sign-in, 256 bits each. */
 export interface Proofs {
@@ -78,20 +91,22 @@ export function createAttempts(deps: SealedCookieDeps): Attempts {
   const cookies = new SealedCookies(deps, "sign-in");
   const NAME = new RegExp(`^${cookies.prefix}-(\\d{1,11})-[\\w-]{${TAG_LENGTH}}$`);
 
-  /** Names of the attempts' cookies in a request, oldest first. */
-  function sent(req: Request): string[] {
-    const names = cookieNames(req.headers.cookie).filter((name) => NAME.test(name));
-    const startedAt = (name: string) => Number(NAME.exec(name)?.[1]);
-    return names.sort((a, b) => startedAt(a) - startedAt(b));
+  /** The attempts in a request by their cookies' names, oldest first. */
+  function sent(req: Request): { name: string; startedAt: Seconds; bytes: number }[] {
+    const pairs = (req.headers.cookie ?? "").split(";").map((pair) => pair.trim());
+    return pairs
+      .map((pair) => {
+        const name = pair.split("=", 1)[0] ?? "";
+        return { name, startedAt: Number(NAME.exec(name)?.[1]), bytes: countedBytes(pair) };
+      })
+      .filter(({ startedAt }) => !Number.isNaN(startedAt))
+      .sort((a, b) => a.startedAt - b.startedAt);
   }
 
-  function set(res: Response, { startedAt, state }: Attempt, data: SealedAttempt): void {
+  function cookieOf({ startedAt, state }: Attempt, data: SealedAttempt) {
     const name = `${cookies.prefix}-${startedAt}-${tagOf(state)}`;
-    cookies.set(
-      res,
-      { iat: startedAt, exp: startedAt + ATTEMPT_LIFETIME, data: { ...data } },
-      name,
-    );
+    const content = { iat: startedAt, exp: startedAt + ATTEMPT_LIFETIME, data: { ...data } };
+    return cookies.seal(content, name);
   }
 
   /**
@@ -111,13 +126,32 @@ export function createAttempts(deps: SealedCookieDeps): Attempts {
     },
 
     keep(req, res, attempt) {
-      set(res, attempt, { ...flat(attempt), s: attempt.seed, k: attempt.session });
-      for (const name of sent(req).slice(0, 1 - MAX_ATTEMPTS)) cookies.clear(res, name);
+      const others = sent(req).reverse();
+      const pending = others
+        .filter(({ startedAt }) => startedAt + ATTEMPT_LIFETIME > attempt.startedAt)
+        .slice(0, MAX_ATTEMPTS - 1);
+      const reserved = (MAX_ATTEMPTS - 1 - pending.length) * RESERVED_BYTES;
+      const room = pending.reduce((left, { bytes }) => left - bytes, MAX_ATTEMPT_BYTES - reserved);
+      const data = { ...flat(attempt), s: attempt.seed, k: attempt.session };
+      let cookie = cookieOf(attempt, data);
+      if (countedBytes(cookie.pair) > Math.max(room, RESERVED_BYTES)) {
+        // Better the start page for this one than the end of another.
+        cookie = cookieOf(attempt, { ...data, r: DEFAULT_RETURN_TO });
+      }
+      cookie.set(res);
+      // Too many bytes only if several with long paths began at the same moment.
+      let bytes = countedBytes(cookie.pair);
+      for (const other of others) {
+        bytes += other.bytes;
+        if (!pending.includes(other) || bytes > MAX_ATTEMPT_BYTES) {
+          cookies.clear(res, other.name);
+        }
+      }
     },
 
     async find(req, state) {
       const tag = tagOf(state ?? "");
-      const name = sent(req).find((each) => each.endsWith(`-${tag}`));
+      const name = sent(req).find((each) => each.name.endsWith(`-${tag}`))?.name;
       const opened = name && (await cookies.open(req, name));
       if (!opened) return { status: "unknown", outcome: "none" };
       if (opened.outcome === "key_unavailable") throw new KeysUnavailableError(opened.retryAfter);
@@ -126,7 +160,7 @@ export function createAttempts(deps: SealedCookieDeps): Attempts {
     },
 
     finish(res, attempt) {
-      set(res, attempt, flat(attempt));
+      cookieOf(attempt, flat(attempt)).set(res);
     },
 
     isNewerSession: (req, { session }) => isSignedIn(req) && sessionTag(req) !== session,
@@ -164,6 +198,10 @@ function derive(seed: string): Proofs {
   const part = (name: keyof Proofs) =>
     Buffer.from(hkdfSync("sha256", seed, "", `phoenix sign-in ${name}`, 32)).toString("base64url");
   return { state: part("state"), nonce: part("nonce"), verifier: part("verifier") };
+}
+
+function countedBytes(pair: string): number {
+  return Math.max(RESERVED_BYTES, `${pair}; `.length);
 }
 
 /** Names a cookie after its state without showing the state. */

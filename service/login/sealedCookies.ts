@@ -26,11 +26,14 @@ export class SealedCookies {
   }
 
   /** @throws KeysUnavailableError */
-  set(res: Response, content: Content, name = this.prefix): void {
+  seal(content: Content, name = this.prefix): { pair: string; set: (res: Response) => void } {
     const { sealer, clock } = this.#deps;
     const token = sealer.seal(this.prefix, content, name);
     const maxAge = Math.max(1, content.exp - clock()) * 1000;
-    res.cookie(name, token, { ...this.#attributes, maxAge });
+    return {
+      pair: `${name}=${token}`,
+      set: (res) => void res.cookie(name, token, { ...this.#attributes, maxAge }),
+    };
   }
 
   /** Undefined if the request has no such cookie. */

@@ -5,8 +5,8 @@ export const MAX_COOKIE_BYTES = 4096;
 
 /**
  * Limit for the data cookie, attributes included. A late response of an earlier session can leave a
- * second data cookie in the browser until the next request. Both and the credential are at most 8 kB;
- * with the cookies of eight pending sign-ins all are below 16 kB, and the service reads 32 kB of headers.
+ * second data cookie in the browser until the next request. Both, the credential and the cookies of
+ * pending sign-ins stay below 12 kB together.
  */
 export const MAX_DATA_COOKIE_BYTES = 2048;
 
@@ -43,12 +43,8 @@ export function dataCookieNames(header: string | undefined, secure: boolean): st
   const prefix = dataCookiePrefix(secure);
   if (header === undefined) return [];
   const name = new RegExp(`^${prefix}-[\\w-]{${TAG_LENGTH}}$`);
-  return [...new Set(cookieNames(header).filter((candidate) => name.test(candidate)))];
-}
-
-/** All names in a Cookie header, in its order. */
-export function cookieNames(header = ""): string[] {
-  return header.split(";").map((pair) => pair.split("=", 1)[0]?.trim() ?? "");
+  const names = header.split(";").map((pair) => pair.split("=", 1)[0]?.trim() ?? "");
+  return [...new Set(names.filter((candidate) => name.test(candidate)))];
 }
 
 /** Attributes of the credential cookie and of data cookies. */

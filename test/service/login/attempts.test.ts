@@ -1,11 +1,13 @@
 import { hash } from "node:crypto";
 import { expect, test } from "@jest/globals";
+import fc from "fast-check";
 import { createStaticKeys } from "../../../service/keys/static.ts";
 import {
   ATTEMPT_LIFETIME,
   type Attempt,
   createAttempts,
   type Found,
+  MAX_ATTEMPT_BYTES,
   MAX_ATTEMPTS,
 } from "../../../service/login/attempts.ts";
 import { MAX_RETURN_TO_LENGTH } from "../../../service/login/returnTo.ts";
@@ -63,6 +65,11 @@ async function find(browser: Browser, attempt: Pick<Attempt, "state"> | undefine
   return (await response.json()) as Found;
 }
 
+/** What a request below /login sends. */
+function header(browser: Browser): string {
+  return [...attemptCookies(browser)].map((pair) => pair.join("=")).join("; ");
+}
+
 test("an attempt is found by its state, with all that it was begun for", async () => {
   const { app, begun } = store();
   await using server = await serve(app);
@@ -117,19 +124,76 @@ test("eight attempts are kept, and one more gives up the oldest", async () => {
 });
 
 // ASVS 3.3.5
-test("eight attempts with the longest paths are all kept", async () => {
+test("eight are kept whatever their paths' lengths; paths that don't fit lead to the start page", async () => {
+  const length = fc.oneof(
+    fc.integer({ min: 1, max: MAX_RETURN_TO_LENGTH }),
+    fc.constantFrom(1, 100, MAX_RETURN_TO_LENGTH),
+  );
+  /** Seconds until the next one begins. */
+  const pause = fc.oneof({ weight: 4, arbitrary: fc.constant(1) }, fc.nat(ATTEMPT_LIFETIME));
+  const beginning = fc.record({ length, pause, finished: fc.boolean() });
+  await fc.assert(
+    fc.asyncProperty(fc.array(beginning, { minLength: 8, maxLength: 14 }), async (beginnings) => {
+      let now = NOW;
+      const { app, begun } = store({ now: () => now, cookieSecure: true });
+      await using server = await serve(app);
+      const browser = new Browser(server.url);
+      for (const { length, pause, finished } of beginnings) {
+        const to = `/${"a".repeat(length - 1)}`;
+        await browser.fetch(`${PATH}/begin?${new URLSearchParams({ to })}`);
+        if (finished) await browser.fetch(`${PATH}/finish?state=${begun.at(-1)?.state}`);
+        expect(header(browser).length).toBeLessThanOrEqual(MAX_ATTEMPT_BYTES);
+        const latest = begun.slice(-MAX_ATTEMPTS);
+        const alive = latest.filter(({ startedAt }) => startedAt + ATTEMPT_LIFETIME > now);
+        expect(attemptCookies(browser).size).toBe(alive.length);
+        now += pause;
+      }
+      const [last] = begun.slice(-1);
+      expect(await find(browser, last)).not.toMatchObject({ outcome: "none" });
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test("of eight with the longest paths each is found, with its path or with the start page", async () => {
   const { app, begun } = store({ cookieSecure: true });
   await using server = await serve(app);
   const browser = new Browser(server.url);
+  const to = `/${"a".repeat(MAX_RETURN_TO_LENGTH - 1)}`;
   for (let count = 0; count < MAX_ATTEMPTS; count++) {
-    const to = `/${count}`.padEnd(MAX_RETURN_TO_LENGTH, "a");
-    const response = await browser.fetch(`${PATH}/begin?${new URLSearchParams({ to })}`);
-    expect(response.headers.getSetCookie().join().length).toBeLessThan(1_100);
+    await browser.fetch(`${PATH}/begin?${new URLSearchParams({ to })}`);
+  }
+  const found = await Promise.all(begun.map((attempt) => find(browser, attempt)));
+  const paths = found.map((each) => (each.status === "begun" ? each.attempt.returnTo : undefined));
+  expect(paths).toEqual([to, ...Array<string>(MAX_ATTEMPTS - 1).fill("/")]);
+});
+
+test("the longest path is kept beside seven of 60 characters", async () => {
+  const { app, begun } = store({ cookieSecure: true });
+  await using server = await serve(app);
+  const browser = new Browser(server.url);
+  for (const length of [MAX_RETURN_TO_LENGTH, ...Array<number>(MAX_ATTEMPTS - 1).fill(60)]) {
+    const to = `/${"a".repeat(length - 1)}`;
+    await browser.fetch(`${PATH}/begin?${new URLSearchParams({ to })}`);
   }
   for (const attempt of begun) expect(await find(browser, attempt)).toMatchObject({ attempt });
 });
 
-test("each attempt ends by its own time", async () => {
+test("long ones that begin at the same moment stay below the limit with the next one", async () => {
+  const { app, begun } = store({ cookieSecure: true });
+  await using server = await serve(app);
+  const browser = new Browser(server.url);
+  const to = `/${"a".repeat(MAX_RETURN_TO_LENGTH - 1)}`;
+  const path = `${PATH}/begin?${new URLSearchParams({ to })}`;
+  const landings = [];
+  for (let tab = 0; tab < MAX_ATTEMPTS; tab++) landings.push(await browser.send(path));
+  for (const landing of landings) browser.receive(landing);
+  await browser.fetch(`${PATH}/begin`);
+  expect(header(browser).length).toBeLessThanOrEqual(MAX_ATTEMPT_BYTES);
+  expect(await find(browser, begun.at(-1))).toMatchObject({ status: "begun" });
+});
+
+test("each attempt ends by its own time, and the next one clears its cookie", async () => {
   let now = NOW;
   const { app, begun } = store({ now: () => now });
   await using server = await serve(app);
@@ -142,6 +206,8 @@ test("each attempt ends by its own time", async () => {
   now += 1;
   expect(await find(browser, begun[0])).toEqual({ status: "unknown", outcome: "expired" });
   expect(await find(browser, begun[1])).toMatchObject({ status: "begun" });
+  await browser.fetch(`${PATH}/begin`);
+  expect(attemptCookies(browser).size).toBe(2);
 });
 
 test("a finished attempt is known as such, without its secrets, and ends when it would have", async () => {

@@ -1,5 +1,4 @@
-import { randomBytes } from "node:crypto";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, rm, writeFile } from "node:fs/promises";
 import { OperatorError } from "../../../service/contract/errors.ts";
 import { VERSION_NUMBER } from "../../../service/google/secretVersions.ts";
 import { asObject, parseObject } from "../../../service/pure/json.ts";
@@ -7,6 +6,7 @@ import { sessionCookie } from "../../../service/session/cookie.ts";
 import { UsageError } from "../commandLine.ts";
 import { duration } from "../duration.ts";
 import {
+  type CheckContext,
   count,
   deployed,
   failed,
@@ -18,7 +18,6 @@ import {
   skipped,
   tallies,
   type Verdict,
-  type Visit,
   type Why,
 } from "./check.ts";
 import { lifetimeSeen } from "./checks.ts";
@@ -47,14 +46,14 @@ const MODE = 0o600;
 const OTHERS = 0o077;
 const MAX_BYTES = 64 * 1024;
 
-export function takeSnapshot(visit: Visit, { cookie, uses }: Session): Snapshot {
+export function takeSnapshot(context: CheckContext, { cookie, uses }: Session): Snapshot {
   return {
-    site: visit.url.origin,
-    savedAt: Math.floor(visit.client.now()),
+    site: context.url.origin,
+    savedAt: Math.floor(context.client.now()),
     cookie: { name: cookie.name, value: cookie.value },
-    lifetime: lifetimeSeen(visit),
+    lifetime: lifetimeSeen(context),
     instances: instancesOf(uses),
-    headers: securityHeaders(visit.home.headers),
+    headers: securityHeaders(context.home.headers),
   };
 }
 
@@ -69,17 +68,11 @@ function securityHeaders(headers: Headers): Record<string, string> {
  * @throws OperatorError if it can't be written
  */
 export async function writeSnapshot(file: string, snapshot: Snapshot): Promise<void> {
-  const part = `${file}.${randomBytes(4).toString("hex")}`;
   try {
-    const handle = await open(part, "wx", MODE);
-    try {
-      await handle.writeFile(`${JSON.stringify({ format: FORMAT, ...snapshot }, null, 2)}\n`);
-    } finally {
-      await handle.close();
-    }
-    await rename(part, file);
+    await rm(file, { force: true });
+    const text = `${JSON.stringify({ format: FORMAT, ...snapshot }, null, 2)}\n`;
+    await writeFile(file, text, { flag: "wx", mode: MODE });
   } catch (error) {
-    await rm(part, { force: true });
     throw new OperatorError(
       "NOT_SAVED",
       `${file} can't be written (${codeOf(error)}). Name another file with --save.`,
@@ -147,138 +140,120 @@ function codeOf(error: unknown): string {
 }
 
 /** A check that compares the site with a snapshot from before the deployment. */
-export interface Comparison {
+interface Comparison {
   readonly id: string;
   readonly title: string;
   readonly run: (before: Before) => Verdict;
 }
 
+function comparison(id: string, title: string, run: Comparison["run"]): Comparison {
+  return { id, title, run };
+}
+
 interface Before {
   readonly snapshot: Snapshot;
-  readonly visit: Visit;
+  readonly context: CheckContext;
   /** The session from before, used again. */
   readonly session: Session;
 }
 
 /** Sends requests with the session from before until every known instance has got one. */
-export async function revisit(snapshot: Snapshot, visit: Visit): Promise<Before> {
-  const session = new Session("saved", snapshot.cookie, visit);
-  const known = instancesOf(visit.session?.uses ?? []);
+export async function revisit(snapshot: Snapshot, context: CheckContext): Promise<Before> {
+  const session = new Session("saved", snapshot.cookie, context);
+  const known = instancesOf(context.session?.uses ?? []);
   await session.load(
-    visit.requests,
-    async () => (await session.tryToAsk(visit.api)) !== undefined,
+    context.requests,
+    async () => (await session.tryToAsk(context.api)) !== undefined,
     (turns) => turns > 0 && known.every((name) => instancesOf(session.uses).includes(name)),
   );
-  return { snapshot, visit, session };
+  return { snapshot, context, session };
 }
 
-/** A session from before the deployment still works on every instance. */
-const earlierSession: Comparison = {
-  id: "earlier-session",
-  title: "session from before",
-  run(before) {
-    const { snapshot, visit, session } = before;
-    const { uses } = session;
-    const age = visit.client.now() - snapshot.savedAt;
-    if (snapshot.lifetime !== undefined && age >= snapshot.lifetime) {
-      return skipped(`it was saved ${duration(age)} ago and has ended by itself`);
-    }
-    if (session.lost) {
-      return failed(`refused; by instance: ${refusalsByInstance(uses)}`, ...whyEnded(before));
-    }
-    const faulty = uses.filter(({ status }) => status === 0 || status >= 500);
-    if (faulty.length > 0) {
-      return failed(
-        `${faulty.length} of ${count(uses.length, "request")} failed`,
-        "Whether the session still works can't be told: the service could not answer.",
-        "Look for errors of the last minutes in the service's log, and verify again.",
-      );
-    }
-    const asked = instancesOf(uses);
-    const missed = instancesOf(visit.session?.uses ?? []).filter((name) => !asked.includes(name));
-    return missed.length > 0
-      ? skipped(`${missed.join(", ")} never got it; raise --requests`)
-      : ok(`made ${duration(Math.max(0, age))} ago, works on ${count(asked.length, "instance")}`);
-  },
-};
+const earlierSession = comparison("earlier-session", "session from before", (before) => {
+  const { snapshot, context, session } = before;
+  const { uses } = session;
+  const age = context.client.now() - snapshot.savedAt;
+  if (snapshot.lifetime !== undefined && age >= snapshot.lifetime) {
+    return skipped(`it was saved ${duration(age)} ago and has ended by itself`);
+  }
+  if (session.lost) {
+    return failed(`refused; by instance: ${refusalsByInstance(uses)}`, ...whyEnded(before));
+  }
+  const faulty = uses.filter(({ status }) => status === 0 || status >= 500);
+  if (faulty.length > 0) {
+    return failed(
+      `${faulty.length} of ${count(uses.length, "request")} failed`,
+      "Whether the session still works can't be told: the service could not answer.",
+      "Look for errors of the last minutes in the service's log, and verify again.",
+    );
+  }
+  const asked = instancesOf(uses);
+  const missed = instancesOf(context.session?.uses ?? []).filter((name) => !asked.includes(name));
+  return missed.length > 0
+    ? skipped(`${missed.join(", ")} never got it; raise --requests`)
+    : ok(`made ${duration(Math.max(0, age))} ago, works on ${count(asked.length, "instance")}`);
+});
 
 /** The cookie has the same name. Under another one, every session would be lost. */
-const cookieName: Comparison = {
-  id: "cookie-name",
-  title: "cookie since then",
-  run({ snapshot: { cookie }, visit }) {
-    const now = cookieNameNow(visit);
-    if (now === undefined) return skipped("no answer shows the cookie's name");
-    return cookie.name === now
-      ? ok(`${now}, as before`)
-      : failed(`${cookie.name} before, ${now} now`, ...renamed(cookie.name, now));
-  },
-};
+const cookieName = comparison("cookie-name", "cookie since then", ({ snapshot, context }) => {
+  const { cookie } = snapshot;
+  const now = cookieNameNow(context);
+  if (now === undefined) return skipped("no answer shows the cookie's name");
+  return cookie.name === now
+    ? ok(`${now}, as before`)
+    : failed(`${cookie.name} before, ${now} now`, ...renamed(cookie.name, now));
+});
 
 /** Seconds by which the lifetime that Expires gives can differ between two answers. */
 const TOLERANCE = 5;
 
-/** The session lifetime is not shorter than before. */
-const lifetimeKept: Comparison = {
-  id: "lifetime-kept",
-  title: "lifetime since then",
-  run({ snapshot: { lifetime }, visit }) {
-    const now = lifetimeSeen(visit);
-    if (now === undefined || lifetime === undefined) {
-      return skipped("only two sign-ins made by this command show it");
-    }
-    if (Math.abs(now - lifetime) <= TOLERANCE) return ok("the same");
-    const change = `${duration(lifetime)} before, ${duration(now)} now`;
-    return now > lifetime
-      ? ok(change)
-      : failed(
-          change,
-          "PERMANENT_SESSION_LIFETIME is shorter than before, and holds for sessions that exist as well.",
-          `If that was not meant, set it back: ${deployed("sessionLifetime", lifetime)}.`,
-        );
-  },
-};
-
-/** No security header is missing that was there before. */
-const headersKept: Comparison = {
-  id: "headers-kept",
-  title: "headers since then",
-  run({ snapshot: { headers }, visit }) {
-    const now = visit.home.headers;
-    const names = Object.keys(headers);
-    const gone = names.filter((name) => !now.has(name));
-    const changed = names.filter((name) => now.get(name) !== headers[name]);
-    if (gone.length > 0) {
-      return failed(
-        `${gone.join(", ")} ${gone.length === 1 ? "is" : "are"} gone`,
-        "The deployment took away what it sent before.",
-        "Compare securityHeaders in service/app.ts with what was deployed before.",
+const lifetimeKept = comparison("lifetime-kept", "lifetime since then", ({ snapshot, context }) => {
+  const { lifetime } = snapshot;
+  const now = lifetimeSeen(context);
+  if (now === undefined || lifetime === undefined) {
+    return skipped("only two sign-ins made by this command show it");
+  }
+  if (Math.abs(now - lifetime) <= TOLERANCE) return ok("the same");
+  const change = `${duration(lifetime)} before, ${duration(now)} now`;
+  return now > lifetime
+    ? ok(change)
+    : failed(
+        change,
+        "PERMANENT_SESSION_LIFETIME is shorter than before, and holds for sessions that exist as well.",
+        `If that was not meant, set it back: ${deployed("sessionLifetime", lifetime)}.`,
       );
-    }
-    return ok(changed.length === 0 ? "the same" : `changed: ${changed.join(", ")}`);
-  },
-};
+});
 
-/**
- * All instances are new. Otherwise nothing was deployed, and the earlier session proves nothing.
- */
-const instancesReplaced: Comparison = {
-  id: "instances-replaced",
-  title: "instances since then",
-  run({ snapshot, visit, session }) {
-    const now = instancesOf([...session.uses, ...(visit.session?.uses ?? [])]);
-    const stayed = snapshot.instances.filter((name) => now.includes(name));
-    if (now.length === 0) return skipped("no answer named its instance");
-    if (stayed.length === 0) return ok(`${now.length} now, all of them new`);
-    return stayed.length === now.length
-      ? skipped("the same instances answer as before: nothing was deployed in between")
-      : failed(
-          `${stayed.join(", ")} still ${stayed.length === 1 ? "answers" : "answer"}`,
-          "Instances from before the deployment are still there: it is under way, or its traffic is split.",
-          "Wait until all traffic goes to the new revision, and verify again.",
-        );
-  },
-};
+const headersKept = comparison("headers-kept", "headers since then", ({ snapshot, context }) => {
+  const now = context.home.headers;
+  const names = Object.keys(snapshot.headers);
+  const gone = names.filter((name) => !now.has(name));
+  const changed = names.filter((name) => now.get(name) !== snapshot.headers[name]);
+  if (gone.length > 0) {
+    return failed(
+      `${gone.join(", ")} ${gone.length === 1 ? "is" : "are"} gone`,
+      "The deployment took away what it sent before.",
+      "Compare securityHeaders in service/app.ts with what was deployed before.",
+    );
+  }
+  return ok(changed.length === 0 ? "the same" : `changed: ${changed.join(", ")}`);
+});
+
+/** Unless all instances are new, the earlier session proves nothing. */
+const instancesReplaced = comparison("instances-replaced", "instances since then", (before) => {
+  const { snapshot, context, session } = before;
+  const now = instancesOf([...session.uses, ...(context.session?.uses ?? [])]);
+  const stayed = snapshot.instances.filter((name) => now.includes(name));
+  if (now.length === 0) return skipped("no answer named its instance");
+  if (stayed.length === 0) return ok(`${now.length} now, all of them new`);
+  return stayed.length === now.length
+    ? skipped("the same instances answer as before: nothing was deployed in between")
+    : failed(
+        `${stayed.join(", ")} still ${stayed.length === 1 ? "answers" : "answer"}`,
+        "Instances from before the deployment are still there: it is under way, or its traffic is split.",
+        "Wait until all traffic goes to the new revision, and verify again.",
+      );
+});
 
 export const COMPARISONS: readonly Comparison[] = [
   earlierSession,
@@ -289,7 +264,7 @@ export const COMPARISONS: readonly Comparison[] = [
 ];
 
 /** The name of the session cookie that the site sets; undefined if it set none. */
-function cookieNameNow({ signIn, session, login }: Visit): string | undefined {
+function cookieNameNow({ signIn, session, login }: CheckContext): string | undefined {
   const set =
     (signIn.outcome === "signed_in" && credentialOf(signIn.callback)) ||
     session?.setCookies.find(({ name }) => isCredential(name));
@@ -311,13 +286,13 @@ function renamed(before: string, now: string): Why {
 }
 
 /** Why a session from before a deployment is refused after it, judged from outside. */
-function whyEnded({ snapshot, visit, session }: Before): Why {
-  const nameNow = cookieNameNow(visit);
+function whyEnded({ snapshot, context, session }: Before): Why {
+  const nameNow = cookieNameNow(context);
   if (nameNow !== undefined && nameNow !== snapshot.cookie.name) {
     return renamed(snapshot.cookie.name, nameNow);
   }
-  const lifetime = lifetimeSeen(visit);
-  if (lifetime !== undefined && visit.client.now() - snapshot.savedAt >= lifetime) {
+  const lifetime = lifetimeSeen(context);
+  if (lifetime !== undefined && context.client.now() - snapshot.savedAt >= lifetime) {
     return [
       `PERMANENT_SESSION_LIFETIME was shortened to ${lifetime} s, and the session is older.`,
       `${SET_BACK} ${deployed("sessionLifetime", snapshot.lifetime ?? "SECONDS")}.`,
@@ -325,85 +300,59 @@ function whyEnded({ snapshot, visit, session }: Before): Why {
   }
   const before = tokenForm(snapshot.cookie.value);
   // A cookie from before the deployment does not show which key seals now.
-  const fresh = visit.session?.source === "saved" ? undefined : visit.session?.cookie;
+  const fresh = context.session?.source === "saved" ? undefined : context.session?.cookie;
   const now = fresh && tokenForm(fresh.value);
-  if (before.form === "file") {
+  if (before.form === "file" || now?.form === "file") {
     return [
-      "The session was in a file of an instance (SESSION_TYPE=filesystem), and went with it.",
+      "SESSION_TYPE=filesystem keeps a session in a file of one instance, and looks at no sealed " +
+        "cookie.",
       "Leave SESSION_TYPE unset: sealed cookies outlive instances and deployments.",
-    ];
-  }
-  if (now?.form === "file") {
-    return [
-      "The deployment set SESSION_TYPE=filesystem, which looks at no sealed cookie.",
-      "Leave SESSION_TYPE unset, or set it to None.",
     ];
   }
   const accepting = tallies(session.uses).filter(({ refused }) => refused === 0);
   if (accepting.length > 0) {
     return [
       `The instances don't agree: only ${accepting.map(({ instance }) => instance).join(", ")} can ` +
-        "open the session. Two revisions with different keys answer, or an instance does not know " +
-        "the key yet.",
-      "Wait for the deployment to end and verify again. If it stays so, let every instance read " +
+        "open the session.",
+      "Wait until the deployment has ended and verify again. If it stays so, let every instance read " +
         "the same secret (SECRET_KEY=sm://PROJECT/SECRET).",
     ];
   }
-  if (now?.form === "sealed" && before.form === "sealed") return compareKeys(before.kid, now.kid);
-  return [
-    "SECRET_KEY changed between the deployments, or the environment's name (ENVIRONMENT), which is " +
-      "sealed into sessions.",
-    `${SIGN_IN_AGAIN} Keep SECRET_KEY in Secret Manager and don't make it anew, and deploy to the ` +
-      "same stack. A new session in PHOENIX_SESSION lets this command say which it was.",
-  ];
+  return now?.form === "sealed" && before.form === "sealed"
+    ? compareKeys(before.kid, now.kid)
+    : KEY_CHANGED;
 }
 
-/**
- * A key's ID is its version's number in Secret Manager, or a fingerprint of a value that was set.
- */
+const KEY_CHANGED: Why = [
+  "SECRET_KEY changed between the deployments, or the environment's name (ENVIRONMENT), which is " +
+    "sealed into sessions.",
+  `${SIGN_IN_AGAIN} Keep SECRET_KEY in Secret Manager and deploy to the same stack. To spare them, ` +
+    "add the earlier value to the secret as a version, or name it in SECRET_KEY_FALLBACKS.",
+];
+
+/** A key's ID is its version's number in Secret Manager, or a fingerprint of a value that was set. */
 function compareKeys(before: string, now: string): Why {
-  const versions = [before, now].filter((kid) => VERSION_NUMBER.test(kid)).length;
   if (before === now) {
-    return versions === 2
-      ? [
-          `Key ${now} seals as before, and does not open what it sealed: the environment's name ` +
-            "changed (ENVIRONMENT, the stack), or SECRET_KEY names another secret with a version " +
-            `${now}.`,
-          `${SIGN_IN_AGAIN} If that was not meant, deploy to the same stack, with the same secret, again.`,
-        ]
-      : [
-          "The environment's name changed (ENVIRONMENT): the key is the same, and sessions of one " +
-            "environment don't open in another.",
-          `${SIGN_IN_AGAIN} If that was not meant, set ENVIRONMENT back.`,
-        ];
-  }
-  if (versions === 0) {
     return [
-      "SECRET_KEY changed between the deployments.",
-      "Keep SECRET_KEY in Secret Manager and don't make it anew with each deployment. To change it " +
-        "without loss, name the earlier value in SECRET_KEY_FALLBACKS until its sessions have ended.",
+      `Key ${now} seals as before, and does not open what it sealed: the environment's name ` +
+        "changed (ENVIRONMENT, the stack), or SECRET_KEY names another secret.",
+      `${SIGN_IN_AGAIN} If that was not meant, deploy to the same stack, with the same secret, again.`,
     ];
   }
-  if (versions === 1) {
+  if (![before, now].every((kid) => VERSION_NUMBER.test(kid))) return KEY_CHANGED;
+  if (Number(now) < Number(before)) {
     return [
-      "SECRET_KEY changed between the deployments, from a value to a secret of Secret Manager or " +
-        "the other way round.",
-      `${SIGN_IN_AGAIN} To spare them that, add the earlier value as a version of the secret before ` +
-        "the new one.",
+      `SECRET_KEY was made anew between the deployments: version ${now} seals after version ` +
+        `${before} did.`,
+      `${SIGN_IN_AGAIN} Keep the secret: rotating adds a version to it, and loses no session.`,
     ];
   }
-  return Number(now) > Number(before)
-    ? [
-        `Version ${before} of SECRET_KEY, which sealed the session, is disabled or destroyed; ` +
-          `version ${now} seals now.`,
-        "If the key had leaked, that is what was meant: everyone signs in once more. If not, enable " +
-          `the version again: \`gcloud secrets versions enable ${before} --secret SECRET --project ` +
-          "PROJECT`. Rotate with `npm run rotate -- --stack STACK`, which keeps keys until no " +
-          "session needs them.",
-      ]
-    : [
-        `SECRET_KEY was made anew between the deployments: version ${now} seals after version ` +
-          `${before} did.`,
-        `${SIGN_IN_AGAIN} Keep the secret: rotating adds a version to it, and loses no session.`,
-      ];
+  return [
+    `Version ${before} of SECRET_KEY, which sealed the session, is disabled or destroyed; ` +
+      `version ${now} seals now.`,
+    "If the key had leaked, that is what was meant: everyone signs in once more. If not, enable " +
+      `the version again: \`gcloud secrets versions enable ${before} --secret SECRET --project ` +
+      "PROJECT`. Rotate with `npm run rotate -- --stack STACK`, which keeps keys until no " +
+      "session needs them.",
+  ];
 }

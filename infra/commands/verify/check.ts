@@ -28,17 +28,37 @@ export interface Check {
   readonly id: string;
   /** Name in the text output. */
   readonly title: string;
-  /**
-   * `held`: skipped without a session. `intact`: also skipped once any request with the session was
-   * refused. Undefined: needs no session.
-   */
-  readonly session?: "held" | "intact";
   /** @throws SiteError if the site stops answering */
-  readonly run: (visit: Visit & { readonly session: Session }) => Verdict | Promise<Verdict>;
+  readonly run: (context: CheckContext) => Verdict | Promise<Verdict>;
+}
+
+/** A check that needs no session. */
+export function check(id: string, title: string, run: Check["run"]): Check {
+  return { id, title, run };
+}
+
+/** Why a check is skipped once a request with the session was refused. */
+export const LOST = "the session was lost on the way: see sessions";
+
+/**
+ * A check that is skipped without a session.
+ * @param needs - `intact`: also skipped once any request with the session was refused
+ */
+export function sessionCheck(
+  id: string,
+  title: string,
+  needs: "held" | "intact",
+  run: (context: CheckContext & { readonly session: Session }) => Verdict | Promise<Verdict>,
+): Check {
+  return check(id, title, (context) => {
+    const { session } = context;
+    if (session === undefined) return skipped(context.noSession);
+    return needs === "intact" && session.lost ? skipped(LOST) : run({ ...context, session });
+  });
 }
 
 /** The site under check, and what has been seen of it so far. */
-export interface Visit {
+export interface CheckContext {
   readonly client: Client;
   /** Scheme, host and port. */
   readonly url: URL;
@@ -57,7 +77,7 @@ export interface Visit {
   readonly live: Answer;
   readonly home: Answer;
   /** Answers to requests without a session. */
-  readonly stranger: { readonly page: Answer; readonly api: Answer };
+  readonly signedOut: { readonly page: Answer; readonly api: Answer };
   /** Answer to GET /login; its redirect is not followed. */
   readonly login: Answer;
   readonly signIn: SignIn;
@@ -93,7 +113,7 @@ export class Session {
   /** The credential cookie. */
   readonly cookie: HeldCookie;
   readonly #header: string;
-  readonly #visit: Pick<Visit, "client" | "url" | "dependent">;
+  readonly #context: Pick<CheckContext, "client" | "url" | "dependent">;
 
   /**
    * @param callback - the answer that completed the sign-in and set all of the session's cookies
@@ -101,15 +121,15 @@ export class Session {
   constructor(
     source: Session["source"],
     cookie: HeldCookie,
-    visit: Pick<Visit, "client" | "url" | "dependent">,
+    context: Pick<CheckContext, "client" | "url" | "dependent">,
     callback?: Answer,
   ) {
     this.source = source;
     this.cookie = cookie;
-    this.#visit = visit;
+    this.#context = context;
     const jar = new Jar();
     if (callback !== undefined) {
-      jar.keep(callback, visit.client.now());
+      jar.keep(callback, context.client.now());
       this.setCookies.push(...callback.setCookies.filter(({ name }) => isSessionCookie(name)));
     }
     this.#header = jar.header ?? `${cookie.name}=${cookie.value}`;
@@ -122,7 +142,7 @@ export class Session {
 
   /** @throws SiteError if there is no answer, which also counts as a use */
   async ask(path: string, request: Request = {}): Promise<Answer> {
-    const { client, url, dependent } = this.#visit;
+    const { client, url, dependent } = this.#context;
     try {
       const answer = await client.ask(new URL(path, url), { ...request, cookie: this.#header });
       const { status, code, instance, location } = answer;

@@ -4,19 +4,22 @@ import { MAX_COOKIE_BYTES, sessionCookie } from "../../../service/session/cookie
 import { duration } from "../duration.ts";
 import {
   type Check,
+  type CheckContext,
+  check,
   count,
   deployed,
   type Fault,
   failed,
   faultless,
   instancesOf,
+  LOST,
   ok,
   refusalsByInstance,
   type Session,
+  sessionCheck,
   skipped,
   tallies,
   type Verdict,
-  type Visit,
   type Why,
   withoutAnswer,
 } from "./check.ts";
@@ -26,67 +29,58 @@ import { forgeToken, tamperWith, tokenForm } from "./token.ts";
 
 const LOOK_IN_LOG = "Look for the request in the service's log.";
 
-/** The liveness and readiness probes succeed. */
-const health: Check = {
-  id: "health",
-  title: "health",
-  async run({ client, url, live }) {
-    const ready = await client.ask(new URL("/health/ready", url));
-    const { code } = ready.json;
-    return faultless(
-      [
-        (live.status !== 200 || live.json.status !== "live") && [
-          `GET /health/live: ${live.status}`,
-          "The liveness probe fails, and Cloud Run replaces instances that fail it.",
-          "Look in the service's log for why.",
-        ],
-        (ready.status !== 200 || ready.json.status !== "ready") && [
-          `GET /health/ready: ${ready.status}${typeof code === "string" ? ` (${code})` : ""}`,
-          "An instance can't serve requests: most often SECRET_KEY can't be read, or is shorter " +
-            "than 32 characters.",
-          "Let SECRET_KEY name a secret with an enabled version of at least 32 characters that " +
-            "the service may read; its log says what is missing.",
-        ],
+const health = check("health", "health", async ({ client, url, live }) => {
+  const ready = await client.ask(new URL("/health/ready", url));
+  const { code } = ready.json;
+  return faultless(
+    [
+      (live.status !== 200 || live.json.status !== "live") && [
+        `GET /health/live: ${live.status}`,
+        "The liveness probe fails, and Cloud Run replaces instances that fail it.",
+        "Look in the service's log for why.",
       ],
-      "live and ready",
-    );
-  },
-};
+      (ready.status !== 200 || ready.json.status !== "ready") && [
+        `GET /health/ready: ${ready.status}${typeof code === "string" ? ` (${code})` : ""}`,
+        "An instance can't serve requests: most often SECRET_KEY can't be read, or is shorter " +
+          "than 32 characters.",
+        "Let SECRET_KEY name a secret with an enabled version of at least 32 characters that " +
+          "the service may read; its log says what is missing.",
+      ],
+    ],
+    "live and ready",
+  );
+});
 
 /** Sign-in leads to a provider, and succeeds if this command can complete it. */
-const wayIn: Check = {
-  id: "sign-in",
-  title: "sign-in",
-  run({ signIn }) {
-    if (signIn.outcome === "signed_in") return ok("at the local provider");
-    if (signIn.outcome === "elsewhere") return ok(`leads to ${signIn.provider}`);
-    const { step, answer } = signIn;
-    if (step === "login") {
-      return failed(`GET /login: ${answer.brief}`, ...whyNoSignIn(answer));
-    }
-    if (step === "provider") {
-      return failed(
-        `the provider: ${answer.brief}`,
-        "The provider refuses what the service asks of it: most often the client or its redirect " +
-          "URI is not the one that is registered.",
-        "Compare OIDC_CLIENT_ID and the site's /login/callback with what is registered there.",
+const wayIn = check("sign-in", "sign-in", ({ signIn }) => {
+  if (signIn.outcome === "signed_in") return ok("at the local provider");
+  if (signIn.outcome === "elsewhere") return ok(`leads to ${signIn.provider}`);
+  const { step, answer } = signIn;
+  if (step === "login") {
+    return failed(`GET /login: ${answer.brief}`, ...whyNoSignIn(answer));
+  }
+  if (step === "provider") {
+    return failed(
+      `the provider: ${answer.brief}`,
+      "The provider refuses what the service asks of it: most often the client or its redirect " +
+        "URI is not the one that is registered.",
+      "Compare OIDC_CLIENT_ID and the site's /login/callback with what is registered there.",
+    );
+  }
+  return answer.status === 303
+    ? failed(
+        `GET /login/callback: ${answer.brief}, without a session's cookie`,
+        "The session is unavailable: the sign-in came back and no cookie was set.",
+        "Look in the service's log for why the cookie could not be written (SECRET_KEY, " +
+          "SESSION_COOKIE_SECURE).",
+      )
+    : failed(
+        `GET /login/callback: ${answer.brief}`,
+        "The service does not take what the provider answers.",
+        "Look for sign_in_failed in the service's log: it gives the reason (clock, client " +
+          "secret, allowed users).",
       );
-    }
-    return answer.status === 303
-      ? failed(
-          `GET /login/callback: ${answer.brief}, without a session's cookie`,
-          "The session is unavailable: the sign-in came back and no cookie was set.",
-          "Look in the service's log for why the cookie could not be written (SECRET_KEY, " +
-            "SESSION_COOKIE_SECURE).",
-        )
-      : failed(
-          `GET /login/callback: ${answer.brief}`,
-          "The service does not take what the provider answers.",
-          "Look for sign_in_failed in the service's log: it gives the reason (clock, client " +
-            "secret, allowed users).",
-        );
-  },
-};
+});
 
 function whyNoSignIn({ status, code }: Answer): Why {
   if (code === "https_required") return SECURE_OVER_HTTP;
@@ -130,89 +124,68 @@ const KEYS_UNAVAILABLE: Why = [
     "(roles/secretmanager.secretAccessor and viewer), or no version of SECRET_KEY is enabled.",
 ];
 
-/** The page opens with a session. */
-const page: Check = {
-  id: "page",
-  title: "page",
-  session: "held",
-  async run({ page, session }) {
-    const answer = await session.ask(page, { headers: { accept: "text/html" } });
-    if (session.lost) return skipped(LOST);
-    if (answer.status !== 200 || answer.mediaType !== "text/html") {
-      return failed(
-        `GET ${page}: ${answer.status} ${answer.mediaType}`,
-        "The page does not open, though the session is there.",
-        LOOK_IN_LOG,
-      );
-    }
-    return answer.csrfToken === undefined
-      ? failed(
-          "the page has no CSRF token",
-          "The session holds no csrf_token, or the page isn't made by signedInPage, so nothing " +
-            "can be saved and nobody can sign out.",
-          "Sign in again: each sign-in puts one into the session.",
-        )
-      : ok(`${page} opens`);
-  },
-};
+const page = sessionCheck("page", "page", "held", async ({ page, session }) => {
+  const answer = await session.ask(page, { headers: { accept: "text/html" } });
+  if (session.lost) return skipped(LOST);
+  if (answer.status !== 200 || answer.mediaType !== "text/html") {
+    return failed(
+      `GET ${page}: ${answer.status} ${answer.mediaType}`,
+      "The page does not open, though the session is there.",
+      LOOK_IN_LOG,
+    );
+  }
+  return answer.csrfToken === undefined
+    ? failed(
+        "the page has no CSRF token",
+        "The session holds no csrf_token, or the page isn't made by signedInPage, so nothing " +
+          "can be saved and nobody can sign out.",
+        "Sign in again: each sign-in puts one into the session.",
+      )
+    : ok(`${page} opens`);
+});
 
 /** Sent even if enough instances answer sooner, so that each is asked several times. */
 const LEAST_REQUESTS = 60;
 /** How many instances to try to reach without --instances. */
 const WANTED_INSTANCES = 3;
 
-/**
- * The API answers with a session. Sends concurrent requests until enough instances have answered.
- */
-const api: Check = {
-  id: "api",
-  title: "API",
-  session: "held",
-  async run({ api, session, requests, instances = WANTED_INSTANCES, progress }) {
-    const statuses = new Set<string>();
-    await session.load(
-      requests,
-      async (turn) => {
-        const answer = await session.tryToAsk(api);
-        if (answer !== undefined) statuses.add(answer.brief);
-        const met = instancesOf(session.uses).length;
-        progress(
-          `asking the API: ${turn + 1} requests, ${count(met, "instance")} ` +
-            `${met === 1 ? "has" : "have"} answered`,
-        );
-        return answer !== undefined;
-      },
-      (turns) => turns >= LEAST_REQUESTS && instancesOf(session.uses).length >= instances,
-    );
-    if (session.lost) return skipped(LOST);
-    const odd = [...statuses].filter((status) => !/^(200|5\d\d)\b/.test(status));
-    return odd.length === 0
-      ? ok(`${api} answers`)
-      : failed(`GET ${api}: ${odd.join(", ")}`, "The API does not answer.", LOOK_IN_LOG);
-  },
-};
+/** Sends concurrent requests until enough instances have answered. */
+const api = sessionCheck("api", "API", "held", async (context) => {
+  const { api, session, requests, instances = WANTED_INSTANCES, progress } = context;
+  const statuses = new Set<string>();
+  await session.load(
+    requests,
+    async (turn) => {
+      const answer = await session.tryToAsk(api);
+      if (answer !== undefined) statuses.add(answer.brief);
+      const met = instancesOf(session.uses).length;
+      progress(
+        `asking the API: ${turn + 1} requests, ${count(met, "instance")} ` +
+          `${met === 1 ? "has" : "have"} answered`,
+      );
+      return answer !== undefined;
+    },
+    (turns) => turns >= LEAST_REQUESTS && instancesOf(session.uses).length >= instances,
+  );
+  if (session.lost) return skipped(LOST);
+  const odd = [...statuses].filter((status) => !/^(200|5\d\d)\b/.test(status));
+  return odd.length === 0
+    ? ok(`${api} answers`)
+    : failed(`GET ${api}: ${odd.join(", ")}`, "The API does not answer.", LOOK_IN_LOG);
+});
 
-/** Reason why checks that need the session are skipped once it was refused. */
-const LOST = "the session was lost on the way: see sessions";
-
-/** No instance refuses the session. */
-const sessions: Check = {
-  id: "sessions",
-  title: "sessions",
-  session: "held",
-  run(visit) {
-    const { session } = visit;
-    const { uses } = session;
-    if (!session.lost) return ok(`${count(uses.length, "request")} that need one, none refused`);
-    const refused = uses.filter((use) => use.refused);
-    const codes = [...new Set(refused.flatMap(({ code }) => code ?? []))].join(", ");
-    return failed(
-      `${refused.length} of ${count(uses.length, "request")} refused${codes && ` (${codes})`}; ` +
-        `by instance: ${refusalsByInstance(uses)}`,
-      ...whyLost(visit.session),
-    );
-  },
-};
+const sessions = sessionCheck("sessions", "sessions", "held", (context) => {
+  const { session } = context;
+  const { uses } = session;
+  if (!session.lost) return ok(`${count(uses.length, "request")} that need one, none refused`);
+  const refused = uses.filter((use) => use.refused);
+  const codes = [...new Set(refused.flatMap(({ code }) => code ?? []))].join(", ");
+  return failed(
+    `${refused.length} of ${count(uses.length, "request")} refused${codes && ` (${codes})`}; ` +
+      `by instance: ${refusalsByInstance(uses)}`,
+    ...whyLost(context.session),
+  );
+});
 
 function whyLost(session: Session): Why {
   const met = tallies(session.uses);
@@ -264,58 +237,48 @@ const OPENS_NOWHERE: Record<Session["source"], Why> = {
 };
 
 /** Several instances answered. One instance alone shows nothing about sharing keys. */
-const instances: Check = {
-  id: "instances",
-  title: "instances",
-  session: "held",
-  run({ session, instances: wanted }) {
-    const met = tallies(session.uses.filter(({ instance }) => instance !== undefined));
-    if (met.length === 0) {
-      return failed(
-        "no answer named its instance",
-        "The header X-Instance is missing, so nobody can tell which instance answers.",
-        "Let the header pass through whatever stands before the service.",
-      );
-    }
-    const names = met.map(({ instance, requests }) => `${instance} (${requests})`).join(", ");
-    const seen = `${met.length} answered: ${names}`;
-    if (wanted === undefined) {
-      return met.length > 1
-        ? ok(seen)
-        : skipped(
-            `only ${met[0]?.instance} answered, so nothing was seen of sessions between ` +
-              "instances; try --requests 2000",
-          );
-    }
-    return met.length >= wanted
-      ? ok(seen)
-      : failed(
-          seen,
-          `${count(wanted, "instance")} should have answered: there are fewer, or the load was ` +
-            "too small to need them.",
-          "Raise --requests, which makes more of them at a time, or have so many run all the " +
-            `time: ${deployed("minInstances", wanted)}.`,
-        );
-  },
-};
-
-/** Every request with the session got an answer, and none a 5xx. */
-const serverErrors: Check = {
-  id: "server-errors",
-  title: "server errors",
-  session: "held",
-  run({ session }) {
-    const faults = session.uses.filter(({ status }) => status === 0 || status >= 500);
-    if (faults.length === 0) return ok("none");
-    const kinds = Map.groupBy(faults, ({ status, code }) =>
-      [status || "no answer", code].filter(Boolean).join(" "),
-    );
+const instances = sessionCheck("instances", "instances", "held", (context) => {
+  const { session, instances: wanted } = context;
+  const met = tallies(session.uses.filter(({ instance }) => instance !== undefined));
+  if (met.length === 0) {
     return failed(
-      [...kinds].map(([kind, own]) => `${own.length} x ${kind}`).join(", "),
-      ...(faults.some(({ code }) => code === "keys_unavailable") ? KEYS_UNAVAILABLE : FAILED),
+      "no answer named its instance",
+      "The header X-Instance is missing, so nobody can tell which instance answers.",
+      "Let the header pass through whatever stands before the service.",
     );
-  },
-};
+  }
+  const names = met.map(({ instance, requests }) => `${instance} (${requests})`).join(", ");
+  const seen = `${met.length} answered: ${names}`;
+  if (wanted === undefined) {
+    return met.length > 1
+      ? ok(seen)
+      : skipped(
+          `only ${met[0]?.instance} answered, so nothing was seen of sessions between ` +
+            "instances; try --requests 2000",
+        );
+  }
+  return met.length >= wanted
+    ? ok(seen)
+    : failed(
+        seen,
+        `${count(wanted, "instance")} should have answered: there are fewer, or the load was ` +
+          "too small to need them.",
+        "Raise --requests, which makes more of them at a time, or have so many run all the " +
+          `time: ${deployed("minInstances", wanted)}.`,
+      );
+});
+
+const serverErrors = sessionCheck("server-errors", "server errors", "held", ({ session }) => {
+  const faults = session.uses.filter(({ status }) => status === 0 || status >= 500);
+  if (faults.length === 0) return ok("none");
+  const kinds = Map.groupBy(faults, ({ status, code }) =>
+    [status || "no answer", code].filter(Boolean).join(" "),
+  );
+  return failed(
+    [...kinds].map(([kind, own]) => `${own.length} x ${kind}`).join(", "),
+    ...(faults.some(({ code }) => code === "keys_unavailable") ? KEYS_UNAVAILABLE : FAILED),
+  );
+});
 
 /** Seconds within which every instance refuses a session that ended, and one more for its call. */
 const SIGN_OUT_BOUND = 21;
@@ -331,7 +294,7 @@ const COPIES_PAUSE = 250;
  * @returns when each instance refused it first, in seconds; undefined if it accepted it to the end
  */
 async function refusals(
-  { client, url, api, progress }: Visit,
+  { client, url, api, progress }: CheckContext,
   cookie: string | undefined,
   instances: readonly string[],
 ): Promise<Map<string, number | undefined>> {
@@ -360,207 +323,177 @@ async function refusals(
  * Signing out ends the session: what the browser holds, and copies of it at every instance. The
  * session is this check's own: nobody is signed out of theirs.
  */
-const logout: Check = {
-  id: "logout",
-  title: "sign-out",
-  session: "intact",
-  async run(visit) {
-    const { client, url, page, api, session, dependent } = visit;
-    if (session.source !== "made") {
-      return skipped("it would end your session; only one that this command made is ended");
-    }
-    const again = await signIn(client, url, true);
-    if (again.signIn.outcome !== "signed_in") return skipped("a second sign-in was refused");
-    const jar = new Jar();
-    const ask = async (path: string, body?: URLSearchParams) => {
-      const request = { cookie: jar.header, ...(body !== undefined && { method: "POST", body }) };
-      const answer = await client.ask(new URL(path, url), request);
-      jar.keep(answer, client.now());
-      return answer;
-    };
-    jar.keep(again.signIn.callback, client.now());
-    const { csrfToken } = await ask(page);
-    if (csrfToken === undefined) return skipped(`${page} did not open, so there is no form`);
-    const copy = jar.header;
-    const answer = await ask("/logout", new URLSearchParams({ _csrf: csrfToken }));
-    dependent.set("POST /logout", answer);
-    const after = await ask(api);
-    const cleared = answer.setCookies.some(
-      (cookie) => isCredential(cookie.name) && isRemoval(cookie, client.now()),
-    );
-    const works = answer.status === 303 && cleared && after.status === 401;
-    const copies = works
-      ? [...(await refusals(visit, copy, instancesOf(session.uses)))].toSorted()
-      : [];
-    const accepting = copies.flatMap(([name, time]) => (time === undefined ? [name] : []));
-    const times = copies.map(([name, time = 0]) => `${name} after ${Math.round(time)} s`);
-    return faultless(
-      [
-        accepting.length > 0 && [
-          `a copy of the cookie still works at ${accepting.join(", ")}`,
-          "Instances don't learn of each other's sign-outs.",
-          "Look in the service's log for ended_list_stale. Without ENDED_SESSIONS=gs://BUCKET an " +
-            "instance knows only of its own; `npx pulumi up --stack STACK` sets it.",
-        ],
-        (answer.status !== 303 || !cleared) && [
-          `POST /logout: ${answer.status}, cookie ${cleared ? "cleared" : "not cleared"}`,
-          "Signing out does not make the browser forget the session.",
-          "Look for POST /logout in the service's log.",
-        ],
-        after.status !== 401 && [
-          `GET ${api} afterwards: ${after.status}`,
-          "After signing out, the browser is still let in.",
-          "Let the sign-out clear the session's cookie under the name that it was set with.",
-        ],
+const logout = sessionCheck("logout", "sign-out", "intact", async (context) => {
+  const { client, url, page, api, session, dependent } = context;
+  if (session.source !== "made") {
+    return skipped("it would end your session; only one that this command made is ended");
+  }
+  const again = await signIn(client, url, true);
+  if (again.signIn.outcome !== "signed_in") return skipped("a second sign-in was refused");
+  const jar = new Jar();
+  const ask = async (path: string, body?: URLSearchParams) => {
+    const request = { cookie: jar.header, ...(body !== undefined && { method: "POST", body }) };
+    const answer = await client.ask(new URL(path, url), request);
+    jar.keep(answer, client.now());
+    return answer;
+  };
+  jar.keep(again.signIn.callback, client.now());
+  const { csrfToken } = await ask(page);
+  if (csrfToken === undefined) return skipped(`${page} did not open, so there is no form`);
+  const copy = jar.header;
+  const answer = await ask("/logout", new URLSearchParams({ _csrf: csrfToken }));
+  dependent.set("POST /logout", answer);
+  const after = await ask(api);
+  const cleared = answer.setCookies.some(
+    (cookie) => isCredential(cookie.name) && isRemoval(cookie, client.now()),
+  );
+  const works = answer.status === 303 && cleared && after.status === 401;
+  const copies = works
+    ? [...(await refusals(context, copy, instancesOf(session.uses)))].toSorted()
+    : [];
+  const accepting = copies.flatMap(([name, time]) => (time === undefined ? [name] : []));
+  const times = copies.map(([name, time = 0]) => `${name} after ${Math.round(time)} s`);
+  return faultless(
+    [
+      accepting.length > 0 && [
+        `a copy of the cookie still works at ${accepting.join(", ")}`,
+        "Instances don't learn of each other's sign-outs.",
+        "Look in the service's log for ended_list_stale. Without ENDED_SESSIONS=gs://BUCKET an " +
+          "instance knows only of its own; `npx pulumi up --stack STACK` sets it.",
       ],
-      `clears the cookie; copies are refused: ${times.join(", ")}`,
-    );
-  },
-};
+      (answer.status !== 303 || !cleared) && [
+        `POST /logout: ${answer.status}, cookie ${cleared ? "cleared" : "not cleared"}`,
+        "Signing out does not make the browser forget the session.",
+        "Look for POST /logout in the service's log.",
+      ],
+      after.status !== 401 && [
+        `GET ${api} afterwards: ${after.status}`,
+        "After signing out, the browser is still let in.",
+        "Let the sign-out clear the session's cookie under the name that it was set with.",
+      ],
+    ],
+    `clears the cookie; copies are refused: ${times.join(", ")}`,
+  );
+});
 
 /** POST requests without the right CSRF token are refused, and those with it are not. */
-const csrf: Check = {
-  id: "csrf",
-  title: "CSRF",
-  session: "intact",
-  async run({ page, api, session }) {
-    const { csrfToken } = await session.ask(page, { headers: { accept: "text/html" } });
-    if (csrfToken === undefined) return skipped(`${page} has no CSRF token`);
-    const post = (path: string, headers = {}) => session.ask(path, { method: "POST", headers });
-    const without = await post(api);
-    // As long as a real token.
-    const wrong = await post(api, { "x-csrf-token": "A".repeat(43) });
-    // A path without a route, so that nothing is changed.
-    const right = await post("/api/verify", { "x-csrf-token": csrfToken });
-    const open = ([what, { status }]: [string, Answer]): Fault | false =>
-      status !== 403 && [
-        `POST ${api} ${what}: ${status}`,
-        "Requests that other sites can make are not refused.",
-        "Put csrfProtection before every route that changes something.",
-      ];
-    return faultless(
-      [
-        open(["without a token", without]),
-        open(["with a wrong token", wrong]),
-        right.status !== 404 && [
-          `POST /api/verify with the right token: ${right.brief}, not 404`,
-          "Users can't change anything: the page's token is refused.",
-          LOOK_IN_LOG,
-        ],
+const csrf = sessionCheck("csrf", "CSRF", "intact", async ({ page, api, session }) => {
+  const { csrfToken } = await session.ask(page, { headers: { accept: "text/html" } });
+  if (csrfToken === undefined) return skipped(`${page} has no CSRF token`);
+  const post = (path: string, headers = {}) => session.ask(path, { method: "POST", headers });
+  const without = await post(api);
+  // As long as a real token.
+  const wrong = await post(api, { "x-csrf-token": "A".repeat(43) });
+  // A path without a route, so that nothing is changed.
+  const right = await post("/api/verify", { "x-csrf-token": csrfToken });
+  const open = ([what, { status }]: [string, Answer]): Fault | false =>
+    status !== 403 && [
+      `POST ${api} ${what}: ${status}`,
+      "Requests that other sites can make are not refused.",
+      "Put csrfProtection before every route that changes something.",
+    ];
+  return faultless(
+    [
+      open(["without a token", without]),
+      open(["with a wrong token", wrong]),
+      right.status !== 404 && [
+        `POST /api/verify with the right token: ${right.brief}, not 404`,
+        "Users can't change anything: the page's token is refused.",
+        LOOK_IN_LOG,
       ],
-      "needs the right token",
-    );
-  },
-};
+    ],
+    "needs the right token",
+  );
+});
 
-/** Without a session, the API answers 401 with a problem document. */
-const unauthorized: Check = {
-  id: "unauthorized",
-  title: "401 answers",
-  run({ api, stranger: { api: answer } }) {
-    const { status, mediaType, code } = answer;
-    const seen = `GET ${api} without a session: ${status} ${mediaType || "without a type"}`;
-    if (status !== 401) {
-      return failed(
-        seen,
-        "The API does not ask for a session.",
-        "Put requireSignIn before every route of the API.",
-      );
-    }
-    if (mediaType === "application/problem+json" && answer.json.status === 401 && code) {
-      return ok(`problem document, code ${code}`);
-    }
+const unauthorized = check("unauthorized", "401 answers", ({ api, signedOut: { api: answer } }) => {
+  const { status, mediaType, code } = answer;
+  const seen = `GET ${api} without a session: ${status} ${mediaType || "without a type"}`;
+  if (status !== 401) {
     return failed(
-      `${seen}${code ? "" : ", no code"}`,
-      "Programs can't tell from the answer what is wrong: it is no problem document (RFC 9457) " +
-        "with status and code.",
-      "Answer with sendProblem, or let the answer pass unchanged through whatever stands before " +
-        "the service.",
+      seen,
+      "The API does not ask for a session.",
+      "Put requireSignIn before every route of the API.",
     );
-  },
-};
+  }
+  if (mediaType === "application/problem+json" && answer.json.status === 401 && code) {
+    return ok(`problem document, code ${code}`);
+  }
+  return failed(
+    `${seen}${code ? "" : ", no code"}`,
+    "Programs can't tell from the answer what is wrong: it is no problem document (RFC 9457) " +
+      "with status and code.",
+    "Answer with sendProblem, or let the answer pass unchanged through whatever stands before " +
+      "the service.",
+  );
+});
 
-/** Without a session, pages redirect to sign-in with the way back. */
-const pageRedirect: Check = {
-  id: "page-redirect",
-  title: "way to sign in",
-  run({ page, url, stranger }) {
-    const { status, location } = stranger.page;
-    const right =
-      location?.origin === url.origin &&
-      location.pathname === "/login" &&
-      location.searchParams.get("returnTo") === page;
-    return right
-      ? ok(`from ${page} and back to it`)
-      : failed(
-          `GET ${page} without a session: ${status}` +
-            (location ? `, to ${location.origin}${location.pathname}` : ""),
-          "Pages don't send people without a session to sign in and back.",
-          "Put requireSignIn before every page that needs a session.",
-        );
-  },
-};
+const pageRedirect = check("page-redirect", "way to sign in", ({ page, url, signedOut }) => {
+  const { status, location } = signedOut.page;
+  const right =
+    location?.origin === url.origin &&
+    location.pathname === "/login" &&
+    location.searchParams.get("returnTo") === page;
+  return right
+    ? ok(`from ${page} and back to it`)
+    : failed(
+        `GET ${page} without a session: ${status}` +
+          (location ? `, to ${location.origin}${location.pathname}` : ""),
+        "Pages don't send people without a session to sign in and back.",
+        "Put requireSignIn before every page that needs a session.",
+      );
+});
 
-/** A forged cookie gets 401, and no Set-Cookie. */
-const forgeries: Check = {
-  id: "forgeries",
-  title: "forged cookies",
-  async run({ client, url, https, api, session, random }) {
-    const { name, value } = session?.cookie ?? { name: sessionCookie(https).name, value: "" };
-    const form = tokenForm(value);
-    const cookies = {
-      "a cookie of nonsense": "not-a-session",
-      // With the ID of a key that should exist.
-      "a forged cookie": forgeToken(form.form === "sealed" ? form.kid : "1", random),
-      "a tampered cookie": tamperWith(value),
-    };
-    const faults: Fault[] = [];
-    for (const [what, forged] of Object.entries(cookies)) {
-      if (forged === undefined) continue;
-      const answer = await client.ask(new URL(api, url), { cookie: `${name}=${forged}` });
-      const { status, setCookies } = answer;
-      if (status >= 500) {
-        faults.push([
-          `${what}: ${status}`,
-          "A cookie that does not open is taken for a fault of the service.",
-          "Take it for no session. Look for the error in the service's log.",
-        ]);
-      } else if (status !== 401) {
-        faults.push([
-          `${what}: ${status}`,
-          "A cookie that nobody gave out is let in, or not refused as one.",
-          "Close the site until sessions are checked by their seal again.",
-        ]);
-      } else if (setCookies.some((cookie) => isCredential(cookie.name))) {
-        faults.push([
-          `${what}: 401 and a cookie`,
-          "A cookie that does not open is cleared, which can come in late and end the session " +
-            "that somebody has just signed in for.",
-          "Leave the cookie where it is: the next sign-in replaces it.",
-        ]);
-      }
+const forgeries = check("forgeries", "forged cookies", async (context) => {
+  const { client, url, https, api, session, random } = context;
+  const { name, value } = session?.cookie ?? { name: sessionCookie(https).name, value: "" };
+  const form = tokenForm(value);
+  const cookies = {
+    "a cookie of nonsense": "not-a-session",
+    // With the ID of a key that should exist.
+    "a forged cookie": forgeToken(form.form === "sealed" ? form.kid : "1", random),
+    "a tampered cookie": tamperWith(value),
+  };
+  const faults: Fault[] = [];
+  for (const [what, forged] of Object.entries(cookies)) {
+    if (forged === undefined) continue;
+    const answer = await client.ask(new URL(api, url), { cookie: `${name}=${forged}` });
+    const { status, setCookies } = answer;
+    if (status >= 500) {
+      faults.push([
+        `${what}: ${status}`,
+        "A cookie that does not open is taken for a fault of the service.",
+        "Take it for no session. Look for the error in the service's log.",
+      ]);
+    } else if (status !== 401) {
+      faults.push([
+        `${what}: ${status}`,
+        "A cookie that nobody gave out is let in, or not refused as one.",
+        "Close the site until sessions are checked by their seal again.",
+      ]);
+    } else if (setCookies.some((cookie) => isCredential(cookie.name))) {
+      faults.push([
+        `${what}: 401 and a cookie`,
+        "A cookie that does not open is cleared, which can come in late and end the session " +
+          "that somebody has just signed in for.",
+        "Leave the cookie where it is: the next sign-in replaces it.",
+      ]);
     }
-    return faultless(faults, "each 401 and no cookie touched");
-  },
-};
+  }
+  return faultless(faults, "each 401 and no cookie touched");
+});
 
-/** The session's cookies have HttpOnly, SameSite, Secure and a prefix. */
-const sessionCookies: Check = {
-  id: "session-cookie",
-  title: "session cookie",
-  session: "held",
-  run: ({ session, https }) => judgeCookies(session.setCookies, https),
-};
+const sessionCookies = sessionCheck(
+  "session-cookie",
+  "session cookie",
+  "held",
+  ({ session, https }) => judgeCookies(session.setCookies, https),
+);
 
-/** The same for the cookie of a sign-in in progress, which needs no session. */
-const signInCookie: Check = {
-  id: "sign-in-cookie",
-  title: "sign-in cookie",
-  run({ login, https }) {
-    if (login.status >= 400) return skipped("the sign-in did not begin");
-    return judgeCookies(login.setCookies, https);
-  },
-};
+const signInCookie = check("sign-in-cookie", "sign-in cookie", ({ login, https }) => {
+  if (login.status >= 400) return skipped("the sign-in did not begin");
+  return judgeCookies(login.setCookies, https);
+});
 
 function judgeCookies(cookies: readonly SetCookie[], https: boolean): Verdict {
   const [first] = cookies;
@@ -611,109 +544,96 @@ function cookieFaults({ name, attributes }: SetCookie, https: boolean): (Fault |
 }
 
 /** The cookies are not larger than browsers keep. Browsers silently drop larger ones. */
-const cookieSize: Check = {
-  id: "cookie-size",
-  title: "cookie size",
-  session: "held",
-  run({ session }) {
-    const bytes = Math.max(0, ...session.setCookies.map((cookie) => cookie.bytes));
-    if (bytes === 0) return skipped("no answer set it");
-    const seen = `${bytes} of ${MAX_COOKIE_BYTES} bytes`;
-    return bytes <= MAX_COOKIE_BYTES
-      ? ok(seen)
-      : failed(
-          seen,
-          `Browsers drop a cookie of more than ${MAX_COOKIE_BYTES} bytes (name, value and ` +
-            "attributes) without a word, so nobody stays signed in.",
-          "Keep less in the session: of large things, an identifier.",
-        );
-  },
-};
+const cookieSize = sessionCheck("cookie-size", "cookie size", "held", ({ session }) => {
+  const bytes = Math.max(0, ...session.setCookies.map((cookie) => cookie.bytes));
+  if (bytes === 0) return skipped("no answer set it");
+  const seen = `${bytes} of ${MAX_COOKIE_BYTES} bytes`;
+  return bytes <= MAX_COOKIE_BYTES
+    ? ok(seen)
+    : failed(
+        seen,
+        `Browsers drop a cookie of more than ${MAX_COOKIE_BYTES} bytes (name, value and ` +
+          "attributes) without a word, so nobody stays signed in.",
+        "Keep less in the session: of large things, an identifier.",
+      );
+});
 
 const SHORTEST_LIFETIME = 3_600;
 const SEVEN_DAYS = 604_800;
 
 /** Seconds from sign-in until the session ends; undefined without a sign-in or an expiry. */
-export function lifetimeSeen({ signIn, client }: Pick<Visit, "signIn" | "client">) {
+export function lifetimeSeen({ signIn, client }: Pick<CheckContext, "signIn" | "client">) {
   const cookie = signIn.outcome === "signed_in" ? credentialOf(signIn.callback) : undefined;
   return cookie && keptFor(cookie, client.now());
 }
 
 /** The session lifetime is between an hour and what browsers allow. */
-const lifetime: Check = {
-  id: "lifetime",
-  title: "session lifetime",
-  run(visit) {
-    if (visit.signIn.outcome !== "signed_in") {
-      return skipped("only a new sign-in shows it, and none was made here");
-    }
-    const seconds = lifetimeSeen(visit);
-    if (seconds === undefined) {
-      return failed(
-        "the cookie has neither Max-Age nor Expires",
-        "The session ends when the browser is closed.",
-        "Set the cookie with PERMANENT_SESSION_LIFETIME as its Max-Age.",
+const lifetime = check("lifetime", "session lifetime", (context) => {
+  if (context.signIn.outcome !== "signed_in") {
+    return skipped("only a new sign-in shows it, and none was made here");
+  }
+  const seconds = lifetimeSeen(context);
+  if (seconds === undefined) {
+    return failed(
+      "the cookie has neither Max-Age nor Expires",
+      "The session ends when the browser is closed.",
+      "Set the cookie with PERMANENT_SESSION_LIFETIME as its Max-Age.",
+    );
+  }
+  if (seconds < SHORTEST_LIFETIME) {
+    return failed(
+      `${seconds} s`,
+      "Sessions expire too quickly: PERMANENT_SESSION_LIFETIME is short.",
+      `Raise it, such as to seven days: ${deployed("sessionLifetime", SEVEN_DAYS)}.`,
+    );
+  }
+  return seconds <= MAX_LIFETIME
+    ? ok(duration(seconds))
+    : failed(
+        duration(seconds),
+        "Sessions last longer than browsers keep any cookie (400 days).",
+        `Lower PERMANENT_SESSION_LIFETIME: ${deployed("sessionLifetime", MAX_LIFETIME)}.`,
       );
-    }
-    if (seconds < SHORTEST_LIFETIME) {
-      return failed(
-        `${seconds} s`,
-        "Sessions expire too quickly: PERMANENT_SESSION_LIFETIME is short.",
-        `Raise it, such as to seven days: ${deployed("sessionLifetime", SEVEN_DAYS)}.`,
+});
+
+const caching = check("caching", "caching", ({ dependent }) => {
+  const kept = [...dependent].filter(([, answer]) => !answer.isNotStored).map(([what]) => what);
+  return kept.length === 0
+    ? ok(`no-store on ${count(dependent.size, "kind")} of answers`)
+    : failed(
+        `no no-store on ${kept.join(", ")}`,
+        "A cache may keep what one user sees and show it to another, or after signing out.",
+        "Set Cache-Control: no-store on every answer that depends on the session, and let what " +
+          "stands before the service keep it.",
       );
-    }
-    return seconds <= MAX_LIFETIME
-      ? ok(duration(seconds))
-      : failed(
-          duration(seconds),
-          "Sessions last longer than browsers keep any cookie (400 days).",
-          `Lower PERMANENT_SESSION_LIFETIME: ${deployed("sessionLifetime", MAX_LIFETIME)}.`,
-        );
-  },
-};
+});
 
-/** Answers that depend on a session have Cache-Control: no-store. */
-const caching: Check = {
-  id: "caching",
-  title: "caching",
-  run({ dependent }) {
-    const kept = [...dependent].filter(([, answer]) => !answer.isNotStored).map(([what]) => what);
-    return kept.length === 0
-      ? ok(`no-store on ${count(dependent.size, "kind")} of answers`)
-      : failed(
-          `no no-store on ${kept.join(", ")}`,
-          "A cache may keep what one user sees and show it to another, or after signing out.",
-          "Set Cache-Control: no-store on every answer that depends on the session, and let what " +
-            "stands before the service keep it.",
-        );
-  },
-};
-
-/** Where the headers are set. */
 const IN_APP = "securityHeaders in service/app.ts";
 
 /** Answers whose headers are checked, by path. */
-function firstAnswers({ home, page, api, login, stranger, dependent }: Visit): [string, Answer][] {
+function firstAnswers({
+  home,
+  page,
+  api,
+  login,
+  signedOut,
+  dependent,
+}: CheckContext): [string, Answer][] {
   const opened = dependent.get(`GET ${page}`);
   return [
     ["/", home],
     ...(opened?.status === 200 ? [[page, opened] as [string, Answer]] : []),
-    [api, stranger.api],
+    [api, signedOut.api],
     ["/login", login],
   ];
 }
 
-/** Pages allow only the site's own scripts and styles, and no framing. */
-const contentSecurityPolicy: Check = {
-  id: "content-security-policy",
-  title: "content security",
-  run(visit) {
-    const faults = firstAnswers(visit)
-      .filter(([, { mediaType }]) => mediaType === "text/html")
-      .flatMap(([path, { headers }]) => policyFaults(path, headers.get("content-security-policy")));
-    return faultless(faults, "own scripts and styles only, no frames");
-  },
-};
+const contentSecurityPolicy = check("content-security-policy", "content security", (context) => {
+  const faults = firstAnswers(context)
+    .filter(([, { mediaType }]) => mediaType === "text/html")
+    .flatMap(([path, { headers }]) => policyFaults(path, headers.get("content-security-policy")));
+  return faultless(faults, "own scripts and styles only, no frames");
+});
 
 function policyFaults(path: string, header: string | null): (Fault | false)[] {
   if (header === null) {
@@ -761,107 +681,88 @@ function policyFaults(path: string, header: string | null): (Fault | false)[] {
 const SAFE_REFERRERS =
   /^(no-referrer|same-origin|strict-origin|strict-origin-when-cross-origin|origin-when-cross-origin)$/;
 
-/** Headers that every answer needs, of pages and of the API. */
-const plainHeaders: Check = {
-  id: "headers",
-  title: "other headers",
-  run(visit) {
-    const faults = firstAnswers(visit).flatMap(([path, { headers }]): (Fault | false)[] => {
-      // Of several policies, browsers take the last one that they know.
-      const referrers = (headers.get("referrer-policy") ?? "").split(",").at(-1)?.trim() ?? "";
-      return [
-        headers.get("x-content-type-options")?.toLowerCase() !== "nosniff" && [
-          `${path} has no nosniff`,
-          "Browsers may take an answer for something that it isn't, such as a script.",
-          `Send X-Content-Type-Options: nosniff: ${IN_APP}.`,
-        ],
-        !SAFE_REFERRERS.test(referrers) && [
-          `${path} has no safe Referrer-Policy`,
-          "Other sites may learn addresses with what stands in them.",
-          `Send Referrer-Policy: same-origin: ${IN_APP}.`,
-        ],
-        headers.has("x-powered-by") && [
-          `${path} tells X-Powered-By`,
-          "Everyone is told what the service is made with.",
-          'Keep it out: app.disable("x-powered-by").',
-        ],
-      ];
-    });
-    return faultless(faults, "nosniff, referrer policy, no X-Powered-By");
-  },
-};
+const plainHeaders = check("headers", "other headers", (context) => {
+  const faults = firstAnswers(context).flatMap(([path, { headers }]): (Fault | false)[] => {
+    // Of several policies, browsers take the last one that they know.
+    const referrers = (headers.get("referrer-policy") ?? "").split(",").at(-1)?.trim() ?? "";
+    return [
+      headers.get("x-content-type-options")?.toLowerCase() !== "nosniff" && [
+        `${path} has no nosniff`,
+        "Browsers may take an answer for something that it isn't, such as a script.",
+        `Send X-Content-Type-Options: nosniff: ${IN_APP}.`,
+      ],
+      !SAFE_REFERRERS.test(referrers) && [
+        `${path} has no safe Referrer-Policy`,
+        "Other sites may learn addresses with what stands in them.",
+        `Send Referrer-Policy: same-origin: ${IN_APP}.`,
+      ],
+      headers.has("x-powered-by") && [
+        `${path} tells X-Powered-By`,
+        "Everyone is told what the service is made with.",
+        'Keep it out: app.disable("x-powered-by").',
+      ],
+    ];
+  });
+  return faultless(faults, "nosniff, referrer policy, no X-Powered-By");
+});
 
 /** Half a year in seconds. https://hstspreload.org asks for a whole one. */
 const MIN_HSTS = 15_552_000;
 
-/** HSTS is set, so that browsers don't use http. */
-const strictTransport: Check = {
-  id: "strict-transport",
-  title: "HSTS",
-  run({ https, home }) {
-    if (!https) return skipped("the site is at an http address");
-    const header = home.headers.get("strict-transport-security") ?? "";
-    const seconds = Number(/(?:^|;)\s*max-age="?(\d+)"?/i.exec(header)?.[1] ?? 0);
-    return seconds >= MIN_HSTS
-      ? ok(duration(seconds))
-      : failed(
-          seconds === 0 ? "no Strict-Transport-Security" : `only ${duration(seconds)}`,
-          "A browser that is told http asks over http first, where somebody in between can answer.",
-          "Send it for half a year or more; the service does if SESSION_COOKIE_SECURE=true " +
-            `(${IN_APP}).`,
-        );
-  },
-};
-
-/** The site is closed over http, or redirects to https. */
-const httpsOnly: Check = {
-  id: "https",
-  title: "https",
-  async run({ client, url, https, loopback }) {
-    if (!https && loopback) return skipped("the site is on this machine, over http");
-    if (!https) {
-      return failed(
-        "the site is open over http",
-        "Whoever is in between can read sessions and become their users.",
-        "Use the https address of the site: Cloud Run gives it one. Let http lead there.",
+const strictTransport = check("strict-transport", "HSTS", ({ https, home }) => {
+  if (!https) return skipped("the site is at an http address");
+  const header = home.headers.get("strict-transport-security") ?? "";
+  const seconds = Number(/(?:^|;)\s*max-age="?(\d+)"?/i.exec(header)?.[1] ?? 0);
+  return seconds >= MIN_HSTS
+    ? ok(duration(seconds))
+    : failed(
+        seconds === 0 ? "no Strict-Transport-Security" : `only ${duration(seconds)}`,
+        "A browser that is told http asks over http first, where somebody in between can answer.",
+        "Send it for half a year or more; the service does if SESSION_COOKIE_SECURE=true " +
+          `(${IN_APP}).`,
       );
-    }
-    if (url.port !== "") return skipped("no http port goes with a port of its own");
-    const answer = await withoutAnswer(() => client.ask(new URL(`http://${url.host}/`)));
-    if (answer === undefined) return ok("http is closed");
-    const { status, location } = answer;
-    return location?.protocol === "https:" && location.hostname === url.hostname
-      ? ok("http leads to https")
-      : failed(
-          `http answers ${status}`,
-          "The site also answers over http, and does not lead to https.",
-          "Let what stands before the service redirect http to https, or close it.",
-        );
-  },
-};
+});
+
+const httpsOnly = check("https", "https", async ({ client, url, https, loopback }) => {
+  if (!https && loopback) return skipped("the site is on this machine, over http");
+  if (!https) {
+    return failed(
+      "the site is open over http",
+      "Whoever is in between can read sessions and become their users.",
+      "Use the https address of the site: Cloud Run gives it one. Let http lead there.",
+    );
+  }
+  if (url.port !== "") return skipped("no http port goes with a port of its own");
+  const answer = await withoutAnswer(() => client.ask(new URL(`http://${url.host}/`)));
+  if (answer === undefined) return ok("http is closed");
+  const { status, location } = answer;
+  return location?.protocol === "https:" && location.hostname === url.hostname
+    ? ok("http leads to https")
+    : failed(
+        `http answers ${status}`,
+        "The site also answers over http, and does not lead to https.",
+        "Let what stands before the service redirect http to https, or close it.",
+      );
+});
 
 /** Clock skew in seconds that does no harm. */
 const MAX_SKEW = 30;
 
 /** The server's clock is right. Lifetimes of sessions and signed URLs depend on it. */
-const clock: Check = {
-  id: "clock",
-  title: "clock",
-  run({ client: { skew } }) {
-    if (skew === undefined) return skipped("no answer had a Date header");
-    const seconds = Math.round(Math.abs(skew.seconds));
-    if (seconds <= 1) return ok("as here");
-    const seen = `${seconds} s ${skew.seconds > 0 ? "ahead of" : "behind"} this machine`;
-    return seconds <= MAX_SKEW
-      ? ok(seen)
-      : failed(
-          `${seen}${skew.instance === undefined ? "" : ` (${skew.instance})`}`,
-          "The server's clock and this machine's differ. Where the server's is wrong, sessions " +
-            "and sign-ins end early or late.",
-          "Find out which one is wrong, and let it follow a time server.",
-        );
-  },
-};
+const clock = check("clock", "clock", ({ client: { skew } }) => {
+  if (skew === undefined) return skipped("no answer had a Date header");
+  const seconds = Math.round(Math.abs(skew.seconds));
+  if (seconds <= 1) return ok("as here");
+  const seen = `${seconds} s ${skew.seconds > 0 ? "ahead of" : "behind"} this machine`;
+  return seconds <= MAX_SKEW
+    ? ok(seen)
+    : failed(
+        `${seen}${skew.instance === undefined ? "" : ` (${skew.instance})`}`,
+        "The server's clock and this machine's differ. Where the server's is wrong, sessions " +
+          "and sign-ins end early or late.",
+        "Find out which one is wrong, and let it follow a time server.",
+      );
+});
 
 /** The platform's checks that run before the application's, in order. */
 export const FIRST: readonly Check[] = [health, wayIn, page, api];
@@ -887,11 +788,3 @@ export const LAST: readonly Check[] = [
   httpsOnly,
   clock,
 ];
-
-/** Runs a check, or skips it if it lacks its session. */
-export async function runCheck({ session: needed, run }: Check, visit: Visit): Promise<Verdict> {
-  const { session } = visit;
-  if (needed !== undefined && session === undefined) return skipped(visit.noSession);
-  if (needed === "intact" && session?.lost) return skipped(LOST);
-  return await run(visit as Visit & { readonly session: Session });
-}

@@ -15,13 +15,13 @@ import {
 } from "./before.ts";
 import {
   type Check,
+  type CheckContext,
   deployed,
   type HeldCookie,
   Session,
   type Verdict,
-  type Visit,
 } from "./check.ts";
-import { FIRST, LAST, runCheck } from "./checks.ts";
+import { FIRST, LAST } from "./checks.ts";
 import { type Answer, Client, isCredential, Secrets } from "./client.ts";
 import { describeRun, isPassed, type Paint, type Result, runToJson } from "./report.ts";
 import type { fetchAt } from "./resolve.ts";
@@ -187,14 +187,8 @@ function parseOptions(args: readonly string[]) {
       "Name one site and nothing else. A session is never an argument: set PHOENIX_SESSION, or " +
         "wait to be asked.",
     );
-  } else if (site === "") mistakes.push("Name the site, such as http://localhost:8080.");
-  // `localhost:8080` parses as a URL with the scheme `localhost:`.
-  else if (url === null || url.host === "") {
-    mistakes.push("The site is not a URL. Write it as https://phoenix.example.com.");
-  } else if (!/^https?:$/.test(url.protocol)) {
-    mistakes.push(
-      "The site is asked over http or https only. Write it as https://phoenix.example.com.",
-    );
+  } else if (url === null || !/^https?:$/.test(url.protocol)) {
+    mistakes.push("Name the site as http://localhost:8080 or https://phoenix.example.com.");
   } else if (url.username || url.password || url.search || url.hash) {
     mistakes.push("The URL has more than a host and a path. Leave out user, query and fragment.");
   }
@@ -215,7 +209,7 @@ async function verify(options: Options, deps: VerifyDeps, secrets: Secrets): Pro
   const { site, resolve } = options;
   const fetch = resolve === undefined ? deps.fetch : deps.fetchAt(site.hostname, resolve);
   const client = new Client({ fetch, clock, timeout, secrets });
-  const visit = await begin(options, snapshot, client, deps, secrets);
+  const context = await begin(options, snapshot, client, deps, secrets);
 
   const results: Result[] = [];
   const add = (check: { readonly id: string; readonly title: string }, verdict: Verdict) => {
@@ -229,17 +223,17 @@ async function verify(options: Options, deps: VerifyDeps, secrets: Secrets): Pro
   };
   for (const check of [...FIRST, ...applicationChecks, ...LAST]) {
     progress(`checking ${check.title}`);
-    add(check, await runCheck(check, visit));
+    add(check, await check.run(context));
   }
   if (snapshot !== undefined) {
     progress("trying the session from before");
-    const before = await revisit(snapshot, visit);
+    const before = await revisit(snapshot, context);
     for (const comparison of COMPARISONS) add(comparison, comparison.run(before));
   }
   progress();
-  if (options.json) print(JSON.stringify(runToJson(visit, results), null, 2));
-  else print(describeRun(visit, results, (clock() - began) / 1000, paint));
-  return (await save(options, visit, deps)) && isPassed(results);
+  if (options.json) print(JSON.stringify(runToJson(context, results), null, 2));
+  else print(describeRun(context, results, (clock() - began) / 1000, paint));
+  return (await save(options, context, deps)) && isPassed(results);
 }
 
 /** Asks the site without a session, then obtains a session. */
@@ -249,7 +243,7 @@ async function begin(
   client: Client,
   { env, progress, random, askHidden }: VerifyDeps,
   secrets: Secrets,
-): Promise<Visit> {
+): Promise<CheckContext> {
   progress(`looking for the service at ${options.site.host}`);
   const { url, live } = await openSite(client, options.site);
   const https = url.protocol === "https:";
@@ -264,26 +258,26 @@ async function begin(
   const at = (path: string, accept = "text/html") =>
     client.ask(new URL(path, url), { headers: { accept } });
   const home = await at("/");
-  const stranger = { page: await at(page), api: await at(api, "application/json") };
+  const signedOut = { page: await at(page), api: await at(api, "application/json") };
   progress("signing in");
   const way = await signIn(client, url, given === undefined);
   const dependent = new Map<string, Answer>([
-    [`GET ${api} (401)`, stranger.api],
-    [`GET ${page} (to sign-in)`, stranger.page],
+    [`GET ${api} (401)`, signedOut.api],
+    [`GET ${page} (to sign-in)`, signedOut.page],
     ["GET /login", way.login],
   ]);
   if (way.signIn.outcome === "signed_in") {
     dependent.set("GET /login/callback", way.signIn.callback);
   }
   const loopback = isLoopback(url);
-  const visit = {
+  const context = {
     ...{ client, url, https, loopback, page, api, requests, instances, random, progress },
-    ...{ live, home, stranger, ...way, dependent },
+    ...{ live, home, signedOut, ...way, dependent },
   };
   const held = await obtainSession();
-  if (!(held instanceof Session)) return { ...visit, session: undefined, noSession: held };
+  if (!(held instanceof Session)) return { ...context, session: undefined, noSession: held };
   secrets.add(held.cookie.value);
-  return { ...visit, session: held, noSession: "" };
+  return { ...context, session: held, noSession: "" };
 
   /**
    * A session from, in this order: PHOENIX_SESSION, a sign-in here, the snapshot, the prompt. A
@@ -305,13 +299,13 @@ async function begin(
     const cookie = credentialOf(callback);
     return cookie === undefined
       ? "the sign-in set no cookie"
-      : new Session("made", cookie, visit, callback);
+      : new Session("made", cookie, context, callback);
   }
 
   /** Refuses http except on this machine, because anybody on the way could read the session. */
   function offered(source: "pasted" | "saved", cookie: HeldCookie): Session | string {
     if (!https && !loopback) return "a session is not sent over http";
-    return new Session(source, cookie, visit);
+    return new Session(source, cookie, context);
   }
 }
 
@@ -389,23 +383,23 @@ function strangeAnswer({ host }: URL, status: number): SiteError {
 /** Writes the snapshot that --save asks for. Returns false if there is no session to save. */
 async function save(
   { save: file, json }: Options,
-  visit: Visit,
+  context: CheckContext,
   { tell }: VerifyDeps,
 ): Promise<boolean> {
   if (file === undefined) return true;
-  if (visit.session === undefined) {
+  if (context.session === undefined) {
     tell(
       "Nothing was saved: without a session there is nothing that could survive a deployment. " +
         "Give a session in PHOENIX_SESSION.",
     );
     return false;
   }
-  await writeSnapshot(file, takeSnapshot(visit, visit.session));
+  await writeSnapshot(file, takeSnapshot(context, context.session));
   if (!json) {
     const shown = printable(file, MAX_SHOWN);
     tell(
       `Saved. ${shown} holds a session: keep it to yourself, and delete it after the deployment.\n` +
-        `Then: npm run verify -- ${visit.url.origin} --before ${shown}`,
+        `Then: npm run verify -- ${context.url.origin} --before ${shown}`,
     );
   }
   return true;

@@ -1,72 +1,77 @@
 import { filesOf } from "../../../service/reels/clips.ts";
 import { REEL_LIMIT } from "../../../service/reels/reel.ts";
-import { type Check, count, failed, faultless, ok, skipped, withoutAnswer } from "./check.ts";
+import {
+  type Check,
+  count,
+  failed,
+  faultless,
+  ok,
+  sessionCheck,
+  skipped,
+  withoutAnswer,
+} from "./check.ts";
 import type { Answer } from "./client.ts";
 import { tokenForm } from "./token.ts";
 
 /** Clips and their URLs load from every instance. */
-const clips: Check = {
-  id: "clips",
-  title: "clips",
-  session: "intact",
-  async run({ client, url, session, requests, progress }) {
-    const listed = clipsOf(await session.ask("/api/clips"));
-    const faults = new Map<string, number>();
-    let loaded = 0;
-    let bytes = 0;
-    const fault = (what: string) => void faults.set(what, (faults.get(what) ?? 0) + 1);
+const clips = sessionCheck("clips", "clips", "intact", async (context) => {
+  const { client, url, session, requests, progress } = context;
+  const listed = clipsOf(await session.ask("/api/clips"));
+  const faults = new Map<string, number>();
+  let loaded = 0;
+  let bytes = 0;
+  const fault = (what: string) => void faults.set(what, (faults.get(what) ?? 0) + 1);
 
-    async function loadClip(clip: Clip | undefined): Promise<boolean> {
-      if (clip === undefined) return false;
-      const answer = await session.tryToAsk(`/api/clips/${clip.id}/url`);
-      if (answer?.status !== 200) {
-        fault(answer ? `a clip's URL: ${answer.brief}` : "a clip's URL got no answer");
-        return answer !== undefined;
-      }
-      const { url: path } = answer.json;
-      if (typeof path !== "string" || !path.startsWith(`/media/${filesOf(clip).video}?`)) {
-        fault("a clip's URL leads somewhere else");
-        return true;
-      }
-      // Without the session: the URL has a token of its own.
-      const file = await withoutAnswer(() => client.ask(new URL(path, url)));
-      if (file === undefined) fault("a clip got no answer");
-      else if (file.status !== 200) fault(`a clip: ${file.brief}`);
-      else if (file.bytes !== clip.bytes) fault("a clip is not as long as it should be");
-      else {
-        loaded += 1;
-        bytes += file.bytes;
-      }
-      return file !== undefined;
+  async function loadClip(clip: Clip | undefined): Promise<boolean> {
+    if (clip === undefined) return false;
+    const answer = await session.tryToAsk(`/api/clips/${clip.id}/url`);
+    if (answer?.status !== 200) {
+      fault(answer ? `a clip's URL: ${answer.brief}` : "a clip's URL got no answer");
+      return answer !== undefined;
     }
+    const { url: path } = answer.json;
+    if (typeof path !== "string" || !path.startsWith(`/media/${filesOf(clip).video}?`)) {
+      fault("a clip's URL leads somewhere else");
+      return true;
+    }
+    // Without the session: the URL has a token of its own.
+    const file = await withoutAnswer(() => client.ask(new URL(path, url)));
+    if (file === undefined) fault("a clip got no answer");
+    else if (file.status !== 200) fault(`a clip: ${file.brief}`);
+    else if (file.bytes !== clip.bytes) fault("a clip is not as long as it should be");
+    else {
+      loaded += 1;
+      bytes += file.bytes;
+    }
+    return file !== undefined;
+  }
 
-    progress("loading clips");
-    await session.load(
-      Math.min(requests, 2 * listed.length),
-      (turn) => loadClip(listed[turn % listed.length]),
-      () => false,
+  progress("loading clips");
+  await session.load(
+    Math.min(requests, 2 * listed.length),
+    (turn) => loadClip(listed[turn % listed.length]),
+    () => false,
+  );
+  if (faults.size > 0) {
+    const seen = [...faults].map(([what, times]) => `${what} (${times} x)`).join(", ");
+    return failed(
+      `${seen}; ${loaded} loaded`,
+      "Clips that a signed-in user may see don't load. A 403 says that an instance can't open " +
+        "the URL that another one sealed.",
+      "Look for the requests in the service's log. If instances don't share a key, see sessions.",
     );
-    if (faults.size > 0) {
-      const seen = [...faults].map(([what, times]) => `${what} (${times} x)`).join(", ");
-      return failed(
-        `${seen}; ${loaded} loaded`,
-        "Clips that a signed-in user may see don't load. A 403 says that an instance can't open " +
-          "the URL that another one sealed.",
-        "Look for the requests in the service's log. If instances don't share a key, see sessions.",
+  }
+  return loaded > 0
+    ? ok(
+        `${count(listed.length, "clip")}, loaded ${count(loaded, "time")}, ` +
+          `${(bytes / 1e6).toFixed(1)} MB`,
+      )
+    : failed(
+        "GET /api/clips: no clips",
+        "GET /api/clips lists nothing that could be loaded.",
+        "Deploy the service again with all of its clips.",
       );
-    }
-    return loaded > 0
-      ? ok(
-          `${count(listed.length, "clip")}, loaded ${count(loaded, "time")}, ` +
-            `${(bytes / 1e6).toFixed(1)} MB`,
-        )
-      : failed(
-          "GET /api/clips: no clips",
-          "GET /api/clips lists nothing that could be loaded.",
-          "Deploy the service again with all of its clips.",
-        );
-  },
-};
+});
 
 interface Clip {
   readonly id: string;
@@ -85,47 +90,42 @@ function clipsOf({ json: { clips } }: Answer): Clip[] {
  * saves another reel and drops the cookie that comes back. If they are on the server, it saves the
  * same reel again, or if there is none, an invalid one, which gets 400 after all other checks.
  */
-const reel: Check = {
-  id: "reel",
-  title: "reel",
-  session: "intact",
-  async run({ page, session }) {
-    const { csrfToken } = await session.ask(page);
-    if (csrfToken === undefined) return skipped(`${page} has no CSRF token`);
-    const before = await session.ask("/api/reel");
-    if (before.status !== 200) return skipped(`GET /api/reel: ${before.brief}`);
-    const current = reelOf(before);
-    const same = current ?? (session.source === "made" ? [] : null);
-    const inCookie = tokenForm(session.cookie.value).form === "sealed";
-    const all = clipsOf(await session.ask("/api/clips")).map(({ id }) => id);
-    const saved = inCookie ? otherReel(current ?? [], all) : same;
-    const answer = await session.ask("/api/reel", {
-      method: "POST",
-      body: JSON.stringify({ clips: saved }),
-      headers: { "content-type": "application/json", "x-csrf-token": csrfToken },
-    });
-    const after = await session.ask("/api/reel");
-    const kept = [current, same].some(
-      (reel) => JSON.stringify(reel) === JSON.stringify(reelOf(after)),
-    );
-    return faultless(
-      [
-        answer.status !== (saved === null ? 400 : 200) && [
-          `POST /api/reel: ${answer.brief}`,
-          "Users can't save their reel.",
-          "Look for the request in the service's log.",
-        ],
-        after.status === 200 &&
-          !kept && [
-            "the reel has changed",
-            "What was saved for the test stayed, or somebody saved something meanwhile.",
-            "Look at your reel, and put it right.",
-          ],
+const reel = sessionCheck("reel", "reel", "intact", async ({ page, session }) => {
+  const { csrfToken } = await session.ask(page);
+  if (csrfToken === undefined) return skipped(`${page} has no CSRF token`);
+  const before = await session.ask("/api/reel");
+  if (before.status !== 200) return skipped(`GET /api/reel: ${before.brief}`);
+  const current = reelOf(before);
+  const same = current ?? (session.source === "made" ? [] : null);
+  const inCookie = tokenForm(session.cookie.value).form === "sealed";
+  const all = clipsOf(await session.ask("/api/clips")).map(({ id }) => id);
+  const saved = inCookie ? otherReel(current ?? [], all) : same;
+  const answer = await session.ask("/api/reel", {
+    method: "POST",
+    body: JSON.stringify({ clips: saved }),
+    headers: { "content-type": "application/json", "x-csrf-token": csrfToken },
+  });
+  const after = await session.ask("/api/reel");
+  const kept = [current, same].some(
+    (reel) => JSON.stringify(reel) === JSON.stringify(reelOf(after)),
+  );
+  return faultless(
+    [
+      answer.status !== (saved === null ? 400 : 200) && [
+        `POST /api/reel: ${answer.brief}`,
+        "Users can't save their reel.",
+        "Look for the request in the service's log.",
       ],
-      "can be saved; yours is as it was",
-    );
-  },
-};
+      after.status === 200 &&
+        !kept && [
+          "the reel has changed",
+          "What was saved for the test stayed, or somebody saved something meanwhile.",
+          "Look at your reel, and put it right.",
+        ],
+    ],
+    "can be saved; yours is as it was",
+  );
+});
 
 function reelOf({ json: { clips } }: Answer): string[] | null {
   return Array.isArray(clips) ? clips.filter((id) => CLIP_ID.test(id)) : null;

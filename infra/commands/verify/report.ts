@@ -1,5 +1,5 @@
 import { duration } from "../duration.ts";
-import { count, tallies, type Verdict, type Visit } from "./check.ts";
+import { type CheckContext, count, tallies, type Verdict } from "./check.ts";
 
 /** A check's verdict with its names. */
 export interface Result extends Verdict {
@@ -17,24 +17,24 @@ const WIDTH = 96;
  * The run as text: a table of the results, then causes and remedies. `seconds`: the run's duration.
  */
 export function describeRun(
-  visit: Visit,
+  context: CheckContext,
   results: readonly Result[],
   seconds: number,
   paint: Paint,
 ): string {
   const failures = results.filter(({ outcome }) => outcome === "failed");
   return [
-    `${paint("bold", visit.url.origin)}  ${describeSource(visit)}`,
+    `${paint("bold", context.url.origin)}  ${describeSource(context)}`,
     "",
     table(results, paint),
     "",
-    `${summary(results, paint)} ${effort(visit, seconds)}`,
+    `${summary(results, paint)} ${effort(context, seconds)}`,
     ...failures.map((result) => `\n${describeFailure(result, paint)}`),
     "",
   ].join("\n");
 }
 
-function describeSource({ session }: Visit): string {
+function describeSource({ session }: CheckContext): string {
   if (session === undefined) return "without a session";
   return {
     made: "with a session made for this",
@@ -69,7 +69,7 @@ function summary(results: readonly Result[], paint: Paint): string {
   return paint(failures > 0 ? "red" : "green", text);
 }
 
-function effort({ client: { requests } }: Visit, seconds: number): string {
+function effort({ client: { requests } }: CheckContext, seconds: number): string {
   const time = seconds < 10 ? `${seconds.toFixed(1)} s` : duration(seconds);
   return `${count(requests, "request")} in ${time}.`;
 }
@@ -94,8 +94,8 @@ function wrap(text: string, indent: number): string {
 }
 
 /** The run as JSON. */
-export function runToJson(visit: Visit, results: readonly Result[]): object {
-  const { url, session, client } = visit;
+export function runToJson(context: CheckContext, results: readonly Result[]): object {
+  const { url, session, client } = context;
   return {
     site: url.origin,
     ok: isPassed(results),

@@ -9,9 +9,13 @@ export type TokenForm =
   | { readonly form: "file" }
   | { readonly form: "other" };
 
-const SEALED = /^(v\d+)\.([\w-]{1,16})\.([\w-]{8,})$/;
+/** Version, key ID and body, and perhaps an attachment. */
+const SEALED = /^(v\d+)\.([\w-]{1,16})\.([\w-]{8,})(\.[\w-]+)?$/;
 
-/** cookie-session's base64 of `{"sealed":"v1.KID.BODY"}`, or express-session's `s:ID.SIGNATURE`. */
+/**
+ * cookie-session's base64 of `{"sealed":"v1.KID.BODY.ATTACHMENT"}`, or express-session's
+ * `s:ID.SIGNATURE`.
+ */
 export function tokenForm(value: string): TokenForm {
   const [, , kid] = SEALED.exec(sealedIn(value)) ?? [];
   if (kid !== undefined) return { form: "sealed", kid };
@@ -23,8 +27,8 @@ export function tokenForm(value: string): TokenForm {
  * unknown.
  */
 export function tamperWith(value: string): string | undefined {
-  const [, head, kid, body = ""] = SEALED.exec(sealedIn(value)) ?? [];
-  if (kid !== undefined) return format(`${head}.${kid}.${changeMiddle(body)}`);
+  const [, head, kid, body = "", attachment = ""] = SEALED.exec(sealedIn(value)) ?? [];
+  if (kid !== undefined) return format(`${head}.${kid}.${changeMiddle(body)}${attachment}`);
   return tokenForm(value).form === "file" ? changeMiddle(value) : undefined;
 }
 

@@ -75,13 +75,13 @@ test.each<
 >([
   [
     "a value of SECRET_KEY that changed",
-    "SECRET_KEY changed between the deployments.",
+    "SECRET_KEY changed between the deployments",
     {},
     { secret: "another secret of thirty-two characters" },
   ],
   [
     "a value of SECRET_KEY that became a secret",
-    "from a value to a secret",
+    "SECRET_KEY changed between the deployments",
     {},
     { keys: versions(1) },
   ],
@@ -99,7 +99,7 @@ test.each<
   ],
   [
     "an environment of another name",
-    "The environment's name changed",
+    "the environment's name changed",
     { environment: "dev" },
     { environment: "development" },
   ],
@@ -111,7 +111,7 @@ test.each<
   ],
   [
     "sessions in files that came with the deployment",
-    "set SESSION_TYPE=filesystem",
+    "SESSION_TYPE=filesystem keeps a session in a file",
     {},
     { sessionType: "filesystem" },
   ],

@@ -24,8 +24,8 @@ const FEW = ["--requests", "12"];
 
 test.each([
   [[], "Name the site"],
-  [["localhost:8080"], "not a URL"],
-  [["ftp://localhost"], "The site is asked over http or https"],
+  [["localhost:8080"], "Name the site"],
+  [["ftp://localhost"], "Name the site"],
   [["http://localhost", "http://localhost"], "one site"],
   [["http://ada:hunter2@localhost"], "Leave out user"],
   [["http://localhost/?session=hunter2"], "Leave out user, query"],

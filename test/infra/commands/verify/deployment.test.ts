@@ -44,6 +44,6 @@ test("what the program declares passes, before and after a deployment, until ses
   expect(faulty.status).toBe(1);
   expect(faulty.failed).toEqual(["sessions", "earlier-session"]);
   expect(faulty.text("sessions")).toContain("SESSION_TYPE=filesystem");
-  expect(faulty.text("earlier-session")).toContain("set SESSION_TYPE=filesystem");
+  expect(faulty.text("earlier-session")).toContain("SESSION_TYPE=filesystem");
   // Twice, every instance is waited for until it learns of a sign-out.
 }, 150_000);

@@ -55,7 +55,7 @@ export interface Attempt extends Purpose, Proofs {
 }
 
 /** What is known of a state that came back. */
-export type Found =
+export type FoundAttempt =
   | { readonly status: "begun"; readonly attempt: Attempt }
   /** This browser came back with it before, and its code is redeemed. */
   | { readonly status: "done"; readonly purpose: Purpose }
@@ -73,7 +73,7 @@ export interface Attempts {
   /** @throws KeysUnavailableError */
   keep(req: Request, res: Response, attempt: Attempt): void;
   /** @throws KeysUnavailableError if the cookie's key can't be read now */
-  find(req: Request, state: string | null): Promise<Found>;
+  find(req: Request, state: string | null): Promise<FoundAttempt>;
   /** Notes that the code of an attempt is redeemed. @throws KeysUnavailableError */
   finish(res: Response, attempt: Attempt): void;
   /** Whether somebody is signed in by a session that began after the attempt did. */
@@ -183,7 +183,7 @@ function flat({ returnTo, otherAccount, automatic }: Purpose): SealedAttempt {
 }
 
 /** Another version of the service may have sealed something else. */
-function read({ r, f, s, k }: Readonly<Record<string, unknown>>, startedAt: Seconds): Found {
+function read({ r, f, s, k }: Readonly<Record<string, unknown>>, startedAt: Seconds): FoundAttempt {
   if (typeof r !== "string" || typeof f !== "string") {
     return { status: "unknown", outcome: "malformed" };
   }

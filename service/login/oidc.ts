@@ -178,12 +178,12 @@ function translate(error: unknown): SignInError {
   if (error instanceof SignInError) return error;
   if (error instanceof openid.AuthorizationResponseError) {
     const reason = error.error === "access_denied" ? "cancelled" : "error_reported";
-    return new SignInError(reason, saidBy(error));
+    return new SignInError(reason, reportedBy(error));
   }
   if (error instanceof openid.ResponseBodyError) {
     // Of what the service sends, only the code comes from the browser, and anybody can make one up.
     const isAboutCode = ["invalid_grant", "invalid_request"].includes(error.error);
-    return new SignInError(isAboutCode ? "code_refused" : "provider_error", saidBy(error));
+    return new SignInError(isAboutCode ? "code_refused" : "provider_error", reportedBy(error));
   }
   const unreachable = causeIn(error, UnreachableError);
   const cause = (unreachable ?? causeIn(error, MovedError))?.message;
@@ -201,11 +201,10 @@ function translate(error: unknown): SignInError {
   return new SignInError(throughBrowser ? "forged_answer" : "provider_error", details);
 }
 
-function saidBy(said: { readonly error: string; error_description?: string }): FailureDetails {
-  return {
-    error: printable(said.error, 200),
-    error_description: printable(said.error_description ?? "", 200),
-  };
+type OAuthError = Pick<openid.ResponseBodyError, "error" | "error_description">;
+
+function reportedBy({ error, error_description = "" }: OAuthError): FailureDetails {
+  return { error: printable(error, 200), error_description: printable(error_description, 200) };
 }
 
 function describe(error: unknown): FailureDetails {

@@ -29,10 +29,10 @@ export interface PendingSignOuts {
 }
 
 /**
- * How long the response waits for a session's end to be written, which goes on. The page that signs
- * out gives up after 3 s, and would then miss the cookie.
+ * How long signing out waits for the session's end to be written, which goes on, and for the
+ * provider's metadata. The page gives up after 3 s, and would then miss the cookie.
  */
-export const WRITE_MILLISECONDS = 2_000;
+export const SIGN_OUT_MILLISECONDS = 2_000;
 
 /** Pending sign-outs of one browser; the oldest is evicted first. */
 const MAX_PENDING = 5;
@@ -82,7 +82,7 @@ export function createPendingSignOuts(deps: PendingSignOutDeps): PendingSignOuts
         log.error({ event: "sign_out_not_written", cause, ...res.locals.trace }, message);
       };
       try {
-        await unlessAborted(ended.endSession(credential), abortAfter(WRITE_MILLISECONDS));
+        await unlessAborted(ended.endSession(credential), abortAfter(SIGN_OUT_MILLISECONDS));
       } catch (error) {
         logFailure(
           error,

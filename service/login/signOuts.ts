@@ -11,7 +11,7 @@ import {
   type PendingSignOutDeps,
   type PendingSignOuts,
   pendingNotice,
-  WRITE_MILLISECONDS,
+  SIGN_OUT_MILLISECONDS,
 } from "./pendingSignOuts.ts";
 import { DEFAULT_RETURN_TO, signInLink } from "./returnTo.ts";
 import { SealedCookies } from "./sealedCookies.ts";
@@ -41,9 +41,8 @@ export function signOutRoutes(deps: SignOutDeps): Router {
 
   /** Ends the session, and links to the provider where that has a page and its metadata comes in time. */
   async function leave(req: Request, res: Response, ending?: Promise<void>): Promise<void> {
-    const url = unlessAborted(deps.endSessionUrl(req), abortAfter(WRITE_MILLISECONDS));
-    const href = (await url.catch(() => undefined))?.href;
-    await ending;
+    const url = unlessAborted(deps.endSessionUrl(req), abortAfter(SIGN_OUT_MILLISECONDS));
+    const [href] = await Promise.all([url.then((known) => known?.href).catch(() => {}), ending]);
     endSession(req);
     const iat = clock();
     try {
@@ -59,7 +58,7 @@ export function signOutRoutes(deps: SignOutDeps): Router {
     const { trace } = res.locals;
     try {
       const ending = ended.endPeople(userMark(iss, user_id));
-      await unlessAborted(ending, abortAfter(WRITE_MILLISECONDS));
+      await unlessAborted(ending, abortAfter(SIGN_OUT_MILLISECONDS));
     } catch (error) {
       log.error(
         { event: "sign_out_not_written", cause: messageOf(error), ...trace },
@@ -89,10 +88,11 @@ export function signOutRoutes(deps: SignOutDeps): Router {
         res.set("Retry-After", String(EVERYWHERE_INTERVAL));
         throw new RateLimitedError();
       }
-      await endEverywhere(res, credential);
-    } else if (!recently) throw new StalePageError();
-    // If nobody is signed in, the answer to the first request was lost, and the page has sent a second.
-    await leave(req, res);
+      await leave(req, res, endEverywhere(res, credential));
+    } else if (recently) {
+      // The page has sent a second request, because the answer to the first was late or lost.
+      await leave(req, res);
+    } else throw new StalePageError();
   });
 
   routes.get(SIGNED_OUT_PATH, async (req, res) => {

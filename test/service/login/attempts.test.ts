@@ -6,7 +6,7 @@ import {
   ATTEMPT_LIFETIME,
   type Attempt,
   createAttempts,
-  type Found,
+  type FoundAttempt,
   MAX_ATTEMPT_BYTES,
   MAX_ATTEMPTS,
 } from "../../../service/login/attempts.ts";
@@ -60,9 +60,12 @@ function store({
   return { app, begun };
 }
 
-async function find(browser: Browser, attempt: Pick<Attempt, "state"> | undefined): Promise<Found> {
+async function find(
+  browser: Browser,
+  attempt: Pick<Attempt, "state"> | undefined,
+): Promise<FoundAttempt> {
   const response = await browser.fetch(`${PATH}/find?state=${attempt?.state}`);
-  return (await response.json()) as Found;
+  return (await response.json()) as FoundAttempt;
 }
 
 /** What a request below /login sends. */

@@ -3,7 +3,7 @@
  * https://cloud.google.com/secret-manager/quotas
  */
 const CALLS_A_MINUTE = 90_000;
-/** Calls of one refresh: one for each version that is not destroyed, and one for a newer version. */
+/** Calls of one refresh: one for each version that is not destroyed, one for a newer version. */
 const CALLS_OF_A_REFRESH = 20;
 /** Share of the quota for instances; the rest is for other stacks, deployments and people. */
 const SHARE = 1 / 2;

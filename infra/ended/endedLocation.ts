@@ -9,7 +9,7 @@ const SETTING = "endedLocation";
 /** European regions outside the multi-region EU: https://cloud.google.com/storage/docs/locations */
 const OUTSIDE_EU = new Set(["europe-west2", "europe-west6"]);
 
-/** A multi-region, a pair of regions, or a region: https://cloud.google.com/storage/docs/locations */
+/** Multi-regions, pairs of regions, regions: https://cloud.google.com/storage/docs/locations */
 const LOCATION = /^(EU|US|ASIA|[A-Z]+\d|[A-Z]+-[A-Z]+\d{1,2})$/;
 
 /**

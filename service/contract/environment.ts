@@ -30,7 +30,10 @@ export const PROGRAM_ENVIRONMENT = {
   ],
 } as const;
 
-/** Set by Cloud Run, as far as we read them: https://cloud.google.com/run/docs/container-contract#env-vars */
+/**
+ * Set by Cloud Run, as far as we read them:
+ * https://cloud.google.com/run/docs/container-contract#env-vars
+ */
 export const PLATFORM_ENVIRONMENT = ["PORT", "K_SERVICE"] as const;
 
 /** Set only in local runs and on other platforms, never in a deployment. */

@@ -104,7 +104,9 @@ export function wholeNumber(env: Environment, name: string, bounds: WholeNumber)
   return parse(env, name, isWholeNumber(bounds), bounds);
 }
 
-/** The port to listen on, which Cloud Run sets: https://cloud.google.com/run/docs/container-contract */
+/**
+ * The port to listen on, which Cloud Run sets: https://cloud.google.com/run/docs/container-contract
+ */
 export function parsePort(env: Environment): Parsed<number> {
   return wholeNumber(env, "PORT", { min: 0, max: 65_535, fallback: 8080 });
 }

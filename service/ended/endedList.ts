@@ -88,7 +88,9 @@ export function createEndedList({
   /** When each session's mark was made. */
   const sessions = createRecentEntries<Seconds>(maxSessions);
   const people = new Map<string, Seconds>();
-  /** When sessions older than the horizon were last seen to be live; infinity if they have ended. */
+  /**
+   * When sessions older than the horizon were last seen to be live; infinity if they have ended.
+   */
   const checked = createRecentEntries<Seconds>(maxChecked);
   let everybody = Number.NEGATIVE_INFINITY;
   /** The latest mark of each kind: a session that began after it needs no hash to be looked up. */

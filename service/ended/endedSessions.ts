@@ -60,7 +60,7 @@ export interface EndedSessionsDeps {
   readonly list?: EndedList;
 }
 
-/** Ten seconds: an end is known everywhere within 20 s, at $1.30 to 2.60 a month and busy instance. */
+/** An end is known everywhere within 20 s, at $1.30 to 2.60 a month and busy instance. */
 const POLICY = { interval: 10, jitter: 0.2, maxAge: 20, waitLimit: 2 };
 
 /** Seconds without a complete poll after which `OnOutage` decides. */

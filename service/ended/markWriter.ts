@@ -25,7 +25,7 @@ export interface MarkWriterDeps {
   readonly clock: () => Seconds;
 }
 
-/** Uploads of one mark: the first tells how far off the clock is, the second how long uploads take. */
+/** Uploads of one mark: the first tells the clock's error, the second how long uploads take. */
 const MAX_UPLOADS = 3;
 
 /** The custom metadata that says for which sessions a mark holds. */

@@ -84,7 +84,7 @@ export function parseMarkObject(name: string): MarkName | undefined {
   return { who: { kind: kind as "s" | "u" | "e" | "p", hash: decoded }, time };
 }
 
-/** Names from this one on are of marks before that time: lists that end here have the later ones. */
+/** Names from this one on are of marks before that time: lists that end here have later ones. */
 export function firstNameBefore(folder: Folder, time: Seconds): string {
   return `${folder}/${countdown(time - 0.001)}`;
 }

@@ -52,7 +52,7 @@ const CALL_FAILURES = new Map<number, ApiFailure>([
   [429, "EXHAUSTED"],
 ]);
 
-/** About the resource, by Google's status, or by code where an API's errors have none, as Storage's. */
+/** About the resource: by Google's status, or by code where errors have none, as Storage's. */
 const RESOURCE_FAILURES = new Map<unknown, ApiFailure>([
   ["NOT_FOUND", "NOT_FOUND"],
   ["FAILED_PRECONDITION", "FAILED_PRECONDITION"],

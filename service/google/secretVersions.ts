@@ -52,7 +52,7 @@ export type VersionReading =
 export type SecretVersions = ReturnType<typeof createSecretVersions>;
 export type VersionStore = ReturnType<typeof createVersionStore>;
 
-/** Only a list that lags leaves versions out; so many numbers are tried between and above its own. */
+/** Only a list that lags leaves versions out: so many are looked for between and above its own. */
 export const UNLISTED_VERSIONS = 100;
 
 /** The API's largest: 350 KB. A secret rotated weekly fills a page in 19 years. */
@@ -61,7 +61,7 @@ const LIST_PAGE_SIZE = 1000;
 /** Pages that are read: an answer that always names a next page ends here. */
 const LIST_PAGES = 10;
 
-/** https://cloud.google.com/resource-manager/docs/creating-managing-projects; domain-scoped IDs too. */
+/** https://cloud.google.com/resource-manager/docs/creating-managing-projects, or domain-scoped. */
 const PROJECT = "[a-z\\d][a-z\\d.:-]{0,61}[a-z\\d]";
 /** https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets/create */
 const NAME = "[A-Za-z\\d_-]{1,255}";
@@ -74,7 +74,7 @@ const VERSION_NAME = new RegExp(`^projects/([^/]+)/secrets/(${NAME})/versions/($
 
 const STATES: readonly VersionState[] = ["ENABLED", "DISABLED", "DESTROYED"];
 
-/** Parses `sm://PROJECT/SECRET` or `projects/PROJECT/secrets/SECRET`; undefined if it is neither. */
+/** Parses `sm://PROJECT/SECRET` or `projects/PROJECT/secrets/SECRET`; undefined if neither. */
 export function parseSecretReference(text: string): SecretReference | undefined {
   const [, short, long, name] = REFERENCE.exec(text) ?? [];
   const project = short ?? long;

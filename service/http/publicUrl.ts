@@ -8,7 +8,7 @@ export interface PublicAddress {
   readonly alsoServedAt?: readonly string[];
 }
 
-/** The request came for another host, and its body can't be redirected safely: RFC 9110, 15.5.20. */
+/** The request is for another host, and its body can't be redirected safely: RFC 9110, 15.5.20. */
 class MisdirectedRequestError extends Error {
   override readonly name = "MisdirectedRequestError";
   readonly status = 421;

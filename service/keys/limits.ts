@@ -16,7 +16,7 @@ export interface KeyLimits {
  */
 export const READ_TIMEOUT = 2;
 
-/** Seconds between two lookups of unknown keys: all invented key ids together cost one call each time. */
+/** Seconds between two lookups of unknown keys: all invented key ids share one call. */
 export const LOOKUP_INTERVAL = 1;
 
 /** Seconds after which a browser asks again for a key that can't be read now. */

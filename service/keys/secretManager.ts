@@ -145,7 +145,9 @@ export function createSecretManagerKeys({
     );
   }
 
-  /** One failed probe would answer 503 to a whole flood of invented key ids, so it is repeated once. */
+  /**
+   * One failed probe would answer 503 to a whole flood of invented key ids, so it is repeated once.
+   */
   async function lookUp(version: number, retries = 1): Promise<KeyLookup> {
     const nothingAbove = await reader.lookUp(version);
     const answer = answerOf(known.get(version));

@@ -36,6 +36,8 @@ export interface SessionKeys {
   find(kid: string): KeyLookup | Promise<KeyLookup>;
   /** The key that seals now; undefined while there is none. */
   signer(): SessionKey | undefined;
-  /** Whether requests can be served, for the readiness probe; tries to read keys if there are none. */
+  /**
+   * Whether requests can be served, for the readiness probe; tries to read keys if there are none.
+   */
   readiness(): Readiness | Promise<Readiness>;
 }

@@ -22,7 +22,7 @@ export interface BackchannelDeps {
 /** Tokens that an instance remembers: sent again, they do no harm and cost no call. */
 const REMEMBERED_TOKENS = 1000;
 
-/** Seconds for which a provider that never answered is left alone: strangers send tokens as well. */
+/** Seconds for which a provider that never answered is left alone: anybody can send tokens. */
 const RETRY_AFTER: Seconds = 10;
 
 /** Log lines about tokens that were not accepted: how many at once, and seconds until one more. */

@@ -40,7 +40,10 @@ export function csrfProtection(address: Address = {}): RequestHandler {
   };
 }
 
-/** Signing out everywhere takes the token as long as the session lives: the page may be another user's. */
+/**
+ * Signing out everywhere takes the token as long as the session lives: the page may be another
+ * user's.
+ */
 function isSignOut({ method, path }: Request, { locals }: Response): boolean {
   const paths = locals.endedSession ? /^\/logout(?:\/everywhere)?\/?$/i : /^\/logout\/?$/i;
   return method === "POST" && paths.test(path);

@@ -72,7 +72,9 @@ const FAILURES = {
     title: "You are not signed in",
     text: ["The sign-in was cancelled, or the provider did not allow it."],
   },
-  /** The browser came back with an error. Anybody can write one, so it is no fault of the service's. */
+  /**
+   * The browser came back with an error. Anybody can write one, so it is no fault of the service's.
+   */
   error_reported: {
     level: "warn",
     status: 400,

@@ -43,7 +43,10 @@ export interface OidcClient {
 
 const SCOPE = "openid email profile";
 
-/** Without a list in the discovery document: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation */
+/**
+ * Without a list in the discovery document:
+ * https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
+ */
 const DEFAULT_ALGORITHMS = ["RS256"];
 
 /**

@@ -17,7 +17,7 @@ export interface PendingSignOutDeps extends SealedCookieDeps {
   readonly abortAfter?: AbortAfter;
 }
 
-/** Sign-outs that could not be written, in a sealed cookie: the browser's next requests retry them. */
+/** Sign-outs that could not be written, in a sealed cookie: the browser's next requests retry. */
 export interface PendingSignOuts {
   /**
    * Ends the session that the request came with, for all who have a copy of it. If that can't be

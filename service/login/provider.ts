@@ -42,7 +42,7 @@ export interface ProviderCache {
 
 const TIMEOUT: Seconds = 10;
 
-/** Lifetime of a cached discovery document, and the pause before the next try if a refresh fails. */
+/** Lifetime of a cached discovery document, and the pause before a failed refresh is retried. */
 const MAX_AGE: Seconds = 600;
 const RETRY_INTERVAL: Seconds = 30;
 

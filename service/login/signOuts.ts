@@ -18,7 +18,10 @@ import { SealedCookies } from "./sealedCookies.ts";
 
 export interface SignOutDeps extends PendingSignOutDeps {
   readonly pendingSignOuts: PendingSignOuts;
-  /** Where whoever is signed in ends the session at the provider; undefined if there is no such page. */
+  /**
+   * Where whoever is signed in ends the session at the provider; undefined if there is no such
+   * page.
+   */
   readonly endSessionUrl: (req: Request) => Promise<URL | undefined>;
 }
 
@@ -39,7 +42,10 @@ export function signOutRoutes(deps: SignOutDeps): Router {
   // The provider's URL has the user's address.
   const link = new SealedCookies(deps, "signed-out", SIGNED_OUT_PATH);
 
-  /** Ends the session, and links to the provider where that has a page and its metadata comes in time. */
+  /**
+   * Ends the session, and links to the provider where that has a page and its metadata comes in
+   * time.
+   */
   async function leave(req: Request, res: Response, ending?: Promise<void>): Promise<void> {
     const url = unlessAborted(deps.endSessionUrl(req), abortAfter(SIGN_OUT_MILLISECONDS));
     const [href] = await Promise.all([url.then((known) => known?.href).catch(() => {}), ending]);

@@ -5,7 +5,10 @@ import { LOG_EVENTS } from "../contract/logEvents.ts";
 import type { LOG_LEVELS } from "../contract/serviceSettings.ts";
 import type { SessionReport } from "../session/session.ts";
 
-/** Severities as Cloud Logging names them: https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#LogSeverity */
+/**
+ * Severities as Cloud Logging names them:
+ * https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#LogSeverity
+ */
 const SEVERITIES: Record<(typeof LOG_LEVELS)[number], string> = {
   trace: "DEBUG",
   debug: "DEBUG",
@@ -98,7 +101,10 @@ export function requestLog({ log, instance, project }: RequestLogDeps): RequestH
   };
 }
 
-/** Fields that link a log line to its request's trace: https://cloud.google.com/trace/docs/trace-log-integration */
+/**
+ * Fields that link a log line to its request's trace:
+ * https://cloud.google.com/trace/docs/trace-log-integration
+ */
 function traceOf(req: IncomingMessage, project: string | undefined): object {
   const { traceparent } = req.headers;
   if (project === undefined || typeof traceparent !== "string") return {};

@@ -5,7 +5,10 @@ import { printable } from "../pure/printable.ts";
 
 /** Google's public keys for ID tokens. */
 const CERTIFICATES = new URL("https://www.googleapis.com/oauth2/v3/certs");
-/** Both are valid: https://developers.google.com/identity/openid-connect/openid-connect#an-id-tokens-payload */
+/**
+ * Both are valid:
+ * https://developers.google.com/identity/openid-connect/openid-connect#an-id-tokens-payload
+ */
 const ISSUERS = ["https://accounts.google.com", "accounts.google.com"];
 /** Allowed clock skew in seconds. */
 const CLOCK_TOLERANCE = 30;

@@ -6,7 +6,7 @@
 
 /** First byte: what follows is the text itself. */
 const TEXT = 0;
-/** First byte: what follows is the size of the first two segments (2 bytes each, big-endian), and all three. */
+/** First byte; then the sizes of the first two segments (2 bytes, big-endian), and all three. */
 const SEGMENTS = 1;
 const HEAD_BYTES = 5;
 const MAX_SEGMENT_BYTES = 0xffff;

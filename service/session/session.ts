@@ -41,9 +41,13 @@ export interface SignedIn {
   readonly iss: string;
   /** `sid` of the provider's own session, by which the provider can end this one. */
   readonly provider_sid?: string | undefined;
-  /** Whether the domain of the address controls the account: whoever leaves it loses the account. */
+  /**
+   * Whether the domain of the address controls the account: whoever leaves it loses the account.
+   */
   readonly of_domain: boolean;
-  /** Unix time at which the session begins; default: now. May lie ahead after sessions were ended. */
+  /**
+   * Unix time at which the session begins; default: now. May lie ahead after sessions were ended.
+   */
   readonly iat?: Seconds | undefined;
 }
 

@@ -35,7 +35,7 @@ export const FLASK = "flask";
 export const APPLICATION = "application";
 export const WITHOUT_SESSIONS = "without-sessions";
 
-/** Visitors whose requests come in turns: so many that no server has the last one's at hand still. */
+/** Visitors whose requests come in turns: too many for a server to have the last one cached. */
 export const VISITORS = 2000;
 
 export function contestants(work: WorkFolder): (Contestant | Absentee)[] {

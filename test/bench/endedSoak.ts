@@ -17,7 +17,10 @@ import { createPhoenixCookies, PATH, SECRET } from "./visitor.ts";
 import type { WorkFolder } from "./workFolder.ts";
 
 const BUCKET = "ended";
-/** Starts with and without ended sessions, in turns; the least counts, because this process is the stand-in. */
+/**
+ * Starts with and without ended sessions, in turns; the least counts, because this process is the
+ * stand-in.
+ */
 const STARTS = 9;
 /** Rounds of load with and without ended sessions, in turns at one process. */
 const ROUNDS = 20;
@@ -43,7 +46,7 @@ interface Row {
   readonly learned: number;
 }
 
-/** What an instance's start, its memory and a request cost with so many ended sessions in the bucket, and with none. */
+/** What a start, memory and a request cost with so many ended sessions, and with none. */
 export async function measureEnded(
   count: number,
   work: WorkFolder,

@@ -26,7 +26,7 @@ export interface LoadGenerator {
   run(load: Load): Promise<LoadFigures>;
 }
 
-/** wrk if it is installed: it takes a fraction of the server's time for a request, autocannon as much. */
+/** wrk if it is installed: it takes a fraction of the server's CPU time, autocannon as much. */
 export function loadGenerator(pin: readonly string[]): LoadGenerator {
   const wrk = spawnSync("wrk", ["-v"]).error === undefined;
   return {

@@ -55,7 +55,7 @@ type Round = LoadFigures & { readonly cpu: number };
 const WHOLE_CORE = 0.93;
 const TRIES = 4;
 
-/** Seconds of load until a server's code is compiled: until then, some answers take a tenth of one. */
+/** Seconds of load until a server's code is compiled: before, some answers take 0.1 s. */
 const WARM_UP = 4;
 
 /** Two processes of one program can differ by a tenth for as long as they run. */

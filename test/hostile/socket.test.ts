@@ -10,7 +10,7 @@ import { cookieOf, createTarget, createTargetServer, createTokens, tokenFor } fr
 /** HOSTILE_SEED repeats a run. */
 const SEED = seedFrom(process.env.HOSTILE_SEED);
 const CLIENT = { clientId: "phoenix", clientSecret: "a secret of the tests" };
-/** Node's limit on a request's headers together: https://nodejs.org/api/http.html#httpmaxheadersize */
+/** Node's limit on a request's headers: https://nodejs.org/api/http.html#httpmaxheadersize */
 const MAX_HEADERS = 16 * 1024;
 const GOOD = `session=${cookieOf(tokenFor(ada))}`;
 

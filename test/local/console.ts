@@ -5,7 +5,7 @@ import type { Revision } from "./instance.ts";
 import type { RegionsEvents } from "./regions.ts";
 import { prefix, renderLine } from "./requestLog.ts";
 
-/** How long a start may take (milliseconds) before what it writes is shown under its process' name. */
+/** Milliseconds of a start before what it writes is shown under its process' name. */
 const PATIENCE = 3_000;
 
 /** Column of the region: `europe-west1`. */

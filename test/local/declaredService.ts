@@ -159,7 +159,7 @@ function readEnvironment(stack: DeclaredStack, container: Container): Record<str
 
 const READINESS_SUCCESSES = 2;
 
-/** What is left out is Cloud Run's default: https://cloud.google.com/run/docs/configuring/healthchecks */
+/** Cloud Run's defaults: https://cloud.google.com/run/docs/configuring/healthchecks */
 function readProbe(probe: DeclaredProbe | undefined, successes = 1): Probe | undefined {
   if (probe?.httpGet === undefined) return undefined;
   return {

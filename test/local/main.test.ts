@@ -194,7 +194,7 @@ test("npm start shows the fault of sessions in files, and ending npm ends the ru
   expect(command.stdout()).toMatch(/401.*expired/);
 });
 
-/** Without a program that makes terminals this is told as skipped; the keys have tests of their own. */
+/** Skipped without a program that makes terminals; the keys have tests of their own. */
 const inTerminal = hasTerminals ? test : test.skip;
 
 /** Runs it in a terminal, has something done there, and ends it with q: nothing may be left. */

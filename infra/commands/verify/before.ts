@@ -330,7 +330,7 @@ const KEY_CHANGED: Why = [
     "add the earlier value to the secret as a version, or name it in SECRET_KEY_FALLBACKS.",
 ];
 
-/** A key's ID is its version's number in Secret Manager, or a fingerprint of a value that was set. */
+/** A key's ID is its version's number in Secret Manager, or a fingerprint of a given value. */
 function compareKeys(before: string, now: string): Why {
   if (before === now) {
     return [

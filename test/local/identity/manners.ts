@@ -49,21 +49,30 @@ export const MANNERS = {
       return id === "ada" && source === "id_token" ? { email, xms_edov: true } : { email };
     },
   },
-  /** Says `email_verified` as text: https://docs.aws.amazon.com/cognito/latest/developerguide/userinfo-endpoint.html */
+  /**
+   * Says `email_verified` as text:
+   * https://docs.aws.amazon.com/cognito/latest/developerguide/userinfo-endpoint.html
+   */
   cognito: {
     issuerPath: "/eu-central-1_Example",
     remembers: true,
     endsSessions: false,
     emailClaims: ({ email, email_verified }) => ({ email, email_verified: String(email_verified) }),
   },
-  /** Leaves the address to userinfo: https://developer.okta.com/docs/api/openapi/okta-oauth/guides/overview/ */
+  /**
+   * Leaves the address to userinfo:
+   * https://developer.okta.com/docs/api/openapi/okta-oauth/guides/overview/
+   */
   okta: {
     issuerPath: "/oauth2/default",
     remembers: true,
     endsSessions: true,
     emailClaims: (user, source) => (source === "userinfo" ? standardClaims(user) : {}),
   },
-  /** Its ID tokens name its sessions, and it tells of their end: https://www.keycloak.org/docs/latest/server_admin/#_oidc-logout */
+  /**
+   * Its ID tokens name its sessions, and it tells of their end:
+   * https://www.keycloak.org/docs/latest/server_admin/#_oidc-logout
+   */
   keycloak: {
     issuerPath: "/realms/phoenix",
     remembers: true,

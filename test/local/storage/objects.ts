@@ -54,7 +54,7 @@ export class StorageError extends Error {
 /** https://cloud.google.com/storage/docs/json_api/v1/objects/list */
 const MAX_PAGE = 1000;
 
-/** Cloud Storage's rules for empty objects, without HTTP. Methods take and return the API's JSON. */
+/** Cloud Storage's rules for empty objects, without HTTP. Methods use the API's JSON. */
 export type Objects = ReturnType<typeof createObjects>;
 
 export function createObjects({ clock, snapshot = [], onChange }: ObjectsDeps) {

@@ -10,7 +10,7 @@ import { serve } from "../../support/httpServer.ts";
 import { sessionApp, shown, signedIn } from "../../support/sessionApp.ts";
 import { application, startProvider } from "../login/application.ts";
 
-/** An ID token with a number of groups of 36 characters each, and a signature as long as RS256's. */
+/** An ID token with groups of 36 characters each, and a signature as long as RS256's. */
 function idToken(groups: number): string {
   const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
   const claims = {

@@ -32,6 +32,8 @@ export interface EndedFeedDeps {
   readonly lifetime: Seconds;
   /** Unix time in seconds. */
   readonly clock: () => Seconds;
+  /** Called after each page. */
+  readonly onPage?: (() => void) | undefined;
 }
 
 /**
@@ -47,6 +49,7 @@ export async function pollEnded({
   list,
   lifetime,
   clock,
+  onPage,
 }: EndedFeedDeps): Promise<CompletePoll> {
   const since = list.since();
   const first = await page("feed");
@@ -81,6 +84,7 @@ export async function pollEnded({
       // Names are in the order of time, the newest first.
       list.learn(marks.toReversed());
       oldest = marks.at(-1)?.time ?? oldest;
+      onPage?.();
       if (current.nextPageToken === undefined) return { end: true, oldest };
       if (read === limit) return { end: false, oldest };
       current = await page(folder, current.nextPageToken);

@@ -89,7 +89,8 @@ export function createEndedSessions({
   if (bucket === undefined) return createOwnEndedSessions(list, clock);
   const { toRead, toWrite } = bucket;
   const writer = createMarkWriter({ bucket: toWrite, clock });
-  const poll = () => pollEnded({ bucket: toRead, list, lifetime, clock });
+  const poll = (onPage?: () => void) =>
+    pollEnded({ bucket: toRead, list, lifetime, clock, onPage });
   let failing = false;
   const refresher = createRefresher({
     policy: POLICY,

@@ -5,6 +5,7 @@ import {
   isRetriedAtOnce,
   mustWait,
   NEVER_REFRESHED,
+  progressed,
   type RefreshPolicy,
   succeeded,
 } from "../pure/refreshSchedule.ts";
@@ -32,8 +33,11 @@ interface RefresherDeps<Result> {
   /** From 0 to below 1. */
   readonly random?: (() => number) | undefined;
   readonly abortAfter?: AbortAfter | undefined;
-  /** Reads the remote list once; a rejection is a failure. */
-  readonly read: () => Promise<Result>;
+  /**
+   * Reads the remote list once; a rejection is a failure. Calls `onProgress` after each part of a
+   * list that may take longer than the interval.
+   */
+  readonly read: (onProgress: () => void) => Promise<Result>;
   /** Called with the result and the time at which the attempt began. */
   readonly onSuccess: (result: Result, since: Seconds) => void;
   readonly onFailure: (error: unknown) => void;
@@ -78,7 +82,9 @@ export function createRefresher<Result>({
       const since = clock();
       state = began(state, policy, since, random());
       try {
-        const result = await read();
+        const result = await read(() => {
+          if (mine === attempts) state = progressed(state, policy, clock(), random());
+        });
         if (mine !== attempts) return;
         state = succeeded(state);
         inFlight = undefined;

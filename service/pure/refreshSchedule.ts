@@ -92,6 +92,20 @@ export function began(
   };
 }
 
+/**
+ * The attempt in flight has read another part of the list: it is alive, so it may take longer than
+ * the interval.
+ * @param random from 0 to below 1
+ */
+export function progressed(
+  state: RefreshState,
+  policy: RefreshPolicy,
+  now: Seconds,
+  random: number,
+): RefreshState {
+  return { ...state, next: { from: now, wait: jittered(policy.interval, policy, random) } };
+}
+
 /** The attempt in flight succeeded: the copy is as of the time at which the attempt began. */
 export function succeeded(state: RefreshState): RefreshState {
   return { ...state, asOf: state.inFlightSince, failures: 0, inFlightSince: undefined };
@@ -108,8 +122,8 @@ export function failed(
   now: Seconds,
   random: number,
 ): RefreshState {
-  const { inFlightSince = now } = state;
-  const frozen = !isWithin(now - inFlightSince, FROZEN_AFTER * policy.waitLimit);
+  const alive = state.next?.from ?? now;
+  const frozen = !isWithin(now - alive, FROZEN_AFTER * policy.waitLimit);
   const failures = frozen ? 0 : state.failures + 1;
   const backoff = Math.min(policy.interval, FIRST_BACKOFF * 2 ** (failures - 2));
   const next = { from: now, wait: jittered(backoff, policy, random) };

@@ -14,6 +14,7 @@ import {
 } from "../../../service/ended/marks.ts";
 import { createMarkWriter } from "../../../service/ended/markWriter.ts";
 import type { Bucket } from "../../../service/google/bucket.ts";
+import { aborted } from "../../../service/process/abort.ts";
 import {
   createEndedBench,
   type EndedBench,
@@ -28,6 +29,9 @@ function sessionAt(iat: number, changes: Partial<EndableSession> = {}): EndableS
 }
 
 const BOUND = 20;
+
+/** The random part of a mark's name. */
+const RANDOM = "abcdefghij_";
 
 async function check(
   bench: EndedBench,
@@ -48,7 +52,7 @@ function fill(bench: EndedBench, count: number): void {
   const now = bench.time.now();
   for (let i = 0; i < count; i += 1) {
     const who = { kind: "s", hash: sessionHash(`other ${i}`) } as const;
-    const name = markObject("feed", { who, time: now - i / 1000 }, "abcdefghij_");
+    const name = markObject("feed", { who, time: now - i / 1000 }, RANDOM);
     bench.standIn.objects.create("ended", { name, contentType: "text/plain" }, true);
   }
 }
@@ -275,6 +279,33 @@ describe("an instance that starts", () => {
     expect(await check(bench, bench.instance(), old)).toBe("ended");
     expect(bench.standIn.calls.get).toBe(0);
   });
+});
+
+test("a poll whose pages take longer than the interval completes, and reads each of them once", async () => {
+  const bench = createEndedBench();
+  const now = bench.time.now();
+  const { calls, objects } = bench.standIn;
+  fill(bench, 1500);
+  for (let i = 0; i < 15_500; i += 1) {
+    const name = markObject("people", { who: userMark(ISSUER, `${i}`), time: now - i }, RANDOM);
+    objects.create("ended", { name, contentType: "text/plain" }, true);
+  }
+  const instance = bench.instance({
+    async fetch(url, init) {
+      await aborted(bench.time.abortAfter(1500));
+      return bench.standIn.fetch(url, init);
+    },
+  });
+  const session = sessionAt(now - 1, { user_id: "nobody", user_email: undefined });
+  const checks: unknown[] = [];
+  for (let second = 0; second < 30; second += 1) {
+    await bench.time.advance(1);
+    checks.push(instance.check(session));
+  }
+  expect(calls.list).toBeLessThanOrEqual(17 + 1);
+  expect(await check(bench, instance, sessionAt(now - 15_500, { user_id: "15499" }))).toBe("ended");
+  expect(instance.check(sessionAt(bench.time.now()))).toBe("live");
+  expect(await bench.time.settle(Promise.all(checks))).toEqual(Array(30).fill("live"));
 });
 
 test("an instance that was frozen while more ended than it reads starts anew", async () => {

@@ -23,6 +23,27 @@ test("signing out leads to a confirmation page and deletes the session's cookie"
   expect((await visit.context.cookies(stage.url)).map(({ name }) => name)).not.toContain("session");
 });
 
+test("signing out everywhere leads there as well, also if the first response is lost", async () => {
+  const visit = await stage.visit();
+  await visit.begin();
+  const { page, context } = visit;
+  let lost = 0;
+  await page.route("**/logout/everywhere", async (route) => {
+    if (lost > 0) return await route.continue();
+    lost += 1;
+    const cookies = await context.cookies(stage.url);
+    const cookie = cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
+    const headers = { "x-csrf-token": await tokenOf(page), cookie };
+    const options = { method: "POST", headers, redirect: "manual" } as const;
+    expect((await fetch(route.request().url(), options)).status).toBe(303);
+    await route.abort();
+  });
+  await page.locator("#sign-out-everywhere button").click();
+  await page.getByRole("link", { name: "Sign in" }).waitFor();
+  expect([lost, new URL(page.url()).pathname]).toEqual([1, "/signed-out"]);
+  visit.forgive(/ERR_FAILED/);
+});
+
 test("after signing out the back button shows nothing private", async () => {
   const visit = await stage.visit();
   await visit.begin();

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { NODE_FLAGS } from "../../infra/web/serviceContainer.ts";
 import type { ServerCommand } from "./childServer.ts";
 import { createPhoenixCookies, PATH, SECRET } from "./visitor.ts";
 import type { WorkFolder } from "./workFolder.ts";
@@ -27,6 +28,7 @@ export interface Absentee {
 
 /** The names by which goals refer to rows. */
 export const BARE = "bare";
+export const WITHOUT_ETAG = "without-etag";
 export const PHOENIX = "phoenix";
 export const SAVED = "saved";
 export const ENDED = "ended";
@@ -39,7 +41,8 @@ export const WITHOUT_SESSIONS = "without-sessions";
 export const VISITORS = 2000;
 
 export function contestants(work: WorkFolder): (Contestant | Absentee)[] {
-  const node = (source: string) => ["node", work.compile(source)];
+  // As the service is deployed, and the others likewise.
+  const node = (source: string) => ["node", ...NODE_FLAGS, work.compile(source)];
   const { directory } = work.unpackService();
   const files = work.folder("sessions");
   const phoenix = { command: node("phoenixSessions.ts") };
@@ -52,6 +55,11 @@ export function contestants(work: WorkFolder): (Contestant | Absentee)[] {
   return [
     {
       ...own(BARE, "Express 5, no session", "bareExpress.ts"),
+      cookies: "none",
+    },
+    {
+      ...own(WITHOUT_ETAG, "  the same, without ETag", "bareExpress.ts"),
+      start: { command: node("bareExpress.ts"), env: { ETAG: "off" } },
       cookies: "none",
     },
     {
@@ -77,7 +85,7 @@ export function contestants(work: WorkFolder): (Contestant | Absentee)[] {
       name: APPLICATION,
       title: "The whole application, as deployed",
       start: {
-        command: ["node", "index.js"],
+        command: ["node", ...NODE_FLAGS, "index.js"],
         cwd: directory,
         env: { SECRET_KEY: SECRET, SESSION_COOKIE_SECURE: "false" },
       },

@@ -12,6 +12,7 @@ import {
   PHOENIX,
   SAVED,
   VISITORS,
+  WITHOUT_ETAG,
   WITHOUT_SESSIONS,
 } from "./contestants.ts";
 import { placement } from "./cores.ts";
@@ -38,7 +39,7 @@ and longer where other programs take the cores.
     COOKIE_SESSION,
   ].join(", ")},
                     memory-store, file-store, iron-session, secure-session, flask,
-                    ${APPLICATION}, ${WITHOUT_SESSIONS}
+                    ${WITHOUT_ETAG}, ${APPLICATION}, ${WITHOUT_SESSIONS}
   --profile FOLDER  write a CPU profile of each server that runs on Node
   --json FILE       write the figures as JSON
   --no-goals        end with status 0 even if a goal is missed
@@ -57,10 +58,12 @@ differ by a tenth. req/s, p50 and p99 are medians of the rounds; +- is how far t
 apart. "core" is the share of its core that a server had: if that was much less than all, something
 else ran there, and it was measured again. "CPU us" is the server's own, for a request; "of bare" is
 the median of the rounds' ratios of requests for the same CPU time, which is what a core to itself
-would show, whatever else runs here. Memory is the most that was resident.
+would show, whatever else runs here. Memory is the most that was resident, the median of the three
+processes. All that run on Node have the flags that the service is deployed with.
 
 The whole application also logs each request, sets security headers, and checks for CSRF;
-without sessions, it does all that for a session that is always there.
+without sessions, it does all that for a session that is always there. It sends neither ETag nor
+X-Powered-By, which all others on Express do.
 `;
 
 await run(USAGE, async (args) => {

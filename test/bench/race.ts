@@ -34,7 +34,7 @@ export interface Result {
   readonly cpu: readonly number[];
   /** Shares of its core that the server had. */
   readonly core: readonly number[];
-  /** Bytes; NaN where the system does not tell. */
+  /** Most bytes resident at a time, the median of the heats; NaN where the system does not tell. */
   readonly peakMemory: number;
   /** Bytes of the Cookie header, name and all. */
   readonly cookie: number;
@@ -218,7 +218,7 @@ function resultOf({ contestant, server, cookieBytes, rounds }: Runner): Result {
   };
 }
 
-/** One result of the rounds of several; its memory is the most that any of them took. */
+/** One result of the rounds of several heats. */
 function merge(results: readonly Result[]): Result {
   const [first] = results;
   if (first === undefined) throw new Error("Nothing was measured.");
@@ -229,7 +229,7 @@ function merge(results: readonly Result[]): Result {
     p99: results.flatMap(({ p99 }) => p99),
     cpu: results.flatMap(({ cpu }) => cpu),
     core: results.flatMap(({ core }) => core),
-    peakMemory: Math.max(...results.map(({ peakMemory }) => peakMemory)),
+    peakMemory: median(results.map(({ peakMemory }) => peakMemory)),
   };
 }
 

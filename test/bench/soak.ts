@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../../infra/commands/commandLine.ts";
+import { NODE_FLAGS } from "../../infra/web/serviceContainer.ts";
 import { ChildServer } from "./childServer.ts";
 import { type Findings, parseCommandLine, progress, run } from "./commandLine.ts";
 import { type Placement, placement } from "./cores.ts";
@@ -73,7 +74,7 @@ async function measureRequests(
 ): Promise<Findings> {
   const control = work.compile("memoryControl.ts", "cjs");
   await using server = await ChildServer.start({
-    command: ["node", "--expose-gc", "--require", control, "index.js"],
+    command: ["node", ...NODE_FLAGS, "--expose-gc", "--require", control, "index.js"],
     cwd: work.unpackService().directory,
     env: { SECRET_KEY: SECRET, SESSION_COOKIE_SECURE: "false" },
     pin: cores.server,

@@ -1,20 +1,20 @@
 import { UsageError } from "../../infra/commands/commandLine.ts";
-import { parseCommandLine, run } from "./commandLine.ts";
 import {
-  type Absentee,
   APPLICATION,
   BARE,
+  type Candidate,
   COOKIE_SESSION,
-  type Contestant,
-  contestants,
+  candidates,
   ENDED,
   FLASK,
+  type MissingCandidate,
   PHOENIX,
   SAVED,
   VISITORS,
   WITHOUT_ETAG,
   WITHOUT_SESSIONS,
-} from "./contestants.ts";
+} from "./candidates.ts";
+import { parseCommandLine, run } from "./commandLine.ts";
 import { placement } from "./cores.ts";
 import type { Goal } from "./goals.ts";
 import { loadGenerator } from "./load.ts";
@@ -73,7 +73,7 @@ await run(USAGE, async (args) => {
   ] as const);
   if (options.help) return undefined;
   using work = new WorkFolder();
-  const entries = choose(contestants(work), options.texts.only);
+  const entries = choose(candidates(work), options.texts.only);
   const absent = entries.filter((entry) => "reason" in entry);
   const cores = placement();
   const generator = loadGenerator(cores.generator);
@@ -106,7 +106,7 @@ await run(USAGE, async (args) => {
   };
 });
 
-function choose(all: (Contestant | Absentee)[], only: string | undefined) {
+function choose(all: (Candidate | MissingCandidate)[], only: string | undefined) {
   if (only === undefined) return all;
   const names = only.split(",");
   const unknown = names.filter((name) => all.every((entry) => entry.name !== name));

@@ -1,15 +1,15 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type Candidate, VISITORS } from "./candidates.ts";
 import { ChildServer } from "./childServer.ts";
 import { progress } from "./commandLine.ts";
-import { type Contestant, VISITORS } from "./contestants.ts";
 import type { Placement } from "./cores.ts";
 import type { LoadFigures, LoadGenerator } from "./load.ts";
 import { median, spread } from "./statistics.ts";
 import { PATH, visitorSession } from "./visitor.ts";
 import type { WorkFolder } from "./workFolder.ts";
 
-/** How the contestants are measured. */
+/** How the candidates are measured. */
 export interface Rules {
   readonly rounds: number;
   /** Seconds of load on each server in each round. */
@@ -21,7 +21,7 @@ export interface Rules {
   readonly profile?: string | undefined;
 }
 
-/** What a contestant did, round by round. */
+/** What a candidate did, round by round. */
 export interface Result {
   readonly name: string;
   readonly title: string;
@@ -41,7 +41,7 @@ export interface Result {
 }
 
 interface Runner {
-  readonly contestant: Contestant;
+  readonly candidate: Candidate;
   readonly server: ChildServer;
   readonly cookies: string | undefined;
   readonly cookieBytes: number;
@@ -63,7 +63,7 @@ const HEATS = 3;
 
 /** Starts all servers anew for each heat; a result is of all rounds of all heats. */
 export async function race(
-  contestants: readonly Contestant[],
+  candidates: readonly Candidate[],
   rules: Rules,
   work: WorkFolder,
 ): Promise<Result[]> {
@@ -72,12 +72,10 @@ export async function race(
   for (let heat = 0; heat < heats; heat += 1) {
     const rounds = Math.floor((rules.rounds + heat) / heats);
     const name = `heat ${heat + 1} of ${heats}`;
-    results.push(await run(contestants, { ...rules, rounds }, work, name));
+    results.push(await run(candidates, { ...rules, rounds }, work, name));
   }
   progress("");
-  return contestants.map((_contestant, index) =>
-    merge(results.flatMap((heat) => heat[index] ?? [])),
-  );
+  return candidates.map((_candidate, index) => merge(results.flatMap((heat) => heat[index] ?? [])));
 }
 
 /**
@@ -85,27 +83,27 @@ export async function race(
  * disturbs the machine disturbs all. Each round begins with another of them.
  */
 async function run(
-  contestants: readonly Contestant[],
+  candidates: readonly Candidate[],
   rules: Rules,
   work: WorkFolder,
   heat: string,
 ): Promise<Result[]> {
   await using servers = new AsyncDisposableStack();
   const runners: Runner[] = [];
-  for (const contestant of contestants) {
-    progress(`starting ${contestant.title}`);
-    const server = servers.use(await ChildServer.start(command(contestant, rules)));
-    runners.push(await prepare(contestant, server, work));
+  for (const candidate of candidates) {
+    progress(`starting ${candidate.title}`);
+    const server = servers.use(await ChildServer.start(command(candidate, rules)));
+    runners.push(await prepare(candidate, server, work));
   }
   for (const runner of runners) {
-    progress(`warming up ${runner.contestant.title}`);
+    progress(`warming up ${runner.candidate.title}`);
     await rules.generator.run({ ...loadOn(runner, rules), seconds: WARM_UP });
   }
   for (let round = 0; round < rules.rounds; round += 1) {
     for (let turn = 0; turn < runners.length; turn += 1) {
       const runner = runners[(round + turn) % runners.length];
       if (runner === undefined) continue;
-      progress(`${heat}, round ${round + 1} of ${rules.rounds}: ${runner.contestant.title}`);
+      progress(`${heat}, round ${round + 1} of ${rules.rounds}: ${runner.candidate.title}`);
       runner.rounds.push(await measureUndisturbed(runner, rules));
     }
   }
@@ -137,7 +135,7 @@ function shareOf({ cpu, seconds }: Round): number {
   return cpu / seconds;
 }
 
-function command({ start }: Contestant, { placement, profile }: Rules) {
+function command({ start }: Candidate, { placement, profile }: Rules) {
   const [program = "", ...args] = start.command;
   const profiling = profile !== undefined && program === "node";
   return {
@@ -151,27 +149,27 @@ function command({ start }: Contestant, { placement, profile }: Rules) {
 
 /** Gets the visitors' cookies, and sees to it that the server does what is measured. */
 async function prepare(
-  contestant: Contestant,
+  candidate: Candidate,
   server: ChildServer,
   work: WorkFolder,
 ): Promise<Runner> {
   const url = server.url + PATH;
   const headers: string[] = [];
-  if (contestant.cookies !== "none") {
+  if (candidate.cookies !== "none") {
     await expectStatus(url, undefined, 401);
     for (let visitor = 0; visitor < VISITORS; visitor += 1) {
       headers.push(
-        contestant.cookies === "sign-in"
-          ? await signIn(server.url, visitor, contestant.saved)
-          : contestant.cookies(visitor),
+        candidate.cookies === "sign-in"
+          ? await signIn(server.url, visitor, candidate.saved)
+          : candidate.cookies(visitor),
       );
     }
   }
   await expectStatus(url, headers[0], 200);
-  const cookies = join(work.path, `${contestant.name}.cookies`);
+  const cookies = join(work.path, `${candidate.name}.cookies`);
   if (headers.length > 0) writeFileSync(cookies, `${headers.join("\n")}\n`);
   return {
-    contestant,
+    candidate,
     server,
     cookies: headers.length > 0 ? cookies : undefined,
     cookieBytes: headers[0]?.length ?? 0,
@@ -204,10 +202,10 @@ function loadOn({ server, cookies }: Runner, { seconds, connections }: Rules) {
   return { url: server.url + PATH, seconds, connections, cookies };
 }
 
-function resultOf({ contestant, server, cookieBytes, rounds }: Runner): Result {
+function resultOf({ candidate, server, cookieBytes, rounds }: Runner): Result {
   return {
-    name: contestant.name,
-    title: contestant.title,
+    name: candidate.name,
+    title: candidate.title,
     rates: rounds.map(({ requests, seconds }) => requests / seconds),
     p50: rounds.map(({ p50 }) => p50),
     p99: rounds.map(({ p99 }) => p99),

@@ -6,7 +6,7 @@ import { createPhoenixCookies, PATH, SECRET } from "./visitor.ts";
 import type { WorkFolder } from "./workFolder.ts";
 
 /** One of the servers that are compared: a row of the table. */
-export interface Contestant {
+export interface Candidate {
   readonly name: string;
   readonly title: string;
   readonly start: ServerCommand;
@@ -19,8 +19,8 @@ export interface Contestant {
   readonly saved?: boolean;
 }
 
-/** A contestant that can't run here, and why. */
-export interface Absentee {
+/** A candidate that can't run here, and why. */
+export interface MissingCandidate {
   readonly name: string;
   readonly title: string;
   readonly reason: string;
@@ -40,13 +40,13 @@ export const WITHOUT_SESSIONS = "without-sessions";
 /** Visitors whose requests come in turns: too many for a server to have the last one cached. */
 export const VISITORS = 2000;
 
-export function contestants(work: WorkFolder): (Contestant | Absentee)[] {
+export function candidates(work: WorkFolder): (Candidate | MissingCandidate)[] {
   // As the service is deployed, and the others likewise.
   const node = (source: string) => ["node", ...NODE_FLAGS, work.compile(source)];
   const { directory } = work.unpackService();
   const files = work.folder("sessions");
   const phoenix = { command: node("phoenixSessions.ts") };
-  const own = (name: string, title: string, source: string): Contestant => ({
+  const own = (name: string, title: string, source: string): Candidate => ({
     name,
     title,
     start: { command: node(source), env: { SESSION_DIRECTORY: files } },
@@ -100,7 +100,7 @@ export function contestants(work: WorkFolder): (Contestant | Absentee)[] {
 }
 
 /** One worker and eight threads, as Google's documentation of Cloud Run starts Flask. */
-function flask(): Contestant | Absentee {
+function flask(): Candidate | MissingCandidate {
   const title = "Flask under gunicorn";
   const python = spawnSync("python3", ["-c", "import flask"]);
   const gunicorn = spawnSync("gunicorn", ["--version"]);

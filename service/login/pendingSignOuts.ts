@@ -64,7 +64,8 @@ export function createPendingSignOuts(deps: PendingSignOutDeps): PendingSignOuts
     res.locals.signOutPending = true;
     if (failedAt !== undefined && isWithin(clock() - failedAt, BACKOFF)) return;
     try {
-      for (const session of pending) await ended.endSession(session);
+      const ending = Promise.all(pending.map((session) => ended.endSession(session)));
+      await unlessAborted(ending, abortAfter(SIGN_OUT_MILLISECONDS));
     } catch {
       failedAt = clock();
       return;

@@ -128,6 +128,8 @@ test("a sign-out that is slow to write is answered, and made good later", async 
   expect([response.statusCode, response.headers.location]).toEqual([303, "/signed-out"]);
   expect([cookies.has("session"), cookies.has("sign-out")]).toEqual([false, true]);
   expect(slow.lines).toContainEqual(expect.objectContaining({ event: "sign_out_not_written" }));
+  // The retry does not keep the browser's next request waiting either.
+  expect((await ask(slow.app, cookies, "/")).body).toBe("not yet");
 
   await ask(other.app, cookies, "/");
   expect(cookies.has("sign-out")).toBe(false);

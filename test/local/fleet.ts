@@ -12,6 +12,8 @@ export interface FleetEvents {
   /** An instance ended that should not have; another one starts after `delay` milliseconds. */
   readonly onCrash?: (instance: InstanceView, how: string, delay: number) => void;
   readonly onUnhealthy?: (instance: InstanceView) => void;
+  /** Other instances than before get requests, or none. */
+  readonly onChange?: () => void;
   /** An instance fails its readiness probe and gets no requests, or passes it again. */
   readonly onReadiness?: (instance: InstanceView) => void;
   /** A request got no answer; if it can be repeated, another instance gets it. */
@@ -301,6 +303,7 @@ export class Fleet {
   #update(): void {
     this.#ready = this.#instances.filter((instance) => instance.state === "ready");
     if (this.#ready.length > 0) for (const wake of this.#waiting) wake();
+    this.#events.onChange?.();
   }
 
   #find(id: string): Instance {

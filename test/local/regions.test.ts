@@ -111,6 +111,14 @@ test("a region whose instances fail their readiness probe gets no requests until
   expect(near.fleet.instances()).toEqual([instance]);
 });
 
+test("who looks on is told of another region as soon as one fails, before anybody asks", async () => {
+  const { near, told } = await start({ instances: 2 });
+  await Promise.all(near.fleet.instances().map(({ id }) => near.fleet.crash(id)));
+  expect(told).toEqual(["serving far"]);
+  await until(() => told.length === 2);
+  expect(told).toEqual(["serving far", "serving near"]);
+});
+
 // https://cloud.google.com/run/docs/configuring/configure-service-health
 test("a region is healthy while 60 % of its instances pass", async () => {
   const { regions, near } = await start({ instances: 3 });

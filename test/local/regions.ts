@@ -43,14 +43,20 @@ export class Regions {
   readonly #balancer: Balancer;
   readonly #events: RegionsEvents;
   #serving: Region | undefined;
+  #started = false;
   #port = 0;
 
   private constructor({ regions, port = 0, proto = "http", events = {} }: RegionsOptions) {
     const own = regions.length === 1 ? port : 0;
     this.all = regions.map(
-      ({ name, ...fleet }) => new Region(name, { ...fleet, proto, port: own }),
+      ({ name, ...fleet }) =>
+        new Region(name, {
+          ...fleet,
+          events: { ...fleet.events, onChange: () => this.#look() },
+          proto,
+          port: own,
+        }),
     );
-    this.#serving = this.all[0];
     this.#events = events;
     this.#balancer = new Balancer({
       proto,
@@ -77,6 +83,8 @@ export class Regions {
       throw failed.reason;
     }
     if (alone) regions.#port = regions.all[0]?.port ?? 0;
+    regions.#serving = regions.serving;
+    regions.#started = true;
     return regions;
   }
 
@@ -112,20 +120,20 @@ export class Regions {
   }
 
   async close(): Promise<void> {
+    this.#started = false;
     await this.#balancer.close();
     await Promise.all(this.all.map((region) => region.close()));
   }
 
   #pick(failed: ReadonlySet<Backend>): Region | undefined {
-    if (failed.size === 0) return this.#look();
     return this.all.find((region) => region.healthy && !failed.has(region));
   }
 
-  #look(): Region | undefined {
+  #look(): void {
     const { serving } = this;
-    if (serving !== this.#serving) this.#events.onServing?.(serving?.name);
+    if (!this.#started || serving === this.#serving) return;
     this.#serving = serving;
-    return serving;
+    this.#events.onServing?.(serving?.name);
   }
 }
 

@@ -3,8 +3,8 @@ import autocannon from "autocannon";
 import { percentile } from "./statistics.ts";
 
 /**
- * autocannon's part of the load, in a process of its own: URL, connections, seconds and file of
- * cookies (or nothing) in, figures as JSON out. Its own percentiles are whole milliseconds.
+ * Runs autocannon in a process of its own: arguments are URL, connections, seconds and a file of
+ * cookies (optional); prints figures as JSON. autocannon's own percentiles are whole milliseconds.
  */
 const [url = "", connections = "1", seconds = "1", file] = process.argv.slice(2);
 const cookies = file ? readFileSync(file, "utf8").trimEnd().split("\n") : [];

@@ -6,20 +6,20 @@ import { figuresOf, type ProcessFigures } from "./processes.ts";
 
 /** How a server is started. */
 export interface ServerCommand {
-  /** Program and arguments; `node` is the Node that runs this. PORT is in the environment. */
+  /** Program and arguments; `node` is this process's Node. PORT is in the environment. */
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Put before the command, to pin the process to a core. */
+  /** Prefix of the command that pins the process to a core. */
   readonly pin?: readonly string[];
-  /** Whether `send` and `onMessage` of the process are wanted. */
+  /** Whether to open a message channel to the process. */
   readonly ipc?: boolean;
 }
 
-/** Milliseconds until a server has to answer. */
+/** Milliseconds within which a server must answer. */
 const PATIENCE = 20_000;
 
-/** A server in a process of its own, ended by `await using`. What it writes is thrown away. */
+/** A server in a process of its own, ended by `await using`. Its output is discarded. */
 export class ChildServer implements AsyncDisposable {
   readonly url: string;
   readonly process: ChildProcess;

@@ -5,7 +5,7 @@ import { parseCommandLine } from "./commandLine.ts";
 const parse = (...args: string[]) =>
   parseCommandLine(args, { rounds: 5, seconds: 2 }, ["only"] as const);
 
-test("what is left out has its default", () => {
+test("omitted options have their defaults", () => {
   expect(parse()).toEqual({
     numbers: { rounds: 5, seconds: 2 },
     texts: { only: undefined },
@@ -15,7 +15,7 @@ test("what is left out has its default", () => {
   });
 });
 
-test("what is given is taken", () => {
+test("given options are set", () => {
   const options = parse("--rounds", "9", "--only", "flask", "--json", "f.json", "--no-goals");
   expect(options).toEqual({
     numbers: { rounds: 9, seconds: 2 },
@@ -26,7 +26,7 @@ test("what is given is taken", () => {
   });
 });
 
-test("help is all that is looked at when it is asked for", () => {
+test("with --help other arguments are ignored", () => {
   expect(parse("--rounds", "0", "--fast", "-h")).toMatchObject({ help: true });
 });
 
@@ -38,7 +38,7 @@ test.each([
   [["--rounds", "1.5"], "--rounds 1.5 can't be"],
   [["--fast"], "--fast"],
   [["now"], "now"],
-])("%j is refused with what is wrong", (args, message) => {
+])("%j is refused with an error message", (args, message) => {
   expect(() => parse(...args)).toThrow(UsageError);
   expect(() => parse(...args)).toThrow(message);
 });

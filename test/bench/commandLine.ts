@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { parseCommandLine as parse, UsageError } from "../../infra/commands/commandLine.ts";
 import { allMet, describeGoals, type Goal, goalsToJson } from "./goals.ts";
 
-/** Options of a command: those with a number have that default, those with null take a text. */
+/** Options of a command by name: a number is a default, null marks a text option. */
 type Numbers<Name extends string> = Readonly<Record<Name, number>>;
 
 export interface CommandLine<NumberName extends string, TextName extends string> {
@@ -59,18 +59,18 @@ function text(value: string | boolean | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** What a command found out. */
+/** Results of a command. */
 export interface Findings {
-  /** For people: a table and notes. */
+  /** A table and notes. */
   readonly report: string;
   readonly goals: readonly Goal[];
-  /** For programs. */
+  /** The figures for `--json`. */
   readonly figures: object;
 }
 
 /**
- * Runs a command: prints what it finds, writes `--json`, and sets the exit code: 1 for a missed
- * goal, 2 for a command line that makes no sense.
+ * Runs a command: prints its report, writes `--json`, and sets the exit code: 1 for a missed goal,
+ * 2 for invalid arguments.
  */
 export async function run(
   usage: string,
@@ -98,7 +98,7 @@ export async function run(
   }
 }
 
-/** Where to read on: its command is in the first line of a usage. */
+/** A hint at the help, with the command in the first line of the usage. */
 function pointer(usage: string): string {
   const [, command] = /^Usage: (npm run \S+)/.exec(usage) ?? [];
   return `See ${command} -- --help.`;
@@ -114,7 +114,7 @@ function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** What is being done: a line that the next one replaces on a terminal, and nothing elsewhere. */
+/** Shows progress: a line that the next one overwrites, and only on a terminal. */
 export function progress(line: string): void {
   if (!process.stderr.isTTY) return;
   process.stderr.write(`\r\x1b[2K${line.slice(0, (process.stderr.columns ?? 80) - 1)}`);

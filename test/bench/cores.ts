@@ -1,12 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-/** Which core the server gets to itself, and which the load generator. */
+/** The cores of the server and of the load generator. */
 export interface Placement {
-  /** Put before the server's command; empty where processes can't be pinned. */
+  /** Prefix of the server's command; empty if processes can't be pinned. */
   readonly server: readonly string[];
   readonly generator: readonly string[];
-  /** For people. */
+  /** The placement in words. */
   readonly description: string;
 }
 
@@ -16,7 +16,7 @@ const NOWHERE: Placement = {
   description: "server and load generator are not pinned to cores: taskset is not here",
 };
 
-/** Pins with taskset (util-linux), where there are two cores for this process. */
+/** Pins with taskset (util-linux), if this process has two cores. */
 export function placement(): Placement {
   const cores = allowedCores();
   const [server, generator] = cores;

@@ -1,9 +1,9 @@
 import { formatNumber } from "./table.ts";
 
-/** What a figure has to be. */
+/** A limit for a figure. */
 export interface Goal {
   readonly title: string;
-  /** NaN if it could not be measured here. */
+  /** NaN if it could not be measured. */
   readonly figure: number;
   readonly atLeast?: number;
   readonly atMost?: number;
@@ -20,12 +20,12 @@ export function judge({ figure, atLeast = -Infinity, atMost = Infinity }: Goal):
   return figure >= atLeast && figure <= atMost ? "met" : "missed";
 }
 
-/** Whether none was missed; what could not be measured is none. */
+/** Whether no goal was missed; goals that could not be measured don't count. */
 export function allMet(goals: readonly Goal[]): boolean {
   return goals.every((goal) => judge(goal) !== "missed");
 }
 
-/** A line for each goal: verdict, title, figure and what it should be. */
+/** A line for each goal: verdict, title, figure and limit. */
 export function describeGoals(goals: readonly Goal[]): string {
   return goals.map((goal) => `${describe(goal)}\n`).join("");
 }

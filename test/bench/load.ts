@@ -1,13 +1,13 @@
 import { spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
 
-/** What one run of load is to be. */
+/** Parameters of a run of load. */
 export interface Load {
   readonly url: string;
-  /** Requests under way at a time, each on a connection that is kept. */
+  /** Concurrent requests, each on a keep-alive connection. */
   readonly connections: number;
   readonly seconds: number;
-  /** File with a Cookie header a line, sent in turns; none if left out. */
+  /** File with one Cookie header per line, sent in turn; default: no cookies. */
   readonly cookies?: string | undefined;
 }
 
@@ -19,10 +19,10 @@ export interface LoadFigures {
   readonly p99: number;
 }
 
-/** Puts load on a server from a process of its own. */
+/** Sends load to a server from a process of its own. */
 export interface LoadGenerator {
   readonly name: string;
-  /** @throws Error if a request got no answer, or another than 2xx. */
+  /** @throws Error if a request got no response, or a status other than 2xx */
   run(load: Load): Promise<LoadFigures>;
 }
 

@@ -195,8 +195,8 @@ function goalsOf(results: readonly Result[]): Goal[] {
   ];
 }
 
-/** How many requests one server answers while the other answers one, each with a core to itself. */
+/** Requests of one server per request of the other, for the same CPU time. */
 function rateRatio(of: Result, to: Result): number {
-  // Where the system tells no CPU time, what was seen has to do.
+  // Without CPU times, compares requests per second.
   return to.cpu.some(Number.isNaN) ? medianRatio(of.rates, to.rates) : medianRatio(to.cpu, of.cpu);
 }

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 
-/** What the kernel says about a process and those that it started; undefined without /proc. */
+/** Figures of a process and its children; undefined without /proc. */
 export interface ProcessFigures {
-  /** Most memory that was resident at a time, in bytes; of several processes the sum. */
+  /** Peak resident memory in bytes, summed over the processes. */
   readonly peakMemory: number;
   readonly memory: number;
-  /** Seconds of CPU so far. */
+  /** CPU time in seconds. */
   readonly cpu: number;
 }
 
@@ -32,7 +32,7 @@ function descendants(pid: number): number[] {
 
 function read(pid: number): ProcessFigures {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  // The name of the program comes in parentheses, and may hold anything.
+  // The program's name is in parentheses and may contain anything.
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
     .replace(/^.*\) /s, "")
     .split(" ");

@@ -84,7 +84,7 @@ async function measureRequests(
   const cookieOf = createPhoenixCookies();
   const file = join(work.path, "cookies");
   const samples: Sample[] = [];
-  // The first tenth ends at a whole part, so parts are shorter where a tenth is quickly over.
+  // The first tenth ends with a part, so parts are shorter if a tenth is short.
   const seconds = Math.max(1, Math.min(PART, Math.round(requests / 50_000)));
   let sent = 0;
   let seen = 0;
@@ -149,7 +149,7 @@ function goalsOf(first: Sample, last: Sample, requests: number): Goal[] {
     {
       title: "memory for each session since then",
       figure: Math.max(0, inUse(last) - inUse(first)) / Math.max(1, last.sessions - first.sessions),
-      // Less than a list of them could take; a collection leaves that much more or less anyway.
+      // Below the size of a list of sessions, and above the noise of garbage collections.
       atMost: 16,
       unit: "bytes",
       digits: 1,

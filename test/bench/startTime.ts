@@ -3,11 +3,11 @@ import { get } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort, type ServerCommand } from "./childServer.ts";
 
-/** Milliseconds between two requests that ask whether a server has started. */
+/** Milliseconds between two polls of a starting server. */
 const POLL = 1;
 const PATIENCE = 20_000;
 
-/** What a server answers with 200 as soon as it has started. */
+/** A request that a server answers with 200 once it has started. */
 export interface FirstRequest {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;

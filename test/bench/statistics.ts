@@ -1,4 +1,4 @@
-/** The middle of some numbers; NaN of none. */
+/** The median; NaN without values. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length / 2;
@@ -7,7 +7,7 @@ export function median(values: readonly number[]): number {
   return Number.isInteger(middle) ? (at(sorted, middle - 1) + upper) / 2 : upper;
 }
 
-/** The value that a share of all (0 to 1) is at most, by nearest rank; NaN of none. */
+/** The percentile for a share (0 to 1), by nearest rank; NaN without values. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   if (sorted.length === 0) return Number.NaN;
@@ -15,8 +15,8 @@ export function percentile(values: readonly number[], share: number): number {
 }
 
 /**
- * How far the middle half of some numbers lies apart, as a share of their median: 0.1 says that it
- * is about 5 % around the median.
+ * The interquartile range as a share of the median: 0.1 means that half of the values are within
+ * about 5 % of the median.
  */
 export function spread(values: readonly number[]): number {
   if (values.length < 2) return 0;
@@ -24,8 +24,8 @@ export function spread(values: readonly number[]): number {
 }
 
 /**
- * The median of the ratios of two series that were measured in turns. Whatever slows the machine
- * down for a while slows down both, and so hardly shows in their ratio.
+ * The median of the ratios of two series of alternating measurements. Temporary load on the machine
+ * affects both, and so hardly changes the ratio.
  */
 export function medianRatio(values: readonly number[], bases: readonly number[]): number {
   const pairs = Math.min(values.length, bases.length);

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { formatNumber, formatShare, renderTable } from "./table.ts";
 
-test("columns are as wide as their widest cell, text stands left and numbers right", () => {
+test("columns are as wide as their widest cell; text is left-aligned and numbers right-aligned", () => {
   const table = renderTable<{ name: string; value: number }>(
     [
       { heading: "Server", cell: ({ name }) => name, align: "left" },
@@ -23,7 +23,7 @@ test("columns are as wide as their widest cell, text stands left and numbers rig
   );
 });
 
-test("a table without rows is its heading", () => {
+test("a table without rows has only its heading", () => {
   expect(renderTable([{ heading: "A", cell: () => "" }], [])).toBe("A\n-\n");
 });
 

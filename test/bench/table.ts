@@ -1,12 +1,12 @@
-/** A column of a table: its heading, and a cell of each row. */
+/** A column of a table: its heading and its cells. */
 export interface Column<Row> {
   readonly heading: string;
   readonly cell: (row: Row) => string;
-  /** Numbers stand right, so that their digits are below each other. */
+  /** Numbers are right-aligned. */
   readonly align?: "left" | "right";
 }
 
-/** Rows as text with aligned columns, each line ending in a newline. */
+/** Rows as text with aligned columns, each line with a newline. */
 export function renderTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
   const lines = [
     columns.map(({ heading }) => heading),
@@ -31,7 +31,7 @@ export function renderTable<Row>(columns: readonly Column<Row>[], rows: readonly
     .join("");
 }
 
-/** A number with so many digits after its point and thousands apart; a dash for what is unknown. */
+/** A number with a fixed count of decimals and thousands separators; a dash if unknown. */
 export function formatNumber(value: number | undefined, digits = 0): string {
   if (value === undefined || Number.isNaN(value)) return "-";
   return value.toLocaleString("en", {

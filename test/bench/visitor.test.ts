@@ -2,7 +2,7 @@ import { deflateRawSync } from "node:zlib";
 import { expect, test } from "@jest/globals";
 import { createPhoenixCookies, visitorSession } from "./visitor.ts";
 
-test("the ID token is a JWT of about 1 kB of which nothing but the base64 compresses", () => {
+test("the ID token is a JWT of about 1 kB that compresses only by its base64", () => {
   const { id_token } = visitorSession(7);
   const segments = id_token.split(".").map((part) => Buffer.from(part, "base64url"));
   expect(segments.map((bytes) => bytes.toString("base64url")).join(".")).toBe(id_token);
@@ -11,7 +11,7 @@ test("the ID token is a JWT of about 1 kB of which nothing but the base64 compre
   expect(deflateRawSync(id_token).length).toBeGreaterThan(0.65 * id_token.length);
 });
 
-test("each visitor has a session of their own, the same each time", () => {
+test("each visitor has a session of their own, which is deterministic", () => {
   expect(visitorSession(1)).toEqual(visitorSession(1));
   expect(visitorSession(1).id_token).not.toBe(visitorSession(2).id_token);
 });

@@ -7,15 +7,15 @@ import { sealCredential } from "../../service/session/credential.ts";
 import { createSealer } from "../../service/session/sealer.ts";
 import type { Credential } from "../../service/session/session.ts";
 
-/** The secret that every server of the benchmark gets. */
+/** The secret of every server in the benchmark. */
 export const SECRET = "bench bench bench bench bench bench bench bench";
 
-/** The path that every request asks for, and every server answers. */
+/** The path of every request. */
 export const PATH = application.api;
 
 /**
- * The session of a visitor, the same for each number: what the service keeps after a sign-in, with
- * an ID token of about 1 kB, most of which is as random as signatures are.
+ * A visitor's deterministic session: what the service keeps after a sign-in, with an ID token of
+ * about 1 kB, most of which is random like a signature.
  */
 export function visitorSession(
   visitor: number,
@@ -48,7 +48,7 @@ export function visitorSession(
   };
 }
 
-/** The Cookie header with which the service knows a visitor, as its own sign-in would set it. */
+/** Creates the service's Cookie header for a visitor, as its own sign-in would set it. */
 export function createPhoenixCookies(): (visitor: number) => string {
   const clock = () => Math.floor(Date.now() / 1000);
   const cookie = sessionCookie(false);
@@ -67,7 +67,7 @@ function encode(part: object): string {
   return Buffer.from(JSON.stringify(part)).toString("base64url");
 }
 
-/** Bytes in base64url that look random, the same for the same seed. */
+/** Pseudo-random bytes in base64url, by a seed. */
 function noise(seed: string, bytes: number): string {
   return createHash("shake256", { outputLength: bytes }).update(seed).digest("base64url");
 }

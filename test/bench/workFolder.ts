@@ -7,7 +7,7 @@ import { compileForNode } from "../../infra/bundle/compile.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
-/** Where one run keeps what it builds, inside the checkout so that packages are found. */
+/** Build folder of a run, inside the checkout so that packages are found. */
 export class WorkFolder implements Disposable {
   readonly path: string;
 
@@ -18,8 +18,8 @@ export class WorkFolder implements Disposable {
   }
 
   /**
-   * Compiles one of the servers. Packages stay outside and are loaded from node_modules; so no
-   * server's figures hold what Node needs to strip types.
+   * Compiles one of the servers without its packages, which are loaded from node_modules, so that no
+   * server's figures include the time to strip types.
    */
   compile(source: string, format: "esm" | "cjs" = "esm"): string {
     const extension = format === "esm" ? ".mjs" : ".cjs";
@@ -37,7 +37,7 @@ export class WorkFolder implements Disposable {
     return to;
   }
 
-  /** Compiles one of the servers as the service is compiled: with its packages. */
+  /** Compiles one of the servers with its packages, as the service is compiled. */
   compileWhole(source: string): string {
     const directory = this.folder("whole");
     compileForNode(ROOT, { server: `test/bench/servers/${source}` }, directory);
@@ -70,6 +70,6 @@ export class WorkFolder implements Disposable {
 
 export interface ServiceFolder {
   readonly directory: string;
-  /** Size of the archive if nothing but programs were in it. */
+  /** Size of an archive with only the programs. */
   readonly programBytes: number;
 }

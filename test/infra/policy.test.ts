@@ -24,7 +24,7 @@ test.each([
   ["local", {}],
   ["local", DOMAIN],
   ["prod", { ...DOMAIN, "phoenix:regions": "europe-west1,us-central1" }],
-] as const)("%s with %j holds to every rule", async (stack, domain) => {
+] as const)("%s with %j satisfies every rule", async (stack, domain) => {
   const { resources } = await declared(stack, {
     ...SIGN_IN,
     ...ALERTS,
@@ -262,7 +262,7 @@ describe("a rule is broken by", () => {
 });
 
 describe("in a preview, where reading a value that is not known yet throws", () => {
-  /** Inputs as Pulumi hands them to a policy. */
+  /** Inputs as Pulumi passes them to a policy. */
   function unknownAt(inputs: object, ...keys: string[]): object {
     return new Proxy(inputs, {
       get(target, key) {
@@ -273,7 +273,7 @@ describe("in a preview, where reading a value that is not known yet throws", () 
     });
   }
 
-  test("every rule still looks at the rest", async () => {
+  test("every rule still checks the other values", async () => {
     const web = (await declared("prod")).get(WEB);
     const inputs = known(unknownAt(web.inputs, "serviceAccount")) as Record<string, unknown>;
     expect(inputs).toMatchObject({ template: { serviceAccount: KNOWN_LATER } });
@@ -284,7 +284,7 @@ describe("in a preview, where reading a value that is not known yet throws", () 
     ]);
   });
 
-  test("a member that is not known yet is an account's, not all the world", async () => {
+  test("an unknown member counts as an account, not as allUsers", async () => {
     const { resources } = await declared("prod", { ...SIGN_IN, ...ALERTS });
     const grants = resources
       .filter(({ inputs }) => "member" in inputs)

@@ -84,14 +84,14 @@ describe("a region is failed over", () => {
     }
   });
 
-  test("not because of the keys, which are the same everywhere and would take all regions out", async () => {
+  test("not because of the keys, whose outage would affect all regions at once", async () => {
     const { get } = await inRegions("europe-west1,us-central1");
     expect(
       input(get(web("us-central1")), "template.containers.0.readinessProbe.httpGet.path"),
     ).toBe("/health/live");
   });
 
-  test("at a domain only: neither the rotator nor a stack without one has the probe", async () => {
+  test("with a domain only: neither the rotator nor a stack without one has the probe", async () => {
     const { get } = await inRegions("europe-west1,us-central1");
     const without = (await declared("prod")).get(web("europe-west1"));
     for (const service of [get(ROTATOR), without]) {
@@ -110,7 +110,7 @@ function secondsUntilFailed(probe: Probe | undefined): number {
   return (probe?.periodSeconds ?? 0) * (probe?.failureThreshold ?? 0);
 }
 
-describe("who may call a service may call it in every region", () => {
+describe("access is the same in every region", () => {
   test.each([
     ["allUsers", "public", "allUsers"],
     [
@@ -129,7 +129,7 @@ describe("who may call a service may call it in every region", () => {
   });
 });
 
-/** Ids of resources that differ in their inputs or options; new and removed ones are apart. */
+/** IDs of resources with other inputs or options, and of new and removed ones. */
 function changesOf(before: Selected, after: Selected) {
   const [old, now] = [fingerprints(before), fingerprints(after)];
   return {
@@ -139,7 +139,7 @@ function changesOf(before: Selected, after: Selected) {
   };
 }
 
-/** All that belongs to one region. */
+/** Resources of one region. */
 function ownOf(region: string): string[] {
   return [
     web(region),
@@ -149,8 +149,8 @@ function ownOf(region: string): string[] {
   ].toSorted();
 }
 
-describe("adding a region and taking it away", () => {
-  test("leaves the others untouched: only the backend, the dashboard and an alert follow", async () => {
+describe("adding or removing a region", () => {
+  test("changes only the backend, the dashboard and an alert besides", async () => {
     const one = await declared("prod", EVERYTHING);
     const two = await inRegions("europe-west1,us-central1");
     const three = await inRegions("europe-west1,asia-east1,us-central1");
@@ -171,7 +171,7 @@ describe("adding a region and taking it away", () => {
     });
   });
 
-  test("makes no dependency between regions", async () => {
+  test("creates no dependency between regions", async () => {
     const stack = await inRegions("europe-west1,us-central1");
     const needs = (region: string) => [...stack.before(web(region))].join();
     expect(needs("europe-west1")).not.toContain("us-central1");
@@ -184,7 +184,7 @@ describe("adding a region and taking it away", () => {
     expect(changesOf(one, other)).toEqual({ added: [], removed: [], changed: [] });
   });
 
-  test("of the first region moves what exists once, and leaves the services of the others", async () => {
+  test("as the first one moves what exists once, and leaves the other regions' services unchanged", async () => {
     const ended = { "phoenix:endedLocation": "EU" };
     const both = await inRegions("europe-west1,us-central1", ended);
     const rest = await inRegions("us-central1", { ...ended, "gcp:region": "us-central1" });
@@ -194,7 +194,7 @@ describe("adding a region and taking it away", () => {
     expect(changed.filter((id) => !/rotator/.test(id))).toEqual([BACKEND, DASHBOARD]);
   });
 
-  test("changes only the refresh interval of the others where all together would exceed the quota", async () => {
+  test("changes the refresh interval of the others, if all together would exceed the quota", async () => {
     const most = { "phoenix:maxInstances": "1000" };
     const one = await declared("prod", { ...EVERYTHING, ...most });
     const two = await inRegions("europe-west1,us-central1", most);
@@ -235,7 +235,7 @@ test("traffic is split in each region by its own revisions, and a region that is
   expect(get(web("asia-east1")).inputs.traffics).toEqual([latest(100)]);
 });
 
-test("each of the output revisions is one that traffic takes", async () => {
+test("the setting traffic accepts each of the output revisions", async () => {
   const { outputs } = await inRegions("europe-west1,us-central1");
   expect(outputs.revisions).toEqual([
     "europe-west1/phoenix-prod-00001-abc",
@@ -247,7 +247,7 @@ test("each of the output revisions is one that traffic takes", async () => {
   ).resolves.toBeDefined();
 });
 
-test("a region without an instance raises an alert, if regions always have one", async () => {
+test("a region without an instance raises an alert, if minInstances is at least 1", async () => {
   const query = "conditions.0.conditionPrometheusQueryLanguage.query";
   const { get } = await inRegions("europe-west1,us-central1");
   expect(input(get(MISSING), query)).toBe(
@@ -259,7 +259,7 @@ test("a region without an instance raises an alert, if regions always have one",
   expect(cold.has(MISSING)).toBe(false);
 });
 
-test("the dashboard shows requests and instances by region, with several only", async () => {
+test("with several regions the dashboard shows requests and instances by region", async () => {
   const charts = async (stack: Promise<Selected>) =>
     String((await stack).get(DASHBOARD).inputs.dashboardJson).match(/"title":"[^"]*by region"/g);
   expect(await charts(inRegions("europe-west1,us-central1"))).toEqual([
@@ -269,7 +269,7 @@ test("the dashboard shows requests and instances by region, with several only", 
   expect(await charts(declared("prod", EVERYTHING))).toBeNull();
 });
 
-test("the name of a bundle bucket is one that Google takes, and no other project's", () => {
+test("the name of a bundle bucket is valid, and contains the project", () => {
   const name = (least: number, most: number) =>
     fc.stringMatching(new RegExp(`^[a-z][a-z0-9-]{${least - 2},${most - 2}}[a-z0-9]$`));
   fc.assert(

@@ -1,10 +1,10 @@
 const duties = new Set<() => void>();
 
 /**
- * Has something done if this process exits, on whatever way; it can't be anything that takes time.
- * One listener does it all: Node takes many for a leak.
+ * Runs a synchronous function if this process exits, in any way.
+ * All share one listener, because Node warns of a leak if there are many.
  *
- * @returns calls it off
+ * @returns a function that cancels it
  */
 export function atExit(duty: () => void): () => void {
   if (duties.size === 0) process.on("exit", doAll);

@@ -43,7 +43,7 @@ async function backend(answer: http.RequestListener): Promise<TestBackend> {
   return it;
 }
 
-/** A balancer that takes the first backend that has not failed, and its port. */
+/** A balancer that picks the first backend that has not failed, and its port. */
 async function balance(
   backends: readonly Backend[],
   options: Partial<BalancerOptions> = {},
@@ -83,7 +83,7 @@ async function send(
 const ok: http.RequestListener = (_request, response) => response.end("ok");
 const dropConnection: http.RequestListener = (request) => request.socket.destroy();
 
-test("a request reaches the backend as it was sent, and so does the answer", async () => {
+test("requests and responses are forwarded unchanged", async () => {
   const echo = await backend(async (request, response) => {
     response.writeHead(
       201,
@@ -102,7 +102,7 @@ test("a request reaches the backend as it was sent, and so does the answer", asy
   expect(answer.body).toBe("POST /a%20b?c=%2F body");
 });
 
-test("X-Forwarded-For ends with the visitor's address, whatever the visitor claims", async () => {
+test("X-Forwarded-For ends with the client's address, whatever the client sent", async () => {
   const echo = await backend((request, response) => response.end(JSON.stringify(request.headers)));
   const port = await balance([echo], { proto: "https" });
   const claims = { "X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "gopher" };
@@ -113,7 +113,7 @@ test("X-Forwarded-For ends with the visitor's address, whatever the visitor clai
   expect(headers.traceparent).toMatch(/^00-[\da-f]{32}-[\da-f]{16}-00$/);
 });
 
-test("what belongs to one connection is not passed on", async () => {
+test("hop-by-hop headers are not forwarded", async () => {
   const echo = await backend((request, response) => response.end(JSON.stringify(request.headers)));
   const port = await balance([echo]);
   const headers = { TE: "trailers", "Proxy-Connection": "close", Connection: "close" };
@@ -133,7 +133,7 @@ test("30 kB of headers pass in both directions", async () => {
   expect(answer.headers["x-big"]).toBe(big);
 });
 
-test("an answer arrives piece by piece, as it is written", async () => {
+test("a response is streamed", async () => {
   let finish = () => {};
   const streaming = await backend((_request, response) => {
     response.write("first");
@@ -151,7 +151,7 @@ test("an answer arrives piece by piece, as it is written", async () => {
   expect(chunks).toEqual(["first", "last"]);
 });
 
-test("a GET that an instance took to its grave is answered by another one", async () => {
+test("a GET whose instance is killed is answered by another one", async () => {
   const dying = await backend(dropConnection);
   const healthy = await backend(ok);
   const failures: Backend[] = [];
@@ -161,7 +161,7 @@ test("a GET that an instance took to its grave is answered by another one", asyn
   expect([dying.inFlight, healthy.inFlight]).toEqual([0, 0]);
 });
 
-test("a POST that an instance may have begun is not repeated: 502", async () => {
+test("a POST that an instance may have received is not retried, but answered with 502", async () => {
   const dying = await backend((request) =>
     request.resume().once("end", () => request.socket.destroy()),
   );
@@ -171,7 +171,7 @@ test("a POST that an instance may have begun is not repeated: 502", async () => 
   expect(healthy.requests).toBe(0);
 });
 
-test("a POST goes to another instance, body and all, if the first one can't be reached", async () => {
+test("a POST goes to another instance with its body, if the first one can't be reached", async () => {
   const gone = await backend(ok);
   await new Promise((resolve) => gone.server.close(resolve));
   const healthy = await backend(async (request, response) => response.end(await text(request)));
@@ -180,7 +180,7 @@ test("a POST goes to another instance, body and all, if the first one can't be r
   expect(await send(port, { method: "POST" }, body)).toMatchObject({ status: 200, body });
 });
 
-test("a connection that was closed for idleness costs no request", async () => {
+test("a connection that was closed while idle loses no request", async () => {
   const sockets = new Set<Socket>();
   const only = await backend(ok);
   only.server.on("connection", (socket) => sockets.add(socket));
@@ -190,7 +190,7 @@ test("a connection that was closed for idleness costs no request", async () => {
   expect(await send(port)).toMatchObject({ status: 200 });
 });
 
-test("half an answer does not look like a whole one", async () => {
+test("an incomplete response is not forwarded as complete", async () => {
   const dying = await backend((_request, response) => {
     response.writeHead(200, { "Content-Length": "100" });
     response.write("half", () => response.destroy());
@@ -200,7 +200,7 @@ test("half an answer does not look like a whole one", async () => {
   expect(healthy.requests).toBe(0);
 });
 
-test("the backend learns that a visitor has left", async () => {
+test("the backend is notified if the client disconnects", async () => {
   const left = Promise.withResolvers<void>();
   const began = Promise.withResolvers<void>();
   const patient = await backend((_request, response) => {
@@ -215,7 +215,7 @@ test("the backend learns that a visitor has left", async () => {
   expect(patient.inFlight).toBe(0);
 });
 
-test("an answer before the end of the request's body is passed on", async () => {
+test("a response before the end of the request's body is forwarded", async () => {
   const strict = await backend((_request, response) => {
     response.writeHead(413, { Connection: "close" }).end("too large");
   });
@@ -232,12 +232,12 @@ test("an answer before the end of the request's body is passed on", async () => 
   answer.destroy();
 });
 
-test("with no instance there is 503, and every attempt failing gives 502", async () => {
+test("without an instance the status is 503, and if every attempt fails it is 502", async () => {
   expect(await send(await balance([]))).toMatchObject({ status: 503 });
   expect(await send(await balance([await backend(dropConnection)]))).toMatchObject({ status: 502 });
 });
 
-test("an instance that keeps closing used connections is given up", async () => {
+test("attempts end if an instance keeps closing connections", async () => {
   let first = true;
   const moody = await backend((request, response) => {
     if (first) response.end();
@@ -250,7 +250,7 @@ test("an instance that keeps closing used connections is given up", async () => 
 });
 
 // https://cloud.google.com/load-balancing/docs/https/request-distribution
-test("with one retry, a gateway error of one backend is another one's to answer", async () => {
+test("with one retry, a gateway error of one backend is retried at another", async () => {
   const failing = await backend((_request, response) => response.writeHead(503).end());
   const healthy = await backend(ok);
   const port = await balance([failing, healthy], { retriesOnce: true });
@@ -260,7 +260,7 @@ test("with one retry, a gateway error of one backend is another one's to answer"
   expect([failing.inFlight, healthy.inFlight]).toEqual([0, 0]);
 });
 
-test("with one retry, the second gateway error stands, and so does the first if there is no other backend", async () => {
+test("with one retry, the second gateway error is final, and so is the first without another backend", async () => {
   const refuse =
     (status: number): http.RequestListener =>
     (_request, response) =>
@@ -272,13 +272,13 @@ test("with one retry, the second gateway error stands, and so does the first if 
   expect(await send(alone)).toMatchObject({ status: 503, body: "503 with a page" });
 });
 
-test("without that, a gateway error is an answer like any other", async () => {
+test("without retries a gateway error is forwarded", async () => {
   const failing = await backend((_request, response) => response.writeHead(503).end());
   const port = await balance([failing, await backend(ok)]);
   expect(await send(port)).toMatchObject({ status: 503 });
 });
 
-test("HEAD, 204 and 304 keep their shape", async () => {
+test("HEAD, 204 and 304 are forwarded without a body", async () => {
   const answers = await backend((request, response) => {
     response.writeHead(Number(request.url?.slice(1)), { "Content-Length": "2", ETag: '"a"' });
     response.end(request.method === "HEAD" ? undefined : "ok");

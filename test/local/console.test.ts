@@ -31,7 +31,7 @@ function line(message: string, time = 0): string {
   return JSON.stringify({ severity: "INFO", time: new Date(time).toISOString(), message });
 }
 
-test("what an instance writes while it starts is shown under its name, before it is ready", () => {
+test("output of a starting instance is shown under its name, before it is ready", () => {
   const instance = starting(7);
   events.onLine(instance, line("the keys were read"));
   expect(shown).toEqual([]);
@@ -45,7 +45,7 @@ test("what an instance writes while it starts is shown under its name, before it
   ]);
 });
 
-test("several that fail to start in the same way are shown once, others by themselves", () => {
+test("instances that fail to start in the same way are shown once, and others separately", () => {
   const failing = [1, 2, 3].map(starting);
   for (const [index, instance] of failing.entries()) {
     events.onLine(instance, line("no SECRET_KEY", index));
@@ -69,7 +69,7 @@ test("the same failure of another revision is shown again", () => {
   expect(shown).toEqual(["pid 1   no SECRET_KEY", "pid 1   no SECRET_KEY"]);
 });
 
-test("a start that takes long does not hide why", () => {
+test("the output of a slow start is shown", () => {
   const instance = starting(1);
   events.onLine(instance, line("can't read the keys yet"));
   jest.advanceTimersByTime(60_000);

@@ -2,7 +2,7 @@ import { get } from "node:http";
 import { expect, test } from "@jest/globals";
 import { LocalDeployment } from "./deployment.ts";
 
-test("nothing of a local deployment can be reached from another machine", async () => {
+test("a local deployment can't be reached from another machine", async () => {
   await using deployment = await LocalDeployment.start({ instances: 1 });
   const { fleet, identityProvider, secretManager } = deployment;
   const ports = [deployment.url, identityProvider.issuer, secretManager.url]
@@ -10,14 +10,14 @@ test("nothing of a local deployment can be reached from another machine", async 
     .concat(fleet.instances().map(({ port }) => port));
   for (const port of ports) {
     expect(await answers(`http://127.0.0.1:${port}/health/live`)).toBe(true);
-    // Addresses of this machine, too, that who listens on all of them has.
+    // Other addresses of this machine, on which a listener on all interfaces would answer.
     for (const host of ["127.0.0.2", "[::1]"]) {
       expect([port, host, await answers(`http://${host}:${port}/`)]).toEqual([port, host, false]);
     }
   }
 });
 
-test("what is for another host is refused, so that no page elsewhere can have its name lead here", async () => {
+test("requests for another host are refused, which prevents DNS rebinding", async () => {
   await using deployment = await LocalDeployment.start({ instances: 1, regions: 2 });
   const { identityProvider, regions, secretManager, storage } = deployment;
   const urls = [regions.url, ...regions.all.map(({ fleet }) => fleet.url)];

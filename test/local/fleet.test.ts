@@ -17,7 +17,7 @@ async function start(options: Partial<FleetOptions> = {}): Promise<Fleet> {
   return fleet;
 }
 
-/** The instance that answered; throws unless it did with 200. */
+/** The instance that answered; throws unless the status is 200. */
 async function ask({ port }: Fleet, path = "/"): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${port}${path}`);
   const body = await response.text();
@@ -25,7 +25,7 @@ async function ask({ port }: Fleet, path = "/"): Promise<string> {
   return response.headers.get("x-instance") ?? "";
 }
 
-/** Who answers: twenty times as many requests as there are instances, so that none is missed. */
+/** The instances that answer, from twenty requests per instance, so that none is missed. */
 async function askAll(fleet: Fleet): Promise<Set<string>> {
   const count = 20 * fleet.instances().length;
   return new Set(await Promise.all(Array.from({ length: count }, () => ask(fleet))));
@@ -35,13 +35,13 @@ function ids(fleet: Fleet): Set<string> {
   return new Set(fleet.instances().map(({ id }) => id));
 }
 
-test("every instance is picked, and each has the name that it gives itself", async () => {
+test("every instance is picked, and has the name in X-Instance", async () => {
   const fleet = await start({ instances: 3 });
   expect(fleet.instances().map(({ state }) => state)).toEqual(["ready", "ready", "ready"]);
   expect(await askAll(fleet)).toEqual(ids(fleet));
 });
 
-test("an instance has the declared environment, a port, a disk of its own, and nothing else", async () => {
+test("an instance has only the declared environment, a port and its own folder", async () => {
   process.env.NOT_DECLARED = "secret";
   const fleet = await start({ revision: revision({ env: { DECLARED: "yes" } }), instances: 1 });
   delete process.env.NOT_DECLARED;
@@ -55,14 +55,14 @@ test("an instance has the declared environment, a port, a disk of its own, and n
   expect(existsSync(env.TMPDIR ?? "")).toBe(false);
 });
 
-test("an instance takes a free port itself, so that nobody can be there first", async () => {
+test("an instance picks a free port itself, which avoids a race", async () => {
   const fleet = await start({ instances: 1 });
   const [{ port } = { port: 0 }] = fleet.instances();
   const response = await fetch(`http://127.0.0.1:${port}/env`);
   expect(await response.json()).toMatchObject({ PORT: "0" });
 });
 
-test("an instance is there once it listens: every one that is seen has a port", async () => {
+test("an instance is listed once it listens, with its port", async () => {
   const fleet = await start({ instances: 1 });
   const adding = fleet.add();
   expect(fleet.instances()).toHaveLength(1);
@@ -71,7 +71,7 @@ test("an instance is there once it listens: every one that is seen has a port", 
   expect(added.port).toBeGreaterThan(0);
 });
 
-test("instances that are killed, added, drained and frozen cost no request", async () => {
+test("killing, adding, draining and freezing instances loses no request", async () => {
   const fleet = await start({ instances: 3 });
   let going = true;
   const load = Array.from({ length: 8 }, async () => {
@@ -95,7 +95,7 @@ test("instances that are killed, added, drained and frozen cost no request", asy
   for (const answered of await Promise.all(load)) expect(answered).toBeGreaterThan(0);
 });
 
-test("an instance that crashes is replaced, and the crash is told", async () => {
+test("an instance that crashes is replaced, and the crash is reported", async () => {
   const ready = Promise.withResolvers<void>();
   const crashes: string[] = [];
   let starts = 0;
@@ -117,7 +117,7 @@ test("an instance that crashes is replaced, and the crash is told", async () => 
   expect(fleet.instances()).toHaveLength(2);
 });
 
-test("requests wait for an instance while there is none", async () => {
+test("requests wait if there is no instance", async () => {
   const fleet = await start({ instances: 1 });
   const [victim] = fleet.instances();
   await fleet.crash();
@@ -177,7 +177,7 @@ test("a new revision takes over without losing a request", async () => {
   expect(fleet.instances()).toHaveLength(2);
 });
 
-test("a new revision takes over even if an instance of it is frozen on the way", async () => {
+test("a new revision takes over even if one of its instances is frozen meanwhile", async () => {
   let frozen: string | undefined;
   const events: FleetEvents = {
     onReady: ({ id }) => {
@@ -194,7 +194,7 @@ test("a new revision takes over even if an instance of it is frozen on the way",
   expect(fleet.instances()).toHaveLength(2);
 });
 
-test("a revision that does not get ready leaves the one before in place", async () => {
+test("a revision that does not get ready leaves the earlier one in place", async () => {
   const lines: string[] = [];
   const failed = new Map<unknown, string>();
   const fleet = await start({
@@ -217,13 +217,13 @@ test("a fleet whose first revision does not get ready does not start", async () 
   await expect(broken).rejects.toMatchObject({ code: "REVISION_FAILED" });
 });
 
-test("an instance that takes too long to get ready is given up", async () => {
+test("an instance that takes too long to get ready is killed", async () => {
   const startupProbe = { ...PROBE, path: "/503", periodSeconds: 0.1, failureThreshold: 3 };
   const slow = Fleet.start({ revision: revision({ startupProbe }), instances: 1 });
   await expect(slow).rejects.toMatchObject({ code: "REVISION_FAILED" });
 });
 
-test("instances may have a CPU only while they answer", async () => {
+test("instances can be limited to CPU during requests", async () => {
   const fleet = await start({ revision: revision({ cpuIdle: true }) });
   for (let round = 0; round < 3; round++) {
     expect(await askAll(fleet)).toEqual(ids(fleet));
@@ -232,13 +232,13 @@ test("instances may have a CPU only while they answer", async () => {
   await ask(fleet, "/slow");
 });
 
-test("a port that is taken is refused", async () => {
+test("a taken port is an error", async () => {
   const { port } = await start({ instances: 1 });
   const second = Fleet.start({ revision: revision(), instances: 1, port });
   await expect(second).rejects.toMatchObject({ code: "EADDRINUSE" });
 });
 
-test("closing ends every process", async () => {
+test("closing the fleet ends every process", async () => {
   const fleet = await start();
   fleet.freeze();
   const pids = fleet.instances().map(({ pid }) => pid ?? 0);

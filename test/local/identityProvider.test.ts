@@ -33,7 +33,7 @@ function authorization(changes: Record<string, string> = {}, { issuer } = provid
   })}`;
 }
 
-/** Walks to the provider's page and back; resolves to the callback's URL. */
+/** Goes to the provider's page and chooses a user; returns the callback URL. */
 async function choose(
   form: Record<string, string>,
   { issuer } = provider,
@@ -77,7 +77,7 @@ async function tokens(
   return (await response.json()) as Record<string, unknown>;
 }
 
-test("the page lists everybody with a button each, needs no script and lets none run", async () => {
+test("the page has a button for each user, and works without scripts, which it forbids", async () => {
   const response = await fetch(authorization(), { redirect: "manual" });
   const location = new URL(response.headers.get("location") ?? "", provider.issuer);
   const cookie = response.headers
@@ -97,7 +97,7 @@ test("the page lists everybody with a button each, needs no script and lets none
   );
 });
 
-test("choosing a user gives an ID token with a verified e-mail, as large as a real one", async () => {
+test("choosing a user gives an ID token with a verified e-mail address, of realistic size", async () => {
   const callback = await choose({ user: "ada" });
   expect(callback.searchParams.get("state")).toBe("state");
   expect(callback.searchParams.get("iss")).toBe(provider.issuer);
@@ -114,7 +114,7 @@ function claimsIn(token: string): Record<string, unknown> {
   return JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
 }
 
-/** What one with the manners of a real provider says about a user, in either place. */
+/** A provider's claims about a user, in the ID token and at userinfo. */
 async function claimsAbout(name: ProviderName, { id }: Pick<LocalUser, "id">) {
   await using other = await startIdentityProvider({ port: 0, ...CLIENT, provider: name });
   try {
@@ -160,7 +160,7 @@ test.each<[ProviderName, string, string]>([
   expect("email_verified" in (userinfo as object)).toBe("email_verified" in (atUserinfo ?? {}));
 });
 
-test.each(PROVIDER_NAMES)("%s remembers who signed in, and asks nothing", async (name) => {
+test.each(PROVIDER_NAMES)("%s remembers the user and does not ask", async (name) => {
   await using other = await startIdentityProvider({ port: 0, ...CLIENT, provider: name });
   const cookies = new Map<string, string>();
   await choose({ user: "grace" }, other, cookies);
@@ -170,7 +170,7 @@ test.each(PROVIDER_NAMES)("%s remembers who signed in, and asks nothing", async 
   await other.close();
 });
 
-test.each(["entra", "okta", "keycloak"] as const)("%s has a page to sign out at", async (name) => {
+test.each(["entra", "okta", "keycloak"] as const)("%s has a sign-out page", async (name) => {
   await using other = await startIdentityProvider({ port: 0, ...CLIENT, provider: name });
   const document = await fetch(`${other.issuer}/.well-known/openid-configuration`);
   const { end_session_endpoint } = (await document.json()) as Record<string, string>;
@@ -188,13 +188,13 @@ test.each(["entra", "okta", "keycloak"] as const)("%s has a page to sign out at"
   await other.close();
 });
 
-test("a code is good for one exchange", async () => {
+test("a code can be exchanged once", async () => {
   const code = (await choose({ user: "grace" })).searchParams.get("code");
   expect(await tokens(code)).toHaveProperty("id_token");
   expect(await tokens(code)).toMatchObject({ error: "invalid_grant" });
 });
 
-test("Cancel goes back with access_denied", async () => {
+test("Cancel redirects back with access_denied", async () => {
   const callback = await choose({ cancel: "cancel" });
   expect(callback.searchParams.get("error")).toBe("access_denied");
 });
@@ -204,7 +204,7 @@ test.each([
   "http://example.com/login/callback",
   "http://localhost.example.com/login/callback",
   "http://localhost:4000@example.com/login/callback",
-])("it sends nobody to %s", async (redirect_uri) => {
+])("it does not redirect to %s", async (redirect_uri) => {
   const response = await fetch(authorization({ redirect_uri }), {
     headers: { accept: "text/html" },
     redirect: "manual",
@@ -213,7 +213,7 @@ test.each([
   expect(response.headers.get("location")).toBeNull();
 });
 
-test("a sign-in that is over says so and what to do", async () => {
+test("an expired sign-in shows a page with a remedy", async () => {
   const response = await fetch(`${provider.issuer}/sign-in/nothing`, { method: "POST" });
   expect(response.status).toBe(400);
   expect(await response.text()).toContain("Go back to the application and sign in again.");
@@ -231,13 +231,13 @@ test("a restart with the same keys signs with the same key", async () => {
   expect(JSON.stringify(published)).not.toContain('"d"');
 });
 
-test("a port that is taken is an error of the caller's to handle", async () => {
+test("a taken port is an error for the caller", async () => {
   const port = Number(new URL(provider.issuer).port);
   await expect(startIdentityProvider({ port, ...CLIENT })).rejects.toMatchObject({
     code: "EADDRINUSE",
   });
 });
 
-test("it keeps the console quiet", () => {
+test("it prints nothing", () => {
   for (const spy of consoles) expect(spy.mock.calls).toEqual([]);
 });

@@ -3,7 +3,7 @@ import { expect, test } from "@jest/globals";
 import type { InstanceView } from "./fleet.ts";
 import { KEYS, obeyKeys, regionKeys } from "./keyboard.ts";
 
-/** A keyboard over regions whose fleets are lists; `done` has what happened, in order. */
+/** A keyboard with fake regions; `done` has the actions, in order. */
 function bench({ isTTY = true, instances = 2, regions = ["europe-west1"] } = {}) {
   const keyboard = Object.assign(new PassThrough(), { isTTY });
   const done: string[] = [];
@@ -58,7 +58,7 @@ function bench({ isTTY = true, instances = 2, regions = ["europe-west1"] } = {})
 
 const TWO = ["europe-west1", "us-central1"];
 
-test("a adds an instance, k kills one and says which, q ends", async () => {
+test("a adds an instance, k kills one and prints its name, and q quits", async () => {
   expect(await bench().type("a", " k ", "q")).toEqual([
     "added in europe-west1",
     "killed in europe-west1",
@@ -67,21 +67,21 @@ test("a adds an instance, k kills one and says which, q ends", async () => {
   ]);
 });
 
-test("the last instance stays", async () => {
+test("the last instance is not killed", async () => {
   expect(await bench({ instances: 1 }).type("k")).toEqual([
-    "the last instance stays; type a first",
+    "the last instance is not killed; type a first",
   ]);
 });
 
-test("another key tells the keys, and Enter alone tells nothing", async () => {
+test("another key prints the keys, and Enter alone prints nothing", async () => {
   expect(await bench().type("x", "")).toEqual([KEYS]);
 });
 
-test("an action that fails is told, and the keys go on", async () => {
+test("a failed action is printed, and the keys keep working", async () => {
   expect(await bench({ instances: 3 }).type("a", "q")).toEqual(["Error: no more", "ended"]);
 });
 
-test("without a terminal nothing is listened to", async () => {
+test("without a terminal input is ignored", async () => {
   expect(await bench({ isTTY: false }).type("a", "q")).toEqual([]);
 });
 
@@ -96,7 +96,7 @@ test("a region's name or number takes it away, and brings it back", async () => 
   ]);
 });
 
-test("a and k are for the region that serves; if all are away they do nothing", async () => {
+test("a and k act on the serving region, and do nothing if all are away", async () => {
   expect(await bench({ regions: TWO }).type("1", "a", "k", "2", "a", "k")).toEqual([
     "europe-west1 is taken away; type its name or number to bring it back",
     "added in us-central1",
@@ -108,12 +108,12 @@ test("a and k are for the region that serves; if all are away they do nothing", 
   ]);
 });
 
-test("with several regions, another key tells their names and numbers", async () => {
+test("with several regions, another key prints their names and numbers", async () => {
   const keys = regionKeys([{ name: "europe-west1" }, { name: "us-central1" }]);
   expect(keys).toContain("1 for europe-west1, 2 for us-central1");
   expect(await bench({ regions: TWO }).type("3")).toEqual([KEYS, keys]);
 });
 
-test("the only region can't be taken away", async () => {
+test("a single region can't be taken away", async () => {
   expect(await bench().type("1", "europe-west1")).toEqual([KEYS, KEYS]);
 });

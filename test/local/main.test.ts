@@ -13,10 +13,10 @@ import { keptFile } from "./runFolder.ts";
 
 const MAIN = join(import.meta.dirname, "main.ts");
 
-/** What `npm start` runs, as its user sees it. */
+/** A running `npm start`. */
 interface Command {
   readonly pid: number;
-  /** The site's address; undefined if the command ended before it had one. */
+  /** The site's URL; undefined if the command ended before it printed one. */
   readonly url: string | undefined;
   stdout(): string;
   stderr(): string;
@@ -24,7 +24,7 @@ interface Command {
   readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>;
 }
 
-// Also after a test that has run out of time, and is still waiting for one of them.
+// Ends them even after a test that timed out.
 const ends: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   await Promise.all(ends.splice(0).map((end) => end()));
@@ -71,7 +71,7 @@ async function run(
   };
 }
 
-/** Processes that a process has started and that have not ended. */
+/** Running child processes of a process. */
 function childrenOf(parent: number): number[] {
   return execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" })
     .split("\n")
@@ -79,7 +79,7 @@ function childrenOf(parent: number): number[] {
     .flatMap(([pid = 0, ppid]) => (ppid === parent ? [pid] : []));
 }
 
-/** ...and what those have started, and so on. */
+/** Running descendants of a process. */
 function descendantsOf(parent: number): number[] {
   return childrenOf(parent).flatMap((pid) => [pid, ...descendantsOf(pid)]);
 }
@@ -92,7 +92,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-test("--help says how to use it, and starts nothing", async () => {
+test("--help prints the help, and starts nothing", async () => {
   const command = await start("--help");
   expect(await command.exited).toEqual({ code: 0, signal: null });
   expect(command.stdout()).toMatch(/^Usage: npm start/);
@@ -109,7 +109,7 @@ test("--help says how to use it, and starts nothing", async () => {
   expect(command.stderr()).toBe("");
 });
 
-test("options that make no sense are refused all at once with status 2", async () => {
+test("all invalid options are reported at once, with status 2", async () => {
   const command = await start("--port", "http", "--instances", "0", "--session-type", "redis");
   expect(await command.exited).toEqual({ code: 2, signal: null });
   const [port, instances, type, ...rest] = command.stderr().split("\n");
@@ -120,7 +120,7 @@ test("options that make no sense are refused all at once with status 2", async (
   expect(command.stdout()).toBe("");
 });
 
-test("a port that is taken is said in one line with a way out, status 1, and nothing is left", async () => {
+test("a taken port is reported in one line with a remedy and status 1, and nothing is left running", async () => {
   await using other = await serve(() => undefined);
   const port = Number(new URL(other.url).port);
   const command = await start("--port", String(port));
@@ -129,18 +129,18 @@ test("a port that is taken is said in one line with a way out, status 1, and not
     /^Port (\d+) is taken\. End what uses it, or take any that are free: npm start -- --port 0\n$/.exec(
       command.stderr(),
     ) ?? [];
-  // The two after it may be somebody else's just as well.
+  // The next two ports may be taken by other programs too.
   expect([port, port + 1, port + 2]).toContain(Number(named));
   expect(command.stdout()).not.toContain("The site is at");
 });
 
-test("it prints one address, serves it from several instances, and Ctrl-C ends all of it", async () => {
+test("it prints one URL, serves it from several instances, and Ctrl-C ends everything", async () => {
   const command = await start("--port", "0", "--no-watch");
   const { url = "", pid } = command;
   expect(command.stdout().match(/http:\/\/localhost:\d+/g)).toEqual([url]);
   expect(command.stdout()).toContain("3 instances, ready after");
   expect(command.stdout()).not.toContain("sign in again");
-  // Each instance has one name in all that is shown.
+  // Each instance has one name in the whole output.
   expect(command.stdout()).not.toMatch(/pid \d/);
   expect(command.stdout()).toMatch(
     /npm run rotate -- --secret projects\/\S+ --endpoint http:\/\/127\.0\.0\.1:\d+\n/,
@@ -155,17 +155,17 @@ test("it prints one address, serves it from several instances, and Ctrl-C ends a
   expect(children.length).toBeGreaterThanOrEqual(3);
   command.kill("SIGINT");
   expect(await command.exited).toEqual({ code: 0, signal: null });
-  // The compiler ends when it notices that nobody is there any more.
+  // The compiler ends when it notices that its parent is gone.
   while (children.some(isRunning)) await delay(5);
   expect(readdirSync(keptFile(".")).filter((name) => name.startsWith(`run-${pid}-`))).toEqual([]);
   await expect(fetch(url)).rejects.toThrow();
   expect(command.stderr()).toBe("");
-  // What it showed of the requests has nothing that would let anybody in.
+  // The output of requests contains no credential.
   expect(command.stdout()).toContain("/login/callback");
   expect(command.stdout()).not.toMatch(/code=|state=|token=|ada@example/);
 });
 
-test("npm start shows the fault of sessions in files, and ending npm ends the run", async () => {
+test("npm start demonstrates the fault of sessions in files, and ending npm ends the run", async () => {
   const command = await run(
     [
       ...["start", "--", "--port=0", "--instances=2", "--no-watch"],
@@ -197,7 +197,7 @@ test("npm start shows the fault of sessions in files, and ending npm ends the ru
 /** Skipped without a program that makes terminals; the keys have tests of their own. */
 const inTerminal = hasTerminals ? test : test.skip;
 
-/** Runs it in a terminal, has something done there, and ends it with q: nothing may be left. */
+/** Runs it in a terminal, does something there, and ends it with q. Nothing may be left running. */
 async function inItsTerminal(
   args: readonly string[],
   work: (terminal: ReturnType<typeof runInTerminal>) => Promise<void>,
@@ -244,12 +244,12 @@ inTerminal("with several regions it takes one away and brings it back at its num
   }),
 );
 
-/** What Node's `--import` takes to run a program before another one. */
+/** Node's `--import` option for a program. */
 function before(program: string): readonly string[] {
   return ["--import", `data:text/javascript,${encodeURIComponent(program)}`];
 }
 
-/** Tells the process of each instance, and is interrupted once there is one. */
+/** Prints the process of each instance, and interrupts the command once there is one. */
 const CTRL_C_AT_FIRST_INSTANCE = before(`
 import processes from "node:child_process";
 import { syncBuiltinESMExports } from "node:module";
@@ -281,7 +281,7 @@ test("Ctrl-C during the start leaves no process and no file", async () => {
   expect(command.stderr()).toBe("");
 });
 
-/** Makes fs.watch fail, as it does where the machine has no watches left. */
+/** Makes fs.watch fail, as on a machine that has no watches left. */
 const NO_WATCHES = before(`
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
@@ -289,7 +289,7 @@ fs.watch = () => { throw Object.assign(new Error("no watches left"), { code: "EN
 syncBuiltinESMExports();
 `);
 
-test("what fails after the start ends the run with status 1, and leaves nothing", async () => {
+test("an error after the start ends the run with status 1, and nothing is left running", async () => {
   const command = await run([...NO_WATCHES, MAIN, "--port", "0", "--instances", "1"]);
   expect(await command.exited).toEqual({ code: 1, signal: null });
   expect(command.stderr()).toMatch(/^service can't be watched: .*ENOSPC.*--no-watch/);

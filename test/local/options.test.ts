@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import { KEYS } from "./keyboard.ts";
 import { parseOptions, USAGE } from "./options.ts";
 
-test("without options the site is at 8080, with sealed cookies, and follows changes", () => {
+test("by default the site is at port 8080, uses sealed cookies, and deploys changes", () => {
   expect(parseOptions([])).toEqual({
     port: 8080,
     instances: undefined,
@@ -13,7 +13,7 @@ test("without options the site is at 8080, with sealed cookies, and follows chan
   });
 });
 
-test("every option is understood", () => {
+test("every option can be set", () => {
   const args = ["--port", "0", "--instances=5", "--session-type", "filesystem", "--no-watch"];
   args.push("--provider", "okta", "--regions", "2");
   expect(parseOptions(args)).toEqual({
@@ -27,7 +27,7 @@ test("every option is understood", () => {
 });
 
 test.each([[["-h"]], [["--help", "--port", "http"]], [["--prot", "-h"]]])(
-  "%j asks for help, whatever else is there",
+  "%j asks for help, whatever the other arguments are",
   (args) => {
     expect(parseOptions(args)).toBe("help");
   },
@@ -52,11 +52,11 @@ test.each([
   expect(() => parseOptions(args)).toThrow(expect.objectContaining({ code: "USAGE" }));
 });
 
-test("all mistakes are told at once", () => {
+test("all mistakes are reported at once", () => {
   const args = ["--port", "x", "--instances", "y", "--session-type", "z"];
   expect(() => parseOptions(args)).toThrow(/^--port .*\n--instances .*\n--session-type .*$/);
 });
 
-test("what to type while it runs is part of the help", () => {
+test("the help lists the keys", () => {
   expect(USAGE).toContain(KEYS);
 });

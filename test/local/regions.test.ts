@@ -14,11 +14,11 @@ afterEach(async () => {
 interface Setup {
   readonly names?: readonly string[];
   readonly instances?: number;
-  /** What is different in the first region. */
+  /** Options of the first region. */
   readonly first?: Partial<Revision> & { readonly events?: FleetEvents };
 }
 
-/** Regions, the first two of them, and what was told of them. */
+/** Starts regions; returns the first two of them and the events. */
 async function start({ names = ["near", "far"], instances = 1, first = {} }: Setup = {}) {
   const told: string[] = [];
   const { events, ...change } = first;
@@ -43,14 +43,14 @@ async function start({ names = ["near", "far"], instances = 1, first = {} }: Set
   return { regions, near, far, told };
 }
 
-/** Status and region of an answer. */
+/** Status and region of a response. */
 async function ask({ url }: Regions, path = "/", init: RequestInit = {}) {
   const response = await fetch(url + path, init);
   await response.arrayBuffer();
   return `${response.status} ${response.headers.get("x-region")}`;
 }
 
-/** Waits until something is so; the test's own time limit ends it. */
+/** Polls a condition until it holds, or the test times out. */
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isSo())) await new Promise(setImmediate);
 }
@@ -62,7 +62,7 @@ test("the nearest region gets all requests", async () => {
   expect(told).toEqual([]);
 });
 
-test("while it is away the next one gets them, and once it is back it has them again", async () => {
+test("while it is away the next one gets them, and once it is back it gets them again", async () => {
   const { regions, near, far, told } = await start();
   const [killed] = near.fleet.instances();
   await regions.lose(near);
@@ -77,7 +77,7 @@ test("while it is away the next one gets them, and once it is back it has them a
   expect(told).toEqual(["serving far", "serving near"]);
 });
 
-test("with all regions away there is 503, until one is back", async () => {
+test("with all regions away the status is 503, until one is back", async () => {
   const { regions, near, far, told } = await start();
   await Promise.all([regions.lose(near), regions.lose(far)]);
   expect(await ask(regions)).toBe("503 null");
@@ -86,7 +86,7 @@ test("with all regions away there is 503, until one is back", async () => {
   expect(told.slice(-2)).toEqual(["serving undefined", "serving far"]);
 });
 
-test("of the requests that a region takes with it, a GET is answered by the next one, a POST by 502", async () => {
+test("if a region is lost, its GETs are answered by the next one, and its POSTs with 502", async () => {
   const hanging = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   let count = 0;
   const events: FleetEvents = {
@@ -133,14 +133,14 @@ test("a region is healthy while 60 % of its instances pass", async () => {
   expect(await ask(regions)).toBe("200 far");
 });
 
-test("without a readiness probe nothing tells that a region fails", async () => {
+test("without a readiness probe a failing region still gets requests", async () => {
   const { regions, near } = await start({ first: { readinessProbe: undefined } });
   await ask(regions, "/sick");
   await near.fleet.crash();
   expect(await ask(regions)).toBe("200 near");
 });
 
-test("a change is deployed everywhere, also in a region that is away, once it is back", async () => {
+test("a change is deployed in every region, and in one that is away once it is back", async () => {
   const { regions, near } = await start();
   const { directory } = revision();
   await regions.lose(near);
@@ -160,7 +160,7 @@ test("a region that is brought back twice at once starts once", async () => {
   expect(near.fleet).toBe(fleet);
 });
 
-test("regions of which one does not get ready do not start", async () => {
+test("regions don't start if one does not get ready", async () => {
   const broken = start({ first: { env: { BROKEN: "1" } } });
   await expect(broken).rejects.toMatchObject({ code: "REVISION_FAILED" });
 });
@@ -171,7 +171,7 @@ test("one region alone has its own address, and no load balancer before it", asy
   expect(await ask(regions)).toBe("200 near");
 });
 
-test("a port that is taken is refused", async () => {
+test("a taken port is an error", async () => {
   const { regions } = await start({ names: ["near"] });
   const port = Number(new URL(regions.url).port);
   const options = ["near", "far"].map((name) => ({ name, instances: 1, revision: revision() }));

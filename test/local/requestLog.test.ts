@@ -27,7 +27,7 @@ test("a request is one line with instance, status, duration, session and path", 
   );
 });
 
-test("a visitor that left is told", () => {
+test("a client that disconnected is shown", () => {
   expect(render({ ...REQUEST, aborted: true })).toMatch(/\(client left\)$/);
 });
 
@@ -43,13 +43,13 @@ test("an error is shown with its cause", () => {
   );
 });
 
-test("what is no JSON is shown as it is", () => {
+test("a line that is not JSON is shown unchanged", () => {
   expect(render("Segmentation fault")).toMatch(/a1b2c3 {2}Segmentation fault$/);
   expect(render("{broken")).toMatch(/\{broken$/);
   expect(render("")).toBeUndefined();
 });
 
-test("what a visitor sent does not steer the terminal", () => {
+test("control characters that a client sent are removed", () => {
   const httpRequest = { ...REQUEST.httpRequest, requestUrl: "/\u001b]0;owned\u0007\r\u009b2J" };
   // biome-ignore lint/suspicious/noControlCharactersInRegex: none of them may be there
   expect(render({ ...REQUEST, httpRequest })).not.toMatch(/[\x00-\x1f\x7f-\x9f]/);

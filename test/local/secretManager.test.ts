@@ -15,7 +15,7 @@ const START = Date.UTC(2026, 0, 1) / 1000;
 
 let now = START;
 let running: RunningSecretManager;
-/** Google's own client: what it takes for an answer, Secret Manager could have given. */
+/** Google's client, which checks the form of the responses. */
 let client: SecretManagerServiceClient;
 
 beforeEach(async () => {
@@ -36,7 +36,7 @@ function clientOf({ url }: RunningSecretManager): SecretManagerServiceClient {
     protocol: "http",
     apiEndpoint: hostname,
     port: Number(port),
-    // It would load its own with an import() that jest does not do.
+    // Its default uses import(), which jest does not support.
     authClient: new PassThroughClient({ transporterOptions: { fetchImplementation: fetch } }),
     projectId: "acme",
   });
@@ -55,13 +55,13 @@ async function add(payload: Buffer = PAYLOAD): Promise<string> {
   return name ?? "";
 }
 
-/** The answer itself; the client returns the raw ones with it. */
+/** The response without the raw ones that the client also returns. */
 async function only<Answer>(call: Promise<[Answer, ...unknown[]]>): Promise<Answer> {
   const [answer] = await call;
   return answer;
 }
 
-/** Numbers and states as the list has them. */
+/** Numbers and states in the list. */
 async function listed(filter = ""): Promise<string[]> {
   const [versions] = await client.listSecretVersions({ parent: SECRET, filter });
   return versions.map(({ name, state }) => `${name?.split("/").at(-1)} ${state}`);
@@ -96,7 +96,7 @@ describe("Google's client", () => {
     });
   });
 
-  test("adds versions, which are counted from 1, and confirms their checksums", async () => {
+  test("adds versions, numbered from 1, and confirms their checksums", async () => {
     await createSecret();
     const [version] = await client.addSecretVersion({
       parent: SECRET,
@@ -114,7 +114,7 @@ describe("Google's client", () => {
     expect(second.clientSpecifiedPayloadChecksum).toBe(false);
   });
 
-  test("accesses a payload, with a checksum that is right", async () => {
+  test("accesses a payload with a valid checksum", async () => {
     await createSecret();
     const name = await add();
     const [{ name: accessed, payload }] = await client.accessSecretVersion({ name });
@@ -135,10 +135,10 @@ describe("Google's client", () => {
     expect(await only(client.accessSecretVersion(latest))).toMatchObject({ name: second });
   });
 
-  test("lists versions with the newest first, by state, and page by page", async () => {
+  test("lists versions newest first, filtered by state, and in pages", async () => {
     await createSecret();
     const empty = await fetch(`${running.url}/v1/${SECRET}/versions`);
-    expect(await empty.json()).toEqual({}); // Google leaves out what is zero
+    expect(await empty.json()).toEqual({}); // Google omits zero values
     for (let i = 0; i < 5; i += 1) await add();
     await client.disableSecretVersion({ name: `${SECRET}/versions/2` });
     await client.destroySecretVersion({ name: `${SECRET}/versions/3` });
@@ -182,7 +182,7 @@ describe("Google's client", () => {
     }
   });
 
-  test("changes nothing with the etag of another state", async () => {
+  test("changes nothing with a stale etag", async () => {
     await createSecret();
     const name = await add();
     const [{ etag: old }] = await client.getSecretVersion({ name });
@@ -200,7 +200,7 @@ describe("Google's client", () => {
     });
   });
 
-  test("is refused with the codes that Google refuses with", async () => {
+  test("gets Google's error codes", async () => {
     await createSecret();
     const payload = { data: PAYLOAD, dataCrc32c: crc32c(PAYLOAD) + 1 };
     const refusals: [keyof typeof CODES, () => Promise<unknown>][] = [
@@ -220,7 +220,7 @@ describe("Google's client", () => {
     expect(await add(Buffer.alloc(65_536))).toMatch(/\/versions\/1$/);
   });
 
-  test("takes faults for what they are called", async () => {
+  test("gets the expected error for each fault", async () => {
     await createSecret();
     for (const [fault, status] of [
       ["unauthenticated", "UNAUTHENTICATED"],
@@ -238,7 +238,7 @@ describe("Google's client", () => {
 });
 
 describe("lag", () => {
-  test("keeps lists and `latest` behind, and nothing that is read by its number", async () => {
+  test("delays lists and `latest`, and not reads by number", async () => {
     await createSecret();
     const first = await add();
     now += 100;
@@ -258,7 +258,7 @@ describe("lag", () => {
 });
 
 describe("versionDestroyTtl", () => {
-  test("disables a destroyed version, and destroys it when its time has come", async () => {
+  test("disables a destroyed version, and destroys it after the delay", async () => {
     await createSecret({ versionDestroyTtl: { seconds: 86_400 } });
     const name = await add();
     const [going] = await client.destroySecretVersion({ name });
@@ -275,7 +275,7 @@ describe("versionDestroyTtl", () => {
     });
   });
 
-  test("lets a version be brought back until then", async () => {
+  test("allows a version to be restored until then", async () => {
     await createSecret({ versionDestroyTtl: { seconds: 86_400 } });
     const name = await add();
     await client.destroySecretVersion({ name });
@@ -295,7 +295,7 @@ describe("other processes", () => {
     });
   }
 
-  test("make calls fail, as many and as long as they say, and heal them", async () => {
+  test("can make a number of calls fail, and end the fault", async () => {
     await createSecret();
     await control("fail", { fault: "forbidden", on: ["list"], times: 1 });
     await control("fail", { fault: "internal", on: ["getSecret"] });
@@ -310,7 +310,7 @@ describe("other processes", () => {
     expect(await client.getSecret({ name: SECRET })).toHaveLength(3);
   });
 
-  test("set the lag, run the clock ahead, and count calls, failed ones too", async () => {
+  test("can set the lag, advance the clock, and count calls, including failed ones", async () => {
     await createSecret();
     await add();
     await control("lag", { seconds: 30 });
@@ -326,7 +326,7 @@ describe("other processes", () => {
     });
   });
 
-  test("are refused what there is not", async () => {
+  test("get 404 for unknown controls", async () => {
     const unknown: [string, object][] = [
       ["fail", { fault: "flood" }],
       ["lag", {}],
@@ -347,7 +347,7 @@ describe("a fault", () => {
     running.standIn.store.add("acme", "KEY", { data: PAYLOAD.toString("base64") });
   });
 
-  test("is one of these: none is left without a test", () => {
+  test("is one of these, so that all are tested", () => {
     expect([...FAULTS].toSorted()).toEqual(
       [
         ...["unauthenticated", "forbidden", "internal", "unavailable", "exhausted"], // above
@@ -357,7 +357,7 @@ describe("a fault", () => {
     );
   });
 
-  test("can break the connection before anything is done, or after", async () => {
+  test("can break the connection before or after the call has its effect", async () => {
     running.standIn.fail({ fault: "unreachable", times: 1 });
     await expect(fetch(`${url}/v1/${SECRET}:addVersion`, ADD)).rejects.toThrow("fetch failed");
     expect(running.standIn.store.list("acme", "KEY", ALL).totalSize).toBe(1);
@@ -366,11 +366,11 @@ describe("a fault", () => {
     expect(running.standIn.store.list("acme", "KEY", ALL).totalSize).toBe(2);
   });
 
-  test("can leave a call without an answer", async () => {
+  test("can leave a call without a response", async () => {
     running.standIn.fail({ fault: "hang" });
     const caller = new AbortController();
     const call = fetch(`${url}${VERSION}`, { signal: caller.signal });
-    // Whatever was asked later has been answered, and this has not.
+    // A later request is answered, and this one is not.
     expect((await fetch(`${url}/_control/calls`)).status).toBe(200);
     const answered = await Promise.race([call.then(() => true), Promise.resolve(false)]);
     expect(answered).toBe(false);
@@ -378,7 +378,7 @@ describe("a fault", () => {
     await expect(call).rejects.toThrow();
   });
 
-  test("can be an answer that is none", async () => {
+  test("can be an invalid response", async () => {
     const ask = async (fault: (typeof FAULTS)[number]) => {
       running.standIn.fail({ fault, times: 1 });
       const response = await fetch(`${url}${VERSION}`);
@@ -389,7 +389,7 @@ describe("a fault", () => {
     expect(await ask("nonsense")).toEqual([200, "application/json", expect.stringMatching(/^{/)]);
   });
 
-  test("can be a payload whose checksum is wrong", async () => {
+  test("can be a payload with a wrong checksum", async () => {
     running.standIn.fail({ fault: "wrongChecksum", times: 1 });
     const access = async () => (await fetch(`${url}${VERSION}:access`)).json();
     const wrong = (await access()) as { payload: { data: string; dataCrc32c: string } };
@@ -427,7 +427,7 @@ describe("a state file", () => {
     expect(after.standIn.store.get("acme", "KEY", "2").state).toBe("DESTROYED");
   });
 
-  test("is for nobody else's eyes, and holds no payload that was destroyed", async () => {
+  test("is readable by its owner only, and contains no destroyed payload", async () => {
     const state = join(folder, "destroyed.json");
     await using secretManager = await startSecretManager({ state });
     const { standIn } = secretManager;
@@ -440,7 +440,7 @@ describe("a state file", () => {
   });
 });
 
-test("nothing but the API answers, and a port that is taken is refused", async () => {
+test("only the API's paths answer, and a taken port is an error", async () => {
   for (const path of ["/", "/v1/projects/acme", `/v1/${SECRET}/versions/1:explode`]) {
     expect((await fetch(`${running.url}${path}`)).status).toBe(404);
   }

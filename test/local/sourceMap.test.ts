@@ -23,9 +23,9 @@ beforeEach(() => {
 afterAll(() => esbuild.stop());
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-/** What the program writes when it breaks at its first setting. */
+/** Output of the program with an error at its first setting. */
 function breakdown(): Promise<string> {
-  // A getter that throws is a bug wherever it is called from: the stack says where.
+  // A getter that throws is a bug, which is shown with its stack.
   const breaking = `data:text/javascript,${encodeURIComponent(
     `process.env = new Proxy({}, { get(_, name) { if (name === "ENVIRONMENT") throw new Error("broken"); } });`,
   )}`;
@@ -37,7 +37,7 @@ function breakdown(): Promise<string> {
   });
 }
 
-test("a stack names the service's sources, and lines that are there", async () => {
+test("a stack names the service's sources, with existing lines", async () => {
   await mapSources(directory);
   const stack = await breakdown();
   const [, line = ""] =
@@ -45,7 +45,7 @@ test("a stack names the service's sources, and lines that are there", async () =
   expect(readFileSync(CONFIG, "utf8").split("\n")[Number(line) - 1]).toContain('"ENVIRONMENT"');
 });
 
-test("a program that is of other sources keeps its own lines", async () => {
+test("a program of other sources keeps its own lines", async () => {
   appendFileSync(join(directory, "index.js"), "\n// of another time\n");
   const before = readFileSync(join(directory, "index.js"), "utf8");
   await mapSources(directory);
@@ -53,12 +53,12 @@ test("a program that is of other sources keeps its own lines", async () => {
   expect(await breakdown()).toMatch(/index\.js:\d+/);
 });
 
-test("a folder without the program is left alone", async () => {
+test("a folder without the program is unchanged", async () => {
   rmSync(join(directory, "index.js"));
   writeFileSync(join(directory, "other.js"), "");
   await mapSources(directory);
 });
 
-test("what is built again in a process of its own is what is built here", async () => {
+test("a build in another process gives the same archive", async () => {
   expect(await rebuild()).toEqual(archive);
 });

@@ -11,9 +11,9 @@ import { createRestClient } from "../../service/google/restClient.ts";
 import { type RunningStorage, startStorage } from "./storage.ts";
 
 /**
- * What the stand-in for Cloud Storage is held to: an emulator that others wrote answers this
- * project's client in the same way, and Google's own clients can use the stand-in. What is not
- * installed is said on stderr and skipped.
+ * Checks the fake Cloud Storage: an independent emulator answers this project's client in the same
+ * way, and Google's own clients can use the fake. Tests whose programs are not installed are
+ * reported on stderr and skipped.
  */
 
 const EMULATOR = "github.com/fsouza/fake-gcs-server@v1.56.1";
@@ -71,7 +71,7 @@ function answersThisClient(url: () => string): void {
   const open = (name = BUCKET) =>
     createBucket(createRestClient({ api: CLOUD_STORAGE_API, endpoint: url(), timeout: 10 }), name);
 
-  test("creates an object once: the second time it is there already", async () => {
+  test("creates an object once, and refuses the second time", async () => {
     const bucket = open();
     const object = { name: "once/a~u:b", customTime: TIME, metadata: { before: "1.5" } };
     const created = await bucket.create(object);
@@ -80,7 +80,7 @@ function answersThisClient(url: () => string): void {
     expect(await bucket.get(object.name)).toEqual(created);
   });
 
-  test("creates one object of those that are uploaded under a name at once", async () => {
+  test("creates one object from concurrent uploads under a name", async () => {
     const bucket = open();
     const created = await Promise.all(
       Array.from({ length: 8 }, () => bucket.create({ name: "race/a", customTime: TIME })),
@@ -88,7 +88,7 @@ function answersThisClient(url: () => string): void {
     expect(created.filter((object) => object !== undefined)).toHaveLength(1);
   });
 
-  test("keeps the custom time that lifecycle rules go by", async () => {
+  test("keeps the custom time, which lifecycle rules use", async () => {
     await open().create({ name: "time/a", customTime: TIME });
     const response = await fetch(`${url()}/storage/v1/b/${BUCKET}/o/time%2Fa`);
     const { customTime } = (await response.json()) as { customTime: string };
@@ -99,7 +99,7 @@ function answersThisClient(url: () => string): void {
     expect(await open().get("none/a")).toBeUndefined();
   });
 
-  test("lists by prefix, in the order of names and not of creation", async () => {
+  test("lists by prefix, sorted by name", async () => {
     const bucket = open();
     const names = ["list/b", "list/a~Z", "list/a~a", "list/B", "list/a", "list2/a"];
     for (const name of names) await bucket.create({ name, customTime: TIME });
@@ -113,14 +113,14 @@ function answersThisClient(url: () => string): void {
     expect((await open().list({ prefix: "empty/" })).objects).toEqual([]);
   });
 
-  test("leaves out the names from an offset on, and the one it names", async () => {
+  test("omits names from the end offset on", async () => {
     const bucket = open();
     for (const i of [1, 2, 3]) await bucket.create({ name: `offset/${i}`, customTime: TIME });
     const { objects } = await bucket.list({ prefix: "offset/", endOffset: "offset/3" });
     expect(objects.map(({ name }) => name)).toEqual(["offset/1", "offset/2"]);
   });
 
-  test("lists page by page, also what came in between", async () => {
+  test("lists in pages, including objects that were added meanwhile", async () => {
     const bucket = open();
     for (const i of [1, 2, 3, 5]) await bucket.create({ name: `page/${i}`, customTime: TIME });
     const query = { prefix: "page/", maxResults: 2 };
@@ -134,7 +134,7 @@ function answersThisClient(url: () => string): void {
     expect(third.nextPageToken).toBeUndefined();
   });
 
-  test("says its time, which is that of what it creates", async () => {
+  test("sends its time, which is also the creation time of new objects", async () => {
     const bucket = open();
     const created = await bucket.create({ name: "clock/a", customTime: TIME });
     const { serverTime } = await bucket.list({ prefix: "clock/" });
@@ -157,7 +157,7 @@ describe("@google-cloud/storage", () => {
       retryOptions: { autoRetry: false },
     }).bucket(BUCKET);
 
-  test("finds what this project's client created, with its times and metadata", async () => {
+  test("finds objects that this project's client created, with times and metadata", async () => {
     const bucket = createBucket(
       createRestClient({ api: CLOUD_STORAGE_API, endpoint: standIn.url, timeout: 10 }),
       BUCKET,
@@ -183,7 +183,7 @@ describe("@google-cloud/storage", () => {
     expect(await client().file("node/4").exists()).toEqual([false]);
   });
 
-  test("creates an object that isn't there yet, and is refused to do it again", async () => {
+  test("creates a new object, and is refused the second time", async () => {
     const file = client().file("node-new/a");
     const options = {
       resumable: false,
@@ -198,7 +198,7 @@ describe("@google-cloud/storage", () => {
 });
 
 (gcloud === undefined ? describe.skip : describe)("gcloud storage", () => {
-  /** Its first start on a machine takes long. */
+  /** Its first start on a machine is slow. */
   const TIMEOUT = 120_000;
 
   test(
@@ -254,7 +254,7 @@ describe("@google-cloud/storage", () => {
   }
 });
 
-/** Path of the emulator, which is built if Go is there; undefined if it isn't. */
+/** Path of the emulator, which is built with Go; undefined without Go. */
 function findEmulator(): string | undefined {
   const { FAKE_GCS_SERVER } = process.env;
   if (FAKE_GCS_SERVER) return FAKE_GCS_SERVER;

@@ -24,12 +24,12 @@ afterEach(() => {
   rmSync(root, { recursive: true });
 });
 
-/** For a watch that has no reason to fail. */
+/** For a watch that must not fail. */
 function onError(error: WatchError): void {
   throw error;
 }
 
-/** Watches; the function returned makes a change and resolves when it has been noticed. */
+/** Starts a watch; the returned function makes a change and resolves once it is noticed. */
 function noticing(fail = onError): (change: () => void) => Promise<void> {
   let notice = () => {};
   watch = watchFolder(root, async () => notice(), fail);
@@ -41,7 +41,7 @@ function noticing(fail = onError): (change: () => void) => Promise<void> {
   };
 }
 
-/** As `sed -i`, git and most editors save: another file takes the name. */
+/** Saves like `sed -i`, git and most editors: another file takes the name. */
 function replace(path: string): void {
   writeFileSync(join(root, "new"), "two");
   renameSync(join(root, "new"), path);
@@ -66,7 +66,7 @@ test("files in a new folder, and in folders in it, are noticed", async () => {
   await noticed(() => appendFileSync(join(inner, "page.ts"), "more"));
 });
 
-test("a folder that is replaced, as by a checkout, is watched on", async () => {
+test("a replaced folder is still watched", async () => {
   const noticed = noticing();
   const folder = join(root, "keys");
   await noticed(() => rmSync(folder, { recursive: true }));
@@ -75,7 +75,7 @@ test("a folder that is replaced, as by a checkout, is watched on", async () => {
   await noticed(() => appendFileSync(join(folder, "ring.ts"), "more"));
 });
 
-test("what changes during a call leads to another one, after it", async () => {
+test("a change during a call leads to another call after it", async () => {
   const calls: string[] = [];
   const second = Promise.withResolvers<void>();
   const file = join(root, "keys", "ring.ts");
@@ -84,7 +84,7 @@ test("what changes during a call leads to another one, after it", async () => {
     async () => {
       calls.push("begin");
       if (calls.length === 1) {
-        // By the time that another watcher calls, this one would have, too.
+        // This watcher would have called before another one does.
         const noticed = Promise.withResolvers<void>();
         const other = watchFolder(root, async () => noticed.resolve(), onError);
         appendFileSync(file, "more");
@@ -101,7 +101,7 @@ test("what changes during a call leads to another one, after it", async () => {
   expect(calls).toEqual(["begin", "end", "begin", "end"]);
 });
 
-test("a call that fails does not end the watch", async () => {
+test("a failed call does not end the watch", async () => {
   let calls = 0;
   const { promise, resolve } = Promise.withResolvers<void>();
   const file = join(root, "keys", "ring.ts");
@@ -119,7 +119,7 @@ test("a call that fails does not end the watch", async () => {
   await promise;
 });
 
-test("a folder that is not there can't be watched, and the error says what to do", () => {
+test("a missing folder is an error with a remedy", () => {
   const missing = () => watchFolder(join(root, "missing"), async () => {}, onError);
   expect(missing).toThrow(WatchError);
   expect(missing).toThrow(/missing can't be watched: .*--no-watch/);
@@ -129,7 +129,7 @@ function noWatchesLeft(): NodeJS.ErrnoException {
   return Object.assign(new Error("no watches left"), { code: "ENOSPC" });
 }
 
-test("folders that can't be watched any more are told once, and the others are watched on", async () => {
+test("a folder that can't be watched any more is reported once, and the others are still watched", async () => {
   const told: string[] = [];
   const noticed = noticing(({ message }) => told.push(message));
   const failing = jest.spyOn(fs, "watch").mockImplementation(() => {
@@ -144,7 +144,7 @@ test("folders that can't be watched any more are told once, and the others are w
   await noticed(() => appendFileSync(join(root, "keys", "ring.ts"), "more"));
 });
 
-test("a watcher that fails later is told, unless its folder has gone", async () => {
+test("a watcher that fails later is reported, unless its folder was removed", async () => {
   const told: string[] = [];
   const watching = jest.spyOn(fs, "watch");
   const noticed = noticing(({ message }) => told.push(message));

@@ -3,17 +3,17 @@ import { visitorSession } from "../visitor.ts";
 
 /** What the servers have in common, so that nothing but the handling of sessions differs. */
 
-/** The answer to a visitor who is signed in. */
+/** The response to a signed-in visitor. */
 export const ANSWER = { data: null, instance: "bench" };
 
 export const REFUSAL = { code: "sign_in_required" };
 
-/** The session that a sign-in begins, by the visitor's number in the query. */
+/** The session of a sign-in, by the visitor's number in the query. */
 export function sessionOf(query: { readonly visitor?: unknown }): object {
   return visitorSession(Number(query.visitor));
 }
 
-/** Whether a session is that of somebody signed in. */
+/** Whether a session is signed in. */
 export function isSignedIn(session: unknown): boolean {
   return typeof (session as { readonly user_id?: unknown } | null)?.user_id === "string";
 }
@@ -23,7 +23,7 @@ export function listen(listener: RequestListener): void {
   endOnSigterm();
 }
 
-/** Ends in a way that lets Node write its profile. */
+/** Exits on SIGTERM so that Node writes its profile. */
 export function endOnSigterm(): void {
   process.once("SIGTERM", () => process.exit(0));
 }

@@ -1,6 +1,6 @@
 import express from "express";
 
-/** Express as it is installed, with nothing but a probe. */
+/** Express from node_modules, with only a probe. */
 const app = express();
 app.get("/health/ready", (_req, res) => {
   res.json({ status: "ready" });

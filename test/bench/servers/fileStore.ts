@@ -4,7 +4,7 @@ import sessionFileStore from "session-file-store";
 import { SECRET } from "../visitor.ts";
 import { serveOnExpress } from "./onExpress.ts";
 
-/** express-session with files: what the original application began with. */
+/** express-session with files, like the original application. */
 const create = expressSession as unknown as (options: object) => RequestHandler;
 const FileStore = sessionFileStore(expressSession);
 const store = new FileStore({

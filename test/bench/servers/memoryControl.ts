@@ -1,9 +1,9 @@
 /**
- * Loaded before the service with `--require` and `--expose-gc`: tells the parent what memory is in
- * use after all garbage is collected.
+ * Loaded before the service with `--require` and `--expose-gc`: sends the memory in use after
+ * garbage collections to the parent.
  */
 process.on("message", () => {
-  // Finalisers of what the first collection freed run before the second.
+  // Finalizers of the first collection run before the second.
   globalThis.gc?.();
   setImmediate(() => {
     globalThis.gc?.();

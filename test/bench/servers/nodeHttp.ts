@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 
-/** As little as a server can be. */
+/** A minimal server. */
 const server = createServer((_req, res) => {
   res.setHeader("Content-Type", "application/json").end('{"status":"ready"}');
 });

@@ -2,7 +2,7 @@ import express, { type Express, type Request, type RequestHandler } from "expres
 import { PATH } from "../visitor.ts";
 import { ANSWER, isSignedIn, listen, REFUSAL, sessionOf } from "./answer.ts";
 
-/** Serves with a session middleware that puts the session at `req.session`. */
+/** Serves with a session middleware that sets `req.session`. */
 export function serveOnExpress(sessions: RequestHandler): void {
   serveAnswer(
     (app) => app.use(sessions),
@@ -10,7 +10,7 @@ export function serveOnExpress(sessions: RequestHandler): void {
   );
 }
 
-/** Answers whoever has a session. */
+/** Answers requests with a session. */
 export function serveAnswer(
   addSessions: (app: Express) => void,
   signIn: (req: Request) => void,

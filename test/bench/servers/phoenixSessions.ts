@@ -14,7 +14,7 @@ const SAVED = ["aurora", "bloom", "contours", "coral", "embers", "generations", 
 
 const LIFETIME = 604_800;
 
-/** The service's own sessions, and nothing else of it. */
+/** Only the service's sessions. */
 const clock = () => Math.floor(Date.now() / 1000);
 const [none, all] = [knowing(0), knowing(Number(process.env.ENDED ?? 0))];
 let current = all;
@@ -42,7 +42,7 @@ serveAnswer(
   },
 );
 
-/** As an instance that has learned that so many sessions ended, all of them a minute ago. */
+/** An instance that knows that many sessions, which all ended a minute ago. */
 function knowing(count: number): EndedSessions {
   const list = createEndedList({ lifetime: LIFETIME });
   list.learn(marks(count, clock() - 60));

@@ -9,7 +9,7 @@ import { endedHere } from "../../support/endedHere.ts";
 import { SECRET, visitorSession } from "../visitor.ts";
 import { listen } from "./answer.ts";
 
-/** The whole application with everybody signed in: what it costs without reading sessions. */
+/** The whole application with every request signed in, without reading sessions. */
 const directory = process.env.SERVICE_DIRECTORY ?? "";
 const clock = () => Math.floor(Date.now() / 1000);
 const keys = createStaticKeys(SECRET);

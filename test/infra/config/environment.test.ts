@@ -50,7 +50,7 @@ const NASTY = [
   "\thttps://id.example",
   "https://id.example/a b",
 ];
-/** Values at and beside the bounds of all numbers. */
+/** Values at and next to the bounds of all numbers. */
 const NUMBERS = [9, 10, 59, 60, 61, 180, 250, 3600, 3601, 86_400, 86_401, 34_560_000, 34_560_001];
 const SETTINGS = [
   "logLevel",

@@ -63,7 +63,7 @@ test("every setting has a type, a default and a description", () => {
   }
 });
 
-test("the defaults make sense in a stack that sets nothing but its project and region", () => {
+test("the defaults are valid in a stack that sets only its project and region", () => {
   const values = {
     ...stackConfig("staging"),
     "gcp:project": "acme-phoenix",
@@ -86,7 +86,7 @@ test("the defaults make sense in a stack that sets nothing but its project and r
   });
 });
 
-/** Two regions, and what they need. */
+/** Two regions, and the settings that they need. */
 const REGIONS = {
   "phoenix:regions": "europe-west1,us-central1",
   "phoenix:domain": "phoenix.acme.example",
@@ -97,7 +97,7 @@ interface Refusal {
   readonly because: string;
   readonly stack?: string;
   readonly changes: Record<string, string>;
-  /** Where the words matter. */
+  /** Expected cause, if the test checks it. */
   readonly cause?: string;
   readonly remedy: RegExp;
 }
@@ -569,7 +569,7 @@ describe("a configuration is refused", () => {
     if (refusal.cause !== undefined) expect(problems[0]?.cause).toBe(refusal.cause);
   });
 
-  test("with remedies for its own stack", () => {
+  test("with remedies for the same stack", () => {
     for (const { stack = "dev", changes } of REFUSALS) {
       for (const { setting, remedy } of problemsOf(stack, changes)) {
         const commands = remedy.match(/npx pulumi (config|stack) [^`]+/g) ?? [];
@@ -583,7 +583,7 @@ describe("a configuration is refused", () => {
     }
   });
 
-  test("with commands that mend it when they are copied, or have a word to fill in", () => {
+  test("with commands that fix it when copied, or that have a placeholder", () => {
     let copied = 0;
     for (const { stack = "dev", changes } of REFUSALS) {
       const [{ setting = "", remedy = "" } = {}] = problemsOf(stack, changes);
@@ -597,7 +597,7 @@ describe("a configuration is refused", () => {
           ? { ...others, [name]: value }
           : { ...others, ...(byDefault === undefined ? {} : { [name]: byDefault }) };
       const toFillIn = /^[A-Z]/.test(value);
-      // No word is refused as the provider's name for a client.
+      // Any text is a valid client ID.
       if (name === "phoenix:oidcClientId" || name.startsWith("--")) continue;
       copied += 1;
       const left = problemsOf(stack, mended).map((problem) => problem.setting);
@@ -606,7 +606,7 @@ describe("a configuration is refused", () => {
     expect(copied).toBeGreaterThan(30);
   });
 
-  test("for a number that is out of bounds, with the bound that is nearest", () => {
+  test("for a number that is out of bounds, with the nearest bound", () => {
     const bounds: Record<string, [number, number]> = {
       "phoenix:sessionLifetime": [60, 34_560_000],
       "phoenix:keyActivationDelay": [61, 86_400],
@@ -661,14 +661,11 @@ describe("a configuration is refused", () => {
       { "phoenix:traffic": "latest=50,phoenix-dev-00001-abc=half" },
       "phoenix:traffic",
     ],
-  ])(
-    "for %s once, without what would follow from a value that makes no sense",
-    (_, changes, setting) => {
-      expect(problemsOf("dev", changes).map((problem) => problem.setting)).toEqual([setting]);
-    },
-  );
+  ])("for %s once, without errors that follow from it", (_, changes, setting) => {
+    expect(problemsOf("dev", changes).map((problem) => problem.setting)).toEqual([setting]);
+  });
 
-  test("with all that is wrong at once, a line for each", () => {
+  test("with all problems at once, one line each", () => {
     const changes = {
       "gcp:project": "",
       "phoenix:cpu": "3",
@@ -679,12 +676,12 @@ describe("a configuration is refused", () => {
     );
   });
 
-  test("before anything is declared", async () => {
+  test("before any resource is declared", async () => {
     const evaluated = evaluateStack("dev", { "gcp:project": "" });
     await expect(evaluated).rejects.toThrow("gcp:project is not set.");
   });
 
-  test("where the client secret is readable in the stack's file", () => {
+  test("if the client secret is in plaintext in the stack's file", () => {
     const signIn = {
       "phoenix:oidcIssuer": "https://accounts.google.com",
       "phoenix:oidcClientId": "id",
@@ -698,7 +695,7 @@ describe("a configuration is refused", () => {
 });
 
 // ASVS 3.3.1
-test("only local may do without https, and only on this machine", () => {
+test("only local may run without https, and only on this machine", () => {
   const local = {
     ...stackConfig("local"),
     "phoenix:oidcClientId": "x",
@@ -721,16 +718,16 @@ test.each([
   [301, 11],
   [1000, 34],
 ])(
-  "%i instances read 19 keys and look for another every %i seconds, with half the quota at most",
+  "%i instances refresh 19 keys every %i seconds, with at most half the quota",
   (instances, seconds) => {
     const changes = { ...SHORT_INTERVAL, "phoenix:maxInstances": String(instances) };
     expect(parseConfig(valuesOf("dev", changes), "dev").keyRefreshInterval).toBe(seconds);
-    // An instance may be a fifth early: https://cloud.google.com/secret-manager/quotas
+    // With jitter an instance may be 20 % early: https://cloud.google.com/secret-manager/quotas
     expect((instances * 20 * 60) / (seconds * 0.8)).toBeLessThanOrEqual(90_000 / 2);
   },
 );
 
-test("the quota is shared by the instances of all regions", () => {
+test("the instances of all regions share the quota", () => {
   const changes = { ...SHORT_INTERVAL, ...REGIONS, "phoenix:maxInstances": "500" };
   expect(parseConfig(valuesOf("dev", changes), "dev").keyRefreshInterval).toBe(34);
 });
@@ -752,7 +749,7 @@ test("the regions are gcp:region alone, unless more are set; a new region takes 
   ]);
 });
 
-test("whoever deploys is told where the instances read the keys less often than is set, and only there", () => {
+test("a longer refresh interval than the setting is reported, and only then", () => {
   const notes = (maxInstances: string) =>
     parseConfig(valuesOf("dev", { ...SHORT_INTERVAL, "phoenix:maxInstances": maxInstances }), "dev")
       .notes;
@@ -762,14 +759,14 @@ test("whoever deploys is told where the instances read the keys less often than 
   ]);
 });
 
-test("they are told that a region that may be without an instance does not fail over", () => {
+test("regions without a minimum instance are reported, because they don't fail over", () => {
   const notes = (minInstances: string) =>
     parseConfig(valuesOf("dev", { ...REGIONS, "phoenix:minInstances": minInstances }), "dev").notes;
   expect(notes("0")).toEqual([expect.stringMatching(/^phoenix:minInstances is 0: /)]);
   expect(notes("1")).toEqual([]);
 });
 
-test("they are told once, by Pulumi's log", async () => {
+test("it is reported once, in Pulumi's log", async () => {
   const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
   const config = {
     ...SHORT_INTERVAL,
@@ -788,11 +785,11 @@ test.each([
   ["phoenix.müller.example", "phoenix.xn--mller-kva.example"],
   ["phoenix.xn--mller-kva.example", "phoenix.xn--mller-kva.example"],
   ["", undefined],
-])("the domain %j is %j", (domain, expected) => {
+])("the domain %j becomes %j", (domain, expected) => {
   expect(parseConfig(valuesOf("dev", { "phoenix:domain": domain }), "dev").domain).toBe(expected);
 });
 
-test("the service takes the address of whatever domain the configuration takes, and browsers go there", () => {
+test("every accepted domain gives a public URL that the service accepts and browsers can open", () => {
   const text = fc.oneof(
     fc.domain(),
     fc.webAuthority(),
@@ -811,7 +808,7 @@ test("the service takes the address of whatever domain the configuration takes, 
   );
 });
 
-test("lists may have spaces, and traffic names revisions and the newest", () => {
+test("lists may contain spaces, and traffic contains revisions and latest", () => {
   const config = parseConfig(
     valuesOf("dev", {
       "phoenix:allowedUsers": " ada@acme.example , @acme.example,",
@@ -833,7 +830,7 @@ test("lists may have spaces, and traffic names revisions and the newest", () => 
   ]);
 });
 
-test("the service starts with whatever times of keys the configuration takes", () => {
+test("the service accepts every key timing that the configuration accepts", () => {
   let taken = 0;
   for (let delay = 30; delay < 100; delay += 1) {
     for (const interval of [10, 20, 30]) {

@@ -8,7 +8,7 @@ const compute = (kind: string, name: string) =>
 const manager = (kind: string) =>
   `gcp:certificatemanager/${kind.charAt(0).toLowerCase()}${kind.slice(1)}:${kind} domain`;
 
-test("without a domain nothing of it is declared, and nothing of it costs", async () => {
+test("without a domain no resource of it is declared", async () => {
   const { resources, outputs, get } = await declared("prod");
   expect(resources.filter(({ type }) => /compute|certificatemanager|domain/.test(type))).toEqual(
     [],
@@ -19,7 +19,7 @@ test("without a domain nothing of it is declared, and nothing of it costs", asyn
   expect(resources.some(({ inputs }) => inputs.service === "compute.googleapis.com")).toBe(false);
 });
 
-test("the load balancer leads to the service, and to nothing else", async () => {
+test("the load balancer routes to the service only", async () => {
   const { get, ofType } = await declared("prod", DOMAIN);
   expect(ofType("gcp:compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup")).toHaveLength(
     1,
@@ -48,7 +48,7 @@ test("the load balancer leads to the service, and to nothing else", async () => 
   );
 });
 
-test("one address has https with TLS 1.2 at least, and http that leads to https at the domain", async () => {
+test("one address serves https with TLS 1.2 or newer, and redirects http to https", async () => {
   const { get } = await declared("prod", DOMAIN);
   for (const [name, portRange, target] of [
     ["domain-https", "443", "targetHttpsProxies/phoenix-prod"],
@@ -80,7 +80,7 @@ test("one address has https with TLS 1.2 at least, and http that leads to https 
   });
 });
 
-test("the certificate is proven by a DNS record, and another domain's is made beside it", async () => {
+test("the certificate uses DNS authorization, and a change of the domain creates the new one first", async () => {
   const { get, before } = await declared("prod", DOMAIN);
   const name = String(get(manager("DnsAuthorization")).inputs.name);
   expect(get(manager("DnsAuthorization")).inputs).toMatchObject({
@@ -102,7 +102,7 @@ test("the certificate is proven by a DNS record, and another domain's is made be
   for (const kind of ["DnsAuthorization", "Certificate", "CertificateMapEntry"]) {
     expect(other.get(manager(kind)).inputs.name).not.toBe(name);
   }
-  // What the address depends on is the same.
+  // The address is unchanged.
   const kept = (stack: typeof other) => [
     get(manager("CertificateMap")).inputs,
     stack.get(compute("TargetHttpsProxy", "domain")).inputs,
@@ -111,7 +111,7 @@ test("the certificate is proven by a DNS record, and another domain's is made be
   expect(kept(other)).toEqual(kept(await declared("prod", DOMAIN)));
 });
 
-test("requests from one IP address are limited, and the others are let through", async () => {
+test("requests of one IP address are rate-limited", async () => {
   const { get } = await declared("prod", { ...DOMAIN, "phoenix:requestsPerMinute": "120" });
   const policy = get(compute("SecurityPolicy", "domain"));
   expect(get(compute("BackendService", "domain")).inputs.securityPolicy).toBe(
@@ -133,7 +133,7 @@ test("requests from one IP address are limited, and the others are let through",
   ]);
 });
 
-test("the load balancer is the only way in", async () => {
+test("the service accepts requests from the load balancer only", async () => {
   const { get, ofType } = await declared("prod", DOMAIN);
   expect(get(WEB).inputs).toMatchObject({
     ingress: "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
@@ -145,7 +145,7 @@ test("the load balancer is the only way in", async () => {
   expect(rotator?.inputs).not.toHaveProperty("defaultUriDisabled");
 });
 
-test("everything that names the address follows the domain", async () => {
+test("everything that contains the address follows the domain", async () => {
   const { get, outputs } = await declared("prod", { ...DOMAIN, ...SIGN_IN, ...ALERTS });
   expect(variable(get(WEB), "PUBLIC_URL")).toBe("https://phoenix.acme.example");
   // The load balancer's address is the last of X-Forwarded-For, and not the client's.
@@ -164,7 +164,7 @@ test("everything that names the address follows the domain", async () => {
   ).toBe("phoenix.acme.example");
 });
 
-test("the output dnsRecords is what goes into a zone file", async () => {
+test("the output dnsRecords is in zone file format", async () => {
   const { outputs } = await declared("prod", DOMAIN);
   expect(outputs.dnsRecords).toBe(
     [
@@ -174,7 +174,7 @@ test("the output dnsRecords is what goes into a zone file", async () => {
   );
 });
 
-test("nothing of it has a value that Google leaves out of its answer, but what the provider wants", async () => {
+test("no input has a zero value, which Google's response would omit, except where the provider needs it", async () => {
   const { resources } = await declared("prod", DOMAIN);
   const own = resources.filter(({ type }) => /^gcp:(compute|certificatemanager)\//.test(type));
   expect(own).toHaveLength(15);
@@ -188,12 +188,12 @@ test("nothing of it has a value that Google leaves out of its answer, but what t
   }
 });
 
-test("names are as Compute Engine takes them, however long the product's, the stack's and the region's", async () => {
+test("names are valid for Compute Engine, however long the product's, the stack's and the region's are", async () => {
   const { resources } = await declared("prod", {
     ...DOMAIN,
     "gcp:region": "northamerica-northeast2",
   });
-  // infra/config/placement.ts lets the product and the stack have so many together.
+  // infra/config/placement.ts allows this length for product and stack together.
   const longest = 30 - "phoenix-prod".length;
   for (const { type, inputs } of resources) {
     if (!/^gcp:(compute|certificatemanager)\//.test(type)) continue;

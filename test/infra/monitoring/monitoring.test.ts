@@ -13,14 +13,14 @@ const UPTIME = "gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig";
 
 const QUERY = "conditions.0.conditionPrometheusQueryLanguage";
 
-test("without e-mail addresses there are metrics and a dashboard, and no alert", async () => {
+test("without e-mail addresses there are metrics and a dashboard, but no alerts", async () => {
   const { ofType } = await declared("prod");
   expect([ofType(POLICY), ofType(CHANNEL), ofType(UPTIME)]).toEqual([[], [], []]);
   expect(ofType(METRIC)).toHaveLength(5);
   expect(ofType("gcp:monitoring/dashboard:Dashboard")).toHaveLength(1);
 });
 
-test("every address is told of everything", async () => {
+test("every address gets every alert", async () => {
   const { ofType } = await declared("prod", ALERTS);
   expect(ofType(CHANNEL).map((channel) => input(channel, "labels.email_address"))).toEqual([
     "oncall@acme.example",
@@ -34,7 +34,7 @@ test("every address is told of everything", async () => {
   }
 });
 
-test("channels that exist are told too, and are enough", async () => {
+test("existing channels get alerts too, even without addresses", async () => {
   const channels = "projects/acme/notificationChannels/1, projects/acme/notificationChannels/2";
   const { ofType } = await declared("prod", { "phoenix:alertChannels": channels });
   expect(ofType(CHANNEL)).toEqual([]);
@@ -44,7 +44,7 @@ test("channels that exist are told too, and are enough", async () => {
   }
 });
 
-test("there is an alert, with advice, for everything that matters", async () => {
+test("exactly these alerts exist, each with advice", async () => {
   const { ofType } = await declared("prod", ALERTS);
   expect(
     ofType(POLICY)
@@ -68,7 +68,7 @@ test("there is an alert, with advice, for everything that matters", async () => 
   }
 });
 
-test("an alert can be made before its metric was ever written", async () => {
+test("an alert can be created before its metric has data", async () => {
   const { ofType } = await declared("prod", ALERTS);
   const queries = ofType(POLICY).filter(({ name }) => name !== "unreachable");
   for (const policy of queries) {
@@ -80,7 +80,7 @@ test("an alert can be made before its metric was ever written", async () => {
   }
 });
 
-test("sessions are counted by outcome, and those without a key raise the alarm", async () => {
+test("sessions are counted by outcome, and those without a key raise an alert", async () => {
   const { get } = await declared("prod", ALERTS);
   const metric = get(`${METRIC} sessions`);
   expect(metric.inputs).toMatchObject({
@@ -98,7 +98,7 @@ test("sessions are counted by outcome, and those without a key raise the alarm",
   );
 });
 
-test("nothing that a stranger can raise with made-up cookies pages anybody", async () => {
+test("no alert that forged cookies can raise is critical", async () => {
   const { get, ofType } = await declared("prod", ALERTS);
   const critical = ofType(POLICY).filter(({ inputs }) => inputs.severity === "CRITICAL");
   expect(critical.map(({ name }) => name).toSorted()).toEqual([
@@ -110,7 +110,7 @@ test("nothing that a stranger can raise with made-up cookies pages anybody", asy
   for (const policy of critical) {
     expect(String(input(policy, `${QUERY}.query`))).not.toMatch(/unknown_key|retired_key/);
   }
-  // Invented key ids meet a failed call by chance; refreshes that fail for so long are an outage.
+  // A lookup of an invented key ID can fail by chance; refreshes that fail this long are an outage.
   const unavailable = get(`${POLICY} keys-unavailable`);
   expect(String(input(unavailable, `${QUERY}.query`))).toMatch(
     /key_unavailable.* and on\(\) .*event="key_ring_stale"}\[5m\]\)\) > 0$/,
@@ -118,7 +118,7 @@ test("nothing that a stranger can raise with made-up cookies pages anybody", asy
   expect(input(unavailable, `${QUERY}.duration`)).toBe("420s");
 });
 
-test("errors raise the alarm when the budget is spent too fast in a long and in a short window", async () => {
+test("errors raise an alert if the budget is spent too fast in both a long and a short window", async () => {
   const { get } = await declared("prod", ALERTS);
   const query = (name: string) => String(input(get(`${POLICY} ${name}`), `${QUERY}.query`));
   const windows = (name: string) => [...query(name).matchAll(/\[(\w+)\]/g)].map(([, w]) => w);
@@ -129,7 +129,7 @@ test("errors raise the alarm when the budget is spent too fast in a long and in 
   expect(limits("errors-slow")).toEqual(["0.006", "0.006", "10"]);
 });
 
-test("refused prefetches, which any stranger can send, are no faults of the service", async () => {
+test("refused prefetches, which anybody can send, don't count as errors", async () => {
   const { get } = await declared("prod", ALERTS);
   expect(get(`${METRIC} prefetches`).inputs.filter).toBe(
     'resource.type="cloud_run_revision" AND resource.labels.service_name="phoenix-prod"' +
@@ -159,7 +159,7 @@ test("refused prefetches, which any stranger can send, are no faults of the serv
   }
 });
 
-test("the alarm tells what each outcome means, and how a key comes back that went too early", async () => {
+test("the alert explains each outcome, and how to restore a key", async () => {
   const { get } = await declared("prod", ALERTS);
   const advice = String(input(get(`${POLICY} sessions-refused`), "documentation.content"));
   const paragraphs = advice.split("\n\n");
@@ -173,7 +173,7 @@ test("the alarm tells what each outcome means, and how a key comes back that wen
   );
 });
 
-test("each command in an advice says for which stack or project it is", async () => {
+test("each command in an alert's advice has a stack or project", async () => {
   const { ofType } = await declared("prod", ALERTS);
   const commands = ofType(POLICY).flatMap((policy) =>
     [
@@ -201,14 +201,14 @@ test("each label that a filter extracts is in the metric's descriptor", async ()
 test.each([
   ["30d", 45 * 24 * 3600],
   ["12h", 18 * 3600],
-])("with a rotation every %s, a key of %i seconds is old", async (period, age) => {
+])("with a rotation every %s, a key is too old after %i seconds", async (period, age) => {
   const { get } = await declared("prod", { "phoenix:rotationPeriod": period });
   expect(String(get(`${METRIC} old_keys`).inputs.filter)).toMatch(
     `jsonPayload.event="key_ring_refreshed" AND jsonPayload.newest_key_age>${age}`,
   );
 });
 
-test("without a schedule no key is too old, and nothing fails for good", async () => {
+test("without a schedule there are no alerts about old keys and dead letters", async () => {
   const { ofType } = await declared("prod", { ...ALERTS, "phoenix:rotationPeriod": "" });
   const names = [...ofType(METRIC), ...ofType(POLICY)].map(({ name }) => name);
   expect(names).not.toContain("old_keys");
@@ -216,7 +216,7 @@ test("without a schedule no key is too old, and nothing fails for good", async (
   expect(names).not.toContain("rotation-dead-letters");
 });
 
-test("the service is called from outside where outsiders get an answer", async () => {
+test("a public service has an uptime check", async () => {
   const { get } = await declared("prod", ALERTS);
   expect(get(`${UPTIME} uptime`).inputs).toMatchObject({
     httpCheck: { path: "/health/ready", useSsl: true, validateSsl: true },
@@ -228,7 +228,7 @@ test("the service is called from outside where outsiders get an answer", async (
   expect(input(get(`${UPTIME} uptime`), "httpCheck.serviceAgentAuthentication")).toBeUndefined();
 });
 
-test("with a domain the alert begins once the check has succeeded, because DNS may come later", async () => {
+test("with a domain the alert starts after the first successful check, because DNS may be set later", async () => {
   const plain = (await declared("prod", ALERTS)).get(`${POLICY} unreachable`);
   expect([plain.inputs.combiner, (plain.inputs.conditions as unknown[]).length]).toEqual(["OR", 1]);
 
@@ -253,7 +253,7 @@ test("with a domain the alert begins once the check has succeeded, because DNS m
   expect(period + seconds(`${condition}.duration`)).toBeLessThanOrEqual(25 * 3600);
 });
 
-test("a private service is called with a token of Monitoring's agent, which is let in first", async () => {
+test("the uptime check of a private service sends a token of Monitoring's agent, which is granted access first", async () => {
   const { get, before } = await declared("prod", { ...ALERTS, "phoenix:publicAccess": "private" });
   expect(input(get(`${UPTIME} uptime`), "httpCheck.serviceAgentAuthentication")).toEqual({
     type: "OIDC_TOKEN",
@@ -268,7 +268,7 @@ test("a private service is called with a token of Monitoring's agent, which is l
   expect(before(`${UPTIME} uptime`)).toContain(grant);
 });
 
-test("the dashboard is JSON whose tiles lie beside each other", async () => {
+test("the dashboard is JSON whose tiles don't overlap", async () => {
   const { get } = await declared("prod");
   const { displayName, mosaicLayout } = JSON.parse(
     String(get("gcp:monitoring/dashboard:Dashboard dashboard").inputs.dashboardJson),
@@ -281,8 +281,8 @@ test("the dashboard is JSON whose tiles lie beside each other", async () => {
   }
 });
 
-test("what alerts look for in the log is what the service writes there", () => {
-  // These two are up to the compiler.
+test("the log events of alerts are those that the service writes", () => {
+  // The compiler checks these two.
   const outcomes: readonly Opened["outcome"][] = LOST_SESSIONS;
   const field: keyof SessionReport = LOG_FIELDS.session;
   expect([field, ...outcomes]).toEqual([

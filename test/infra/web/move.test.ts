@@ -5,7 +5,7 @@ const DOMAIN = { "phoenix:domain": "phoenix.acme.example" };
 const RUN = "https://phoenix-prod-123456789012.europe-west1.run.app";
 const OWN = "https://phoenix.acme.example";
 
-/** What the program warns of where the service is deployed at an address. */
+/** The program's warnings if the service is deployed at an address. */
 async function warnings(
   publicUrl: string | undefined,
   config: Record<string, string>,
@@ -35,7 +35,7 @@ test.each([
   ["back from a domain", OWN, {}, RUN, "Take the DNS records"],
   ["from one domain to another", "https://old.acme.example", DOMAIN, OWN, "Nobody reaches"],
 ])(
-  "a deployment that moves the service %s says first that everyone signs in once more",
+  "before a deployment that moves the service %s, it warns that everyone has to sign in again",
   async (_what, from, config, to, then) => {
     expect(await warnings(from, config)).toEqual([
       expect.stringMatching(
@@ -50,12 +50,12 @@ test.each([
 test.each([
   ["with a domain", OWN, DOMAIN],
   ["without one", RUN, {}],
-  ["of before there was an address in it", undefined, {}],
-])("a service %s that stays where it is is not spoken of", async (_what, from, config) => {
+  ["without PUBLIC_URL", undefined, {}],
+])("an unchanged address gives no warning: a service %s", async (_what, from, config) => {
   expect(await warnings(from, config)).toEqual([]);
 });
 
-test("a first deployment moves nobody", async () => {
+test("a first deployment gives no warning", async () => {
   const warn = jest.spyOn(console, "warn").mockImplementation(() => undefined);
   await declared("prod", DOMAIN, {});
   expect(warn).not.toHaveBeenCalled();

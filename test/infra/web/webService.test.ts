@@ -3,7 +3,7 @@ import { PROGRAM_ENVIRONMENT } from "../../../service/contract/environment.ts";
 import { ALL_SETTINGS } from "../../../service/contract/serviceSettings.ts";
 import { declared, environmentOf, input, SECRET, SIGN_IN, variable, WEB } from "../select.ts";
 
-test("dev and prod say that cookies are sent over https only, and local says the opposite", async () => {
+test("SESSION_COOKIE_SECURE is true in dev and prod, and false in local", async () => {
   const secure = async (stack: "dev" | "prod" | "local") =>
     variable((await declared(stack)).get(WEB), "SESSION_COOKIE_SECURE");
   expect([await secure("dev"), await secure("prod"), await secure("local")]).toEqual([
@@ -13,7 +13,7 @@ test("dev and prod say that cookies are sent over https only, and local says the
   ]);
 });
 
-test("the environment is the contract's", async () => {
+test("the environment has the contract's variables", async () => {
   const stack = await declared("prod", {
     ...SIGN_IN,
     "phoenix:oidcTrustedDomains": "acme.example",
@@ -26,8 +26,8 @@ test("the environment is the contract's", async () => {
   );
 });
 
-test("the environment says what the configuration says", async () => {
-  // So many instances read the keys less often, and Pulumi's log says so.
+test("the environment has the configured values", async () => {
+  // This many instances need a longer refresh interval, which Pulumi's log reports.
   const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
   const { get } = await declared("prod", {
     ...SIGN_IN,
@@ -60,14 +60,14 @@ test("the environment says what the configuration says", async () => {
   });
 });
 
-test("without sign-in nothing of it is declared", async () => {
+test("without sign-in no resource of it is declared", async () => {
   const { get, has } = await declared("dev");
   const names = environmentOf(get(WEB)).map(({ name }) => name);
   expect(names.filter((name) => name.startsWith("OIDC"))).toEqual([]);
   expect(has("gcp:secretmanager/secret:Secret oidc-client-secret")).toBe(false);
 });
 
-test("the client secret comes from a version of a secret of its own", async () => {
+test("the client secret is a version of its own secret", async () => {
   const { get, before } = await declared("prod", SIGN_IN);
   const own = environmentOf(get(WEB)).find(({ name }) => name === "OIDC_CLIENT_SECRET");
   expect(own).toEqual({
@@ -103,7 +103,7 @@ test("the bundle runs on Google's base image of its region, without an image or 
   expect(web.inputs).not.toHaveProperty("launchStage");
 });
 
-test("an image by its digest is deployed in place of the bundle, and bundles stay", async () => {
+test("an image is deployed by its digest in place of the bundle, and earlier bundles stay", async () => {
   const image = `europe-docker.pkg.dev/acme/phoenix/web@sha256:${"a".repeat(64)}`;
   const buildArchive = () => {
     throw new Error("No archive is needed.");
@@ -123,7 +123,7 @@ test("an image by its digest is deployed in place of the bundle, and bundles sta
   expect(outputs.release).toBe(image);
 });
 
-test("requests are what is paid for, and traffic waits until the keys are read", async () => {
+test("billing is by request, and a revision gets traffic only once it has read the keys", async () => {
   const { get } = await declared("dev", { "phoenix:cpu": "2", "phoenix:memory": "1Gi" });
   expect(input(get(WEB), "template.containers.0")).toMatchObject({
     resources: { limits: { cpu: "2", memory: "1Gi" }, cpuIdle: true, startupCpuBoost: true },
@@ -132,7 +132,7 @@ test("requests are what is paid for, and traffic waits until the keys are read",
   });
 });
 
-test("size follows the configuration", async () => {
+test("the instances' size and number are configurable", async () => {
   const { get } = await declared("dev", {
     "phoenix:minInstances": "2",
     "phoenix:maxInstances": "7",
@@ -140,18 +140,18 @@ test("size follows the configuration", async () => {
   });
   expect(get(WEB).inputs.scaling).toEqual({ minInstanceCount: 2, maxInstanceCount: 7 });
   expect(input(get(WEB), "template")).toMatchObject({
-    // A revision that keeps no traffic keeps no instance.
+    // A revision without traffic keeps no instance.
     scaling: { minInstanceCount: 0, maxInstanceCount: 7 },
     maxInstanceRequestConcurrency: 33,
   });
 });
 
-test("prod has a warm instance", async () => {
+test("prod has a minimum instance", async () => {
   const { get } = await declared("prod");
   expect(input(get(WEB), "scaling.minInstanceCount")).toBe(1);
 });
 
-test("the service waits for its API, its grants and the first key", async () => {
+test("the service depends on its API, its grants and the first key", async () => {
   const { before } = await declared("prod");
   expect([...before(WEB)]).toEqual(
     expect.arrayContaining([
@@ -198,7 +198,7 @@ test.each([
       { type: REVISION, revision: "phoenix-prod-00007-abc", percent: 90 },
     ],
   ],
-])("traffic of %j goes where it says", async (traffic, expected) => {
+])("the traffic %j is declared", async (traffic, expected) => {
   const { get } = await declared("prod", { "phoenix:traffic": traffic });
   expect(get(WEB).inputs.traffics).toEqual(expected);
 });
@@ -210,7 +210,7 @@ test("labels are on the service and its revisions", async () => {
   expect(input(get(WEB), "template.labels")).toEqual(labels);
 });
 
-test("the outputs are what whoever deploys needs next", async () => {
+test("the outputs contain the URLs and revisions", async () => {
   const { outputs } = await declared("prod");
   expect(outputs).toEqual({
     address: "",
@@ -228,7 +228,7 @@ test("the outputs are what whoever deploys needs next", async () => {
   });
 });
 
-test("components contain what is theirs", async () => {
+test("components are the parents of their resources", async () => {
   const { resources } = await declared("prod", SIGN_IN);
   const parents = Object.fromEntries(
     resources
@@ -240,7 +240,7 @@ test("components contain what is theirs", async () => {
   expect(Object.values(parents).filter((parent) => parent?.startsWith("pulumi:"))).toEqual([]);
 });
 
-test("a first deployment waits for its grants to take effect, as long as Cloud Run lets it", async () => {
+test("the startup probe allows for the propagation of grants", async () => {
   const { get } = await declared("prod");
   const probe = input(get(WEB), "template.containers.0.startupProbe") as Record<string, number>;
   const { periodSeconds = 0, timeoutSeconds = 0, failureThreshold = 0 } = probe;
@@ -249,7 +249,7 @@ test("a first deployment waits for its grants to take effect, as long as Cloud R
   expect(periodSeconds * failureThreshold).toBeLessThanOrEqual(240);
 });
 
-test("no probe asks for an address that Google keeps for itself: those that end in z", async () => {
+test("no probe's path ends in z, because Google reserves such paths", async () => {
   const { ofType } = await declared("prod");
   const probes = ofType("gcp:cloudrunv2/service:Service").flatMap((service) =>
     ["startupProbe", "livenessProbe"].map((probe) =>

@@ -35,13 +35,13 @@ test.each([
   "ada @x.example",
   "ada@x.example\n",
   "a,b@x.example",
-])("%j is no address", (text) => {
+])("%j is not an address", (text) => {
   expect(comparableAddress(text)).toBeUndefined();
   expect(parseUser(text)).toBeUndefined();
 });
 
 test.each(["@corp", "ada@corp", "@1.2.3.4", "@a_b.example", "@-a.example", "@a..example", "*"])(
-  "%s is no entry of a list of users",
+  "%s is not a valid entry of a list of users",
   (entry) => {
     expect(parseUser(entry)).toBeUndefined();
   },

@@ -50,7 +50,7 @@ describe("a session's own mark", () => {
   });
 });
 
-describe("a mark of a person", () => {
+describe("a person's mark", () => {
   test.each([
     ["the user", userMark(ISSUER, "1"), { user_id: "2" }],
     ["another issuer's user", userMark(ISSUER, "1"), { iss: "https://other.example" }],
@@ -64,14 +64,14 @@ describe("a mark of a person", () => {
     expect(list.judge(session(other), NOW)).toBe("live");
   });
 
-  test("of everybody ends all sessions that had begun", () => {
+  test("of everybody ends all sessions that had begun before", () => {
     const list = create();
     list.learn([mark(EVERYBODY, NOW)]);
     expect(list.judge(session(), NOW)).toBe("ended");
     expect(list.judge(session({ iat: NOW + 3 }), NOW)).toBe("live");
   });
 
-  test("allows for clocks that are two seconds off", () => {
+  test("tolerates clocks that are two seconds off", () => {
     const list = create();
     list.learn([mark(userMark(ISSUER, "1"), NOW)]);
     expect(list.judge(session({ iat: NOW + 2 }), NOW)).toBe("ended");
@@ -84,7 +84,7 @@ describe("a mark of a person", () => {
     expect(list.judge(session(), NOW)).toBe("ended");
   });
 
-  test("leaves out the session that begins after it, at a whole second", () => {
+  test("does not end a session that begins after it, in whole seconds", () => {
     fc.assert(
       fc.property(fc.double({ min: -50, max: 50, noNaN: true }), (ago) => {
         const list = create();
@@ -97,7 +97,7 @@ describe("a mark of a person", () => {
     );
   });
 
-  test("is forgotten when no session can be older, and not before", () => {
+  test("is forgotten once no valid session can be older, and not before", () => {
     const list = create();
     const people = Array.from({ length: 3000 }, (_, i) => userMark(ISSUER, `person ${i}`));
     list.learn(people.map((who) => mark(who, NOW)));
@@ -122,14 +122,14 @@ describe("the watermark", () => {
 });
 
 describe("the horizon", () => {
-  test("is where a poll ended early: sessions older than that are unknown", () => {
+  test("is where a poll stopped: sessions older than that are unknown", () => {
     const list = create();
     list.complete({ serverTime: NOW, gapBelow: NOW - 1000 });
     expect(list.judge(session({ iat: NOW - 1000 + OVERLAP }), NOW)).toBe("unknown");
     expect(list.judge(session({ iat: NOW - 1000 + OVERLAP + 1 }), NOW)).toBe("live");
   });
 
-  test("does not follow a name from the future", () => {
+  test("ignores a name from the future", () => {
     const list = create();
     list.complete({ serverTime: NOW, gapBelow: NOW + 1_000_000 });
     expect(list.judge(session({ iat: NOW + OVERLAP + 1 }), NOW)).toBe("live");
@@ -142,7 +142,7 @@ describe("the horizon", () => {
     expect(list.judge(session({ iat: NOW - 2000 }), NOW)).toBe("unknown");
   });
 
-  test("is passed by a session that was read, until it moves past that reading", () => {
+  test("does not apply to a session that was looked up, until it moves past the lookup", () => {
     const list = create();
     const old = session({ iat: NOW - 5000 });
     list.complete({ serverTime: NOW, gapBelow: NOW - 1000 });
@@ -156,7 +156,7 @@ describe("the horizon", () => {
     expect(list.judge(old, NOW + 9000)).toBe("ended");
   });
 
-  test("of just now has a session read once more when the overlap is over, not with every request", () => {
+  test("at the current time causes one more lookup of a session after the overlap, not one for each request", () => {
     const list = create();
     const old = session({ iat: NOW - 5000 });
     list.complete({ serverTime: NOW, gapBelow: NOW - 1 });
@@ -169,7 +169,7 @@ describe("the horizon", () => {
     expect(list.judge(old, NOW + 9000)).toBe("live");
   });
 
-  test("a session that was read ends by a mark that comes later", () => {
+  test("a session that was looked up is ended by a later mark", () => {
     const list = create();
     list.complete({ serverTime: NOW, gapBelow: NOW - 1000 });
     list.settle("a", "live", NOW);
@@ -178,7 +178,7 @@ describe("the horizon", () => {
   });
 });
 
-test("it never says live of an ended session, however few marks it may keep", () => {
+test("it never judges an ended session live, however few marks it may keep", () => {
   const sids = fc.integer({ min: 0, max: 30 }).map(String);
   const event = fc.oneof(
     fc.record({ end: sids }),

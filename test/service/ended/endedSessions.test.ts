@@ -41,13 +41,13 @@ async function check(
   return await bench.time.settle(instance.check(session));
 }
 
-/** Names of all objects, without what is random. */
+/** Names of all objects, without their random parts. */
 async function names(bench: EndedBench, prefix: string): Promise<string[]> {
   const { objects } = await bench.bucket(2).list({ prefix });
   return objects.map(({ name }) => name);
 }
 
-/** As many marks of others' sessions as that, one each millisecond up to now. */
+/** Adds marks of other sessions, one per millisecond up to now. */
 function fill(bench: EndedBench, count: number): void {
   const now = bench.time.now();
   for (let i = 0; i < count; i += 1) {
@@ -72,7 +72,7 @@ describe("a session that ends", () => {
     expect(bench.standIn.calls.list - lists).toBe(1);
   });
 
-  test("is refused by an instance that starts later, or was frozen for days", async () => {
+  test("is refused by an instance that starts later, and by one that was frozen for days", async () => {
     const bench = createEndedBench();
     const [one, frozen] = [bench.instance(), bench.instance()];
     const session = sessionAt(bench.time.now());
@@ -83,7 +83,7 @@ describe("a session that ends", () => {
     expect(await check(bench, bench.instance(), session)).toBe("ended");
   });
 
-  test("is kept as long as it could have lasted, and no longer", async () => {
+  test("keeps its mark until it would have expired", async () => {
     const bench = createEndedBench();
     const session = sessionAt(bench.time.now());
     await bench.time.settle(bench.instance().endSession(session));
@@ -94,7 +94,7 @@ describe("a session that ends", () => {
     }
   });
 
-  test("ends on its own instance although it can't be written, and the writer is told", async () => {
+  test("ends at its own instance even if the mark can't be written, and the caller gets an error", async () => {
     const bench = createEndedBench();
     const instance = bench.instance();
     const session = sessionAt(bench.time.now());
@@ -108,11 +108,11 @@ describe("a session that ends", () => {
     expect(await check(bench, bench.instance(), session)).toBe("ended");
   });
 
-  test("counts as not written if the feed doesn't have it, and is written the next time", async () => {
+  test("counts as not written if its feed object is missing, which the next attempt writes", async () => {
     const bench = createEndedBench();
     const instance = bench.instance();
     const session = sessionAt(bench.time.now());
-    // The first upload is done, and nobody hears of it; the connection is broken for the second.
+    // The first upload succeeds without a response, and the second fails.
     bench.standIn.fail({ fault: "lostAnswer", on: ["create"], times: 1 });
     await bench.time.settle(instance.endSession(session));
     expect(await names(bench, "sessions/")).toHaveLength(1);
@@ -136,7 +136,7 @@ describe("the writer's clock", () => {
     expect(await check(bench, other, session)).toBe("ended");
   });
 
-  test("a minute ahead: one mark does", async () => {
+  test("a minute ahead: one mark is enough", async () => {
     const bench = createEndedBench();
     const other = bench.instance();
     const session = sessionAt(bench.time.now());
@@ -147,7 +147,7 @@ describe("the writer's clock", () => {
     expect(await check(bench, other, session)).toBe("ended");
   });
 
-  test("never says until when a person's sessions end: the server's does", async () => {
+  test("does not decide which of a person's sessions end: the server's does", async () => {
     const bench = createEndedBench();
     const writer = bench.instance({ clockOffset: -86_400 });
     const begun = sessionAt(bench.time.now() - 3600);
@@ -171,7 +171,7 @@ test("an upload that takes longer than the overlap is written again, and found",
   expect(await check(bench, other, session)).toBe("ended");
 });
 
-test("a mark whose uploads take ever longer does not count as written", async () => {
+test("a mark whose uploads take longer each time does not count as written", async () => {
   let now = 1_790_000_000;
   let takes = 10;
   const bucket: Pick<Bucket, "create"> = {
@@ -187,12 +187,12 @@ test("a mark whose uploads take ever longer does not count as written", async ()
   });
 });
 
-describe("all sessions of somebody", () => {
+describe("all sessions of a user", () => {
   test.each([
     ["user", userMark(ISSUER, "1")],
     ["address", addressMark("Ada@Example.com")],
     ["everybody", EVERYBODY],
-  ])("end by the mark of the %s, and the next one lives", async (_what, who) => {
+  ])("are ended by the mark of the %s, and the next session is not", async (_what, who) => {
     const bench = createEndedBench();
     const [one, other] = [bench.instance(), bench.instance({ clockOffset: -2 })];
     const old = sessionAt(bench.time.now() - 10);
@@ -209,7 +209,7 @@ describe("all sessions of somebody", () => {
     }
   });
 
-  test("end up to the time that a provider says, and no later one", async () => {
+  test("are ended up to the time of a logout token, and later ones are not", async () => {
     const bench = createEndedBench();
     const [one, other] = [bench.instance(), bench.instance()];
     const now = bench.time.now();
@@ -222,7 +222,7 @@ describe("all sessions of somebody", () => {
     }
   });
 
-  test("a sign-in goes on while the bucket can't be read, and says so", async () => {
+  test("a sign-in continues if the bucket can't be read, and logs it", async () => {
     const bench = createEndedBench();
     const instance = bench.instance();
     bench.standIn.fail({ fault: "hang" });
@@ -233,7 +233,7 @@ describe("all sessions of somebody", () => {
     );
   });
 
-  test("sign-ins at once share a poll", async () => {
+  test("concurrent sign-ins share a poll", async () => {
     const bench = createEndedBench();
     const instance = bench.instance();
     const session = sessionAt(bench.time.now());
@@ -243,8 +243,8 @@ describe("all sessions of somebody", () => {
   });
 });
 
-describe("an instance that starts", () => {
-  test("reads two lists, however many sessions have ended", async () => {
+describe("a new instance", () => {
+  test("reads two lists, whatever the number of ended sessions", async () => {
     const bench = createEndedBench();
     fill(bench, 2500);
     await bench.time.advance(20);
@@ -253,7 +253,7 @@ describe("an instance that starts", () => {
     expect(calls).toMatchObject({ list: 2, get: 0 });
   });
 
-  test("reads the mark of a session that is older than its list, once", async () => {
+  test("looks up once a session that is older than its list", async () => {
     const bench = createEndedBench();
     const old = sessionAt(bench.time.now() - 100);
     const gone = sessionAt(bench.time.now() - 100, { sid: "gone" });
@@ -270,7 +270,7 @@ describe("an instance that starts", () => {
     expect(instance.check(old)).toBe("live");
   });
 
-  test("reads marks of people also if they are older than its list", async () => {
+  test("reads people's marks even if they are older than its list", async () => {
     const bench = createEndedBench();
     const old = sessionAt(bench.time.now() - 100);
     await bench.time.settle(bench.instance().endPeople(userMark(ISSUER, "1")));
@@ -281,7 +281,7 @@ describe("an instance that starts", () => {
   });
 });
 
-test("a poll whose pages take longer than the interval completes, and reads each of them once", async () => {
+test("a poll that takes longer than the interval completes, and reads each page once", async () => {
   const bench = createEndedBench();
   const now = bench.time.now();
   const { calls, objects } = bench.standIn;
@@ -308,7 +308,7 @@ test("a poll whose pages take longer than the interval completes, and reads each
   expect(await bench.time.settle(Promise.all(checks))).toEqual(Array(30).fill("live"));
 });
 
-test("an instance that was frozen while more ended than it reads starts anew", async () => {
+test("an instance that missed more marks than it reads in a poll starts over", async () => {
   const bench = createEndedBench();
   const instance = bench.instance();
   const old = sessionAt(bench.time.now());
@@ -325,7 +325,7 @@ test("an instance that was frozen while more ended than it reads starts anew", a
   expect(bench.standIn.calls.get).toBe(2);
 });
 
-test("a page that is full within one poll is followed by the next", async () => {
+test("a poll reads further pages", async () => {
   const bench = createEndedBench();
   const [one, instance] = [bench.instance(), bench.instance()];
   const session = sessionAt(bench.time.now());
@@ -338,7 +338,7 @@ test("a page that is full within one poll is followed by the next", async () => 
   expect(bench.standIn.calls.get).toBe(0);
 });
 
-test("requests cause one list each 10 s, however many they are", async () => {
+test("requests cause one list call per 10 s, whatever their number", async () => {
   const bench = createEndedBench();
   const instance = bench.instance();
   const session = sessionAt(bench.time.now());
@@ -353,7 +353,7 @@ test("requests cause one list each 10 s, however many they are", async () => {
   expect(calls.list - before).toBeGreaterThanOrEqual(50);
 });
 
-test("objects that are no marks are ignored", async () => {
+test("objects that are not marks are ignored", async () => {
   const bench = createEndedBench();
   const { objects } = bench.standIn;
   for (const name of ["feed/README", "people/x~all~y", "feed/0~s:~"]) {
@@ -375,7 +375,7 @@ describe("an outage of the bucket", () => {
   ] as const;
 
   test.each(FAULTS)(
-    "(%s) of an hour signs nobody out, and is an error in the log",
+    "(%s) of an hour signs nobody out, and is logged as an error",
     async (fault) => {
       const bench = createEndedBench();
       const [instance, late] = [bench.instance(), bench.instance()];
@@ -402,7 +402,7 @@ describe("an outage of the bucket", () => {
     },
   );
 
-  test("is refused after 15 minutes where the setting says so, and from the start", async () => {
+  test("makes requests fail after 15 minutes with endedOutage refuse, and from the start on a new instance", async () => {
     const bench = createEndedBench();
     const instance = bench.instance({ onOutage: "refuse" });
     const session = sessionAt(bench.time.now());
@@ -421,7 +421,7 @@ describe("an outage of the bucket", () => {
     expect(await check(bench, late, session)).toBe("live");
   });
 
-  test("of single marks alone lets old sessions go on, and is refused later likewise", async () => {
+  test("of lookups alone lets old sessions continue, and makes them fail later with endedOutage refuse", async () => {
     const bench = createEndedBench();
     const old = sessionAt(bench.time.now() - 100);
     fill(bench, 1500);
@@ -439,7 +439,7 @@ describe("an outage of the bucket", () => {
     expect(await check(bench, other, old)).toBe("live");
   });
 
-  test("of single marks costs one read each five seconds, not one for each request", async () => {
+  test("of lookups causes one call per five seconds, not one for each request", async () => {
     const bench = createEndedBench();
     const old = sessionAt(bench.time.now() - 100);
     fill(bench, 1500);
@@ -454,7 +454,7 @@ describe("an outage of the bucket", () => {
 });
 
 describe("without a bucket", () => {
-  test("an instance knows what ended on itself", async () => {
+  test("an instance knows the sessions that ended at itself", async () => {
     const now = 1_790_000_000;
     const log = { info() {}, warn() {}, error() {} };
     const options = { onOutage: "continue", lifetime: LIFETIME, log, clock: () => now } as const;

@@ -26,7 +26,7 @@ const whos = fc.oneof(
 const times = fc.nat(Number.MAX_SAFE_INTEGER).map((n) => (n % 9_999_999_999_999) / 1000);
 const RANDOM = "abcdefghij_";
 
-test("a name says what it was made of", () => {
+test("parsing a name returns its parts", () => {
   fc.assert(
     fc.property(folders, whos, times, (folder, who, time) => {
       expect(parseMarkObject(markObject(folder, { who, time }, RANDOM))).toEqual({ who, time });
@@ -34,7 +34,7 @@ test("a name says what it was made of", () => {
   );
 });
 
-test("names are in the order of time, the newest first", () => {
+test("names sort by time, newest first", () => {
   fc.assert(
     fc.property(folders, whos, whos, times, times, (folder, one, other, earlier, later) => {
       fc.pre(earlier < later);
@@ -45,7 +45,7 @@ test("names are in the order of time, the newest first", () => {
   );
 });
 
-test("a list that ends where a time says has the names of that time and of later ones", () => {
+test("a list up to a time's limit has exactly the names of that time and later", () => {
   fc.assert(
     fc.property(folders, whos, times, times, (folder, who, time, since) => {
       const listed = markObject(folder, { who, time }, RANDOM) < firstNameBefore(folder, since);
@@ -54,11 +54,11 @@ test("a list that ends where a time says has the names of that time and of later
   );
 });
 
-test("a session's object is named by a hash of its id", () => {
+test("a session's object is named by a hash of the session's id", () => {
   expect(sessionObject("sid")).toBe("sessions/CQdh4bBjTERl-54Tczdh3xYb0C7VyzJr8xZt8hgA8gg");
 });
 
-test("users, addresses and providers' sessions are never taken for each other", () => {
+test("marks of users, addresses and providers' sessions never collide", () => {
   const parts = fc.tuple(anyUrl, fc.string(), fc.string());
   fc.assert(
     fc.property(parts, parts, ([issuer, subject, address], [otherIssuer, otherSubject]) => {
@@ -74,7 +74,7 @@ test("users, addresses and providers' sessions are never taken for each other", 
   );
 });
 
-test("an address is the same whatever its case", () => {
+test("an address gives the same mark in any case", () => {
   expect(addressMark("Ada@Example.com")).toEqual(addressMark("ada@example.com"));
 });
 
@@ -91,13 +91,13 @@ test.each([
   ["no hash", `feed/8231234567890~s:~${RANDOM}`],
   ["a hash cut short", `feed/8231234567890~s:${HASH.slice(1)}~${RANDOM}`],
   [
-    "a hash that is not the one way to write its bytes",
+    "a hash that is not in canonical base64url",
     `feed/8231234567890~s:${HASH.slice(0, -1)}V~${RANDOM}`,
   ],
   ["everybody with a hash", `feed/8231234567890~all:${HASH}~${RANDOM}`],
-  ["nothing random", `feed/8231234567890~all~`],
-  ["something after it", `feed/8231234567890~all~${RANDOM}x`],
-  ["a line after it", `feed/8231234567890~all~${RANDOM}\n`],
-])("a name with %s is no mark", (_what, name) => {
+  ["no random part", `feed/8231234567890~all~`],
+  ["a suffix", `feed/8231234567890~all~${RANDOM}x`],
+  ["a second line", `feed/8231234567890~all~${RANDOM}\n`],
+])("a name with %s is not a mark", (_what, name) => {
   expect(parseMarkObject(name)).toBeUndefined();
 });

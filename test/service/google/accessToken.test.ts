@@ -6,14 +6,14 @@ import { serve } from "../../support/httpServer.ts";
 
 const SOURCE = join(import.meta.dirname, "../../../service/google/accessToken.ts");
 
-/** Asks for a token where there is none. */
+/** Requests a token without credentials. */
 const PROGRAM = `
 import { googleAccessTokens } from ${JSON.stringify(SOURCE)};
 await googleAccessTokens()().catch(() => console.log("refused"));
 `;
 
-test("a token that can't be had is an error and nothing else: the library writes no warning beside the log", async () => {
-  // What answers is no metadata server, of which the library would warn.
+test("without credentials the token is an error, and the library prints no warning", async () => {
+  // Not a metadata server, about which the library would warn.
   await using server = await serve((_req, res) => void res.writeHead(400).end());
   const env = {
     ...process.env,

@@ -55,7 +55,7 @@ test("an object is created once, with its metadata, and then found", async () =>
   expect(await bucket.get(object.name)).toEqual(created);
 });
 
-test("a list is in the order of names, in pages, and says the server's time", async () => {
+test("a list is sorted by name, paged, and has the server's time", async () => {
   const { time, standIn, bucket } = createBench();
   standIn.advance(1000);
   for (const name of ["b/1", "a/3", "a/1", "a/2", "a/4"]) {
@@ -75,7 +75,7 @@ test("an empty folder is a list without objects", async () => {
   expect((await bucket.list({ prefix: "a/" })).objects).toEqual([]);
 });
 
-test("no more is asked for than what is used", async () => {
+test("requests ask only for the fields that are used", async () => {
   const { sent, bucket } = createBench();
   await bucket.list({ prefix: "a/" });
   expect(sent[0]?.searchParams.get("fields")).toBe(
@@ -83,7 +83,7 @@ test("no more is asked for than what is used", async () => {
   );
 });
 
-test("an upload whose connection broke is sent again, and may have been done already", async () => {
+test("an upload whose connection broke is retried, and may exist already", async () => {
   const { time, standIn, bucket } = createBench();
   const object = { name: "a", customTime: time.now() };
   standIn.fail({ fault: "unreachable", times: 1 });
@@ -93,7 +93,7 @@ test("an upload whose connection broke is sent again, and may have been done alr
   expect(await bucket.get("b")).toMatchObject({ name: "b" });
 });
 
-test("an upload that takes too long fails, and may be done later", async () => {
+test("an upload that times out fails, and may still complete", async () => {
   const { time, standIn, bucket } = createBench();
   standIn.setUploadTime(12);
   const writing = bucket.create({ name: "a", customTime: time.now() });
@@ -103,7 +103,7 @@ test("an upload that takes too long fails, and may be done later", async () => {
   expect(await bucket.get("a")).toBeDefined();
 });
 
-describe("a failure says what Cloud Storage is", () => {
+describe("a failure of Cloud Storage is", () => {
   test.each([
     ["unreachable", "UNREACHABLE"],
     ["unauthenticated", "UNAUTHENTICATED"],
@@ -139,17 +139,17 @@ describe("a failure says what Cloud Storage is", () => {
 });
 
 test.each([
-  ["objects that are no list", { items: {} }],
+  ["items that are not a list", { items: {} }],
   ["an object of another folder", { items: [{ name: "b", timeCreated: "2026-01-01T00:00:00Z" }] }],
   ["an object without a time", { items: [{ name: "a/" }] }],
-  ["an object that is none", { items: [null] }],
+  ["an item that is not an object", { items: [null] }],
 ])("a list with %s is refused", async (_what, body) => {
   await expect(answering(body).list({ prefix: "a/" })).rejects.toMatchObject({
     code: "CLOUD_STORAGE_INVALID_ANSWER",
   });
 });
 
-test("an answer about another object is refused", async () => {
+test("a response about another object is refused", async () => {
   const bucket = answering({ name: "b", timeCreated: "2026-01-01T00:00:00Z" });
   const refused = { code: "CLOUD_STORAGE_INVALID_ANSWER" };
   await expect(bucket.get("a")).rejects.toMatchObject(refused);

@@ -7,7 +7,7 @@ function parse(text: string) {
   return parseEndpoint({ SECRET_MANAGER_ENDPOINT: text }, SECRET_MANAGER_API);
 }
 
-test("Secret Manager's own address is the default, and is called with a token", () => {
+test("the default is Secret Manager's own address, which gets a token", () => {
   expect(parseEndpoint({}, SECRET_MANAGER_API)).toEqual({
     value: "https://secretmanager.googleapis.com",
   });
@@ -18,7 +18,7 @@ test("Secret Manager's own address is the default, and is called with a token", 
 });
 
 test.each(["http://127.0.0.1:8085", "http://localhost:8085/", "http://[::1]:8085"])(
-  "%s is this machine, and is never sent a token",
+  "%s is on this machine, and never gets a token",
   (text) => {
     const parsed = parse(text);
     expect(parsed).toEqual({ value: text.replace(/\/$/, "") });
@@ -41,7 +41,7 @@ test.each([
   expect(parse(text)).toMatchObject({ problems: [{ setting: "SECRET_MANAGER_ENDPOINT" }] });
 });
 
-test("Cloud Storage is called at its own address or on this machine, and nowhere else", () => {
+test("Cloud Storage's endpoint is its own address or on this machine", () => {
   const parseStorage = (text: string) =>
     parseEndpoint({ CLOUD_STORAGE_ENDPOINT: text }, CLOUD_STORAGE_API);
   expect(parseEndpoint({}, CLOUD_STORAGE_API)).toEqual({ value: "https://storage.googleapis.com" });

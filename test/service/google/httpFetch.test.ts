@@ -27,7 +27,7 @@ async function echo(req: IncomingMessage, res: ServerResponse): Promise<void> {
   res.end(JSON.stringify({ method, url, accept: headers.accept, body }));
 }
 
-/** What a fetch answers, for comparing. */
+/** A fetch's result, for comparison. */
 async function answerOf(
   fetchOne: typeof fetch | ReturnType<typeof createHttpFetch>,
   url: URL,
@@ -47,9 +47,9 @@ test.each([
   ["a request", GET],
   ["a body", { ...GET, method: "POST", body: '{"café":1}' }],
   ["a refusal", { ...GET, headers: { ...GET.headers, "x-status": "403" } }],
-  ["a fault", { ...GET, headers: { ...GET.headers, "x-status": "503" } }],
+  ["a server error", { ...GET, headers: { ...GET.headers, "x-status": "503" } }],
   ["a redirect", { ...GET, headers: { ...GET.headers, "x-status": "302" } }],
-])("%s is answered as by the platform's fetch", async (_what, request) => {
+])("the result of %s equals that of Node's fetch", async (_what, request) => {
   await using server = await serve(echo);
   const url = new URL("/v1/x?a=b%20c", server.url);
   expect(await answerOf(createHttpFetch(), url, request)).toEqual(
@@ -57,7 +57,7 @@ test.each([
   );
 });
 
-test("a connection is kept for the next request", async () => {
+test("connections are reused", async () => {
   await using server = await serve(echo);
   let connections = 0;
   server.server.on("connection", () => {
@@ -71,7 +71,7 @@ test("a connection is kept for the next request", async () => {
   expect(connections).toBe(1);
 });
 
-test("who refuses the connection is told by the error's code", async () => {
+test("a refused connection is an error with its code", async () => {
   const server = createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -83,14 +83,14 @@ test("who refuses the connection is told by the error's code", async () => {
   });
 });
 
-test("a connection that is cut before the answer is told by the error's code", async () => {
+test("a connection that closes before the response is an error with its code", async () => {
   await using server = await serve((req) => req.socket.destroy());
   await expect(createHttpFetch()(new URL(server.url), GET)).rejects.toMatchObject({
     code: "ECONNRESET",
   });
 });
 
-test("no answer is waited for any longer than the signal allows", async () => {
+test("the signal aborts a request without a response", async () => {
   await using server = await serve(() => {});
   const signal = AbortSignal.timeout(20);
   await expect(createHttpFetch()(new URL(server.url), { ...GET, signal })).rejects.toMatchObject({
@@ -99,7 +99,7 @@ test("no answer is waited for any longer than the signal allows", async () => {
   server.server.closeAllConnections();
 });
 
-test("an answer that stops in the middle ends with the signal", async () => {
+test("the signal aborts a response that stops in the middle", async () => {
   await using server = await serve((_req, res) => {
     res.write("half");
   });
@@ -112,7 +112,7 @@ test("an answer that stops in the middle ends with the signal", async () => {
   server.server.closeAllConnections();
 });
 
-test("https is spoken to an https address, and nothing else is taken for an answer", async () => {
+test("an https URL uses TLS, and a plain response is an error", async () => {
   await using server = await serve(echo);
   const url = new URL(server.url.replace("http:", "https:"));
   await expect(createHttpFetch()(url, GET)).rejects.toMatchObject({

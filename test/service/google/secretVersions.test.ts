@@ -14,7 +14,7 @@ import { createRotationBench } from "../rotator/rotationBench.ts";
 
 const PAYLOAD = Buffer.from("a payload of more than thirty-two characters");
 
-/** A store whose calls are answered with that, and what was sent. */
+/** A store with a fake server, and the requests that it sent. */
 function answering(answer: (url: URL, method: string) => Response) {
   const sent: unknown[] = [];
   const fetch: typeof globalThis.fetch = async (input, init) => {
@@ -46,7 +46,7 @@ function versionBody(change: object = {}): object {
 }
 
 describe("reading", () => {
-  test("yields all versions, the newest first, with the server's time", async () => {
+  test("returns all versions, newest first, with the server's time", async () => {
     const bench = createRotationBench();
     for (let i = 0; i < 3; i += 1) bench.add();
     bench.disable(2);
@@ -60,11 +60,11 @@ describe("reading", () => {
     expect(versions.map(({ createTime }) => now - createTime)).toEqual([100, 100, 100]);
   });
 
-  test("yields nothing of a secret without versions", async () => {
+  test("returns no versions of a secret without versions", async () => {
     expect((await createRotationBench().store.read()).versions).toEqual([]);
   });
 
-  test("goes by this machine's time only if the server doesn't say its own", async () => {
+  test("uses this machine's time only if the server sends none", async () => {
     const { store } = answering((url) =>
       url.pathname.endsWith("/versions")
         ? Response.json({})
@@ -79,7 +79,7 @@ describe("reading", () => {
     expect((await bench.store.read()).now).toBe(bench.time.now() + 5000);
   });
 
-  test.each([10, 3600, 1e9])("sees through a list that lags by %d s", async (lag) => {
+  test.each([10, 3600, 1e9])("returns new versions even if the list lags by %d s", async (lag) => {
     const bench = createRotationBench();
     for (let i = 0; i < 3; i += 1) bench.add();
     bench.standIn.store.destroy(SECRET.project, SECRET.name, "1");
@@ -93,7 +93,7 @@ describe("reading", () => {
     );
   });
 
-  test("reads pages to the end, and asks again for no version that is gone for good", async () => {
+  test("reads all pages, and does not read destroyed versions by number", async () => {
     const bench = createRotationBench();
     for (let i = 1; i <= 1005; i += 1) {
       bench.add();
@@ -104,7 +104,7 @@ describe("reading", () => {
     expect(bench.standIn.calls).toMatchObject({ list: 2, get: 3, access: 0 });
   });
 
-  test("ends after ten pages of a list that never ends", async () => {
+  test("fails after ten pages of an endless list", async () => {
     let calls = 0;
     const { source } = answering(() => {
       calls += 1;
@@ -129,7 +129,7 @@ describe("reading", () => {
 });
 
 describe("adding", () => {
-  test("sends the payload with its CRC32C, and returns the version once that is confirmed", async () => {
+  test("sends the payload with its CRC32C, and returns the version if the checksum is confirmed", async () => {
     const { store, sent } = answering(() => Response.json(versionBody()));
     expect(await store.add(PAYLOAD)).toMatchObject({ version: 5, state: "ENABLED", etag: '"e5"' });
     expect(sent).toEqual([
@@ -139,13 +139,13 @@ describe("adding", () => {
     ]);
   });
 
-  test("stores what it was given", async () => {
+  test("stores the payload", async () => {
     const bench = createRotationBench();
     const { version } = await bench.store.add(PAYLOAD);
     expect(bench.payload(version)).toBe(PAYLOAD.toString());
   });
 
-  test("fails if the checksum is not confirmed, and says which version that is", async () => {
+  test("fails with the version's number if the checksum is not confirmed", async () => {
     const { store } = answering(() =>
       Response.json(versionBody({ clientSpecifiedPayloadChecksum: undefined })),
     );
@@ -155,13 +155,13 @@ describe("adding", () => {
     });
   });
 
-  test("fails if the answer is about another secret", async () => {
+  test("fails if the response is about another secret", async () => {
     const name = "projects/123/secrets/ANOTHER/versions/5";
     const { store } = answering(() => Response.json(versionBody({ name })));
     await expect(store.add(PAYLOAD)).rejects.toMatchObject({ failure: "INVALID_ANSWER" });
   });
 
-  test("is not repeated by itself when the answer is lost: that could add two", async () => {
+  test("is not retried if the response is lost, because that could add two", async () => {
     const bench = createRotationBench();
     bench.standIn.fail({ fault: "lostAnswer", on: ["add"] });
     await expect(bench.store.add(PAYLOAD)).rejects.toMatchObject({ failure: "UNREACHABLE" });
@@ -179,7 +179,7 @@ describe("disabling", () => {
     expect(bench.states()).toEqual(["1 DISABLED"]);
   });
 
-  test("is fine if somebody else has disabled or destroyed it meanwhile", async () => {
+  test("succeeds if the version was disabled or destroyed meanwhile", async () => {
     const bench = createRotationBench();
     bench.add();
     bench.add();
@@ -190,7 +190,7 @@ describe("disabling", () => {
     expect(bench.states()).toEqual(["1 DISABLED", "2 DESTROYED"]);
   });
 
-  test("disables a version that was changed since it was read", async () => {
+  test("disables a version that has changed since it was read", async () => {
     const bench = createRotationBench();
     bench.add();
     const { versions } = await bench.store.read();
@@ -213,7 +213,7 @@ describe("disabling", () => {
 });
 
 describe("destroying", () => {
-  test("destroys a version that is as it was read", async () => {
+  test("destroys a version that is unchanged since it was read", async () => {
     const bench = createRotationBench();
     bench.add();
     const [version] = (await bench.store.read()).versions;
@@ -221,7 +221,7 @@ describe("destroying", () => {
     expect(bench.states()).toEqual(["1 DESTROYED"]);
   });
 
-  test("only begins where the secret keeps destroyed versions for a while", async () => {
+  test("only schedules the destruction if the secret delays it", async () => {
     const bench = createRotationBench({ versionDestroyTtl: "604800s" });
     bench.add();
     const [version] = (await bench.store.read()).versions;
@@ -229,7 +229,7 @@ describe("destroying", () => {
     expect(bench.states()).toEqual(["1 GOING"]);
   });
 
-  test("leaves a version that somebody changed since it was read", async () => {
+  test("skips a version that has changed since it was read", async () => {
     const bench = createRotationBench();
     bench.add();
     const [version] = (await bench.store.read()).versions;
@@ -240,15 +240,18 @@ describe("destroying", () => {
     expect(bench.states()).toEqual(["1 ENABLED"]);
   });
 
-  test.each(["604800s", "0s"])("is fine if somebody else did it (delay %s)", async (ttl) => {
-    const bench = createRotationBench({ versionDestroyTtl: ttl });
-    bench.add();
-    const [version] = (await bench.store.read()).versions;
-    bench.standIn.store.destroy(SECRET.project, SECRET.name, "1");
-    expect(version && (await bench.store.destroy(version))).toBe(true);
-  });
+  test.each(["604800s", "0s"])(
+    "succeeds if the version was destroyed meanwhile (delay %s)",
+    async (ttl) => {
+      const bench = createRotationBench({ versionDestroyTtl: ttl });
+      bench.add();
+      const [version] = (await bench.store.read()).versions;
+      bench.standIn.store.destroy(SECRET.project, SECRET.name, "1");
+      expect(version && (await bench.store.destroy(version))).toBe(true);
+    },
+  );
 
-  test("takes a conflict that is called ABORTED for one, too", async () => {
+  test("treats ABORTED as a conflict too", async () => {
     const { store, sent } = answering((_url, method) =>
       method === "GET"
         ? Response.json(versionBody())
@@ -294,7 +297,7 @@ describe("an outage", () => {
     },
   );
 
-  test("that hides only the versions' own state fails a whole reading", async () => {
+  test("of single versions fails the whole read", async () => {
     const bench = createRotationBench();
     bench.add();
     bench.standIn.fail({ fault: "unavailable", on: ["get"] });
@@ -307,7 +310,7 @@ describe("a payload", () => {
   const name = "projects/123/secrets/SECRET_KEY/versions/5";
   const read = (body: object) => answering(() => Response.json(body)).source.access(5);
 
-  test("is taken with the right checksum, as text or as a number, or with none", async () => {
+  test("is accepted with the right checksum, as text or number, or without one", async () => {
     for (const dataCrc32c of [String(crc32c(PAYLOAD)), crc32c(PAYLOAD), undefined]) {
       const reading = await read({ name, payload: { data, dataCrc32c } });
       expect(reading).toEqual({ state: "ENABLED", payload: PAYLOAD });
@@ -321,7 +324,7 @@ describe("a payload", () => {
     ["no name", { name: undefined }],
     ["no data", { payload: {} }],
     ["data that is not base64", { payload: { data: "not base64!" } }],
-  ])("with %s is unreadable, and not absent", async (_what, change) => {
+  ])("with %s is an error, not a missing version", async (_what, change) => {
     expect(await read({ name, payload: { data }, ...change })).toMatchObject({
       state: "UNREADABLE",
       refused: false,
@@ -329,7 +332,7 @@ describe("a payload", () => {
     });
   });
 
-  test("has a CRC-32C that agrees with the published examples", () => {
+  test("has the CRC-32C of the published examples", () => {
     // RFC 3720, B.4, and the check value of CRC-32/ISCSI.
     expect(crc32c(Buffer.from("123456789"))).toBe(0xe3069283);
     expect(crc32c(Buffer.alloc(32))).toBe(0x8a9136aa);
@@ -339,13 +342,13 @@ describe("a payload", () => {
   });
 });
 
-/** All that a log could write of an error. */
+/** Everything that a log could print of an error. */
 function describeAll(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return `${error.stack} ${JSON.stringify(error)} ${error.cause ? describeAll(error.cause) : ""}`;
 }
 
-test("a secret is named by Berglas' notation or by its resource", () => {
+test("a secret is named by Berglas' notation or by its resource name", () => {
   const secret = { project: "my-project", name: "phoenix-dev-SECRET_KEY" };
   expect(parseSecretReference("sm://my-project/phoenix-dev-SECRET_KEY")).toEqual(secret);
   const resource = "projects/my-project/secrets/phoenix-dev-SECRET_KEY";
@@ -368,6 +371,6 @@ test.each([
   "sm://my-project/..",
   "projects/p1/secrets/S?x=1",
   "projects/my-project/secrets/S/versions/1",
-])("%j names no secret", (text) => {
+])("%j is not a secret's name", (text) => {
   expect(parseSecretReference(text)).toBeUndefined();
 });

@@ -39,16 +39,16 @@ test.each([
   "-.example",
   "ex%61mple",
   "a".repeat(300),
-])("the Host header %p is no site", (host) => {
+])("the Host header %p is refused", (host) => {
   expect(hostOf(host)).toBeUndefined();
 });
 
-test("with a public URL the site is there, whatever the Host header says", () => {
+test("with a public URL the Host header is ignored", () => {
   const req = { protocol: "http", headers: { host: "evil.example" } } as Request;
   expect(siteOf(req, { publicUrl: PUBLIC })).toBe(PUBLIC);
 });
 
-/** A site at that public URL, which shows the path that it was asked for. */
+/** A site with that public URL, which returns the requested path. */
 function site(publicUrl: URL, alsoServedAt: string[] = []): Promise<RunningServer> {
   const app = express();
   app.use(redirectToPublicUrl({ publicUrl, alsoServedAt }));
@@ -91,7 +91,7 @@ test("the public URL's host is served, in any case and with the port of its sche
   }
 });
 
-test("another host is redirected with path and query, and nobody may keep that", async () => {
+test("another host is redirected with path and query, and no-store", async () => {
   await using running = await site(PUBLIC);
   for (const method of ["GET", "HEAD"]) {
     const answer = await ask(running, { host: "other.run.app", path: "/a?b=1&c=%2F", method });
@@ -104,7 +104,7 @@ test("another host is redirected with path and query, and nobody may keep that",
 });
 
 test.each(["//evil.example/a", "/\\evil.example", "http://evil.example/a", "/@evil.example", "*"])(
-  "the request for %s is not redirected anywhere else",
+  "the request for %s is never redirected to another site",
   async (path) => {
     await using running = await site(PUBLIC);
     const { status, headers } = await ask(running, { host: "other.run.app", path });
@@ -122,13 +122,13 @@ test("other methods at another host are refused as misdirected", async () => {
   }
 });
 
-test("an address that is too long for a redirect is refused", async () => {
+test("a URL that is too long for a redirect is refused", async () => {
   await using running = await site(PUBLIC);
   const path = `/${"a".repeat(10_000)}`;
   expect(await ask(running, { host: "other.run.app", path })).toMatchObject({ status: 414 });
 });
 
-test("hosts that it is also served at are served", async () => {
+test("hosts in alsoServedAt are served", async () => {
   await using running = await site(PUBLIC, ["also.example", "also.example:8443"]);
   for (const host of ["also.example", "ALSO.example", "also.example:8443"]) {
     expect(await ask(running, { host, method: "POST" })).toMatchObject({ status: 200 });
@@ -141,7 +141,7 @@ test.each([
   ["Origin", { origin: "https://phoenix.example" }],
   ["Referer", { referer: "https://phoenix.example/page" }],
 ])(
-  "behind a front that rewrites Host, %s shows that the browser is at the public URL",
+  "behind a front end that rewrites Host, %s shows that the browser is at the public URL",
   async (_name, headers) => {
     await using running = await site(PUBLIC);
     for (const method of ["GET", "POST"]) {
@@ -157,7 +157,7 @@ test.each([
   { origin: "http://phoenix.example" },
   { origin: "null" },
   { referer: "https://phoenix.example.evil.example/" },
-])("%p shows nothing of that", async (headers) => {
+])("%p does not show that", async (headers) => {
   await using running = await site(PUBLIC);
   const answer = await ask(running, { host: "other.run.app", method: "POST", headers });
   expect(answer.status).toBe(421);
@@ -165,11 +165,11 @@ test.each([
 
 interface Front extends AsyncDisposable {
   readonly url: string;
-  /** Answers that were redirects. */
+  /** Number of redirects. */
   readonly redirects: () => number;
 }
 
-/** A front that rewrites Host and says nothing of it, before a site whose public URL it is. */
+/** A front end that rewrites Host without X-Forwarded-Host, in front of a site. */
 async function startFront(hosts: readonly string[], alsoServedAt: string[] = []): Promise<Front> {
   // The front's address is known only once it listens.
   let backend: RunningServer | undefined;
@@ -205,7 +205,7 @@ test.each([
   ["now and then", ["internal.run.app", ""], []],
   ["for a host that is also served at", ["internal.run.app"], ["internal.run.app"]],
 ])(
-  "behind a front that rewrites Host %s and says nothing of it, no client is redirected twice, also without cookies",
+  "behind a front end that rewrites Host %s without X-Forwarded-Host, no client is redirected twice, even without cookies",
   async (_when, hosts, alsoServedAt) => {
     await using front = await startFront(hosts, alsoServedAt);
     for (const path of [
@@ -223,7 +223,7 @@ test.each([
   },
 );
 
-test("another host is redirected also if it was opened a moment ago", async () => {
+test("another host is redirected every time", async () => {
   await using running = await site(PUBLIC);
   const first = await ask(running, { host: "other.run.app", path: "/page" });
   expect(first.headers).not.toHaveProperty("set-cookie");
@@ -231,7 +231,7 @@ test("another host is redirected also if it was opened a moment ago", async () =
   expect([again.status, again.headers.location]).toEqual([307, first.headers.location]);
 });
 
-test("no route sees what the redirect appended, and nothing else is taken for it", async () => {
+test("routes don't see the redirect's suffix, and nothing else is removed", async () => {
   await using running = await site(PUBLIC);
   const { host } = PUBLIC;
   const redirected = await ask(running, { host, path: "/a?b=1&_redirected" });
@@ -242,14 +242,14 @@ test("no route sees what the redirect appended, and nothing else is taken for it
   }
 });
 
-test("a request that changes something is not served at another host because of its query", async () => {
+test("the suffix does not make an unsafe request acceptable at another host", async () => {
   await using running = await site(PUBLIC);
   const path = "/a?_redirected";
   const answer = await ask(running, { host: "other.run.app", path, method: "POST" });
   expect(answer.status).toBe(421);
 });
 
-test("a sign-in begins at the public URL, also from a host that is also served at", async () => {
+test("a sign-in begins at the public URL, even from a host in alsoServedAt", async () => {
   await using running = await site(PUBLIC, ["also.example"]);
   for (const path of ["/login", "/login?returnTo=%2F", "/LOGIN/", "/login/callback?code=1"]) {
     for (const headers of [{}, { "x-forwarded-host": "also.example" }]) {

@@ -29,11 +29,11 @@ describe("the key that signs", () => {
     expect(signer(version(5, 10), version(4, 20), version(6, 0))).toBe(4);
   });
 
-  test("is none if there is none", () => {
+  test("is undefined without versions", () => {
     expect(signer()).toBeUndefined();
   });
 
-  test("stays the same on two machines whose clocks differ, except while a key turns active", () => {
+  test("is the same on two machines whose clocks differ, except while a key becomes active", () => {
     expect(chooseSigner([version(1, 9000), version(2, 3600)], POLICY, NOW + 600)?.version).toBe(2);
     expect(chooseSigner([version(1, 9000), version(2, 3600)], POLICY, NOW - 600)?.version).toBe(2);
   });
@@ -42,19 +42,19 @@ describe("the key that signs", () => {
 describe("a version may sign", () => {
   const patience = POLICY.activationDelay + RETIREMENT_MARGIN;
 
-  test("beside a successor until that has signed for the margin, whoever can read it", () => {
+  test("beside its successor, until that has signed for the margin", () => {
     const [old, successor] = [version(1, 9e6), (age: number) => version(2, age)];
     expect(maySign(old, [old, successor(patience - 1)], NOW, POLICY, NOW)).toBe(true);
     expect(maySign(old, [old, successor(patience)], NOW, POLICY, NOW)).toBe(false);
   });
 
-  test("on account of a list as old as that, and no older: there may be a successor", () => {
+  test("based on a list of limited age, because there may be a successor", () => {
     const newest = version(1, 9e6);
     expect(maySign(newest, [newest], NOW - patience + 1, POLICY, NOW)).toBe(true);
     expect(maySign(newest, [newest], NOW - patience, POLICY, NOW)).toBe(false);
   });
 
-  test("only if no rotation retires it while a session that it seals now lives", () => {
+  test("only if no rotation retires it before a new session of it expires", () => {
     const ages = fc.array(fc.integer({ min: 0, max: 3e6 }), { minLength: 1, maxLength: 8 });
     const later = fc.array(fc.nat({ max: POLICY.sessionLifetime }), { maxLength: 4 });
     fc.assert(
@@ -63,7 +63,7 @@ describe("a version may sign", () => {
         const enabled = known
           .toSorted((a, b) => b - a)
           .map((age, index) => version(index + 1, age + listAge));
-        // Others that came into being since the list was read, up to the session's end.
+        // Versions that were added after the list was read, up to the session's end.
         const all = [...enabled];
         for (const time of unknown.toSorted((a, b) => a - b)) {
           all.push({ ...version(all.length + 1, 0), createTime: asOf + time });
@@ -87,12 +87,12 @@ describe("a version may be destroyed", () => {
     ]);
   });
 
-  test("not on account of a successor that is disabled", () => {
+  test("not if the successor is disabled", () => {
     const versions = [version(1, 9e6), version(2, settled, { state: "DISABLED" })];
     expect(retirable(versions, POLICY, NOW)).toEqual([]);
   });
 
-  test("also if it is disabled, but not if it is gone or going", () => {
+  test("even if it is disabled, but not if it is destroyed or scheduled for destruction", () => {
     const disabled = version(1, 9e6, { state: "DISABLED" });
     const going = version(2, 9e6, { state: "DISABLED", scheduledDestroyTime: NOW + 5 });
     const gone = version(3, 9e6, { state: "DESTROYED" });
@@ -102,7 +102,7 @@ describe("a version may be destroyed", () => {
   });
 
   // ASVS 11.1.1
-  test("never if it is the one that signs, or can sign a session that still lives", () => {
+  test("never if it signs, or can have signed a session that is still valid", () => {
     const versions = fc
       .uniqueArray(
         fc.record({
@@ -122,7 +122,7 @@ describe("a version may be destroyed", () => {
     fc.assert(
       fc.property(versions, (all) => {
         const enabled = all.filter(({ state }) => state === "ENABLED");
-        // Whoever signed at some time within the last lifetime, going by what is enabled now.
+        // The enabled versions that signed at some time within the last lifetime.
         const needed = new Set<number | undefined>();
         for (let ago = 0; ago <= POLICY.sessionLifetime; ago += 43_200) {
           const then = enabled.filter(({ createTime }) => createTime <= NOW - ago);

@@ -2,11 +2,11 @@ import { expect, test } from "@jest/globals";
 import { parseKeyLimits } from "../../../service/keys/limits.ts";
 import { LIMITS } from "../../support/keyBench.ts";
 
-test("limits that are not set have their defaults", () => {
+test("unset limits have their defaults", () => {
   expect(parseKeyLimits({})).toEqual({ value: LIMITS });
 });
 
-test("a key that would sign before every instance knows it is refused", () => {
+test("an activation delay that is too short for the refresh interval is refused", () => {
   const limits = (KEY_ACTIVATION_DELAY: string) =>
     parseKeyLimits({ KEY_ACTIVATION_DELAY, KEY_REFRESH_INTERVAL: "30" });
   expect(limits("60")).toMatchObject({ problems: [{ setting: "KEY_ACTIVATION_DELAY" }] });

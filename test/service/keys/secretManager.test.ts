@@ -10,7 +10,7 @@ import {
   SECRET,
 } from "../../support/keyBench.ts";
 
-/** A bench with an old version, and an instance that knows it. */
+/** A bench with an old version, and an instance that has read it. */
 async function started(options?: Parameters<KeyBench["keys"]>[0]) {
   const bench = createKeyBench();
   bench.add();
@@ -20,7 +20,7 @@ async function started(options?: Parameters<KeyBench["keys"]>[0]) {
   return { ...bench, keys };
 }
 
-/** What a request does before anything is opened. */
+/** Refreshes and waits as a request does. */
 function request(bench: Pick<KeyBench, "time">, keys: InstanceKeys): Promise<unknown> {
   return bench.time.settle(keys.refresh());
 }
@@ -46,7 +46,7 @@ describe("accepting", () => {
     expect(bench.standIn.calls).toMatchObject({ list: 1, access: 4, get: 0 });
   });
 
-  test("disabled and destroyed versions are refused without asking", async () => {
+  test("disabled and destroyed versions are refused without a call", async () => {
     const bench = createKeyBench();
     for (let i = 0; i < 3; i += 1) bench.add();
     bench.disable(1);
@@ -59,7 +59,7 @@ describe("accepting", () => {
     expect(bench.standIn.calls).toEqual(before);
   });
 
-  test("a version that is enabled again is accepted again", async () => {
+  test("a re-enabled version is accepted again", async () => {
     const { keys, ...bench } = await started();
     bench.add();
     bench.disable(1);
@@ -72,7 +72,7 @@ describe("accepting", () => {
     expect(await find(bench, keys, 1)).toBe("found");
   });
 
-  test("a key stays the same object for as long as its payload is the same", async () => {
+  test("a key stays the same object while its payload is unchanged", async () => {
     const { keys, ...bench } = await started();
     const before = keys.signer();
     await bench.time.advance(600);
@@ -82,7 +82,7 @@ describe("accepting", () => {
 });
 
 describe("signing", () => {
-  test("a new key is accepted at once and signs when it is the activation delay old", async () => {
+  test("a new key is accepted at once, and signs after the activation delay", async () => {
     const { keys, ...bench } = await started();
     bench.add();
     await bench.time.advance(121);
@@ -96,8 +96,8 @@ describe("signing", () => {
   });
 });
 
-describe("signing with keys of long ago", () => {
-  test("ends when a successor could have retired them: their sessions open, and new ones wait", async () => {
+describe("signing with outdated keys", () => {
+  test("ends when a successor could have retired them: existing sessions are accepted, and new ones wait", async () => {
     const { keys, ...bench } = await started();
     bench.standIn.fail({ fault: "unreachable" });
     await bench.time.advance(86_400);
@@ -116,7 +116,7 @@ describe("signing with keys of long ago", () => {
     expect(keys.readiness()).toEqual({ ready: true });
   });
 
-  test("does not begin at an instance that can't read their successor", async () => {
+  test("never begins at an instance that can't read their successor", async () => {
     const bench = createKeyBench();
     bench.add();
     await bench.time.advance(9000);
@@ -135,7 +135,7 @@ describe("signing with keys of long ago", () => {
     expect(await find(bench, late, 1)).toBe("found");
   });
 
-  test("ends as well if a newer key can be read and its age can't be told", async () => {
+  test("ends too if a newer key can be read, but not its age", async () => {
     const { keys, ...bench } = await started();
     bench.standIn.setLag(1e9);
     bench.standIn.fail({ fault: "unreachable", on: ["get"] });
@@ -153,7 +153,7 @@ describe("signing with keys of long ago", () => {
     expect(keys.signer()?.kid).toBe("2");
   });
 
-  test("goes on beside a newer version that is no key, however long", async () => {
+  test("continues beside a newer version that is not a valid key", async () => {
     const { keys, ...bench } = await started();
     bench.add("too short");
     for (let day = 0; day < 5; day += 1) {
@@ -165,7 +165,7 @@ describe("signing with keys of long ago", () => {
 });
 
 describe("refreshing", () => {
-  test("a ring older than two intervals is read before the request is answered", async () => {
+  test("a ring older than two intervals is refreshed before the request is answered", async () => {
     const { keys, ...bench } = await started();
     bench.disable(1);
     bench.add();
@@ -177,7 +177,7 @@ describe("refreshing", () => {
     expect(keys.signer()?.kid).toBe("2");
   });
 
-  test("a request waits two seconds at most, and goes on with the keys there are", async () => {
+  test("a request waits at most two seconds, and then uses the known keys", async () => {
     const { keys, ...bench } = await started();
     await bench.time.advance(3600);
     bench.standIn.fail({ fault: "hang" });
@@ -187,7 +187,7 @@ describe("refreshing", () => {
     expect(await find(bench, keys, 1)).toBe("found");
   });
 
-  test("reads the list once, and versions by their number: accesses have the larger quota", async () => {
+  test("reads the list once, and then versions by number, which have the larger quota", async () => {
     const { keys, ...bench } = await started();
     bench.add();
     for (let minute = 0; minute < 10; minute += 1) {
@@ -199,7 +199,7 @@ describe("refreshing", () => {
     expect(bench.standIn.calls).toMatchObject({ list: 1, get: 1, access: 2 + 10 * 3 });
   });
 
-  test("each reading is logged with the signing kid and the newest key's age", async () => {
+  test("each refresh is logged with the signing kid and the newest key's age", async () => {
     const { keys } = await started();
     expect(keys.lines).toEqual([
       {
@@ -215,7 +215,7 @@ describe("refreshing", () => {
 });
 
 describe("a list that lags", () => {
-  test("hides no new key: an instance that starts now accepts it", async () => {
+  test("does not hide a new key: a new instance accepts it", async () => {
     const bench = createKeyBench();
     bench.add();
     await bench.time.advance(7200);
@@ -229,7 +229,7 @@ describe("a list that lags", () => {
     expect(keys.signer()?.kid).toBe("3");
   });
 
-  test("hides no disabling: the key is refused within two intervals", async () => {
+  test("does not hide a disabled key: it is refused within two intervals", async () => {
     const { keys, ...bench } = await started();
     bench.add();
     bench.standIn.setLag(86_400);
@@ -243,7 +243,7 @@ describe("a list that lags", () => {
     expect(keys.lines.filter(({ level }) => level === "error")).toEqual([]);
   });
 
-  test("leaves a key that was read by its number where it is", async () => {
+  test("does not remove a key that was read by number", async () => {
     const { keys, ...bench } = await started();
     bench.standIn.setLag(86_400);
     bench.add();
@@ -257,7 +257,7 @@ describe("a list that lags", () => {
     expect(keys.find("2")).toEqual({ status: "retired" });
   });
 
-  test("and leaves numbers out: those are read too", async () => {
+  test("and omits versions does not hide them", async () => {
     const bench = createKeyBench();
     for (let i = 0; i < 3; i += 1) bench.add();
     bench.standIn.setLag(86_400);
@@ -271,8 +271,8 @@ describe("a list that lags", () => {
   });
 });
 
-describe("a key that is not known", () => {
-  test("is read by its number, once for all who ask", async () => {
+describe("an unknown key", () => {
+  test("is read by number, once for concurrent requests", async () => {
     const { keys, ...bench } = await started();
     bench.add();
     const found = await bench.time.settle(
@@ -283,7 +283,7 @@ describe("a key that is not known", () => {
     expect(keys.find("2")).toMatchObject({ status: "found" });
   });
 
-  test("is not looked for unless it is a version's number", async () => {
+  test("is looked up only if it is a version number", async () => {
     const { keys, ...bench } = await started();
     const before = { ...bench.standIn.calls };
     const made = ["0", "01", "-1", "1.0", "1e3", "1234567890", "1 ", "１"];
@@ -306,7 +306,7 @@ describe("a key that is not known", () => {
     expect(bench.standIn.calls.access).toBe(before + 3);
   });
 
-  test("above numbers that are not known yet is found by reading one after the other", async () => {
+  test("several above the newest is found by reading one after the other", async () => {
     const { keys, ...bench } = await started();
     for (let version = 2; version <= 6; version += 1) bench.add();
     bench.disable(3);
@@ -321,7 +321,7 @@ describe("a key that is not known", () => {
     expect(await find(bench, keys, 7)).toBe("unknown");
   });
 
-  test("of all that strangers send at once costs one call a second, and none of them a 503", async () => {
+  test("in a flood of invented ids costs one call a second, and none gets a 503", async () => {
     const { keys, ...bench } = await started();
     const before = { ...bench.standIn.calls };
     const begin = bench.time.now();
@@ -335,7 +335,7 @@ describe("a key that is not known", () => {
     expect(bench.standIn.calls).toMatchObject({ list: before.list, get: before.get });
   });
 
-  test("of a flood by strangers is no 503 because of one failed call, and costs one call a second", async () => {
+  test("in a flood gets no 503 after one failed call, and the flood costs one call a second", async () => {
     for (const [fault] of OUTAGES.filter(([name]) => name !== "unreachable")) {
       const { keys, ...bench } = await started();
       const { access } = bench.standIn.calls;
@@ -349,7 +349,7 @@ describe("a key that is not known", () => {
     }
   });
 
-  test("whatever strangers ask for, every real key is found, no request is unavailable, and calls are few", async () => {
+  test("in any mix with invented ids every real key is found, none is unavailable, and calls are limited", async () => {
     const stepOf = fc.record({
       wait: fc.constantFrom(0, 0, 0.3, 1, 5),
       add: fc.integer({ min: 0, max: 2 }),
@@ -376,7 +376,7 @@ describe("a key that is not known", () => {
             disabled.add(newest);
           }
           if (real) {
-            // One that was known before it was disabled is accepted for two intervals.
+            // A key that was known before it was disabled is accepted for two intervals.
             const expected = disabled.has(newest) ? /^(retired|found)$/ : /^found$/;
             expect(await find(bench, keys, newest)).toMatch(expected);
           }
@@ -398,7 +398,7 @@ describe("a key that is not known", () => {
     );
   });
 
-  test("is unavailable, and nobody is signed out, in any outage", async () => {
+  test("is unavailable during any outage, which signs nobody out", async () => {
     const { keys, ...bench } = await started();
     for (const [fault] of OUTAGES) {
       bench.add();
@@ -406,7 +406,7 @@ describe("a key that is not known", () => {
       const { access } = bench.standIn.calls;
       const found = await bench.time.settle(Promise.all([keys.find("2"), keys.find("99")]));
       expect(found).toEqual(Array(2).fill({ status: "unavailable", retryAfter: 5 }));
-      // A connection that breaks may have been closed long ago, so each call is repeated at once.
+      // A call whose connection broke is retried at once, because an idle connection may have closed.
       expect(bench.standIn.calls.access - access).toBe(fault === "unreachable" ? 4 : 2);
       expect(keys.lines.at(-1)).toMatchObject({ event: "key_lookup_failed", kid: "2" });
       bench.standIn.heal();
@@ -414,7 +414,7 @@ describe("a key that is not known", () => {
     expect(await find(bench, keys, 2)).toBe("found");
   });
 
-  test("and is disabled ends the session, once that is known for certain", async () => {
+  test("that is disabled ends the session, once its state has been read", async () => {
     const { keys, ...bench } = await started();
     bench.add();
     bench.disable(2);
@@ -424,8 +424,8 @@ describe("a key that is not known", () => {
   });
 });
 
-describe("Secret Manager in trouble", () => {
-  test("for an hour of any outage a running instance goes on", async () => {
+describe("an outage of Secret Manager", () => {
+  test("of an hour does not affect a running instance", async () => {
     const { keys, ...bench } = await started();
     for (let minute = 0; minute < 60; minute += 1) {
       const fault = OUTAGES[minute % OUTAGES.length]?.[0] ?? "unreachable";
@@ -450,7 +450,7 @@ describe("Secret Manager in trouble", () => {
     expect(keys.lines.at(-1)).toMatchObject({ event: "key_ring_refreshed" });
   });
 
-  test("a new instance is not ready, tells a code, logs why, and recovers", async () => {
+  test("makes a new instance not ready with a code and a log entry, and it recovers", async () => {
     const bench = createKeyBench();
     bench.add();
     for (const [fault, failure, reason] of OUTAGES) {
@@ -472,7 +472,7 @@ describe("Secret Manager in trouble", () => {
     }
   });
 
-  test("probes of an instance without keys don't become a flood", async () => {
+  test("and readiness probes cause a limited number of calls", async () => {
     const bench = createKeyBench();
     bench.standIn.fail({ fault: "internal" });
     const keys = bench.keys();
@@ -483,7 +483,7 @@ describe("Secret Manager in trouble", () => {
     expect(bench.standIn.calls.list).toBeLessThanOrEqual(7);
   });
 
-  test("a secret without versions makes an instance not ready, and tells what to do", async () => {
+  test("a secret without versions makes an instance not ready, with a remedy", async () => {
     const bench = createKeyBench();
     const keys = bench.keys();
     expect(await bench.time.settle(keys.readiness())).toEqual({
@@ -499,7 +499,7 @@ describe("Secret Manager in trouble", () => {
     expect(await bench.time.settle(keys.readiness())).toEqual({ ready: true });
   });
 
-  test("a list that fails hides neither a disabled key nor a new one", async () => {
+  test("of the list alone hides neither a disabled key nor a new one", async () => {
     const { keys, ...bench } = await started();
     bench.standIn.fail({ fault: "exhausted", on: ["list"] });
     bench.add();
@@ -511,7 +511,7 @@ describe("Secret Manager in trouble", () => {
     expect(keys.signer()?.kid).toBe("2");
   });
 
-  test("a secret that was deleted as a whole ends nobody's session", async () => {
+  test("a deleted secret ends no session", async () => {
     let gone = false;
     const bench = createKeyBench();
     bench.add();
@@ -533,8 +533,8 @@ describe("Secret Manager in trouble", () => {
   });
 });
 
-describe("a version that is no key", () => {
-  test("is skipped with an error, never signs, and takes nothing down", async () => {
+describe("an unusable version", () => {
+  test("is skipped with an error, never signs, and does not affect others", async () => {
     const bench = createKeyBench();
     bench.add();
     bench.add("too short");
@@ -554,7 +554,7 @@ describe("a version that is no key", () => {
     expect(keys.lines.filter(({ event }) => event === "key_skipped")).toHaveLength(2);
   });
 
-  test("that is listed as enabled and can't be accessed is unavailable, and the others serve", async () => {
+  test("that is enabled but inaccessible is unavailable, and the others work", async () => {
     const bench = createKeyBench();
     bench.add();
     bench.add();
@@ -571,7 +571,7 @@ describe("a version that is no key", () => {
     expect(await find(bench, keys, 2)).toBe("unavailable");
   });
 
-  test("because it was destroyed between list and access is retired", async () => {
+  test("that was destroyed between list and access is retired", async () => {
     const bench = createKeyBench();
     bench.add();
     bench.add();
@@ -591,7 +591,7 @@ describe("a version that is no key", () => {
     expect(keys.find("1")).toMatchObject({ status: "found" });
   });
 
-  test("because its secret was deleted and made anew has the new payload, or is unknown", async () => {
+  test("of a secret that was deleted and recreated has the new payload, or is unknown", async () => {
     const bench = createKeyBench();
     bench.add("the payload of a secret that was deleted");
     bench.add("another payload of a secret that was deleted");
@@ -609,8 +609,8 @@ describe("a version that is no key", () => {
   });
 });
 
-describe("an instance that freezes in the middle of a reading", () => {
-  /** Answers are held back from now on, until it thaws; time-outs too, as nothing runs. */
+describe("an instance that freezes during a refresh", () => {
+  /** Delays responses and timeouts until the instance thaws. */
   function freezer(bench: KeyBench) {
     let gate: PromiseWithResolvers<void> | undefined;
     const fetch: typeof globalThis.fetch = async (input, init) => {
@@ -632,7 +632,7 @@ describe("an instance that freezes in the middle of a reading", () => {
     };
   }
 
-  test("does not take what it was told before for what is true after", async () => {
+  test("does not use a result from before the freeze", async () => {
     const bench = createKeyBench();
     bench.add();
     await bench.time.advance(9000);
@@ -653,7 +653,7 @@ describe("an instance that freezes in the middle of a reading", () => {
     expect(keys.signer()?.kid).toBe("2");
   });
 
-  test("does not end a session because its key was absent back then", async () => {
+  test("does not end a session because its key was missing before the freeze", async () => {
     const bench = createKeyBench();
     bench.add();
     const { fetch, freeze, thaw } = freezer(bench);
@@ -670,7 +670,7 @@ describe("an instance that freezes in the middle of a reading", () => {
 });
 
 describe("credentials", () => {
-  test("are sent to Google with every call, and never to this machine", async () => {
+  test("are sent with every call to Google, and never to this machine", async () => {
     const bench = createKeyBench();
     bench.add();
     const seen: (string | null)[] = [];
@@ -694,7 +694,7 @@ describe("credentials", () => {
     expect(new Set(seen)).toEqual(new Set(["Bearer ya29.secret"]));
   });
 
-  test("that are missing, or take too long, make an instance not ready and say so", async () => {
+  test("that are missing or time out make an instance not ready, with the cause in the log", async () => {
     const bench = createKeyBench();
     const endpoint = "https://secretmanager.googleapis.com";
     const none = bench.keys({ endpoint, accessTokens: () => Promise.reject(new Error("no file")) });
@@ -711,7 +711,7 @@ describe("credentials", () => {
   });
 
   // ASVS 13.3.1
-  test("and payloads are in no log line and no reason", async () => {
+  test("and payloads are never in the log or in a reason", async () => {
     const bench = createKeyBench();
     bench.add("a payload that must not be seen anywhere");
     bench.add("short-secret");

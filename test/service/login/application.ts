@@ -27,13 +27,13 @@ export interface ApplicationOptions {
   readonly publicUrl?: URL;
   readonly environment?: string;
   readonly secret?: string;
-  /** Seconds by which this instance's clock is ahead; change it to travel in time. */
+  /** Seconds by which the instance's clock is ahead. Tests change it. */
   readonly time?: { ahead: number };
   readonly ended?: EndedSessions;
   readonly abortAfter?: AbortAfter;
 }
 
-/** One instance of an application that has sessions, sign-in, and pages that show the session. */
+/** An application with sessions, sign-in, and routes that return the session. */
 export function application({
   oidc,
   allowedUsers = [],
@@ -80,7 +80,7 @@ function addPages(app: Express, { retry }: PendingSignOuts): void {
   app.all("/api/thing", requireSignIn, (_req, res) => void res.json({ thing: true }));
 }
 
-/** A provider with the tests' client, and what an application needs to use it. */
+/** Starts a provider with the tests' client; returns it with an application's settings. */
 export async function startProvider(
   port = 0,
   name: ProviderName = "plain",

@@ -31,7 +31,7 @@ interface Options {
   readonly sealer?: Sealer;
 }
 
-/** An application that begins, finds and finishes attempts; what it began is in `begun`. */
+/** An application that begins, finds and finishes attempts; `begun` has the begun ones. */
 function store({
   now = () => NOW,
   cookieSecure = false,
@@ -73,7 +73,7 @@ function header(browser: Browser): string {
   return [...attemptCookies(browser)].map((pair) => pair.join("=")).join("; ");
 }
 
-test("an attempt is found by its state, with all that it was begun for", async () => {
+test("an attempt is found by its state, with its data", async () => {
   const { app, begun } = store();
   await using server = await serve(app);
   const browser = new Browser(server.url);
@@ -90,7 +90,7 @@ test("an attempt is found by its state, with all that it was begun for", async (
 });
 
 // ASVS 3.3.3
-test("its cookie is small, belongs to this host alone, and shows none of its secrets", async () => {
+test("its cookie is small, for this host only, and reveals none of its secrets", async () => {
   for (const cookieSecure of [false, true]) {
     const { app, begun } = store({ cookieSecure });
     await using server = await serve(app);
@@ -110,7 +110,7 @@ test("its cookie is small, belongs to this host alone, and shows none of its sec
   }
 });
 
-test("eight attempts are kept, and one more gives up the oldest", async () => {
+test("eight attempts are kept, and another one replaces the oldest", async () => {
   let now = NOW;
   const { app, begun } = store({ now: () => now });
   await using server = await serve(app);
@@ -196,7 +196,7 @@ test("long ones that begin at the same moment stay below the limit with the next
   expect(await find(browser, begun.at(-1))).toMatchObject({ status: "begun" });
 });
 
-test("each attempt ends by its own time, and the next one clears its cookie", async () => {
+test("each attempt expires on its own, and the next one clears its cookie", async () => {
   let now = NOW;
   const { app, begun } = store({ now: () => now });
   await using server = await serve(app);
@@ -213,7 +213,7 @@ test("each attempt ends by its own time, and the next one clears its cookie", as
   expect(attemptCookies(browser).size).toBe(2);
 });
 
-test("a finished attempt is known as such, without its secrets, and ends when it would have", async () => {
+test("a finished attempt is recognized without its secrets, and expires on time", async () => {
   let now = NOW;
   const { app, begun } = store({ now: () => now });
   await using server = await serve(app);
@@ -227,7 +227,7 @@ test("a finished attempt is known as such, without its secrets, and ends when it
   expect(attemptCookies(browser).size).toBe(1);
 });
 
-test("a cookie that does not open is no attempt, and the log learns why", async () => {
+test("a cookie that does not open is ignored, and the reason is logged", async () => {
   const { app, begun } = store();
   await using server = await serve(app);
   const browser = new Browser(server.url);
@@ -259,7 +259,7 @@ test("one attempt's cookie under another's name does not open", async () => {
   expect(await find(browser, begun[0])).toEqual({ status: "unknown", outcome: "tampered" });
 });
 
-test("however many are begun, and whatever names strangers make up, one key seals them all", async () => {
+test("any number of attempts and invented cookie names needs one key only", async () => {
   const sealer = sealerAt(() => NOW);
   const names = new Set<string>();
   const { app } = store({
@@ -287,7 +287,7 @@ test("however many are begun, and whatever names strangers make up, one key seal
   expect([...names]).toEqual(["sign-in"]);
 });
 
-test("what another version of the service sealed is not taken for an attempt", async () => {
+test("a cookie of another version of the service is not an attempt", async () => {
   const { app, begun } = store();
   await using server = await serve(app);
   const browser = new Browser(server.url);
@@ -300,7 +300,7 @@ test("what another version of the service sealed is not taken for an attempt", a
   }
 });
 
-test("while the key can't be read, the answer is 503 and the cookie stays", async () => {
+test("while the key can't be read, the response is 503 and the cookie stays", async () => {
   const sealer = {
     ...sealerAt(() => NOW),
     open: () => ({ outcome: "key_unavailable", kid: "7", retryAfter: 3 }) as const,

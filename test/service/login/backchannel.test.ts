@@ -16,18 +16,18 @@ type Key = Awaited<ReturnType<typeof generateKeyPair>>;
 let provider: RunningServer;
 let own: Key;
 let foreign: Key;
-/** Whether the provider's ID tokens name its sessions, and whether it can be read. */
+/** Whether the provider's ID tokens have a session, and whether the provider can be reached. */
 let namesSessions: boolean;
 let documentStatus: number;
 let keysStatus: number;
-/** How often the provider's document and keys were read. */
+/** Number of reads of the provider's metadata and keys. */
 let documentReads: number;
 let keyReads: number;
 
 beforeAll(async () => {
   [own, foreign] = [await generateKeyPair("RS256"), await generateKeyPair("RS256")];
   const key = { ...(await exportJWK(own.publicKey)), kid: "1", alg: "RS256", use: "sig" };
-  // No Express app: `inject` changes what all of a process's apps inherit from.
+  // Not an Express app, because `inject` changes the prototype that all apps of a process share.
   provider = await serve((req, res) => {
     if (req.url === "/jwks") {
       keyReads += 1;
@@ -62,11 +62,11 @@ interface Site {
   /** Sends a logout token as the provider does. */
   send(token: string): Promise<Response>;
   post(form: string): Promise<Response>;
-  /** Whether a session of that user, and of that session at the provider, has ended. */
+  /** Whether a session of a user, and of a session at the provider, has ended. */
   hasEnded(user_id: string, provider_sid?: string, iat?: number): Promise<boolean>;
 }
 
-/** @param time seconds by which its clock is ahead; change it to travel in time. */
+/** @param time seconds by which its clock is ahead; tests change it */
 function createSite(time = { ahead: 0 }): Site {
   const bench = createEndedBench(Math.floor(Date.now() / 1000));
   const ended = bench.instance();
@@ -104,7 +104,7 @@ function createSite(time = { ahead: 0 }): Site {
 
 let tokens = 0;
 
-/** A logout token, as a good provider makes it but for the changes. */
+/** A valid logout token with changes. */
 function logoutToken(
   claims: Record<string, unknown> = {},
   { typ = "logout+jwt", kid = "1", key = own }: { typ?: string; kid?: string; key?: Key } = {},
@@ -126,7 +126,7 @@ function logoutToken(
     .sign(key.privateKey);
 }
 
-test("a token with the provider's session ends the sessions that began in it, and no others", async () => {
+test("a token with a session of the provider ends the sessions that began in it, and no others", async () => {
   const site = createSite();
   const response = await site.send(await logoutToken());
   expect([response.statusCode, response.headers["cache-control"]]).toEqual([200, "no-store"]);
@@ -138,22 +138,25 @@ test("a token with the provider's session ends the sessions that began in it, an
 test.each([
   ["without a session", true, { sid: undefined }],
   ["of a provider whose ID tokens name no session", false, {}],
-])("a token %s ends all sessions of its user, and nobody else's", async (_what, names, claims) => {
-  namesSessions = names;
-  const site = createSite();
-  expect((await site.send(await logoutToken(claims))).statusCode).toBe(200);
-  expect(await site.hasEnded("ada", "p2")).toBe(true);
-  expect(await site.hasEnded("grace")).toBe(false);
-});
+])(
+  "a token %s ends all sessions of its user, and no other user's",
+  async (_what, names, claims) => {
+    namesSessions = names;
+    const site = createSite();
+    expect((await site.send(await logoutToken(claims))).statusCode).toBe(200);
+    expect(await site.hasEnded("ada", "p2")).toBe(true);
+    expect(await site.hasEnded("grace")).toBe(false);
+  },
+);
 
-test("a token ends what began by its time: a later session lives, and a replay does no harm", async () => {
+test("a token ends sessions that began before its time: later ones are valid, and a replay is harmless", async () => {
   const site = createSite();
   const now = Math.floor(Date.now() / 1000);
   const token = await logoutToken({ sid: undefined, iat: now - 30 });
   for (let i = 0; i < 5; i += 1) expect((await site.send(token)).statusCode).toBe(200);
   expect(await site.hasEnded("ada", undefined, now - 30)).toBe(true);
   expect(await site.hasEnded("ada", undefined, now - 20)).toBe(false);
-  // Two objects, and no more for the same token.
+  // Two objects, and none for the repeated token.
   expect(site.bench.standIn.calls.create).toBe(2);
 });
 
@@ -161,7 +164,7 @@ const past = () => Math.floor(Date.now() / 1000) - 3600;
 
 test.each<[string, () => Promise<string>]>([
   ["is signed with another key", () => logoutToken({}, { key: foreign })],
-  ["is no token", async () => "nonsense"],
+  ["is not a token", async () => "nonsense"],
   ["is empty", async () => ""],
   [
     "has no signature",
@@ -174,16 +177,16 @@ test.each<[string, () => Promise<string>]>([
   ["is of another type, as an ID token", () => logoutToken({}, { typ: "JWT" })],
   ["is another provider's", () => logoutToken({ iss: "https://other.example" })],
   ["is for another client", () => logoutToken({ aud: "another" })],
-  ["says no time", () => logoutToken({ iat: undefined })],
-  ["is of the future", () => logoutToken({ iat: past() + 7200, exp: past() + 9000 })],
-  ["says no end", () => logoutToken({ exp: undefined })],
-  ["has run out", () => logoutToken({ iat: past(), exp: past() + 60 })],
-  ["has no ID", () => logoutToken({ jti: undefined })],
+  ["has no iat", () => logoutToken({ iat: undefined })],
+  ["has an iat in the future", () => logoutToken({ iat: past() + 7200, exp: past() + 9000 })],
+  ["has no exp", () => logoutToken({ exp: undefined })],
+  ["has expired", () => logoutToken({ iat: past(), exp: past() + 60 })],
+  ["has no jti", () => logoutToken({ jti: undefined })],
   ["names neither a user nor a session", () => logoutToken({ sub: undefined, sid: undefined })],
-  ["names a user that is no text", () => logoutToken({ sub: 7, sid: undefined })],
+  ["has a sub that is not text", () => logoutToken({ sub: 7, sid: undefined })],
   ["has no events", () => logoutToken({ events: undefined })],
   ["is about another event", () => logoutToken({ events: { "https://other.example": {} } })],
-  ["has an event that is no object", () => logoutToken({ events: { [EVENT]: true } })],
+  ["has an event that is not an object", () => logoutToken({ events: { [EVENT]: true } })],
   ["has a nonce, as an ID token", () => logoutToken({ nonce: "n" })],
 ])("a token that %s is refused, and ends nothing", async (_what, make) => {
   const site = createSite();
@@ -193,7 +196,7 @@ test.each<[string, () => Promise<string>]>([
   expect(site.bench.standIn.calls.create).toBe(0);
 });
 
-test("of many refused tokens some are logged, and the next line says how many were not", async () => {
+test("refused tokens are logged with a rate limit, and the next line has the number of omitted ones", async () => {
   const time = { ahead: 0 };
   const site = createSite(time);
   for (let i = 0; i < 50; i += 1) expect((await site.send("nonsense")).statusCode).toBe(400);
@@ -202,12 +205,12 @@ test("of many refused tokens some are logged, and the next line says how many we
   await site.send("nonsense");
   expect(site.lines).toHaveLength(11);
   expect(site.lines.at(-1)).toMatchObject({ event: "logout_token_refused", not_logged: 40 });
-  // What the provider does with a valid token is always logged.
+  // A valid token is always logged.
   await site.send(await logoutToken());
   expect(site.lines.at(-1)).toMatchObject({ event: "signed_out_by_provider" });
 });
 
-test("a mark that can't be written is answered with 503, and the provider may try again", async () => {
+test("if the mark can't be written, the response is 503, and the provider may retry", async () => {
   const site = createSite();
   const token = await logoutToken();
   site.bench.standIn.fail({ fault: "forbidden" });
@@ -218,7 +221,7 @@ test("a mark that can't be written is answered with 503, and the provider may tr
   expect(await site.hasEnded("ada", "p1")).toBe(true);
 });
 
-test("a provider whose document can't be read is answered with 503, and is left alone for 10 s", async () => {
+test("if the provider's metadata can't be read, the response is 503, and the next read is after 10 s", async () => {
   documentStatus = 500;
   const time = { ahead: 0 };
   const site = createSite(time);
@@ -230,7 +233,7 @@ test("a provider whose document can't be read is answered with 503, and is left 
   expect((await site.send(token)).statusCode).toBe(200);
 });
 
-test("a key that can't be looked up is answered with 503, and tokens of known keys are still taken", async () => {
+test("if a key can't be looked up, the response is 503, and tokens of known keys are still accepted", async () => {
   const site = createSite();
   expect((await site.send(await logoutToken())).statusCode).toBe(200);
   keysStatus = 500;
@@ -245,7 +248,7 @@ test.each([
   ["without a token", "other=1", 400],
   ["with two tokens", "logout_token=a&logout_token=b", 400],
   ["of more than 16 kB", `logout_token=${"a".repeat(16_400)}`, 413],
-])("a form %s is refused, and no key is read for it", async (_what, form, status) => {
+])("a form %s is refused without reading a key", async (_what, form, status) => {
   const { statusCode, headers } = await createSite().post(form);
   expect([statusCode, headers["cache-control"], keyReads]).toEqual([status, "no-store", 0]);
 });

@@ -27,7 +27,7 @@ async function tokenOf(browser: Browser): Promise<string> {
   return session.csrf_token ?? "";
 }
 
-test("the token is taken from the header and from the form", async () => {
+test("the token is read from the header or the form", async () => {
   const header = { method: "POST", headers: { "x-csrf-token": token } };
   const form = { method: "POST", body: new URLSearchParams({ _csrf: token }) };
   expect((await visitor.fetch("/change", header)).status).toBe(204);
@@ -43,7 +43,7 @@ test.each(["POST", "PUT", "PATCH", "DELETE"])(
   },
 );
 
-test("the refusal is a problem document for programs, with a code and what to do", async () => {
+test("the refusal is a problem document with a code and a remedy", async () => {
   const response = await visitor.fetch("/api/thing", { method: "POST" });
   expect(response.headers.get("content-type")).toContain("application/problem+json");
   expect(await response.json()).toMatchObject({
@@ -79,7 +79,7 @@ test("without a session no token is accepted, not even an empty one", async () =
   }
 });
 
-test("a program without a session is told so, not that its token is wrong", async () => {
+test("without a session the error is 401, not a wrong token", async () => {
   const response = await new Browser(site.url).fetch("/api/thing", { method: "POST" });
   expect(response.status).toBe(401);
   expect(await response.json()).toMatchObject({ code: "sign_in_required" });

@@ -24,7 +24,7 @@ beforeEach(() => {
   provider.forgery = {};
 });
 
-/** Begins a sign-in and returns what the provider was asked. */
+/** Begins a sign-in and returns the parameters for the provider. */
 async function begin(browser: Browser): Promise<URLSearchParams> {
   const response = await browser.fetch("/login?returnTo=/page");
   const { searchParams } = new URL(response.headers.get("location") ?? "");
@@ -32,7 +32,7 @@ async function begin(browser: Browser): Promise<URLSearchParams> {
   return searchParams;
 }
 
-/** A whole sign-in in which the provider answers with that forgery. */
+/** A complete sign-in in which the provider responds with a forgery. */
 async function attempt(forgery: Forgery, more: Record<string, string> = {}) {
   const browser = new Browser(site.url);
   const asked = await begin(browser);
@@ -44,7 +44,7 @@ async function attempt(forgery: Forgery, more: Record<string, string> = {}) {
   return { response, session, page: await response.text(), log: lines.at(-1) };
 }
 
-test("what a good provider answers signs one in", async () => {
+test("a valid response of the provider signs the user in", async () => {
   const { response, session } = await attempt({});
   expect(response.status).toBe(303);
   expect(session).toMatchObject({ user_id: "somebody", user_email: "somebody@example.com" });
@@ -57,7 +57,7 @@ test.each<[string, Forgery, number, string]>([
   ["of another sign-in", { claims: { nonce: "another" } }, 400, "forged_answer"],
   ["without a nonce", { claims: { nonce: undefined } }, 502, "provider_error"],
   ["for another application", { claims: { aud: "another" } }, 502, "provider_error"],
-  ["for others besides", { claims: { aud: ["phoenix", "x"] } }, 502, "provider_error"],
+  ["with another audience too", { claims: { aud: ["phoenix", "x"] } }, 502, "provider_error"],
   ["of another issuer", { claims: { iss: "https://evil.example" } }, 502, "provider_error"],
   ["that has expired", { claims: { exp: HOUR_AGO } }, 502, "provider_error"],
   ["without a subject", { claims: { sub: undefined } }, 502, "provider_error"],
@@ -75,7 +75,7 @@ test.each<[string, Forgery, number, string]>([
     "provider_error",
   ],
   ["that says alg none", { idToken: unsecured }, 502, "provider_error"],
-  ["that is none", { idToken: () => "nonsense" }, 502, "provider_error"],
+  ["that is not a JWT", { idToken: () => "nonsense" }, 502, "provider_error"],
 ])("an ID token %s signs nobody in", async (_what, forgery, status, reason) => {
   const { response, session, page, log } = await attempt(forgery);
   expect(response.status).toBe(status);
@@ -90,7 +90,7 @@ function unsecured(good: string): string {
   return `${header}.${good.split(".")[1]}.`;
 }
 
-test("a callback that names another issuer is refused before its code goes anywhere", async () => {
+test("a callback with another issuer is refused before its code is sent", async () => {
   provider.asked.length = 0;
   const { response, session } = await attempt({}, { iss: "https://evil.example" });
   expect(response.status).toBe(400);
@@ -102,8 +102,8 @@ test.each<[string, Forgery, number]>([
   ["refuses this service", { answer: { status: 401, body: { error: "invalid_client" } } }, 502],
   ["answers with nonsense", { answer: { status: 200, body: "nonsense" } }, 502],
   ["leaves out the ID token", { answer: { status: 200, body: withoutIdToken() } }, 502],
-  ["has a fault", { answer: { status: 500, body: {} } }, 503],
-  ["asks to slow down", { answer: { status: 429, body: {} } }, 503],
+  ["answers 500", { answer: { status: 500, body: {} } }, 503],
+  ["answers 429", { answer: { status: 429, body: {} } }, 503],
 ])("a provider that %s signs nobody in", async (_what, forgery, status) => {
   const { response, session } = await attempt(forgery);
   expect(response.status).toBe(status);
@@ -111,7 +111,7 @@ test.each<[string, Forgery, number]>([
   expect(session).toEqual({});
 });
 
-test("the way back of somebody else takes the place of the session that is there", async () => {
+test("a sign-in as another user replaces the existing session", async () => {
   const browser = new Browser(site.url);
   const attempts = [await begin(browser), await begin(browser)];
   for (const [index, asked] of attempts.entries()) {
@@ -125,9 +125,9 @@ test("the way back of somebody else takes the place of the session that is there
 
 test.each([
   "invalid_grant",
-  // Anybody can make up a code that some providers call malformed: that is no fault of the service.
+  // Some providers call an invented code malformed. It is not logged as an error.
   "invalid_request",
-])("a sign-in whose code is refused as %s begins again by itself, and only once", async (error) => {
+])("a sign-in whose code is refused as %s restarts automatically, but only once", async (error) => {
   const browser = new Browser(site.url);
   provider.forgery = { answer: { status: 400, body: { error } } };
   const first = (await begin(browser)).get("state") ?? "";
@@ -142,7 +142,7 @@ test.each([
   expect(lines.at(-1)).toMatchObject({ reason: "code_refused" });
 });
 
-test("made-up codes for one attempt cost one call of the token endpoint", async () => {
+test("invented codes for one attempt cause one call of the token endpoint", async () => {
   const browser = new Browser(site.url);
   provider.forgery = { answer: { status: 400, body: { error: "invalid_grant" } } };
   const state = (await begin(browser)).get("state") ?? "";
@@ -155,7 +155,7 @@ test("made-up codes for one attempt cost one call of the token endpoint", async 
   expect(provider.asked.filter((path) => path === "/token")).toHaveLength(1);
 });
 
-test("a provider that has a fault is asked three times for one attempt", async () => {
+test("a provider that answers 5xx is called at most three times for one attempt", async () => {
   const browser = new Browser(site.url);
   provider.forgery = { answer: { status: 500, body: {} } };
   const state = (await begin(browser)).get("state") ?? "";
@@ -166,7 +166,7 @@ test("a provider that has a fault is asked three times for one attempt", async (
   expect(provider.asked.filter((path) => path === "/token")).toHaveLength(3);
 });
 
-test("the provider's error without a state is refused, and the log has it bounded", async () => {
+test("an error of the provider without a state is refused, and logged with a bounded length", async () => {
   const error = `invalid_scope ${"x".repeat(5_000)}`;
   const response = await new Browser(site.url).fetch(
     `/login/callback?${new URLSearchParams({ error, error_description: "y".repeat(5_000) })}`,
@@ -208,7 +208,7 @@ test.each([
 );
 
 test.each(["access_denied", "login_required"])(
-  "the provider's error %s leaves who is signed in as they are",
+  "the provider's error %s does not change who is signed in",
   async (error) => {
     const browser = new Browser(site.url);
     const before = (await begin(browser)).get("state") ?? "";
@@ -220,7 +220,7 @@ test.each(["access_denied", "login_required"])(
   },
 );
 
-test("an answer that is neither a code nor an error, or more than one, is refused", async () => {
+test("a callback without a code or an error, or with several, is refused", async () => {
   const browser = new Browser(site.url);
   const state = (await begin(browser)).get("state") ?? "";
   const wrong = ["", "&code=", "&error=", "&id_token=1", "&code=1&id_token=1", "&code=1&token=1"];
@@ -230,14 +230,14 @@ test("an answer that is neither a code nor an error, or more than one, is refuse
   }
 });
 
-test("an e-mail that the ID token leaves out is asked for at the userinfo endpoint", async () => {
+test("an e-mail address that is missing in the ID token is read from userinfo", async () => {
   const claims = { email: undefined, email_verified: undefined };
   const userinfo = { sub: "somebody", email: "else@example.com", email_verified: true };
   const { session } = await attempt({ claims, userinfo });
   expect(session).toMatchObject({ user_email: "else@example.com" });
 });
 
-test("userinfo about somebody else signs nobody in", async () => {
+test("userinfo of another user signs nobody in", async () => {
   const claims = { email: undefined };
   const userinfo = { sub: "another", email: "else@example.com", email_verified: true };
   const { response, session } = await attempt({ claims, userinfo });
@@ -251,7 +251,7 @@ test.each<[string, object, string, string]>([
   ["has no address", { email: undefined }, "email_missing", "has no e-mail address"],
   ["has an empty address", { email: "" }, "email_missing", "has no e-mail address"],
 ])(
-  "a provider that %s about the e-mail address signs nobody in, and page and log tell which",
+  "a provider that %s about the e-mail address signs nobody in, and page and log give the reason",
   async (_what, claims, reason, text) => {
     const userinfo = { sub: "somebody" };
     const { response, session, page, log } = await attempt({ claims: { ...claims }, userinfo });
@@ -266,13 +266,13 @@ test("email_verified as text signs in", async () => {
   expect(response.status).toBe(303);
 });
 
-test("for another account, a provider is asked in the way that it knows", async () => {
+test("another account is requested with the parameter that the provider supports", async () => {
   const response = await fetch(`${site.url}/login?prompt=select_account`, { redirect: "manual" });
   const { searchParams } = new URL(response.headers.get("location") ?? "");
   expect(searchParams.get("prompt")).toBe("login");
 });
 
-test("an ID token that does not fit into a cookie keeps nobody out", async () => {
+test("an ID token that does not fit into a cookie does not prevent sign-in", async () => {
   const { response, session } = await attempt({ claims: { picture: "x".repeat(4_000) } });
   expect(response.status).toBe(303);
   expect(session).toMatchObject({ user_id: expect.any(String) });

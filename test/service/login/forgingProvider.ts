@@ -6,14 +6,14 @@ import { generateJwks } from "../../local/identity/keys.ts";
 import { type RunningServer, serve } from "../../support/httpServer.ts";
 import { CLIENT } from "./application.ts";
 
-/** How the next token is to differ from what a good provider answers. */
+/** Differences of the next token from a valid one. */
 export interface Forgery {
   readonly claims?: Readonly<Record<string, unknown>>;
   /** Signs with a key that the provider does not publish. */
   readonly foreignKey?: boolean;
-  /** In place of the signed token. */
+  /** Replaces the signed token. */
   readonly idToken?: (good: string) => string;
-  /** In place of the whole answer. */
+  /** Replaces the whole response. */
   readonly answer?: { readonly status: number; readonly body: unknown };
   readonly userinfo?: Readonly<Record<string, unknown>>;
 }
@@ -21,13 +21,13 @@ export interface Forgery {
 export interface ForgingProvider extends RunningServer {
   readonly oidc: OidcConfig;
   forgery: Forgery;
-  /** The nonce that a good provider would put into the token. */
+  /** The valid nonce. */
   nonce: string;
-  /** Paths that were asked for. */
+  /** Requested paths. */
   readonly asked: string[];
 }
 
-/** A provider that answers as a test wants; what it is asked for comes from the test, too. */
+/** Starts a provider whose responses the test controls. */
 export async function startForgingProvider(): Promise<ForgingProvider> {
   const [own, foreign] = [await generateJwks(), await generateJwks()];
   const app = express();

@@ -31,7 +31,7 @@ function createProofs(): Proofs {
 
 type Answer = (url: string, init?: RequestInit) => Response | Promise<Response>;
 
-/** A client whose provider is a function; the addresses that it was asked for. */
+/** A client with a fake provider, and the requested URLs. */
 function client(
   answer: Answer,
   issuer = ISSUER,
@@ -58,7 +58,7 @@ function client(
   };
 }
 
-test("the provider's metadata is read on first use, once for all who wait", async () => {
+test("the provider's metadata is read on first use, once for concurrent calls", async () => {
   const { paths, begin } = client(() => Response.json(metadata()));
   expect(paths()).toEqual([]);
   const urls = await Promise.all([begin(), begin(), begin()]);
@@ -67,7 +67,7 @@ test("the provider's metadata is read on first use, once for all who wait", asyn
   expect(urls.map(({ origin }) => origin)).toEqual([ISSUER, ISSUER, ISSUER]);
 });
 
-test("after it failed for all who waited, the next one tries again", async () => {
+test("after a failure the next call tries again", async () => {
   let up = false;
   const { paths, begin } = client(() =>
     up ? Response.json(metadata()) : new Response("", { status: 503 }),
@@ -79,7 +79,7 @@ test("after it failed for all who waited, the next one tries again", async () =>
   await expect(begin()).resolves.toBeInstanceOf(URL);
 });
 
-test("metadata is read again after ten minutes, and kept if that fails", async () => {
+test("metadata is refreshed after ten minutes, and kept if that fails", async () => {
   let now = NOW;
   let endpoint = `${ISSUER}/auth`;
   let up = true;
@@ -107,8 +107,8 @@ test("metadata is read again after ten minutes, and kept if that fails", async (
 
 test.each<[string, (init?: RequestInit) => Response | Promise<Response>]>([
   ["never answers", (init) => untilAborted(init)],
-  ["has a fault", () => new Response("", { status: 500 })],
-  ["wants fewer requests", () => new Response("", { status: 429 })],
+  ["answers 500", () => new Response("", { status: 500 })],
+  ["answers 429", () => new Response("", { status: 429 })],
 ])("a provider that %s is unavailable", async (_what, answer) => {
   const { begin } = client((_url, init) => answer(init));
   await expect(begin()).rejects.toMatchObject({ reason: "provider_unavailable" });
@@ -116,27 +116,27 @@ test.each<[string, (init?: RequestInit) => Response | Promise<Response>]>([
 
 test.each<[string, string, () => Response, string | undefined]>([
   [
-    "ends in a slash which the setting lacks",
+    "ends in a slash, and the setting doesn't",
     `${ISSUER}/a`,
     () => Response.json(metadata(`${ISSUER}/a/`)),
     `${ISSUER}/a/`,
   ],
   [
-    "lacks the slash that the setting ends in",
+    "has no final slash, and the setting has one",
     `${ISSUER}/a/`,
     () => Response.json(metadata(`${ISSUER}/a`)),
     `${ISSUER}/a`,
   ],
   [
-    "is another one",
+    "is a different one",
     ISSUER,
     () => Response.json(metadata("https://other.example")),
     "https://other.example",
   ],
   ["is a template", ISSUER, () => Response.json(metadata(`${ISSUER}/{id}`)), `${ISSUER}/{id}`],
-  ["is not there", ISSUER, () => new Response("", { status: 404 }), undefined],
+  ["does not exist", ISSUER, () => new Response("", { status: 404 }), undefined],
   [
-    "is a page",
+    "answers with a web page",
     ISSUER,
     () => new Response("<p>", { headers: { "content-type": "text/html" } }),
     undefined,
@@ -148,7 +148,7 @@ test.each<[string, string, () => Response, string | undefined]>([
     "https://www.id.example/",
   ],
 ])(
-  "an issuer that %s is a mistake in the settings, with both values",
+  "an issuer that %s is a configuration error with both values",
   async (_what, issuer, answer, found) => {
     const { begin } = client(answer, issuer);
     const failure = await begin().catch((error: unknown) => error);
@@ -160,13 +160,13 @@ test.each<[string, string, () => Response, string | undefined]>([
   },
 );
 
-test("what a provider calls itself is bounded in the log", async () => {
+test("the provider's issuer is logged with a bounded length", async () => {
   const { begin } = client(() => Response.json(metadata(`https://x.example/${"x".repeat(5_000)}`)));
   const failure = await begin().catch((error: unknown) => error);
   expect(JSON.stringify(failure).length).toBeLessThan(800);
 });
 
-test("metadata without an address to go to is the provider's fault", async () => {
+test("metadata without an authorization endpoint is an error of the provider", async () => {
   const { begin } = client(() => Response.json({ issuer: ISSUER }));
   await expect(begin()).rejects.toMatchObject({ reason: "provider_error" });
 });
@@ -177,7 +177,7 @@ function untilAborted(init?: RequestInit): Promise<Response> {
   });
 }
 
-test("metadata that leads to http is not followed with a code", async () => {
+test("no code is sent to an http endpoint", async () => {
   const token_endpoint = "http://id.example/token";
   const { asked, oidc } = client(() => Response.json({ ...metadata(), token_endpoint }));
   const proofs = createProofs();
@@ -187,30 +187,37 @@ test("metadata that leads to http is not followed with a code", async () => {
 });
 
 test.each([
-  ["in the body where the provider takes it", ["client_secret_basic", "client_secret_post"], true],
-  ["in the header where it does not", ["client_secret_basic"], false],
-  ["in the header where it does not say", undefined, false],
-])("the secret goes %s", async (_where, token_endpoint_auth_methods_supported, inBody) => {
-  const { asked, oidc } = client((url) =>
-    url.endsWith("/token")
-      ? Response.json({ error: "invalid_grant" }, { status: 400 })
-      : Response.json({ ...metadata(), token_endpoint_auth_methods_supported }),
-  );
-  const proofs = createProofs();
-  const callback = new URL(`${REDIRECT_URI}?code=1&state=${proofs.state}`);
-  await expect(oidc.redeem(callback, proofs)).rejects.toMatchObject({ reason: "code_refused" });
-  const { init } = asked.find(({ url }) => url.endsWith("/token")) ?? {};
-  const body = new URLSearchParams(String(init?.body));
-  expect(body.get("client_secret") === CLIENT.clientSecret).toBe(inBody);
-  expect(new Headers(init?.headers).has("authorization")).toBe(!inBody);
-  expect(body.get("code_verifier")).toBe(proofs.verifier);
-  expect(body.get("redirect_uri")).toBe(REDIRECT_URI);
-});
+  [
+    "in the body, if the provider supports that",
+    ["client_secret_basic", "client_secret_post"],
+    true,
+  ],
+  ["in the header, if it does not", ["client_secret_basic"], false],
+  ["in the header, if it does not say", undefined, false],
+])(
+  "the client secret is sent %s",
+  async (_where, token_endpoint_auth_methods_supported, inBody) => {
+    const { asked, oidc } = client((url) =>
+      url.endsWith("/token")
+        ? Response.json({ error: "invalid_grant" }, { status: 400 })
+        : Response.json({ ...metadata(), token_endpoint_auth_methods_supported }),
+    );
+    const proofs = createProofs();
+    const callback = new URL(`${REDIRECT_URI}?code=1&state=${proofs.state}`);
+    await expect(oidc.redeem(callback, proofs)).rejects.toMatchObject({ reason: "code_refused" });
+    const { init } = asked.find(({ url }) => url.endsWith("/token")) ?? {};
+    const body = new URLSearchParams(String(init?.body));
+    expect(body.get("client_secret") === CLIENT.clientSecret).toBe(inBody);
+    expect(new Headers(init?.headers).has("authorization")).toBe(!inBody);
+    expect(body.get("code_verifier")).toBe(proofs.verifier);
+    expect(body.get("redirect_uri")).toBe(REDIRECT_URI);
+  },
+);
 
-/** Made once: that takes longer than all the rest. */
+/** Generated once, because it is slow. */
 const KEYS = generateJwks();
 
-/** A provider that can change its keys and its endpoints, and a client that has signed in there. */
+/** A provider that can change its keys and endpoints, and a client that has signed in there. */
 async function changingProvider(issuer = ISSUER, abortAfter?: AbortAfter) {
   let jwks = await KEYS;
   let prefix = "";
@@ -260,7 +267,7 @@ async function changingProvider(issuer = ISSUER, abortAfter?: AbortAfter) {
   return {
     ...made,
     signIn: () => made.oidc.redeem(callback, proofs),
-    /** A logout token, which says that its key has that ID if one is given. */
+    /** A logout token, with a key ID if one is given. */
     logoutToken(kid?: string) {
       const events = { "http://schemas.openid.net/event/backchannel-logout": {} };
       const claims = { iat: NOW, exp: NOW + 60, jti: "j", sub: "1", events };
@@ -281,7 +288,7 @@ async function changingProvider(issuer = ISSUER, abortAfter?: AbortAfter) {
   };
 }
 
-test("a provider that changes its signing key signs in with it at once", async () => {
+test("a new signing key of the provider is accepted at once", async () => {
   const provider = await changingProvider();
   await provider.signIn();
   await provider.rotateKey();
@@ -289,7 +296,7 @@ test("a provider that changes its signing key signs in with it at once", async (
   expect(provider.paths().filter((path) => path === "/token")).toHaveLength(2);
 });
 
-test("a provider that moves its endpoints signs in at the new ones at once", async () => {
+test("new endpoints of the provider are used at once", async () => {
   const provider = await changingProvider();
   await provider.signIn();
   provider.move();
@@ -297,7 +304,7 @@ test("a provider that moves its endpoints signs in at the new ones at once", asy
   expect(provider.paths().slice(-4)).toEqual(["/token", DISCOVERY, "/v2/token", "/v2/jwks"]);
 });
 
-test("unknown keys make an instance read the metadata again only so often", async () => {
+test("unknown keys refresh the metadata with a rate limit", async () => {
   const provider = await changingProvider();
   await provider.signIn();
   await provider.rotateKey({ publish: false });
@@ -308,7 +315,7 @@ test("unknown keys make an instance read the metadata again only so often", asyn
   expect(reads.length).toBeLessThanOrEqual(6);
 });
 
-test("logout tokens of invented keys cost one read of the keys a second, and hide no new key", async () => {
+test("logout tokens with invented keys cause one read of the keys per second, and a new key is still found", async () => {
   const time = createVirtualTime(NOW);
   const provider = await changingProvider(ISSUER, time.abortAfter);
   const verify = (kid?: string) => provider.oidc.verifyLogoutToken(provider.logoutToken(kid));
@@ -327,7 +334,7 @@ test("logout tokens of invented keys cost one read of the keys a second, and hid
   expect(provider.paths().filter((path) => path === DISCOVERY)).toHaveLength(1);
 });
 
-test("whatever a stranger sends as a logout token is refused, and is never taken for a fault of the provider", async () => {
+test("any invalid logout token is refused, and never counts as an error of the provider", async () => {
   const provider = await changingProvider();
   const good = provider.logoutToken();
   const [, claims = "", signature = ""] = good.split(".");
@@ -354,7 +361,7 @@ test.each<[string, object, object | undefined, object]>([
   ["in the ID token", VERIFIED, undefined, { verdict: "verified" }],
   ["as text", { ...VERIFIED, email_verified: "true" }, undefined, { verdict: "verified" }],
   [
-    "as the text false",
+    "as the text 'false'",
     { ...VERIFIED, email_verified: "false" },
     VERIFIED,
     { verdict: "unverified" },
@@ -379,7 +386,12 @@ test.each<[string, object, object | undefined, object]>([
     { email: VERIFIED.email },
   ],
   ["nowhere", { email: VERIFIED.email }, { email: VERIFIED.email }, { verdict: "unstated" }],
-  ["nowhere, without userinfo", { email: VERIFIED.email }, undefined, { verdict: "unstated" }],
+  [
+    "nowhere, if there is no userinfo",
+    { email: VERIFIED.email },
+    undefined,
+    { verdict: "unstated" },
+  ],
   [
     "at userinfo without an address",
     { email: VERIFIED.email },
@@ -394,18 +406,21 @@ test.each<[string, object, object | undefined, object]>([
     { verdict: "verified" },
   ],
   [
-    "as xms_edov that is false",
+    "as a false xms_edov",
     { email: VERIFIED.email, xms_edov: false },
     undefined,
     { verdict: "unverified" },
   ],
   ["as a number", { ...VERIFIED, email_verified: 1 }, undefined, { verdict: "unstated" }],
   ["about no address", { email_verified: true }, {}, { email: undefined, verdict: "unstated" }],
-])("the verdict on an e-mail address is taken: %s", async (_where, token, userinfo, expected) => {
-  const provider = await changingProvider();
-  provider.say(token as Record<string, unknown>, userinfo as Record<string, unknown> | undefined);
-  expect(await provider.signIn()).toMatchObject(expected);
-});
+])(
+  "whether an e-mail address is verified is read %s",
+  async (_where, token, userinfo, expected) => {
+    const provider = await changingProvider();
+    provider.say(token as Record<string, unknown>, userinfo as Record<string, unknown> | undefined);
+    expect(await provider.signIn()).toMatchObject(expected);
+  },
+);
 
 const GOOGLE = "https://accounts.google.com";
 const MICROSOFT = "https://login.microsoftonline.com/tenant/v2.0";
@@ -443,13 +458,13 @@ test.each<[string, string, Record<string, unknown>, boolean]>([
     { ...VERIFIED, email: "a@Trusted.example" },
     true,
   ],
-])("whether an account is its domain's own: %s", async (_what, issuer, claims, expected) => {
+])("whether an account belongs to its domain: %s", async (_what, issuer, claims, expected) => {
   const provider = await changingProvider(issuer);
   provider.say(claims);
   expect(await provider.signIn()).toMatchObject({ subject: "1", ofDomain: expected });
 });
 
-test("the provider's page for signing out gets the client, the way back and who it is, no token", async () => {
+test("the provider's sign-out page gets the client, the return URL and a hint of the user, but no token", async () => {
   const end_session_endpoint = `${ISSUER}/logout?tenant=1`;
   const { oidc } = client(() => Response.json({ ...metadata(), end_session_endpoint }));
   const url = await oidc.endSessionUrl("https://phoenix.example/signed-out", "ada@example.com");
@@ -463,7 +478,7 @@ test("the provider's page for signing out gets the client, the way back and who 
 });
 
 test.each([undefined, "javascript:alert(1)", "nonsense"])(
-  "where the provider's page for signing out is %p there is none",
+  "the provider's sign-out page %p is ignored",
   async (end_session_endpoint) => {
     const { oidc } = client(() => Response.json({ ...metadata(), end_session_endpoint }));
     expect(await oidc.endSessionUrl("https://phoenix.example/", undefined)).toBeUndefined();

@@ -19,7 +19,7 @@ afterAll(async () => {
   await provider.close();
 });
 
-test("a page without a session leads to sign-in and back, with its query", async () => {
+test("a page without a session redirects to sign-in and back, with its query", async () => {
   const response = await new Browser(site.url).fetch("/page?a=1&b=%2F%2F");
   const location = new URL(response.headers.get("location") ?? "", site.url);
   expect(response.status).toBe(302);
@@ -28,7 +28,7 @@ test("a page without a session leads to sign-in and back, with its query", async
   expect(location.searchParams.get("returnTo")).toBe("/page?a=1&b=%2F%2F");
 });
 
-test("a path that is too long to come back to is not repeated in the redirect", async () => {
+test("a path that is too long is left out of the redirect", async () => {
   const browser = new Browser(site.url);
   const response = await browser.fetch(`/page?a=${"a".repeat(14_000)}`);
   expect([response.status, response.headers.get("location")]).toEqual([302, "/login?returnTo=%2F"]);
@@ -46,7 +46,7 @@ test("the API without a session answers 401 with a problem document, never a red
   }
 });
 
-test("who has a session is signed in, even if there was no place for the ID token", async () => {
+test("a session is signed in even if the ID token did not fit", async () => {
   const browser = new Browser(site.url);
   const body = new URLSearchParams({ id_token: "x".repeat(5_000) });
   await browser.fetch("/plant", { method: "POST", body });
@@ -56,7 +56,7 @@ test("who has a session is signed in, even if there was no place for the ID toke
 });
 
 // ASVS 7.6.1
-test("who is signed in gets through, until the session has expired", async () => {
+test("signed-in users have access until the session expires", async () => {
   const browser = await signIn(site.url, ada);
   expect((await browser.fetch("/page")).status).toBe(200);
   expect((await browser.fetch("/api/thing")).status).toBe(200);

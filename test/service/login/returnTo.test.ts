@@ -15,7 +15,7 @@ test.each([
   "/a/b%20c",
   "/search?next=https://example.com/",
   "/search?q=%2F%2Fexample.com",
-])("%s is a place to come back to", (path) => {
+])("%s is accepted", (path) => {
   expect(parseReturnTo(path)).toBe(path);
 });
 
@@ -52,7 +52,7 @@ test.each([
   ["the callback", "/login/callback?code=1"],
   ["signing out", "/logout"],
   ["one that is too long", `/${"a".repeat(MAX_RETURN_TO_LENGTH)}`],
-])("%s is not a place to come back to", (_what, value) => {
+])("%s is refused", (_what, value) => {
   expect(parseReturnTo(value)).toBe(DEFAULT_RETURN_TO);
 });
 
@@ -77,7 +77,7 @@ const nasty = fc
   )
   .map((parts) => `/${parts.join("")}`);
 
-test("whatever is asked for, a browser stays at this service and sees a plain path", () => {
+test("any value keeps a browser at this service, on a plain path", () => {
   fc.assert(
     fc.property(fc.oneof(nasty, fc.string(), anyUrl, anyText()), (value) => {
       const path = parseReturnTo(value);
@@ -97,7 +97,7 @@ test("whatever is asked for, a browser stays at this service and sees a plain pa
   );
 });
 
-test("a path that was taken once is taken again as it is", () => {
+test("an accepted path is accepted unchanged again", () => {
   fc.assert(
     fc.property(fc.oneof(nasty, anyPath), (value) => {
       const path = parseReturnTo(value);
@@ -106,7 +106,7 @@ test("a path that was taken once is taken again as it is", () => {
   );
 });
 
-test("a link to sign-in carries any path whole", () => {
+test("a sign-in link preserves any path", () => {
   fc.assert(
     fc.property(fc.string(), (path) => {
       const url = new URL(signInLink(path), "http://localhost");

@@ -16,7 +16,7 @@ afterAll(async () => {
 
 type Lines = Record<string, unknown>[];
 
-/** One running instance, and what it logs. */
+/** A running instance and its log. */
 async function start(
   options: Partial<ApplicationOptions> = {},
 ): Promise<RunningServer & { readonly lines: Lines }> {
@@ -24,7 +24,7 @@ async function start(
   return { ...(await serve(app)), lines };
 }
 
-/** Names of the site's cookies but those of sign-ins. */
+/** Names of the site's cookies, without those of sign-ins. */
 function sessionCookies(browser: Browser): string[] {
   const attempts = attemptCookies(browser);
   return [...browser.cookies.keys()].filter((name) => !attempts.has(name));
@@ -35,7 +35,7 @@ async function sessionOf(browser: Browser): Promise<Record<string, unknown>> {
   return (await response.json()) as Record<string, unknown>;
 }
 
-/** What a refused sign-in must look like, and the text of its page. */
+/** Checks a refused sign-in; returns the text of its page. */
 async function expectRefusal(browser: Browser, response: Response, status: number) {
   expect(response.status).toBe(status);
   expect(response.headers.get("content-type")).toContain("text/html");
@@ -44,7 +44,7 @@ async function expectRefusal(browser: Browser, response: Response, status: numbe
   return await response.text();
 }
 
-test("signing in fills the session and comes back to where one wanted to go", async () => {
+test("signing in starts a session and returns to the requested page", async () => {
   await using site = await start();
   const browser = new Browser(site.url);
   const turned = await browser.fetch("/page?a=1");
@@ -65,7 +65,7 @@ test("signing in fills the session and comes back to where one wanted to go", as
 });
 
 // ASVS 11.5.1
-test("the way to the provider carries PKCE, state and nonce, each new every time", async () => {
+test("the redirect to the provider has PKCE, state and nonce, new each time", async () => {
   await using site = await start();
   const seen = new Set<string | null>();
   for (const _ of [1, 2]) {
@@ -104,7 +104,7 @@ test("a callback works on an instance that did not begin the sign-in", async () 
 });
 
 // ASVS 9.2.3
-test("a sign-in of another environment or key does not go on", async () => {
+test("a sign-in of another environment or key does not continue", async () => {
   for (const other of [
     { environment: "dev" },
     { secret: "another secret of 32 characters or more" },
@@ -119,7 +119,7 @@ test("a sign-in of another environment or key does not go on", async () => {
 });
 
 // ASVS 9.2.2
-test("a session's token is no sign-in, and a sign-in is no session", async () => {
+test("a session's token is not accepted as a sign-in, nor a sign-in's as a session", async () => {
   await using site = await start();
   const browser = new Browser(site.url);
   const callback = await answerOfProvider(browser, ada);
@@ -136,7 +136,7 @@ test("a session's token is no sign-in, and a sign-in is no session", async () =>
   await expectRefusal(browser, await browser.fetch(callback), 400);
 });
 
-test("two tabs that sign in at once both come to where they wanted to go", async () => {
+test("two tabs that sign in concurrently both get to their pages", async () => {
   await using site = await start();
   const browser = new Browser(site.url);
   const first = await browser.follow("/login?returnTo=/page?tab=1");
@@ -163,7 +163,7 @@ test("a callback without its sign-in is refused, and so is one with another's st
   expect(attemptCookies(victim).size).toBe(1);
 });
 
-test("a code counts once, even if the cookie is brought back: the sign-in begins again", async () => {
+test("a code works once, even with a restored cookie: the sign-in restarts", async () => {
   await using site = await start();
   const browser = new Browser(site.url);
   const callback = await answerOfProvider(browser, ada, "/page");
@@ -178,7 +178,7 @@ test("a code counts once, even if the cookie is brought back: the sign-in begins
   expect([back.status, back.headers.get("location")]).toEqual([303, "/page"]);
 });
 
-test("the way back, sent again by who is signed in, leads to its page and keeps the session", async () => {
+test("a repeated callback of a signed-in user redirects to its page and keeps the session", async () => {
   await using site = await start();
   const browser = new Browser(site.url);
   const callback = await answerOfProvider(browser, ada, "/page");
@@ -189,7 +189,7 @@ test("the way back, sent again by who is signed in, leads to its page and keeps 
   expect(await sessionOf(browser)).toEqual(before);
 });
 
-test("the way back, sent again after signing out, begins a new sign-in", async () => {
+test("a repeated callback after signing out begins a new sign-in", async () => {
   await using site = await start();
   const browser = new Browser(site.url);
   const callback = await answerOfProvider(browser, ada, "/page");
@@ -203,7 +203,7 @@ test("the way back, sent again after signing out, begins a new sign-in", async (
 test.each([
   ["one after the other", false],
   ["at the same moment", true],
-])("eight tabs that sign in %s all come to their page, in one session", async (_how, atOnce) => {
+])("eight tabs that sign in %s all get to their pages, in one session", async (_how, atOnce) => {
   await using site = await start();
   const browser = new Browser(site.url);
   const tabs = [1, 2, 3, 4, 5, 6, 7, 8].map((tab) => `/page?tab=${tab}`);
@@ -223,7 +223,7 @@ test.each([
   expect(await sessionOf(browser)).toMatchObject({ csrf_token });
 });
 
-test("a session from before the attempt, or an attempt that asked who it is, begins a new one", async () => {
+test("a session from before the attempt, or one of another account, is replaced by a new one", async () => {
   await using site = await start();
   const browser = new Browser(site.url);
   await browser.fetch(await answerOfProvider(browser, ada));
@@ -239,7 +239,7 @@ test("a session from before the attempt, or an attempt that asked who it is, beg
   expect((await sessionOf(browser)).csrf_token).not.toBe(kept.csrf_token);
 });
 
-test("cancelling in one tab leaves who signed in in another as they are", async () => {
+test("cancelling in one tab does not affect the session from another", async () => {
   await using site = await start();
   const browser = new Browser(site.url);
   const cancelled = await browser.follow("/login?prompt=select_account&returnTo=/page");
@@ -256,7 +256,7 @@ const EARLY = [
   { "x-moz": "prefetch" },
 ];
 
-test("a prefetch of /login or of the way back begins and redeems nothing", async () => {
+test("a prefetch of /login or of the callback begins and redeems nothing", async () => {
   await using site = await start();
   const browser = new Browser(site.url);
   const callback = await answerOfProvider(browser, ada, "/page");
@@ -273,7 +273,7 @@ test("a prefetch of /login or of the way back begins and redeems nothing", async
   expect((await browser.fetch(callback)).headers.get("location")).toBe("/page");
 });
 
-test("HEAD of /login or of the way back begins and redeems nothing", async () => {
+test("HEAD of /login or of the callback begins and redeems nothing", async () => {
   await using site = await start();
   const browser = new Browser(site.url);
   const callback = await answerOfProvider(browser, ada, "/page");
@@ -286,7 +286,7 @@ test("HEAD of /login or of the way back begins and redeems nothing", async () =>
 });
 
 // ASVS 9.2.1
-test("a sign-in is over after ten minutes, by the server's clock", async () => {
+test("a sign-in expires after ten minutes, by the server's clock", async () => {
   const time = { ahead: 0 };
   await using site = await start({ time });
   const browser = new Browser(site.url);
@@ -300,7 +300,7 @@ test("a sign-in is over after ten minutes, by the server's clock", async () => {
   expect(page).toContain('href="/login?returnTo=');
 });
 
-test("pressing Cancel says so, and the way forward keeps the place", async () => {
+test("Cancel shows a page whose link keeps the requested path", async () => {
   await using site = await start();
   const browser = new Browser(site.url);
   const callback = await answerOfProvider(browser, "cancel", "/page");
@@ -309,7 +309,7 @@ test("pressing Cancel says so, and the way forward keeps the place", async () =>
   expect(page).toContain('href="/login?returnTo=%2Fpage"');
 });
 
-test("an e-mail that is not verified stays out, even where everyone may come", async () => {
+test("an unverified e-mail address is refused, even without an allow list", async () => {
   await using site = await start();
   const browser = new Browser(site.url);
   const callback = await answerOfProvider(browser, mallory);
@@ -317,7 +317,7 @@ test("an e-mail that is not verified stays out, even where everyone may come", a
   expect(page).toContain("not verified");
 });
 
-test("only those on the list may sign in, and others may choose another account", async () => {
+test("only users on the list may sign in, and others can choose another account", async () => {
   await using site = await start({ allowedUsers: ["ada@example.com"] });
   await expect(signIn(site.url, ada)).resolves.toBeDefined();
   const browser = new Browser(site.url);
@@ -332,7 +332,7 @@ test("only those on the list may sign in, and others may choose another account"
 });
 
 // ASVS 7.2.4
-test("sign-in leaves nothing of the session before it", async () => {
+test("sign-in keeps nothing of an earlier session", async () => {
   await using site = await start();
   const browser = new Browser(site.url);
   await browser.fetch("/plant", { method: "POST" });
@@ -368,7 +368,7 @@ test("signing out is a POST with the CSRF token, and ends the session", async ()
   expect(sessionCookies(browser).length).toBe(0);
 });
 
-test("the page after signing out says that the provider may remember, and asks for another account", async () => {
+test("the page after signing out says that the provider may remember the user, and links to another account", async () => {
   await using site = await start();
   const browser = await signIn(site.url);
   const { csrf_token } = await sessionOf(browser);
@@ -381,7 +381,7 @@ test("the page after signing out says that the provider may remember, and asks f
   expect(page).not.toContain("sign out at the provider");
 });
 
-test("the page after signing out leads to where the provider forgets, with no token in the URL", async () => {
+test("the page after signing out links to the provider's sign-out page, without a token in the URL", async () => {
   await using keycloak = await startProvider(0, "keycloak");
   await using site = await start({ oidc: keycloak.oidc });
   const browser = await signIn(site.url, grace);
@@ -398,7 +398,7 @@ test("the page after signing out leads to where the provider forgets, with no to
     post_logout_redirect_uri: `${site.url}/signed-out`,
   });
   expect(link).not.toContain(String(id_token));
-  // The provider remembers until then, and asks afterwards.
+  // Until then the provider remembers the user, and asks afterwards.
   const remembered = await browser.follow("/login?returnTo=/page");
   expect(remembered.url.pathname).toBe("/page");
   const end = await browser.fetch(url.href);
@@ -414,7 +414,7 @@ test("the page after signing out leads to where the provider forgets, with no to
   await keycloak.close();
 });
 
-test("the page after signing out is there without a provider, and nobody sees it signed in", async () => {
+test("the page after signing out works without a provider, and redirects signed-in users", async () => {
   await using site = await start({ oidc: undefined });
   expect((await fetch(`${site.url}/signed-out`)).status).toBe(200);
   await using other = await start();
@@ -423,7 +423,7 @@ test("the page after signing out is there without a provider, and nobody sees it
 });
 
 test.each(["entra", "cognito", "okta", "keycloak"] as const)(
-  "signing in works with the manners of %s",
+  "sign-in works with a provider that behaves like %s",
   async (name) => {
     await using other = await startProvider(0, name);
     await using site = await start({ oidc: other.oidc });
@@ -437,17 +437,20 @@ test.each([
   [ada, undefined],
   [grace, "email_unstated"],
   [mallory, "email_missing"],
-])("with Microsoft's manners the log tells what is missing", async (user, reason) => {
-  await using entra = await startProvider(0, "entra");
-  await using site = await start({ oidc: entra.oidc });
-  const browser = new Browser(site.url);
-  const response = await browser.fetch(await answerOfProvider(browser, user));
-  expect(response.status).toBe(reason === undefined ? 303 : 403);
-  expect(site.lines.at(-1)?.reason).toBe(reason);
-  await entra.close();
-});
+])(
+  "with a provider that behaves like Microsoft the log names the missing claim",
+  async (user, reason) => {
+    await using entra = await startProvider(0, "entra");
+    await using site = await start({ oidc: entra.oidc });
+    const browser = new Browser(site.url);
+    const response = await browser.fetch(await answerOfProvider(browser, user));
+    expect(response.status).toBe(reason === undefined ? 303 : 403);
+    expect(site.lines.at(-1)?.reason).toBe(reason);
+    await entra.close();
+  },
+);
 
-test("an issuer that is written otherwise than the provider's own is the operator's to mend", async () => {
+test("an issuer that differs from the provider's is an operator error", async () => {
   await using keycloak = await startProvider(0, "keycloak");
   const issuer = new URL(`${keycloak.issuer}/`);
   await using site = await start({ oidc: { ...keycloak.oidc, issuer } });
@@ -466,12 +469,12 @@ test("an issuer that is written otherwise than the provider's own is the operato
   await keycloak.close();
 });
 
-test("signing out needs no token of a page of the site's own, and leads to the start page from any", async () => {
+test("signing out from the site's own pages needs no token, and redirects to the start page", async () => {
   await using site = await start();
   const stale = { method: "POST", body: new URLSearchParams({ _csrf: "stale" }) };
   for (const proof of [{ origin: site.url }, { "sec-fetch-site": "same-origin" }]) {
     const browser = await signIn(site.url);
-    // Of the session that is there, and then of none.
+    // With the session, and then without one.
     for (const cookies of [1, 0]) {
       const response = await browser.fetch("/logout", { ...stale, headers: proof });
       expect([cookies, response.status, response.headers.get("location")]).toEqual([
@@ -489,7 +492,7 @@ test("signing out needs no token of a page of the site's own, and leads to the s
   }
 });
 
-test("a page learns who is signed in now, with the token, and nobody else does", async () => {
+test("the session API returns user and CSRF token to the site's own pages only", async () => {
   await using site = await start();
   const browser = await signIn(site.url);
   const { user_id, csrf_token } = await sessionOf(browser);
@@ -499,7 +502,7 @@ test("a page learns who is signed in now, with the token, and nobody else does",
   expect((await new Browser(site.url).fetch("/api/session")).status).toBe(401);
 });
 
-test("without a provider, /login explains what to set, as no fault of the service, and the rest goes on", async () => {
+test("without a provider, /login explains the settings with 404, and the rest works", async () => {
   await using site = await start({ oidc: undefined });
   for (const path of ["/login", "/login/callback?code=1&state=2"]) {
     const browser = new Browser(site.url);
@@ -512,7 +515,7 @@ test("without a provider, /login explains what to set, as no fault of the servic
 });
 
 // ASVS 3.3.1
-test("behind TLS with SESSION_COOKIE_SECURE, cookies have the __Host- prefix and work", async () => {
+test("behind TLS with SESSION_COOKIE_SECURE, cookies with the __Host- prefix work", async () => {
   await using site = await start({ cookieSecure: true });
   const headers = { "x-forwarded-proto": "https" };
   const begun = await fetch(`${site.url}/login`, { headers, redirect: "manual" });
@@ -525,7 +528,7 @@ test("behind TLS with SESSION_COOKIE_SECURE, cookies have the __Host- prefix and
   expect(sessionCookies(browser)).toEqual(["__Host-session"]);
 });
 
-test("SESSION_COOKIE_SECURE over http tells the visitor and the log, cause and remedy", async () => {
+test("SESSION_COOKIE_SECURE over http is an error with cause and remedy, on the page and in the log", async () => {
   await using site = await start({ cookieSecure: true });
   for (const path of ["/login", "/login/callback"]) {
     const response = await fetch(`${site.url}${path}`, {
@@ -545,7 +548,7 @@ test("SESSION_COOKIE_SECURE over http tells the visitor and the log, cause and r
   }
 });
 
-test("X-Forwarded-Host does not decide where the provider sends a visitor", async () => {
+test("X-Forwarded-Host does not change the redirect URI", async () => {
   await using site = await start();
   const response = await fetch(`${site.url}/login`, {
     headers: { "x-forwarded-host": "evil.example" },
@@ -554,7 +557,7 @@ test("X-Forwarded-Host does not decide where the provider sends a visitor", asyn
   expect(response.headers.get("location")).not.toContain("evil.example");
 });
 
-test("a provider that is down is a page with Retry-After, and the next visitor gets through", async () => {
+test("an outage of the provider is a page with Retry-After, and the next sign-in after it works", async () => {
   await using gone = await startProvider();
   const { port } = new URL(gone.issuer);
   await gone.close();
@@ -574,7 +577,7 @@ test("a provider that is down is a page with Retry-After, and the next visitor g
   await back.close();
 });
 
-test("a provider that goes down in the middle is a page with Retry-After, and no session", async () => {
+test("an outage of the provider during a sign-in is a page with Retry-After, and no session", async () => {
   await using leaving = await startProvider();
   await using site = await start({ oidc: leaving.oidc });
   const browser = new Browser(site.url);
@@ -585,7 +588,7 @@ test("a provider that goes down in the middle is a page with Retry-After, and no
   await expectRefusal(browser, response, 503);
 });
 
-test("a wrong client secret is told to the log, and nothing of it to the visitor", async () => {
+test("a wrong client secret is logged, and not shown on the page", async () => {
   const oidc = { ...provider.oidc, clientSecret: "a wrong secret" };
   await using site = await start({ oidc });
   const browser = new Browser(site.url);
@@ -595,7 +598,7 @@ test("a wrong client secret is told to the log, and nothing of it to the visitor
   expect(site.lines.at(-1)).toMatchObject({ reason: "provider_error", error: "invalid_client" });
 });
 
-test("no code, token, state or secret is ever in the log", async () => {
+test("the log never contains a code, token, state or secret", async () => {
   await using site = await start({ allowedUsers: ["@example.com"] });
   const browser = new Browser(site.url);
   const callback = new URL(await answerOfProvider(browser, ada));

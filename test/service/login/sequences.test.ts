@@ -11,11 +11,11 @@ const TABS = 4;
 
 let provider: Awaited<ReturnType<typeof startProvider>>;
 let site: RunningServer;
-/** Which instance answers each of the next requests, over and over. */
+/** Instances that answer the next requests, in a cycle. */
 let route: { readonly instances: readonly number[]; requests: number };
 beforeAll(async () => {
   provider = await startProvider(0, "keycloak");
-  // Each has a list of ended sessions of its own: neither ever learns what ended at the other.
+  // Each has its own list of ended sessions, and never learns of the other's.
   const apps = [1, 2].map(() => application({ oidc: provider.oidc }).app);
   site = await serve((req, res) => {
     const { instances, requests } = route;
@@ -28,14 +28,14 @@ afterAll(async () => {
   await provider.close();
 });
 
-/** An answer of the site that the browser has not got yet. */
+/** A response of the site that the browser has not received yet. */
 interface Flight {
   readonly landing: Landing;
-  /** Who the provider says it is, if it is a way back. */
+  /** The provider's user, if it is a callback. */
   readonly who: LocalUser | undefined;
   /** Whether the code was sent before. */
   readonly used: boolean;
-  /** Who was signed in when it was sent. */
+  /** The signed-in user when the request was sent. */
   readonly sentAs: string | undefined;
   /** Whether that session may have ended already. */
   readonly unsure: boolean;
@@ -43,19 +43,19 @@ interface Flight {
 
 interface Tab {
   readonly returnTo: string;
-  /** What it asks for next; undefined: it is where it wanted to go, or was cancelled. */
+  /** The next request; undefined: the tab is done or was cancelled. */
   next: string | undefined;
-  /** The provider's page, on which somebody is to be chosen. */
+  /** The provider's page, on which a user is chosen. */
   form: string | undefined;
   who: LocalUser | undefined;
   flight: Flight | undefined;
   lastCallback: string | undefined;
-  /** Whether a way back was cancelled or doubled since the user began. */
+  /** Whether a callback was cancelled or repeated since the sign-in began. */
   disturbed: boolean;
   cancelled: boolean;
 }
 
-/** One browser with several tabs, and what has to be true of it. */
+/** A browser with several tabs, and its expected state. */
 class Scene {
   readonly browser = new Browser(site.url);
   readonly tabs = Array.from(
@@ -71,11 +71,11 @@ class Scene {
       cancelled: false,
     }),
   );
-  /** Who signed in last in this browser. */
+  /** The last user who signed in. */
   expected: string | undefined;
   /**
-   * Whether that session may have ended: signing in again ends the session before it, also if the
-   * browser never gets the answer.
+   * Whether that session may have ended: signing in again ends the earlier session, even if the
+   * browser never receives the response.
    */
   unsure = false;
   remembered: LocalUser | undefined;
@@ -111,7 +111,7 @@ class Scene {
     return flight;
   }
 
-  /** The browser gets the answer and goes where it leads. */
+  /** The browser receives the response and follows it. */
   async receive(tab: Tab, { landing, who, used, sentAs, unsure }: Flight): Promise<void> {
     const { response, url } = landing;
     this.browser.receive(landing);
@@ -137,7 +137,7 @@ class Scene {
     if (tab.next?.startsWith(provider.issuer)) await this.#askProvider(tab, tab.next);
   }
 
-  /** The provider answers at once: what happens there is not what is tested. */
+  /** The provider answers at once, because it is not under test. */
   async #askProvider(tab: Tab, url: string): Promise<void> {
     const { pathname } = new URL("/login/callback", this.browser.site);
     const landing = await this.browser.follow(url, {}, (target) => target.pathname === pathname);
@@ -156,7 +156,7 @@ class Scene {
     let landing = await this.browser.follow(tab.form, { method: "POST", body }, isCallback);
     if (!isCallback(landing.url)) landing = await this.#switchAccount(landing);
     if (!isCallback(landing.url)) {
-      // The provider forgot this tab when another account was chosen in another: its own affair.
+      // The provider discards this tab's sign-in when another tab chooses another account.
       this.begin(tab, false);
       return;
     }
@@ -167,7 +167,7 @@ class Scene {
     if (user !== "cancel") this.remembered = user;
   }
 
-  /** Where somebody else is chosen than before, the provider's page submits a form by itself. */
+  /** If another user is chosen than before, the provider's page submits a form automatically. */
   async #switchAccount({ url, response }: Landing): Promise<Landing> {
     const page = await response.text();
     const [, action = ""] = /<form[^>]*action="([^"]*)"/.exec(page) ?? [];
@@ -178,7 +178,7 @@ class Scene {
     return await this.browser.follow(target, { method: "POST", body }, isCallback);
   }
 
-  /** The user stops waiting, or clicks again: the same is asked once more. */
+  /** The user stops waiting or clicks again, which repeats the request. */
   async disturb(tab: Tab, keepCookies: boolean): Promise<void> {
     if (tab.disturbed || tab.flight !== undefined) return;
     const flight = await this.send(tab);
@@ -219,7 +219,7 @@ class Scene {
     if (!this.unsure || user_id !== undefined) expect(user_id).toBe(this.expected);
   }
 
-  /** Every tab goes on until it is where it wanted to go. */
+  /** Continues every tab until it is done. */
   async finish(): Promise<void> {
     for (const tab of this.tabs) {
       for (let hop = 0; tab.next !== undefined || tab.form !== undefined || tab.flight; hop++) {
@@ -252,7 +252,7 @@ function codeIn(url: string): string | undefined {
 
 type Step = (scene: Scene) => void | Promise<void>;
 
-/** Something that happens in one tab; its name is what a counterexample shows. */
+/** An event in one tab; a counterexample shows its name. */
 function inTab(name: string, act: (scene: Scene, tab: Tab) => void | Promise<void>) {
   return fc.nat(TABS - 1).map((index) => {
     const step: Step = (scene) => act(scene, scene.tab(index));
@@ -260,7 +260,7 @@ function inTab(name: string, act: (scene: Scene, tab: Tab) => void | Promise<voi
   });
 }
 
-/** The four steps of a whole sign-in, as far as they can be made. */
+/** The four steps of a complete sign-in, as far as they are possible. */
 function wholly(user: LocalUser, otherAccount: boolean) {
   const name = `sign in as ${user.id}${otherAccount ? " with another account" : ""}`;
   return inTab(name, async (scene, tab) => {
@@ -312,7 +312,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const steps = fc.array(step, { minLength: 5, maxLength: 40 });
 const routes = fc.array(fc.nat(1), { minLength: 1, maxLength: 6 });
 
-test("in any sequence, who signed in last is signed in, nobody else is, and every tab gets to its page", async () => {
+test("in any sequence the last user who signed in is signed in, and every tab gets to its page", async () => {
   await fc.assert(
     fc.asyncProperty(steps, routes, async (sequence, instances) => {
       route = { instances, requests: 0 };
@@ -324,7 +324,7 @@ test("in any sequence, who signed in last is signed in, nobody else is, and ever
   );
 }, 120_000);
 
-test("signing in again replaces a session that has ended, also where its end is not known yet", async () => {
+test("signing in again replaces an ended session, even at an instance that doesn't know of its end", async () => {
   const browser = new Browser(site.url);
   const at = (instance: number) => {
     route = { instances: [instance], requests: 0 };

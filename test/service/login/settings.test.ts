@@ -20,13 +20,13 @@ function causesOf(env: Record<string, string | undefined>): string[] {
   return "problems" in parsed ? parsed.problems.map(({ cause }) => cause) : [];
 }
 
-test("without any of the provider's settings there is no sign-in, and that is no problem", () => {
+test("without the provider's settings there is no sign-in, which is valid", () => {
   const value = { oidc: undefined, allowedUsers: [] };
   expect(parseSignInSettings({}, LAPTOP)).toEqual({ value });
   expect(parseSignInSettings({ OIDC_ISSUER: "" }, DEV)).toEqual({ value });
 });
 
-test("all of the provider's settings make a provider", () => {
+test("with all of the provider's settings there is a provider", () => {
   const env = { ...GOOGLE, ALLOWED_USERS: "Ada@example.com, @example.org" };
   expect(parseSignInSettings(env, PROD)).toEqual({
     value: {
@@ -41,7 +41,7 @@ test("all of the provider's settings make a provider", () => {
   });
 });
 
-test("each of the provider's settings that is missing beside the others is named", () => {
+test("each missing setting of the provider is named", () => {
   expect(problemsOf({ ...GOOGLE, OIDC_CLIENT_SECRET: "" })).toEqual(["OIDC_CLIENT_SECRET"]);
   expect(problemsOf({ OIDC_CLIENT_ID: "an id" })).toEqual(["OIDC_ISSUER", "OIDC_CLIENT_SECRET"]);
   expect(causesOf({ OIDC_CLIENT_ID: "an id" })[0]).toBe(
@@ -63,29 +63,29 @@ test.each([
   "https://accounts.google.com/?tenant=1",
   "https://accounts.google.com/#here",
   "https://accounts.google.com/.well-known/openid-configuration",
-])("%s is no issuer", (OIDC_ISSUER) => {
+])("%s is not an issuer", (OIDC_ISSUER) => {
   expect(problemsOf({ ...GOOGLE, OIDC_ISSUER })).toEqual(["OIDC_ISSUER"]);
 });
 
 test.each(["http://localhost:9000", "http://127.0.0.1:9000", "http://[::1]:9000"])(
-  "%s is an issuer on a laptop and none on Cloud Run",
+  "%s is an issuer on a developer's machine, and not on Cloud Run",
   (OIDC_ISSUER) => {
     expect(problemsOf({ ...GOOGLE, OIDC_ISSUER })).toEqual([]);
     expect(problemsOf({ ...GOOGLE, OIDC_ISSUER }, DEV)).toEqual(["OIDC_ISSUER"]);
   },
 );
 
-test("white space around the client's id or secret is found here, not by the provider", () => {
+test("white space around the client's ID or secret is refused", () => {
   const env = { ...GOOGLE, OIDC_CLIENT_ID: " an id", OIDC_CLIENT_SECRET: "a secret\n" };
   expect(problemsOf(env)).toEqual(["OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"]);
 });
 
-test("prod must say who may sign in, other environments need not", () => {
+test("prod requires an allow list, and other environments don't", () => {
   expect(problemsOf(GOOGLE, PROD)).toEqual(["ALLOWED_USERS"]);
   expect(problemsOf(GOOGLE, DEV)).toEqual([]);
 });
 
-test("a domain may sign in only where it is known or stated that its accounts are its own", () => {
+test("a domain in the allow list needs a provider with a domain claim, or must be trusted", () => {
   const elsewhere = { ...GOOGLE, OIDC_ISSUER: "https://id.example" };
   const ALLOWED_USERS = "@acme.example, ada@other.example, @müller.example";
   const microsoft = {
@@ -113,11 +113,11 @@ test.each([
   "https://login.microsoftonline.com/acme.example/v2.0",
   "https://accounts.google.com/o/oauth2",
   "https://id.example/realms/acme/",
-])("%s can never be right, because the provider does not call itself so", (OIDC_ISSUER) => {
+])("%s is refused, because it is never the provider's issuer", (OIDC_ISSUER) => {
   expect(problemsOf({ ...GOOGLE, OIDC_ISSUER })).toEqual(["OIDC_ISSUER"]);
 });
 
-test("all problems come at once, and none of them says the secret", () => {
+test("all problems are reported at once, and none contains the secret", () => {
   const env = {
     ...GOOGLE,
     OIDC_ISSUER: "nonsense",

@@ -4,14 +4,14 @@ import { inject } from "light-my-request";
 import { createEndedBench, type EndedBench } from "../../support/endedBench.ts";
 import { application } from "./application.ts";
 
-/** Two instances that share the list of the ended. */
+/** Two instances that share the list of ended sessions. */
 function createFleet() {
   const bench = createEndedBench(Date.now() / 1000);
   const start = (ended = bench.instance()) => application({ oidc: undefined, ended });
   return { bench, one: start(), other: start() };
 }
 
-/** What a browser sends of what it was told to keep. */
+/** A cookie jar. */
 class Cookies {
   readonly #values = new Map<string, string>();
 
@@ -52,7 +52,7 @@ async function signedIn(app: Express, details = {}): Promise<Cookies> {
   return cookies;
 }
 
-/** A copy of somebody's cookies, as a thief has them. */
+/** A stolen copy of cookies. */
 function copyOf(cookies: Cookies): Cookies {
   const copy = new Cookies();
   copy.keep(cookies.header.split("; "));
@@ -91,7 +91,7 @@ test("a refused session stays in the browser: its cookie is not touched", async 
   expect(headers["set-cookie"]).toBeUndefined();
 });
 
-test("a sign-out that can't be written clears the cookie, says so, and is made good later", async () => {
+test("a sign-out that can't be written clears the cookie, shows a notice, and is retried", async () => {
   const { bench, one, other } = createFleet();
   const cookies = await signedIn(one.app);
   const copy = copyOf(cookies);
@@ -113,7 +113,7 @@ test("a sign-out that can't be written clears the cookie, says so, and is made g
   expect(await isAccepted(other.app, copy)).toBe(false);
 });
 
-test("a sign-out that is slow to write is answered, and made good later", async () => {
+test("a sign-out that is slow to write is answered in time, and retried", async () => {
   const { bench, other } = createFleet();
   const ended = bench.instance();
   const { promise: never } = Promise.withResolvers<void>();
@@ -136,7 +136,7 @@ test("a sign-out that is slow to write is answered, and made good later", async 
   expect(await isAccepted(other.app, copy)).toBe(false);
 });
 
-test("sign-outs that wait are kept beside each other, and a made-up one does nothing", async () => {
+test("several pending sign-outs are kept, and a forged one does nothing", async () => {
   const { bench, one } = createFleet();
   const cookies = new Cookies();
   const copies: Cookies[] = [];
@@ -159,7 +159,7 @@ test("sign-outs that wait are kept beside each other, and a made-up one does not
   expect(bench.standIn.calls.create).toBe(create);
 });
 
-test("a copy of the cookie that waits has each instance write once, and no more", async () => {
+test("a copied cookie of a pending sign-out causes one write per instance", async () => {
   const { bench, one, other } = createFleet();
   const cookies = await signedIn(one.app);
   bench.standIn.fail({ fault: "unavailable" });
@@ -171,7 +171,7 @@ test("a copy of the cookie that waits has each instance write once, and no more"
   expect(bench.standIn.calls.create - before).toBe(2);
 });
 
-test("copies of the cookie that waits, sent at once, share one write", async () => {
+test("concurrent copies of a pending sign-out's cookie share one write", async () => {
   const { bench, one, other } = createFleet();
   const cookies = await signedIn(one.app);
   bench.standIn.fail({ fault: "unavailable" });
@@ -185,7 +185,7 @@ test("copies of the cookie that waits, sent at once, share one write", async () 
 });
 
 // ASVS 7.5.2
-test("signing out everywhere ends all sessions of that user, and nobody else's", async () => {
+test("signing out everywhere ends all sessions of the user, and no other user's", async () => {
   const { bench, one, other } = createFleet();
   const [here, there] = [await signedIn(one.app), await signedIn(other.app)];
   const somebody = await signedIn(one.app, { user_id: "grace" });
@@ -197,7 +197,7 @@ test("signing out everywhere ends all sessions of that user, and nobody else's",
   expect(await isAccepted(other.app, somebody)).toBe(true);
 });
 
-test("signing out everywhere takes the session's token, and a session", async () => {
+test("signing out everywhere needs a session and its CSRF token", async () => {
   const { bench, one } = createFleet();
   const cookies = await signedIn(one.app);
   const without = { url: "/logout/everywhere", method: "POST" } as const;
@@ -208,7 +208,7 @@ test("signing out everywhere takes the session's token, and a session", async ()
   expect(bench.standIn.calls.create).toBe(0);
 });
 
-test("signing out everywhere that can't be written leaves everybody signed in, and says so", async () => {
+test("signing out everywhere that can't be written ends no session, and shows an error", async () => {
   const { bench, one } = createFleet();
   const cookies = await signedIn(one.app);
   bench.standIn.fail({ fault: "forbidden", on: ["create"] });
@@ -219,7 +219,7 @@ test("signing out everywhere that can't be written leaves everybody signed in, a
   expect(await isAccepted(one.app, cookies)).toBe(true);
 });
 
-test("signing out everywhere that is slow to write is answered in time, and the second try succeeds", async () => {
+test("signing out everywhere that is slow to write is answered in time, and a second attempt succeeds", async () => {
   const bench = createEndedBench(Date.now() / 1000);
   const ended = bench.instance();
   const written = Promise.withResolvers<void>();
@@ -237,7 +237,7 @@ test("signing out everywhere that is slow to write is answered in time, and the 
   });
   const cookies = await signedIn(app);
   const token = await csrfToken(app, cookies);
-  // As the page's script does: the same form again, if the first answer is none or an error.
+  // The page's script submits the form again if the first request fails.
   const post = { url: "/logout/everywhere", method: "POST" } as const;
   const headers = { cookie: cookies.header, "sec-fetch-site": "same-origin" };
   const first = await inject(app, { ...post, headers: { ...headers, "x-csrf-token": token } });
@@ -246,14 +246,14 @@ test("signing out everywhere that is slow to write is answered in time, and the 
   written.resolve();
   const second = await inject(app, { ...post, headers: { ...headers, "x-csrf-token": token } });
   expect(second.statusCode).toBe(303);
-  // The answer to the second was lost as well: the session has ended, and its form's token with it.
+  // The second response was lost too. The session has ended, and the form's token with it.
   const third = await inject(app, { ...post, headers, payload: { _csrf: token } });
   expect([third.statusCode, third.headers.location]).toEqual([303, "/signed-out"]);
   const fromElsewhere = { ...headers, "sec-fetch-site": "cross-site" };
   expect((await inject(app, { ...post, headers: fromElsewhere })).statusCode).toBe(403);
 });
 
-test("a page whose session alone has ended can't sign out everywhere, and is not told that it did", async () => {
+test("with an ended session signing out everywhere fails, and does not claim success", async () => {
   const { one } = createFleet();
   const cookies = await signedIn(one.app);
   const copy = copyOf(cookies);
@@ -263,11 +263,11 @@ test("a page whose session alone has ended can't sign out everywhere, and is not
   expect(response.statusCode).toBe(403);
 });
 
-test("one person signs out everywhere once a minute", async () => {
+test("a user can sign out everywhere once a minute", async () => {
   const { bench, one } = createFleet();
   await ask(one.app, await signedIn(one.app), "/logout/everywhere", "POST");
   const { create } = bench.standIn.calls;
-  // A session that begins after what ended the others.
+  // A session that begins after the mark.
   const iat = Math.floor(Date.now() / 1000) + 5;
   const again = await signedIn(one.app, { iat });
   const response = await ask(one.app, again, "/logout/everywhere", "POST");
@@ -277,7 +277,7 @@ test("one person signs out everywhere once a minute", async () => {
   expect(await isAccepted(one.app, again)).toBe(true);
 });
 
-test("whoever signs out everywhere many times at once writes as much as once", async () => {
+test("concurrent requests to sign out everywhere write once", async () => {
   const { bench, one, other } = createFleet();
   const cookies = await signedIn(one.app);
   const copies = Array.from({ length: 5 }, () => copyOf(cookies));

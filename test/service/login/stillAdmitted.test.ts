@@ -16,7 +16,7 @@ function admission({ issuer, users = [] }: { issuer?: string; users?: string[] }
   return createAdmission({ oidc, allowedUsers: users });
 }
 
-test("whoever is on the list stays, by address or by an account of the domain", () => {
+test("sessions of users on the list are accepted, by address or by an account of the domain", () => {
   const admitted = admission({ users: ["ada@example.com", "@acme.example"] });
   expect(admitted(credential())).toBe(true);
   expect(admitted(credential({ user_email: "grace@acme.example" }))).toBe(true);
@@ -24,22 +24,22 @@ test("whoever is on the list stays, by address or by an account of the domain", 
 
 // ASVS 7.4.2
 test.each([
-  ["was taken off the list", { user_email: "grace@example.com" }],
+  ["was removed from the list", { user_email: "grace@example.com" }],
   ["has no address", { user_email: undefined }],
   [
-    "has an address at the domain and no account of it",
+    "has an address at the domain, but no account of it",
     { user_email: "x@acme.example", of_domain: false },
   ],
-])("whoever %s is out", (_what, changes) => {
+])("a session whose user %s is refused", (_what, changes) => {
   const admitted = admission({ users: ["ada@example.com", "@acme.example"] });
   expect(admitted(credential(changes))).toBe(false);
 });
 
-test("without a list everybody stays, with an address or without", () => {
+test("without a list all sessions are accepted, with and without an address", () => {
   expect(admission({})(credential({ user_email: undefined }))).toBe(true);
 });
 
-test("whoever signed in at another provider is out, however the issuer is written", () => {
+test("sessions of another provider are refused, however the issuer is written", () => {
   expect(admission({ issuer: "https://other.example" })(credential())).toBe(false);
   expect(admission({ issuer: ISSUER })(credential())).toBe(true);
   expect(admission({ issuer: `${ISSUER}/` })(credential())).toBe(true);

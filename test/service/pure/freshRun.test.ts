@@ -23,7 +23,7 @@ test("each caller gets a run that begins after the call, shared by all who call 
   expect(await Promise.all([...first, ...second])).toEqual([1, 1, 2, 2, 2]);
 });
 
-test("a run that fails is its callers' alone, and one begins after each pause at most", async () => {
+test("a failed run affects only its callers, and at most one run begins per pause", async () => {
   const time = createVirtualTime();
   const begins: number[] = [];
   const run = createFreshRun(

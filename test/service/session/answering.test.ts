@@ -109,7 +109,7 @@ const REFUSALS: Record<string, readonly [code: string, named: string]> = {
   "a sign-in that is too large": ["SESSION_TOO_LARGE", "user_email"],
 };
 
-test("however a handler responds, a session that can't be stored becomes an error that names the field, is logged once, and does not end the process", async () => {
+test("however a handler responds, a session that can't be stored becomes an error that names the field, and is logged once", async () => {
   const [style, change] = [
     fc.constantFrom(...announced.styles),
     fc.constantFrom(...Object.keys(REFUSALS)),

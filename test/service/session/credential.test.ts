@@ -47,7 +47,7 @@ test("a credential and its ID token open as they were sealed", () => {
   );
 });
 
-test("content that another version of the service sealed is no credential", () => {
+test("content of another version of the service is not a credential", () => {
   const good: unknown[] = ["sid", "user", null, "csrf", "https://accounts.example", true, null];
   expect(credentialIn(NOW, NOW + 60, good)).toBeDefined();
   const bad = [good.slice(1), [...good, 1], { ...good }, good.with(0, ""), good.with(1, 7)];
@@ -63,7 +63,7 @@ test("a packed ID token takes three quarters of its length", () => {
 });
 
 test.each(["", ".", "..", "a.b.c", "AA==.AA.AA", "AB.AA.AA", `${"A".repeat(100_000)}.AA.AA`])(
-  "a text that is no JWT is packed as it is: %p",
+  "a text that is not a JWT is packed unchanged: %p",
   (token) => {
     expect(unpackToken(packToken(token))).toBe(token);
   },

@@ -64,7 +64,7 @@ async function read(url: string, cookies: ReadonlyMap<string, string>): Promise<
   return (await ask(browser, "/read")).json();
 }
 
-test("a session is kept in a file of the instance that made it, and is lost on any other", async () => {
+test("a session is kept in a file of the instance that created it, and is lost on any other", async () => {
   await using one = await start("one");
   await using other = await start("other");
   const browser = new Browser(one.url);
@@ -79,7 +79,7 @@ test("a session is kept in a file of the instance that made it, and is lost on a
   expect(readdirSync(other.directory)).toEqual([]);
 });
 
-test("an instance that does not know the session leaves its cookie, so that the one that does can answer next", async () => {
+test("an instance that does not have the session does not clear the cookie", async () => {
   await using one = await start("one");
   await using other = await start("other");
   const browser = new Browser(one.url);

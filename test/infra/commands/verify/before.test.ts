@@ -43,7 +43,7 @@ async function save(running: Site, file: string): Promise<void> {
   expect(status).toBe(0);
 }
 
-/** Verifies, deploys something else under the same address, and verifies again. */
+/** Verifies a site, deploys another version at the same address, and verifies again. */
 async function deployment(
   before: Partial<InstanceOptions>,
   after: Partial<InstanceOptions> | readonly Express[],
@@ -65,7 +65,7 @@ test("a session from before a deployment that changes nothing works on every new
   expect(text("instances-replaced")).toContain("3 now, all of them new");
 });
 
-test("a rotation loses no session, and is not taken for a changed key", async () => {
+test("a rotation loses no session, and is not reported as a changed key", async () => {
   const { failed } = await deployment({ keys: versions(1) }, { keys: versions(1, 2) });
   expect(failed).toEqual([]);
 });
@@ -92,7 +92,7 @@ test.each<
     { keys: versions(2) },
   ],
   [
-    "a secret that was made anew",
+    "a secret that was recreated",
     "SECRET_KEY was made anew",
     { keys: versions(1, 2, 3) },
     { keys: versions(1) },
@@ -120,11 +120,11 @@ test.each<
   expect(status).toBe(1);
   expect(failed).toContain("earlier-session");
   expect(text("earlier-session")).toContain(cause);
-  // Nothing else is wrong, unless sessions are lost anyway.
+  // Nothing else fails, except that sessions are lost.
   expect(failed.filter((id) => id !== "sessions")).toEqual(["earlier-session"]);
 });
 
-test("names instances that don't agree on the key", async () => {
+test("reports instances with different keys", async () => {
   const half = [
     instance({ oidc: provider.oidc, keys: versions(1, 2), instance: "new" }),
     instance({ oidc: provider.oidc, keys: versions(2), instance: "odd" }),
@@ -134,7 +134,7 @@ test("names instances that don't agree on the key", async () => {
   expect(text("earlier-session")).toContain("don't agree: only new can open");
 });
 
-test("finds a lifetime that was shortened, and says so", async () => {
+test("reports a shortened lifetime", async () => {
   const { failed, text } = await deployment({ lifetime: 604_800 }, { lifetime: 86_400 });
   expect(failed).toEqual(["lifetime-kept"]);
   expect(text("lifetime-kept")).toContain("7 days before, 24 h now");
@@ -148,14 +148,14 @@ test("names a shortened lifetime as the cause of a lost session that is older", 
   const saved = JSON.parse(readFileSync(file, "utf8"));
   const made = saved.savedAt - 7_200;
   writeFileSync(file, JSON.stringify({ ...saved, savedAt: made }), { mode: 0o600 });
-  // Another key refuses the session in place of the time that would have to pass.
+  // Another key refuses the session, so that the test doesn't have to wait.
   running.deploy(...three({ lifetime: 3_600, secret: "another secret of thirty-two characters" }));
   const { text } = await runJson([running.url, "--before", file, ...FEW]);
   expect(text("earlier-session")).toContain("PERMANENT_SESSION_LIFETIME was shortened to 3600 s");
   expect(text("earlier-session")).toContain("--stack STACK sessionLifetime 604800`");
 });
 
-test("says how a version comes back that was disabled", async () => {
+test("prints the command that enables a disabled version", async () => {
   const { text } = await deployment({ keys: versions(1) }, { keys: versions(2) });
   expect(text("earlier-session")).toContain(
     "`gcloud secrets versions enable 1 --secret SECRET --project PROJECT`",
@@ -163,7 +163,7 @@ test("says how a version comes back that was disabled", async () => {
   expect(text("earlier-session")).toContain("`npm run rotate -- --stack STACK`");
 });
 
-test("finds security headers that are gone", async () => {
+test("reports missing security headers", async () => {
   const damage = headers((set, get) => {
     if (get("x-frame-options") !== "") set("x-frame-options", "DENY");
   });
@@ -183,7 +183,7 @@ test("finds security headers that are gone", async () => {
   expect(text("headers-kept")).toContain("x-frame-options is gone");
 });
 
-test("finds instances from before that still answer", async () => {
+test("reports earlier instances that still answer", async () => {
   const old = three({});
   await using running = await site(...old);
   const file = newFile();
@@ -196,7 +196,7 @@ test("finds instances from before that still answer", async () => {
   expect(mixed.failed).toEqual(["instances-replaced"]);
 });
 
-test("a session that has ended by itself proves nothing", async () => {
+test("an expired session proves nothing", async () => {
   await using running = await site(...three({}));
   const file = newFile();
   await save(running, file);
@@ -247,7 +247,7 @@ test("at a deployed site, the session from before is enough to check with", asyn
   expect(lost.text("earlier-session")).toContain("SECRET_KEY changed between the deployments, or");
 });
 
-test("headers of a saved file that are no object are taken for none", async () => {
+test("headers in a saved file that are not an object are ignored", async () => {
   await using running = await site(...three({}));
   const file = newFile();
   await save(running, file);
@@ -257,7 +257,7 @@ test("headers of a saved file that are no object are taken for none", async () =
   expect(text("headers-kept")).toContain('"outcome":"ok"');
 });
 
-test("what is saved is for its owner alone, and replaces what others could read", async () => {
+test("the saved file is readable by its owner only, and replaces a readable one", async () => {
   await using running = await site(...three({}));
   const file = newFile();
   writeFileSync(file, "{}", { mode: 0o644 });
@@ -283,7 +283,7 @@ test("a saved session that others can read is refused", async () => {
   expect(err).toContain("Others can read");
 });
 
-test("a saved session goes to no other site", async () => {
+test("a saved session is not sent to another site", async () => {
   await using one = await site(...three({}));
   await using other = await site(...three({}));
   const file = newFile();
@@ -301,12 +301,12 @@ test("a saved session goes to no other site", async () => {
 });
 
 test.each([
-  ["is not there", undefined],
-  ["is no JSON", "session"],
-  ["is of something else", '{"format":"other"}'],
+  ["does not exist", undefined],
+  ["is not JSON", "session"],
+  ["belongs to another program", '{"format":"other"}'],
   ["has no cookie", '{"format":"phoenix-verify-1","site":"http://localhost","savedAt":1}'],
   [
-    "would send more than a cookie",
+    "contains more than a cookie's value",
     '{"format":"phoenix-verify-1","site":"http://localhost","savedAt":1,"cookie":{"name":"a","value":"b\\r\\nc: d"}}',
   ],
 ])("a file that %s is refused", async (_what, content) => {
@@ -318,7 +318,7 @@ test.each([
   expect(err).toMatch(/Name another file|Make one/);
 });
 
-test("without a session nothing is saved, and that is no success", async () => {
+test("without a session nothing is saved, and the command fails", async () => {
   await using running = await site(instance({ oidc: undefined }));
   const file = newFile();
   const { err, status } = await run([running.url, "--save", file]);
@@ -328,7 +328,7 @@ test("without a session nothing is saved, and that is no success", async () => {
   expect(() => statSync(file)).toThrow();
 });
 
-test("a place that can't be written to is told, after all has been shown", async () => {
+test("a file that can't be written is reported after the results", async () => {
   await using running = await site(...three({}));
   const { out, err, status } = await run([
     running.url,

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => provider.close());
 
-/** A site of three instances that is broken in one way. */
+/** Verifies a site of three instances with one fault. */
 async function verify(options: Partial<InstanceOptions>, args = ["--requests", "12"]) {
   const three = ["one", "two", "three"].map((name) =>
     instance({ oidc: provider.oidc, instance: name, ...options }),
@@ -22,7 +22,7 @@ async function verify(options: Partial<InstanceOptions>, args = ["--requests", "
   return await runJson([broken.url, ...args]);
 }
 
-test("nothing is found at a site where nothing is broken", async () => {
+test("reports nothing at a correct site", async () => {
   const { status, json, failed, skipped } = await verify({});
   expect(failed).toEqual([]);
   expect(status).toBe(0);
@@ -87,13 +87,13 @@ test.each<[what: string, check: string, cause: string, damage: RequestHandler]>(
     }),
   ],
   [
-    "a service that says what it is made with",
+    "a service that reveals its framework",
     "headers",
     "what the service is made with",
     headers((set) => set("x-powered-by", "Express")),
   ],
   [
-    "answers that caches may keep",
+    "cacheable responses",
     "caching",
     "A cache may keep what one user sees",
     headers((set) => set("cache-control", "public, max-age=60")),
@@ -129,7 +129,7 @@ test.each<[what: string, check: string, cause: string, damage: RequestHandler]>(
     ),
   ],
   [
-    "requests of other sites that are taken",
+    "cross-site requests that are accepted",
     "csrf",
     "Requests that other sites can make are not refused",
     instead(
@@ -138,7 +138,7 @@ test.each<[what: string, check: string, cause: string, damage: RequestHandler]>(
     ),
   ],
   [
-    "a forged cookie that is taken for a fault of the service",
+    "a forged cookie that causes a server error",
     "forgeries",
     "taken for a fault of the service",
     (req, res, next) => {
@@ -147,7 +147,7 @@ test.each<[what: string, check: string, cause: string, damage: RequestHandler]>(
     },
   ],
   [
-    "a forged cookie that is let in",
+    "a forged cookie that is accepted",
     "forgeries",
     "is let in",
     instead(
@@ -203,7 +203,7 @@ test.each<[what: string, check: string, cause: string, damage: RequestHandler]>(
       next();
     },
   ],
-])("finds %s", async (_what, check, cause, damage) => {
+])("reports %s", async (_what, check, cause, damage) => {
   const { status, failed, text } = await verify({ damage });
   expect(status).toBe(1);
   expect(failed).toContain(check);
@@ -211,12 +211,12 @@ test.each<[what: string, check: string, cause: string, damage: RequestHandler]>(
   expect(text(check)).toContain(cause);
 });
 
-/** What can't but be found as well. */
+/** Findings that necessarily follow. */
 const BESIDES: Record<string, readonly string[]> = {
   unauthorized: ["logout", "content-security-policy"],
 };
 
-test("finds sessions that are too short", async () => {
+test("reports sessions that are too short", async () => {
   const { failed, text } = await verify({ lifetime: 60 });
   expect(failed).toEqual(["lifetime"]);
   expect(text("lifetime")).toContain("PERMANENT_SESSION_LIFETIME is short");
@@ -226,13 +226,13 @@ test("finds sessions that are too short", async () => {
   );
 });
 
-test("finds sessions that last longer than browsers keep their cookie", async () => {
+test("reports sessions that outlast their cookie in browsers", async () => {
   const { failed, text } = await verify({ lifetime: 40_000_000 });
   expect(failed).toEqual(["lifetime"]);
   expect(text("lifetime")).toContain("--stack STACK sessionLifetime 34560000`");
 });
 
-test("finds sessions that each instance keeps in files of its own", async () => {
+test("reports sessions in files of each instance", async () => {
   const { failed, skipped, text, json } = await verify({ sessionType: "filesystem" });
   expect(failed).toEqual(["sessions"]);
   expect(text("sessions")).toContain("SESSION_TYPE=filesystem");
@@ -240,7 +240,7 @@ test("finds sessions that each instance keeps in files of its own", async () => 
   expect(json.instances.filter(({ refused }) => refused > 0)).toHaveLength(2);
 });
 
-test("finds instances that each have a key of their own", async () => {
+test("reports instances with different keys", async () => {
   const [one, two] = ["one", "two"].map((name) =>
     instance({ oidc: provider.oidc, instance: name, secret: name.repeat(20) }),
   );
@@ -258,21 +258,21 @@ test("finds instances that each have a key of their own", async () => {
   ]);
 });
 
-test("finds Secure cookies at an http site", async () => {
+test("reports Secure cookies at an http site", async () => {
   const { failed, skipped, text } = await verify({ cookieSecure: true });
   expect(failed).toEqual(["sign-in"]);
   expect(text("sign-in")).toContain("SESSION_COOKIE_SECURE is true");
   expect(skipped).toContain("sessions");
 });
 
-test("finds that sign-in is not set up", async () => {
+test("reports that sign-in is not set up", async () => {
   const { failed, text } = await verify({ oidc: undefined });
   expect(failed).toEqual(["sign-in"]);
   expect(text("sign-in")).toContain("--stack STACK oidcIssuer ISSUER`");
   expect(text("sign-in")).toContain("--stack STACK --secret oidcClientSecret`");
 });
 
-test("does not say that sessions hold between instances if only one answered", async () => {
+test("does not claim that sessions work between instances if only one answered", async () => {
   await using single = await site(instance({ oidc: provider.oidc, instance: "only" }));
   const unasked = await runJson([single.url]);
   expect(unasked.skipped).toContain("instances");
@@ -283,7 +283,7 @@ test("does not say that sessions hold between instances if only one answered", a
   expect(asked.text("instances")).toContain("--stack STACK minInstances 2`");
 });
 
-test("leaves the load at the number of requests that was given", async () => {
+test("sends at most the given number of requests", async () => {
   const { json } = await verify({}, ["--requests", "1", "--instances", "50"]);
   const few = json.requests;
   const more = await verify({}, ["--requests", "120", "--instances", "50"]);
@@ -291,7 +291,7 @@ test("leaves the load at the number of requests that was given", async () => {
   expect(more.json.requests - few).toBeLessThan(180);
 });
 
-/** Asks a site of which some of the API's answers never arrive. */
+/** Verifies a site that loses some of the API's responses. */
 async function verifyLossy(isLost: (asked: number) => boolean) {
   await using lossy = await site(instance({ oidc: provider.oidc }));
   let asked = 0;
@@ -311,18 +311,18 @@ async function verifyLossy(isLost: (asked: number) => boolean) {
   return { asked, text };
 }
 
-test("goes on asking where an answer is lost now and then", async () => {
+test("continues if single responses are lost", async () => {
   const { asked, text } = await verifyLossy((asked) => asked % 5 === 4);
   expect(asked).toBeGreaterThanOrEqual(200);
   expect(text("server-errors")).toContain("40 x no answer CONNECTION_LOST");
 });
 
-test("soon stops asking where no answer arrives any more", async () => {
+test("stops soon if no response arrives any more", async () => {
   const { asked } = await verifyLossy(() => true);
   expect(asked).toBeLessThan(60);
 });
 
-test("finds instances that don't learn of each other's sign-outs", async () => {
+test("reports instances that don't learn of each other's sign-outs", async () => {
   const two = ["one", "two"].map((name) =>
     instance({
       oidc: provider.oidc,
@@ -332,7 +332,7 @@ test("finds instances that don't learn of each other's sign-outs", async () => {
   );
   await using broken = await site(...two);
   const begun = Date.now();
-  // A minute takes a second, so that nobody waits for the bound.
+  // A minute of the clock takes a second.
   const clock = () => begun + 60 * (Date.now() - begun);
   const { failed, text } = await runJson([broken.url, "--requests", "12"], { clock });
   expect(failed).toContain("logout");

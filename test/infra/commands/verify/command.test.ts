@@ -40,7 +40,7 @@ test.each([
   [["http://localhost", "--requests"], "--requests needs a value."],
   [["http://localhost", "--save", ""], "--save takes the name of a file"],
   [["http://localhost", "--session", "hunter2"], "Unknown option --session."],
-])("refuses to be called with %j", async (args, message) => {
+])("refuses the arguments %j", async (args, message) => {
   const { status, out, err } = await run(args);
   expect(status).toBe(2);
   expect(out).toBe("");
@@ -49,16 +49,16 @@ test.each([
   expect(err).not.toContain("hunter2");
 });
 
-test("tells every mistake at once", async () => {
+test("reports all mistakes at once", async () => {
   const { err } = await run(["nowhere", "--requests", "x", "--timeout", "0"]);
   expect(err.split("\n")).toHaveLength(4);
 });
 
-test.each([["-h"], ["--wrong", "--help"]])("helps when called with %s %s", async (...args) => {
+test.each([["-h"], ["--wrong", "--help"]])("prints the help with %s %s", async (...args) => {
   expect(await run(args)).toMatchObject({ status: 0, err: "" });
 });
 
-test("--help explains it, and what the saved file holds", async () => {
+test("--help explains the command and the saved file", async () => {
   const { status, out, err } = await run(["--help"]);
   expect(status).toBe(0);
   expect(err).toBe("");
@@ -67,7 +67,7 @@ test("--help explains it, and what the saved file holds", async () => {
   }
 });
 
-/** The one sentence about a site at which there is nothing to check. */
+/** The error about a site that can't be checked. */
 async function sentenceAbout(url: string, args: readonly string[] = []) {
   const { status, out, err } = await run([url, ...args]);
   expect(status).toBe(1);
@@ -76,7 +76,7 @@ async function sentenceAbout(url: string, args: readonly string[] = []) {
   return err;
 }
 
-test("says that nothing listens", async () => {
+test("reports that nothing listens", async () => {
   const gone = await serve(() => undefined);
   await gone[Symbol.asyncDispose]();
   expect(await sentenceAbout(gone.url)).toContain("Nothing listens at 127.0.0.1:");
@@ -89,7 +89,7 @@ test.each([
   ["ERR_TLS_CERT_ALTNAME_INVALID", "for another host than phoenix.test"],
   ["ECONNRESET", "hung up"],
   ["E_SOMETHING_ELSE", "can't be asked (E_SOMETHING_ELSE)"],
-])("says what %s means", async (code, sentence) => {
+])("explains %s", async (code, sentence) => {
   const failing = () =>
     Promise.reject(new TypeError("fetch failed", { cause: Object.assign(new Error(), { code }) }));
   const { status, err } = await run(["https://phoenix.test"], { fetch: failing });
@@ -97,19 +97,19 @@ test.each([
   expect(err).toContain(sentence);
 });
 
-test("says why a port can't be asked, and what to do", async () => {
+test("reports why a port can't be requested, with a remedy", async () => {
   expect(await sentenceAbout("http://localhost:1")).toMatch(
     /localhost:1 can't be asked \(bad port\): .*URL/,
   );
 });
 
-test("says that a site has no TLS", async () => {
+test("reports that a site has no TLS", async () => {
   await using plain = await serve((_req, res) => void res.end());
   const sentence = await sentenceAbout(plain.url.replace("http:", "https:"));
   expect(sentence).toContain("can't agree on TLS");
 });
 
-test("says that a site does not speak HTTP", async () => {
+test("reports that a site does not speak HTTP", async () => {
   const mumbling = createServer((socket) => void socket.end("mumble mumble\r\n\r\n"));
   await new Promise<void>((resolve) => mumbling.listen(0, "127.0.0.1", resolve));
   const { port } = mumbling.address() as { port: number };
@@ -117,7 +117,7 @@ test("says that a site does not speak HTTP", async () => {
   expect(sentence).toContain("does not speak HTTP");
 });
 
-test("says that a site does not answer in time", async () => {
+test("reports that a site does not answer in time", async () => {
   await using silent = await serve(() => undefined);
   expect(await sentenceAbout(silent.url, ["--timeout", "1"])).toContain("did not answer in time");
 });
@@ -138,14 +138,14 @@ test.each<[what: string, status: number, headers: Record<string, string>, senten
     { location: "https://elsewhere.example/" },
     "sends everyone to elsewhere.example",
   ],
-])("recognises %s", async (_what, status, headers, sentence) => {
+])("recognizes %s", async (_what, status, headers, sentence) => {
   await using other = await serve((_req, res) => void res.writeHead(status, headers).end("{}"));
   expect(await sentenceAbout(other.url)).toContain(sentence);
   const { out } = await run([other.url, "--json"]);
   expect(JSON.parse(out)).toMatchObject({ ok: false, error: { message: expect.any(String) } });
 });
 
-test("prints a table, what was skipped with its reason, and a count", async () => {
+test("prints a table, skipped checks with their reasons, and a count", async () => {
   await using running = await site(instance({ oidc: provider.oidc, instance: "only" }));
   const { status, out, err, progress } = await run([running.url, ...FEW]);
   expect(status).toBe(0);
@@ -158,7 +158,7 @@ test("prints a table, what was skipped with its reason, and a count", async () =
   expect(progress.at(-1)).toBe("");
 });
 
-test("prints cause and remedy of what failed below the table", async () => {
+test("prints cause and remedy of failed checks below the table", async () => {
   await using running = await site(instance({ oidc: provider.oidc, lifetime: 60 }));
   const { status, out } = await run([running.url, ...FEW]);
   expect(status).toBe(1);
@@ -191,7 +191,7 @@ test("prints one JSON object", async () => {
   }
 });
 
-test("shows what a site says without its control characters", async () => {
+test("prints a site's text without control characters", async () => {
   const reason = "no key \u001b[2J\u001b]0;owned\u0007 \u202eyek\u2028 is enabled";
   const damage = instead(
     (_method, path) => path === "/health/ready",
@@ -207,7 +207,7 @@ test("shows what a site says without its control characters", async () => {
   }
 });
 
-test("shows no cookie, though the site says it back", async () => {
+test("prints no cookie, even if the site echoes it", async () => {
   const damage = instead(
     (method, path, cookie) => {
       said = cookie ?? said;
@@ -224,7 +224,7 @@ test("shows no cookie, though the site says it back", async () => {
   expect(out).not.toContain(visitor);
 });
 
-test("reads no more of an answer than it must", async () => {
+test("reads only a bounded part of a response", async () => {
   let sent = 0;
   const damage = instead(
     (_method, path) => path === "/health/ready",
@@ -252,7 +252,7 @@ async function signedIn(https = false): Promise<string> {
   return visitor.cookies.get(https ? "__Host-session" : "session") ?? "";
 }
 
-/** A deployed site, to which only a person can sign in. */
+/** A deployed site, where only a person can sign in. */
 async function deployed(): Promise<RunningServer & { readonly fetch: typeof fetch }> {
   const running = await site(
     ...["one", "two", "three"].map((name) =>
@@ -262,7 +262,7 @@ async function deployed(): Promise<RunningServer & { readonly fetch: typeof fetc
   return { ...running, fetch: behindTls(running.url) };
 }
 
-test("checks a deployed site with the session that it is given, and leaves it signed in", async () => {
+test("checks a deployed site with a given session, which stays signed in", async () => {
   await using running = await deployed();
   const env = { PHOENIX_SESSION: await signedIn(true) };
   const paths: string[] = [];
@@ -283,7 +283,7 @@ test("checks a deployed site with the session that it is given, and leaves it si
   expect(text("strict-transport")).toContain("730 days");
 });
 
-test("takes the cookie with its name as well, and refuses what is no cookie", async () => {
+test("accepts the cookie with or without its name, and refuses other text", async () => {
   await using running = await deployed();
   const value = await signedIn(true);
   const named = await runJson(["https://phoenix.test", ...FEW], {
@@ -299,7 +299,7 @@ test("takes the cookie with its name as well, and refuses what is no cookie", as
   expect(err).not.toContain("hunter2");
 });
 
-test("asks for a session where it can't sign in, and does without if there is none", async () => {
+test("asks for a session if it can't sign in, and continues without one", async () => {
   await using running = await deployed();
   const { fetch } = running;
   const value = await signedIn(true);
@@ -338,7 +338,7 @@ test("asks for a session where it can't sign in, and does without if there is no
   }
 });
 
-test("asks for the page and the path below /api/ that it is given", async () => {
+test("requests the given page and API path", async () => {
   await using running = await site(instance({ oidc: provider.oidc }));
   const { failed, text } = await runJson([
     ...[running.url, "--page", "/no-such-page", "--api", `${application.api}/`, ...FEW],
@@ -348,7 +348,7 @@ test("asks for the page and the path below /api/ that it is given", async () => 
   expect(text("api")).toContain(`${application.api}/ answers`);
 });
 
-test("says that a session which opens nowhere was not a good one", async () => {
+test("reports that a session which no instance accepts is invalid", async () => {
   await using running = await deployed();
   const { failed, text } = await runJson(["https://phoenix.test", ...FEW], {
     fetch: running.fetch,
@@ -358,7 +358,7 @@ test("says that a session which opens nowhere was not a good one", async () => {
   expect(text("sessions")).toContain("cut off when it was copied");
 });
 
-test("a site elsewhere can't send it to what listens on this machine", async () => {
+test("a remote site can't redirect it to this machine", async () => {
   await using running = await deployed();
   const asked: string[] = [];
   await run(["https://phoenix.test"], {
@@ -370,7 +370,7 @@ test("a site elsewhere can't send it to what listens on this machine", async () 
   expect(new Set(asked)).toEqual(new Set(["phoenix.test"]));
 });
 
-test("a session is not sent over http, except on this machine", async () => {
+test("never sends a session over http, except on this machine", async () => {
   await using running = await site(instance({ oidc: provider.oidc }));
   const cookies: (string | null)[] = [];
   const value = await signedIn();
@@ -387,7 +387,7 @@ test("a session is not sent over http, except on this machine", async () => {
   expect(cookies.join()).not.toContain(value);
 });
 
-test("finds a site that answers over http beside https", async () => {
+test("reports a site that also answers over http", async () => {
   await using running = await deployed();
   const open = behindTls(running.url, () => new Response("hello"));
   const found = await runJson(["https://phoenix.test"], { fetch: open });
@@ -406,7 +406,7 @@ test("follows http to https at the same host", async () => {
   expect(json.site).toBe("https://phoenix.test");
 });
 
-test("finds cookies that go over http as well, at an https site", async () => {
+test("reports cookies of an https site that are also sent over http", async () => {
   await using running = await site(instance({ oidc: provider.oidc, cookieSecure: false }));
   const { failed, text } = await runJson(["https://phoenix.test"], {
     fetch: behindTls(running.url),
@@ -416,7 +416,7 @@ test("finds cookies that go over http as well, at an https site", async () => {
   expect(text("sign-in-cookie")).toContain("--stack STACK sessionCookieSecure true`");
 });
 
-/** A terminal's input, and whether it shows what is typed. */
+/** A fake terminal, and whether it echoes its input. */
 function terminal(): PassThrough & TerminalInput & { raw: boolean } {
   const input = Object.assign(new PassThrough(), {
     raw: false,
@@ -427,7 +427,7 @@ function terminal(): PassThrough & TerminalInput & { raw: boolean } {
   return input;
 }
 
-test("a pasted session is read without being shown, however long it is", async () => {
+test("a pasted session of any length is read without echo", async () => {
   const input = terminal();
   const value = "x".repeat(5_000);
   const read = readHidden(input);
@@ -438,7 +438,7 @@ test("a pasted session is read without being shown, however long it is", async (
   expect(input.raw).toBe(false);
 });
 
-test("Ctrl-C at the question ends the command, and the terminal is as before", async () => {
+test("Ctrl-C at the prompt ends the command and restores the terminal", async () => {
   const input = terminal();
   const read = readHidden(input);
   input.write("secret\u0003");
@@ -446,7 +446,7 @@ test("Ctrl-C at the question ends the command, and the terminal is as before", a
   expect(input.raw).toBe(false);
 });
 
-test("progress is one line that is written over, and only on a terminal", () => {
+test("progress is one line that is overwritten, and only on a terminal", () => {
   const written: string[] = [];
   const stream = { columns: 20, write: (text: string) => written.push(text) };
   createProgress(stream)("not a terminal");

@@ -6,7 +6,7 @@ import { anyText } from "../../../support/arbitraries.ts";
 
 const anything = anyText({ maxLength: 2_000 });
 
-test("any cookie and any token can be looked at", () => {
+test("parsing accepts any cookie and any token", () => {
   fc.assert(
     fc.property(anything, (text) => {
       const cookie = parseSetCookie(text);
@@ -16,7 +16,7 @@ test("any cookie and any token can be looked at", () => {
   );
 });
 
-test("a tampered token differs from what it was made of, and names the same key", () => {
+test("a tampered token differs from the original, and has the same key ID", () => {
   const kid = fc.stringMatching(/^[\w-]{1,16}$/);
   fc.assert(
     fc.property(kid, fc.uint8Array({ minLength: 300, maxLength: 300 }), (kid, bytes) => {

@@ -16,7 +16,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("what the program declares passes, before and after a deployment, until sessions go to files", async () => {
+test("the declared stack passes before and after a deployment, and fails with sessions in files", async () => {
   const file = join(folder, "before.json");
   const before = await runJson([deployment.url, "--instances", "3", "--save", file]);
   expect(before.failed).toEqual([]);

@@ -17,12 +17,12 @@ beforeAll(async () => {
 });
 afterAll(() => provider.close());
 
-/** The site's address under the domain's name, which no DNS knows. */
+/** The site's URL with the domain's name, which is not in DNS. */
 function named(url: string, scheme = "http"): string {
   return `${scheme}://${HOST}:${new URL(url).port}`;
 }
 
-test("a site is checked at an address before DNS leads there, as the domain's", async () => {
+test("a site is checked at an address under the domain's name, without DNS", async () => {
   const hosts = new Set<string | undefined>();
   const damage: RequestHandler = (req, _res, next) => {
     hosts.add(req.headers.host);
@@ -37,7 +37,7 @@ test("a site is checked at an address before DNS leads there, as the domain's", 
   expect(failed).toEqual(["https"]);
 });
 
-test("TLS is the domain's: its name is what the server at the address is asked for", async () => {
+test("TLS uses the domain's name", async () => {
   const names: string[] = [];
   const server = createTlsServer({
     SNICallback(name, callback) {
@@ -55,14 +55,14 @@ test("TLS is the domain's: its name is what the server at the address is asked f
   expect(err).toContain(`${HOST}:${port} hung up: if its certificate is new,`);
 });
 
-test("nothing at the address is told as nothing at the site", async () => {
+test("an address where nothing listens is reported", async () => {
   const gone = await serve(() => undefined);
   await gone[Symbol.asyncDispose]();
   const { err } = await run([named(gone.url), "--resolve", "127.0.0.1"]);
   expect(err).toContain(`Nothing listens at ${HOST}:`);
 });
 
-test("a request and its answer are what the platform's own would send and return", async () => {
+test("requests and responses equal those of Node's fetch", async () => {
   await using running = await serve((req, res) => {
     const chunks: Buffer[] = [];
     req.on("data", (chunk) => chunks.push(chunk));
@@ -97,7 +97,7 @@ test("a request and its answer are what the platform's own would send and return
       await answers(fetch, running.url, path, init),
     );
   }
-  // Another host is what DNS says it is.
+  // Other hosts are resolved by DNS.
   expect(await answers(resolved, running.url, "/other")).toEqual(
     await answers(fetch, running.url, "/other"),
   );

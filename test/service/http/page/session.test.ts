@@ -16,9 +16,9 @@ afterEach(() => {
   for (const name of ["document", "window", "location"]) Reflect.deleteProperty(globalThis, name);
 });
 
-/** A page of Ada's in a browser that has just what the script uses. */
+/** Ada's page in a fake browser that has only what the script uses. */
 async function openPage(fetch: (path: string, init: RequestInit) => Promise<Partial<Response>>) {
-  /** What happens to the page, in order. */
+  /** Events of the page, in order. */
   const seen: unknown[] = [];
   /** Messages to other tabs. */
   const told: unknown[] = [];
@@ -85,7 +85,7 @@ test.each([
   ["is over", async () => new Response(null, { status: 401 })],
   ["is another user's", sessionNow("grace", "new")],
   ["has the same token", sessionNow("ada", "old")],
-])("a token stays as it is if the session %s", async (_what, fetch) => {
+])("the token is unchanged if the session %s", async (_what, fetch) => {
   const page = await openPage(fetch);
   expect(await page.session.renewCsrfToken()).toBe(false);
   expect(page.tokens()).toEqual(["old", "old"]);
@@ -93,15 +93,12 @@ test.each([
 
 test.each([
   ["can't be reached", unreachable],
-  ["has a fault", async () => new Response(null, { status: 503 })],
-])(
-  "renewing a token rejects, as a request that may be retried, if the service %s",
-  async (_what, fetch) => {
-    const page = await openPage(fetch);
-    await expect(page.session.renewCsrfToken()).rejects.toThrow(TypeError);
-    expect(page.tokens()).toEqual(["old", "old"]);
-  },
-);
+  ["answers 5xx", async () => new Response(null, { status: 503 })],
+])("renewing the token rejects with a retryable error if the service %s", async (_what, fetch) => {
+  const page = await openPage(fetch);
+  await expect(page.session.renewCsrfToken()).rejects.toThrow(TypeError);
+  expect(page.tokens()).toEqual(["old", "old"]);
+});
 
 test("renewing a token has a time limit", async () => {
   let signal: unknown;
@@ -113,7 +110,7 @@ test("renewing a token has a time limit", async () => {
   expect(signal).toBeInstanceOf(AbortSignal);
 });
 
-test("a page that opens tells the other tabs whose session it is, with its token", async () => {
+test("a new page sends its user and token to the other tabs", async () => {
   const { told } = await openPage(unreachable);
   expect(told).toEqual([{ type: "opened", user: "ada", csrfToken: "old" }]);
 });
@@ -156,7 +153,7 @@ test.each<[string, object, unknown[], string]>([
   expect([page.seen, page.tokens()]).toEqual([seen, [token, token]]);
 });
 
-test("signing out forgets the user's data, asks with the token, tells the other tabs and leaves", async () => {
+test("signing out removes the user's data, sends the token, notifies the other tabs and leaves", async () => {
   const requests: unknown[] = [];
   const page = await openPage(async (path, { method, headers }) => {
     requests.push([method, path, headers]);
@@ -171,12 +168,9 @@ test("signing out forgets the user's data, asks with the token, tells the other 
 test.each([
   ["is refused", async () => new Response(null, { status: 503 })],
   ["gets no answer", unreachable],
-])(
-  "signing out that %s is tried again as a form, whose answer the browser shows",
-  async (_what, fetch) => {
-    const page = await openPage(fetch);
-    await page.submit();
-    expect(page.seen).toEqual(["forgot", "submitted as a form"]);
-    expect(page.told.slice(1)).toEqual([{ type: "signing-out" }]);
-  },
-);
+])("a sign-out that %s is submitted again as a form", async (_what, fetch) => {
+  const page = await openPage(fetch);
+  await page.submit();
+  expect(page.seen).toEqual(["forgot", "submitted as a form"]);
+  expect(page.told.slice(1)).toEqual([{ type: "signing-out" }]);
+});

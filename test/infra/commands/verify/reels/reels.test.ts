@@ -42,14 +42,14 @@ test.each<[what: string, check: string, cause: string, damage: RequestHandler]>(
       (res) => void res.status(503).json({ status: 503, code: "keys_unavailable" }),
     ),
   ],
-])("finds %s", async (_what, check, cause, damage) => {
+])("reports %s", async (_what, check, cause, damage) => {
   const { status, failed, text } = await verify(damage);
   expect(status).toBe(1);
   expect(failed).toContain(check);
   expect(text(check)).toContain(cause);
 });
 
-test("finds a reel that is not as it was", async () => {
+test("reports a changed reel", async () => {
   let saves = 0;
   const damage: RequestHandler = (req, res, next) => {
     // The right token is in the first one.
@@ -66,10 +66,10 @@ test("finds a reel that is not as it was", async () => {
 test.each([
   ["no reel yet", null],
   ["a reel", ["tides", "embers"]],
-])("leaves %s as it is, also where reels live in the service", async (_what, reel) => {
+])("does not change %s, also with sessions in files", async (_what, reel) => {
   await using running = await site(instance({ oidc: provider.oidc, sessionType: "filesystem" }));
   const visitor = await signIn(running.url);
-  // Such a session is still being written when the answer to the sign-in arrives.
+  // A session in a file may still be written when the response to the sign-in arrives.
   while ((await visitor.fetch("/api/reel")).status === 401);
   if (reel !== null) {
     const saved = await visitor.fetch("/api/reel", {
@@ -90,7 +90,7 @@ test.each([
   expect(await kept.json()).toMatchObject({ clips: reel });
 });
 
-test("sees what protects the cookie that a saved reel is kept in", async () => {
+test("checks the attributes of the data cookie", async () => {
   await using running = await site(instance({ oidc: provider.oidc }));
   const visitor = await signIn(running.url);
   const { failed, text } = await runJson([running.url, ...FEW], {

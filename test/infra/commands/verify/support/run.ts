@@ -3,7 +3,7 @@ import { expect } from "@jest/globals";
 import { runVerifyCommand, type VerifyDeps } from "../../../../../infra/commands/verify/command.ts";
 import { fetchAt } from "../../../../../infra/commands/verify/resolve.ts";
 
-/** What the command did, as whoever ran it sees it. */
+/** Result of the command. */
 export interface Run {
   readonly status: number;
   /** Standard output, and standard error. */
@@ -15,10 +15,10 @@ export interface Run {
 /** A run with `--json`. */
 export interface JsonRun extends Run {
   readonly json: Report;
-  /** The ids of the checks with an outcome. */
+  /** IDs of the checks by outcome. */
   readonly failed: readonly string[];
   readonly skipped: readonly string[];
-  /** What a check says, its cause and its remedy. */
+  /** Text, cause and remedy of a check. */
   readonly text: (id: string) => string;
 }
 
@@ -36,12 +36,12 @@ export interface Report {
   }[];
 }
 
-/** A command of Pulumi that can't be run as it is shown. */
+/** A Pulumi command that can't be copied and run. */
 const INCOMPLETE = /(?<!`npx )pulumi (?:config|up)|pulumi (?:config set|up)(?! --stack STACK)/;
 
 /**
- * Runs the command, and makes sure that it shows no cookie, token or code that it got to know, and
- * no command that says nothing of its stack.
+ * Runs the command, and checks that its output contains no cookie, token or code, and no command
+ * without a stack.
  */
 export async function run(args: readonly string[], deps: Partial<VerifyDeps> = {}): Promise<Run> {
   const secrets = new Set<string>();
@@ -76,7 +76,7 @@ export async function run(args: readonly string[], deps: Partial<VerifyDeps> = {
   };
   const shown = [result.out, result.err, ...result.progress].join("\n");
   for (const secret of secrets) expect(shown).not.toContain(secret);
-  // Text is wrapped, commands in it as well.
+  // The output is wrapped, also inside commands.
   expect(shown.replace(/\s+/g, " ")).not.toMatch(INCOMPLETE);
   return result;
 }
@@ -96,7 +96,7 @@ export async function runJson(args: readonly string[], deps?: Partial<VerifyDeps
   } satisfies JsonRun;
 }
 
-/** Values of cookies that go either way, and of redirects' parameters. */
+/** Values of cookies in requests and responses, and of redirects' parameters. */
 function secretsOf(init: RequestInit | undefined, { headers }: Response): string[] {
   const sent = new Headers(init?.headers);
   const cookies = [...headers.getSetCookie(), ...(sent.get("cookie") ?? "").split("; ")];

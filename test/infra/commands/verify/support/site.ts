@@ -23,9 +23,9 @@ export interface InstanceOptions {
   readonly cookieSecure?: boolean;
   readonly lifetime?: number;
   readonly sessionType?: "cookie" | "filesystem";
-  /** Ended sessions that it knows of; if left out, all such instances share them. */
+  /** Its ended sessions; default: shared by all instances. */
   readonly ended?: EndedSessions;
-  /** What stands before the service and spoils it. */
+  /** Middleware in front of the service that introduces a fault. */
   readonly damage?: RequestHandler;
 }
 
@@ -34,10 +34,10 @@ const SERVICE = join(import.meta.dirname, "../../../../../service");
 
 const clock = () => Math.floor(Date.now() / 1000);
 
-/** What instances know of ended sessions that tell each other at once. */
+/** Ended sessions that instances share without delay. */
 const SHARED = endedHere(clock);
 
-/** One instance of the whole application, in this process. */
+/** An instance of the whole application, in this process. */
 export function instance({
   oidc,
   instance = randomUUID().slice(0, 6),
@@ -87,7 +87,7 @@ export function instance({
   return app;
 }
 
-/** A site whose instances take turns; another deployment replaces them under the same address. */
+/** A site whose instances answer in turn. A deployment replaces them at the same address. */
 export interface Site extends RunningServer {
   deploy(...instances: readonly Express[]): void;
 }
@@ -104,7 +104,7 @@ export async function site(...instances: readonly Express[]): Promise<Site> {
   };
 }
 
-/** Keys named by versions: the last one seals, all of them open. */
+/** Keys by version: all are accepted, and the last one signs. */
 export function versions(...numbers: readonly number[]): SessionKeys {
   const keys = numbers.map((number) => ({
     kid: String(number),
@@ -121,7 +121,7 @@ export function versions(...numbers: readonly number[]): SessionKeys {
   };
 }
 
-/** Changes headers of answers before they are sent. */
+/** Changes headers of responses. */
 export function headers(
   change: (set: (name: string, value: string) => void, get: (name: string) => string) => void,
 ): RequestHandler {
@@ -134,7 +134,7 @@ export function headers(
   };
 }
 
-/** Changes each cookie that an answer sets. */
+/** Changes each Set-Cookie header. */
 export function cookies(change: (line: string) => string): RequestHandler {
   return (_req, res, next) => {
     onHeaders(res, () => {
@@ -161,8 +161,8 @@ export function instead(
 }
 
 /**
- * A fetch to which a site on this machine is `https://phoenix.test`, as if behind a front end that
- * ends TLS. `plain` answers what is asked over http.
+ * A fetch for which a local site is `https://phoenix.test`, as if behind a front end that
+ * terminates TLS. `plain` answers http requests.
  */
 export function behindTls(
   url: string,

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { RULES } from "../../infra/policy/rules.ts";
 import { ConfigError } from "../../service/contract/errors.ts";
-import { evaluateStack } from "../support/declaredStack.ts";
+import { PRODUCT } from "../../service/http/product.ts";
+import { evaluateStack, renamed as renameFile } from "../support/declaredStack.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
 const NAME = "acme-shop";
@@ -35,10 +36,8 @@ afterAll(() => {
 function copy({ prefix }: { prefix: string }): string {
   const folder = mkdtempSync(join(tmpdir(), "rename-"));
   for (const file of ["Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml"]) {
-    const text = readFileSync(join(REPOSITORY, file), "utf8")
-      .replace(/^name: phoenix$/m, `name: ${NAME}`)
-      .replace(/^ {2}phoenix:/gm, `  ${prefix}:`);
-    writeFileSync(join(folder, file), text);
+    const text = readFileSync(join(REPOSITORY, file), "utf8");
+    writeFileSync(join(folder, file), renameFile(text, NAME, prefix));
   }
   return folder;
 }
@@ -77,7 +76,7 @@ test("a stack's file with the old prefix is refused, not ignored", async () => {
 test("pages have the product's name from one file, and README lists each file to edit", () => {
   const sources = globSync("service/**/*.{ts,css,html,js}", { cwd: REPOSITORY });
   const naming = sources.filter((file) =>
-    /Phoenix/.test(readFileSync(join(REPOSITORY, file), "utf8")),
+    readFileSync(join(REPOSITORY, file), "utf8").includes(PRODUCT),
   );
   expect(naming).toEqual([join("service", "http", "product.ts")]);
   const [, section] =

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type Archive, buildArchive } from "../../infra/bundle/archive.ts";
 import { ensureFirstVersion } from "../../infra/keys/firstVersion.ts";
-import { evaluateStack } from "../support/declaredStack.ts";
+import { evaluateStack, REPOSITORY } from "../support/declaredStack.ts";
 import {
   type DeclaredSecret,
   type DeclaredService,
@@ -152,7 +152,7 @@ export class LocalDeployment implements AsyncDisposable {
           logLevel: "info",
           ...options.config,
         },
-        { buildArchive: () => options.archive ?? buildArchive() },
+        { buildArchive: () => options.archive ?? buildArchive(), directory: REPOSITORY },
       );
       const services = await findWebServices(stack, names);
       const [service] = services;

@@ -41,8 +41,11 @@ export interface DeclaredStack {
 }
 
 export interface EvaluateOptions {
-  /** Folder of Pulumi.yaml and the stacks' files; default: the repository. */
-  readonly directory?: string;
+  /**
+   * Folder of Pulumi.yaml and the stacks' files. By default they are the repository's, as if the
+   * project were called phoenix, so that tests hold after the product was renamed.
+   */
+  readonly directory?: string | undefined;
   /** Builds the archive; default: a made-up archive, without a build. */
   readonly buildArchive?: () => DeployedArchive;
   /** Answers calls of provider functions; default: nothing exists at Google yet. */
@@ -52,7 +55,7 @@ export interface EvaluateOptions {
 /** Project number in made-up outputs. */
 const PROJECT_NUMBER = "123456789012";
 
-const REPOSITORY = join(import.meta.dirname, "../..");
+export const REPOSITORY = join(import.meta.dirname, "../..");
 const NO_ARCHIVE: DeployedArchive = { path: "/dev/null", sha256: "0".repeat(64) };
 /** Hooks that never run. */
 const HOOKS: StackHooks = {
@@ -83,21 +86,21 @@ export function evaluateStack(
 }
 
 /** A stack's configuration: defaults, and the values of its file. */
-export function stackConfig(stack: string, directory = REPOSITORY): Record<string, string> {
-  const file = join(directory, `Pulumi.${stack}.yaml`);
+export function stackConfig(stack: string, directory?: string): Record<string, string> {
+  const file = `Pulumi.${stack}.yaml`;
   return {
     ...defaults(directory),
     ...(stack === LOCAL_STACK ? localConfig(directory) : {}),
-    ...(existsSync(file) ? texts(read(file).config) : {}),
+    ...(existsSync(join(directory ?? REPOSITORY, file)) ? texts(read(file, directory).config) : {}),
   };
 }
 
 /** Name of the Pulumi project. */
-function productName(directory = REPOSITORY): string {
-  return String(read(join(directory, "Pulumi.yaml")).name);
+function productName(directory: string | undefined): string {
+  return String(read("Pulumi.yaml", directory).name);
 }
 
-function localConfig(directory: string): Record<string, string> {
+function localConfig(directory: string | undefined): Record<string, string> {
   const product = productName(directory);
   return {
     "gcp:project": localProject(product),
@@ -337,12 +340,9 @@ function resolved(outputs: object): Promise<Record<string, unknown>> {
   });
 }
 
-function defaults(directory: string): Record<string, string> {
+function defaults(directory: string | undefined): Record<string, string> {
   const product = productName(directory);
-  const declared = read(join(directory, "Pulumi.yaml")).config as Record<
-    string,
-    { default: unknown }
-  >;
+  const declared = read("Pulumi.yaml", directory).config as Record<string, { default: unknown }>;
   const values = Object.entries(declared).map(([name, { default: value }]) => [name, value]);
   return fullNames(texts(Object.fromEntries(values)), product);
 }
@@ -360,11 +360,21 @@ function fullNames(values: Record<string, string>, product: string): Record<stri
 /** Parsed files by text, because tests evaluate hundreds of configurations with the same files. */
 const parsed = new Map<string, Readonly<Record<string, unknown>>>();
 
-function read(file: string): Readonly<Record<string, unknown>> {
-  const text = readFileSync(file, "utf8");
+function read(file: string, directory: string | undefined): Readonly<Record<string, unknown>> {
+  const source = readFileSync(join(directory ?? REPOSITORY, file), "utf8");
+  const text = directory === undefined ? renamed(source, "phoenix") : source;
   const content = parsed.get(text) ?? (parse(text) as Record<string, unknown>);
   parsed.set(text, content);
   return content;
+}
+
+/** One of the project's files with another name and prefix. */
+export function renamed(text: string, name: string, prefix = name): string {
+  const pulumi = readFileSync(join(REPOSITORY, "Pulumi.yaml"), "utf8");
+  const [, current = ""] = /^name: (.*)$/m.exec(pulumi) ?? [];
+  return text
+    .replace(/^name: .*$/m, `name: ${name}`)
+    .replaceAll(`\n  ${current}:`, `\n  ${prefix}:`);
 }
 
 function texts(values: unknown): Record<string, string> {

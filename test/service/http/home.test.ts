@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { homeRoutes } from "../../../service/http/home.ts";
+import { PRODUCT } from "../../../service/http/product.ts";
 import { startSession } from "../../../service/session/session.ts";
 import { Browser } from "../../support/browser.ts";
 import { serve } from "../../support/httpServer.ts";
@@ -28,8 +29,8 @@ test("without a session the page links to sign-in, which returns to the applicat
     "text/html; charset=utf-8",
   ]);
   expect(text).toContain('href="/login?returnTo=%2Fnotes"');
-  expect(text).toContain("<title>Keep a note &middot; Phoenix</title>");
-  expect(text).toContain("<h1>Phoenix</h1>");
+  expect(text).toContain(`<title>Keep a note &middot; ${PRODUCT}</title>`);
+  expect(text).toContain(`<h1>${PRODUCT}</h1>`);
   expect(text).toContain("<p>One &amp; all.</p>");
 });
 

@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import { Html, html, messagePage, page } from "../../../service/http/html.ts";
+import { PRODUCT } from "../../../service/http/product.ts";
 import { anyText } from "../../support/arbitraries.ts";
 
 /** Decodes entities as a browser does. */
@@ -44,7 +45,7 @@ test("an object that only looks like markup is escaped", () => {
 test("a page has a title and a language, and loads files of this origin only", () => {
   const text = page({ title: "<Notes>", body: html`<main></main>`, head: html`<meta name="x">` });
   expect(text).toMatch(/^<!doctype html>\n<html lang="en">/);
-  expect(text).toContain("<title>&lt;Notes&gt; &middot; Phoenix</title>");
+  expect(text).toContain(`<title>&lt;Notes&gt; &middot; ${PRODUCT}</title>`);
   expect(text).toContain('<meta name="x">');
   expect(text).not.toMatch(/(?:href|src)="(?!\/static\/)/);
 });

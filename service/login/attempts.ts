@@ -13,21 +13,12 @@ export const ATTEMPT_LIFETIME: Seconds = 600;
 /** Sign-ins that one browser can have begun. One more evicts the oldest. */
 export const MAX_ATTEMPTS = 8;
 
-/**
- * Size limit of all attempts' cookies of a browser. With a session's largest cookies, and data of an
- * earlier session that is about to be cleared, all stay below 12 kB.
- */
-export const MAX_ATTEMPT_BYTES = 3_700;
-
-/**
- * What each attempt counts for at least, begun or not: enough for a path of 60 characters. So there
- * is room for `MAX_ATTEMPTS` at any time, whichever of them have ended or are done.
- */
-const RESERVED_BYTES = 370;
-
-/** The secrets of one sign-in, 256 bits each. */
+/** The secrets of one sign-in, of 256 bits each. */
 export interface Proofs {
-  /** Comes back through the browser: the callback belongs to this sign-in. */
+  /**
+   * Comes back through the browser: the callback belongs to this sign-in. Brings the path to go to,
+   * sealed, unless that is the default.
+   */
   readonly state: string;
   /** Comes back in the ID token: the token belongs to this sign-in. */
   readonly nonce: string;
@@ -68,7 +59,7 @@ export type FoundAttempt =
  * browser without the cookie can't finish what another one began.
  */
 export interface Attempts {
-  /** A new one, which is begun once `keep` has set its cookie. */
+  /** A new one, which is begun once `keep` has set its cookie. @throws KeysUnavailableError */
   create(req: Request, purpose: Purpose): Attempt;
   /** @throws KeysUnavailableError */
   keep(req: Request, res: Response, attempt: Attempt): void;
@@ -85,28 +76,47 @@ const SEED_BYTES = 32;
 const TAG_LENGTH = 12;
 
 export function createAttempts(deps: SealedCookieDeps): Attempts {
-  const { cookieSecure, clock } = deps;
+  const { sealer, cookieSecure, clock } = deps;
   // Not with Path=/login, which would spare other requests the cookies: a sibling domain could plant
   // an attempt of its own, have the browser finish it, and so sign its user in as somebody else.
   const cookies = new SealedCookies(deps, "sign-in");
   const NAME = new RegExp(`^${cookies.prefix}-(\\d{1,11})-[\\w-]{${TAG_LENGTH}}$`);
 
-  /** The attempts in a request by their cookies' names, oldest first. */
-  function sent(req: Request): { name: string; startedAt: Seconds; bytes: number }[] {
-    const pairs = (req.headers.cookie ?? "").split(";").map((pair) => pair.trim());
+  /** The attempts in a request by their cookies' names, newest first. */
+  function sent(req: Request): { name: string; startedAt: Seconds }[] {
+    const pairs = (req.headers.cookie ?? "").split(";");
     return pairs
-      .map((pair) => {
-        const name = pair.split("=", 1)[0] ?? "";
-        return { name, startedAt: Number(NAME.exec(name)?.[1]), bytes: countedBytes(pair) };
-      })
+      .map((pair) => pair.split("=", 1)[0]?.trim() ?? "")
+      .map((name) => ({ name, startedAt: Number(NAME.exec(name)?.[1]) }))
       .filter(({ startedAt }) => !Number.isNaN(startedAt))
-      .sort((a, b) => a.startedAt - b.startedAt);
+      .sort((a, b) => b.startedAt - a.startedAt);
   }
 
-  function cookieOf({ startedAt, state }: Attempt, data: SealedAttempt) {
+  function setCookie(res: Response, attempt: Attempt, secrets: object): void {
+    const { startedAt, state, otherAccount, automatic } = attempt;
+    const data = { f: `${otherAccount ? "o" : ""}${automatic ? "a" : ""}`, ...secrets };
     const name = `${cookies.prefix}-${startedAt}-${tagOf(state)}`;
-    const content = { iat: startedAt, exp: startedAt + ATTEMPT_LIFETIME, data: { ...data } };
-    return cookies.seal(content, name);
+    cookies.set(res, { iat: startedAt, exp: startedAt + ATTEMPT_LIFETIME, data }, name);
+  }
+
+  /**
+   * The proof, and the sealed path. Paths may have 512 characters: in the cookies, those of a few tabs
+   * would leave no room for the session.
+   */
+  function stateWith(proof: string, path: string, iat: Seconds): string {
+    if (path === DEFAULT_RETURN_TO) return proof;
+    const content = { iat, exp: iat + ATTEMPT_LIFETIME, data: { path } };
+    return `${proof}.${sealer.seal(cookies.prefix, content, proof)}`;
+  }
+
+  /** @throws KeysUnavailableError */
+  async function pathIn(state: string): Promise<string> {
+    const [, proof = "", token] = /^([^.]*)\.(.*)$/s.exec(state) ?? [];
+    const opened =
+      token === undefined ? undefined : await sealer.open(cookies.prefix, token, proof);
+    if (opened?.outcome === "key_unavailable") throw new KeysUnavailableError(opened.retryAfter);
+    const path = opened?.outcome === "ok" ? opened.sealed.data.path : undefined;
+    return typeof path === "string" ? path : DEFAULT_RETURN_TO;
   }
 
   /**
@@ -122,86 +132,57 @@ export function createAttempts(deps: SealedCookieDeps): Attempts {
   return {
     create(req, purpose) {
       const seed = randomBytes(SEED_BYTES).toString("base64url");
-      return { ...purpose, ...derive(seed), seed, startedAt: clock(), session: sessionTag(req) };
+      const { proof, ...secrets } = derive(seed);
+      const startedAt = clock();
+      const state = stateWith(proof, purpose.returnTo, startedAt);
+      return { ...purpose, ...secrets, state, seed, startedAt, session: sessionTag(req) };
     },
 
     keep(req, res, attempt) {
-      const others = sent(req).reverse();
+      setCookie(res, attempt, { s: attempt.seed, k: attempt.session });
+      const others = sent(req);
       const pending = others
         .filter(({ startedAt }) => startedAt + ATTEMPT_LIFETIME > attempt.startedAt)
         .slice(0, MAX_ATTEMPTS - 1);
-      const reserved = (MAX_ATTEMPTS - 1 - pending.length) * RESERVED_BYTES;
-      const room = pending.reduce((left, { bytes }) => left - bytes, MAX_ATTEMPT_BYTES - reserved);
-      const data = { ...flat(attempt), s: attempt.seed, k: attempt.session };
-      let cookie = cookieOf(attempt, data);
-      if (countedBytes(cookie.pair) > Math.max(room, RESERVED_BYTES)) {
-        // Better the start page for this one than the end of another.
-        cookie = cookieOf(attempt, { ...data, r: DEFAULT_RETURN_TO });
-      }
-      cookie.set(res);
-      // Too many bytes only if several with long paths began at the same moment.
-      let bytes = countedBytes(cookie.pair);
       for (const other of others) {
-        bytes += other.bytes;
-        if (!pending.includes(other) || bytes > MAX_ATTEMPT_BYTES) {
-          cookies.clear(res, other.name);
-        }
+        if (!pending.includes(other)) cookies.clear(res, other.name);
       }
     },
 
-    async find(req, state) {
-      const tag = tagOf(state ?? "");
+    async find(req, given) {
+      const state = given ?? "";
+      const tag = tagOf(state);
       const name = sent(req).find((each) => each.name.endsWith(`-${tag}`))?.name;
       const opened = name && (await cookies.open(req, name));
       if (!opened) return { status: "unknown", outcome: "none" };
       if (opened.outcome === "key_unavailable") throw new KeysUnavailableError(opened.retryAfter);
       if (opened.outcome !== "ok") return { status: "unknown", outcome: opened.outcome };
-      return read(opened.sealed.data, opened.sealed.iat);
+      const { f, s, k } = opened.sealed.data;
+      // Another version of the service may have sealed something else.
+      if (typeof f !== "string") return { status: "unknown", outcome: "malformed" };
+      const returnTo = await pathIn(state);
+      const purpose = { returnTo, otherAccount: f.includes("o"), automatic: f.includes("a") };
+      if (typeof s !== "string" || typeof k !== "string") return { status: "done", purpose };
+      const { proof, ...secrets } = derive(s);
+      // Whatever its path is: the cookie is named after the whole state.
+      const known = { ...secrets, state: `${proof}${state.slice(proof.length)}` };
+      const attempt = { ...purpose, ...known, seed: s, startedAt: opened.sealed.iat, session: k };
+      return { status: "begun", attempt };
     },
 
     finish(res, attempt) {
-      cookieOf(attempt, flat(attempt)).set(res);
+      setCookie(res, attempt, {});
     },
 
     isNewerSession: (req, { session }) => isSignedIn(req) && sessionTag(req) !== session,
   };
 }
 
-/** What a cookie holds, under short names: a byte here takes more than one of the header. */
-interface SealedAttempt {
-  /** Path to return to. */
-  readonly r: string;
-  /** Flags: `o` for another account, `a` for automatic. */
-  readonly f: string;
-  /** Seed and tag of the session; absent once the code is redeemed. */
-  readonly s?: string;
-  readonly k?: string;
-}
-
-function flat({ returnTo, otherAccount, automatic }: Purpose): SealedAttempt {
-  return { r: returnTo, f: `${otherAccount ? "o" : ""}${automatic ? "a" : ""}` };
-}
-
-/** Another version of the service may have sealed something else. */
-function read({ r, f, s, k }: Readonly<Record<string, unknown>>, startedAt: Seconds): FoundAttempt {
-  if (typeof r !== "string" || typeof f !== "string") {
-    return { status: "unknown", outcome: "malformed" };
-  }
-  const purpose = { returnTo: r, otherAccount: f.includes("o"), automatic: f.includes("a") };
-  return typeof s === "string" && typeof k === "string"
-    ? { status: "begun", attempt: { ...purpose, ...derive(s), seed: s, startedAt, session: k } }
-    : { status: "done", purpose };
-}
-
 /** One seed in the cookie instead of three secrets: RFC 5869. */
-function derive(seed: string): Proofs {
-  const part = (name: keyof Proofs) =>
+function derive(seed: string): Omit<Proofs, "state"> & { readonly proof: string } {
+  const part = (name: string) =>
     Buffer.from(hkdfSync("sha256", seed, "", `phoenix sign-in ${name}`, 32)).toString("base64url");
-  return { state: part("state"), nonce: part("nonce"), verifier: part("verifier") };
-}
-
-function countedBytes(pair: string): number {
-  return Math.max(RESERVED_BYTES, `${pair}; `.length);
+  return { proof: part("state"), nonce: part("nonce"), verifier: part("verifier") };
 }
 
 /** Names a cookie after its state without showing the state. */

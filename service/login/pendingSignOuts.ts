@@ -55,7 +55,7 @@ export function createPendingSignOuts(deps: PendingSignOutDeps): PendingSignOuts
     const others = (await read(req)).filter((other) => other.sid !== sid);
     const sessions = [...others, { sid, exp }].slice(-MAX_PENDING);
     const last = Math.max(...sessions.map((session) => session.exp));
-    cookie.seal({ iat: clock(), exp: last, data: { sessions } }).set(res);
+    cookie.set(res, { iat: clock(), exp: last, data: { sessions } });
   }
 
   async function retry(req: Request, res: Response): Promise<void> {

@@ -26,14 +26,10 @@ export class SealedCookies {
   }
 
   /** @throws KeysUnavailableError */
-  seal(content: Content, name = this.prefix): { pair: string; set: (res: Response) => void } {
+  set(res: Response, content: Content, name = this.prefix): void {
     const { sealer, clock } = this.#deps;
-    const token = sealer.seal(this.prefix, content, name);
     const maxAge = Math.max(1, content.exp - clock()) * 1000;
-    return {
-      pair: `${name}=${token}`,
-      set: (res) => void res.cookie(name, token, { ...this.#attributes, maxAge }),
-    };
+    res.cookie(name, sealer.seal(this.prefix, content, name), { ...this.#attributes, maxAge });
   }
 
   /** Undefined if the request has no such cookie. */

@@ -52,7 +52,7 @@ export function signOutRoutes(deps: SignOutDeps): Router {
     endSession(req);
     const iat = clock();
     try {
-      if (href !== undefined) link.seal({ iat, exp: iat + LINK_LIFETIME, data: { href } }).set(res);
+      if (href !== undefined) link.set(res, { iat, exp: iat + LINK_LIFETIME, data: { href } });
     } catch (error) {
       // Signing out succeeds without the link.
       if (!(error instanceof KeysUnavailableError)) throw error;

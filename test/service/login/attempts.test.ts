@@ -7,7 +7,6 @@ import {
   type Attempt,
   createAttempts,
   type FoundAttempt,
-  MAX_ATTEMPT_BYTES,
   MAX_ATTEMPTS,
 } from "../../../service/login/attempts.ts";
 import { MAX_RETURN_TO_LENGTH } from "../../../service/login/returnTo.ts";
@@ -104,7 +103,7 @@ test("its cookie is small, for this host only, and reveals none of its secrets",
     const { state, nonce, verifier, seed } = begun[0] as Attempt;
     expect(new Set([state, nonce, verifier, seed]).size).toBe(4);
     for (const secret of [state, nonce, verifier, seed]) {
-      expect(secret).toMatch(/^[\w-]{43}$/);
+      expect(secret).toMatch(/^[\w-]{43}(?:\.v1\.[\w-]+\.[\w-]+)?$/);
       expect(cookie).not.toContain(secret);
     }
   }
@@ -126,74 +125,54 @@ test("eight attempts are kept, and another one replaces the oldest", async () =>
   for (const other of others) expect(await find(browser, other)).toMatchObject({ attempt: other });
 });
 
+const LONGEST = `/${"a".repeat(MAX_RETURN_TO_LENGTH - 1)}`;
+
 // ASVS 3.3.5
-test("eight are kept whatever their paths' lengths; paths that don't fit lead to the start page", async () => {
-  const length = fc.oneof(
-    fc.integer({ min: 1, max: MAX_RETURN_TO_LENGTH }),
-    fc.constantFrom(1, 100, MAX_RETURN_TO_LENGTH),
-  );
-  /** Seconds until the next one begins. */
-  const pause = fc.oneof({ weight: 4, arbitrary: fc.constant(1) }, fc.nat(ATTEMPT_LIFETIME));
-  const beginning = fc.record({ length, pause, finished: fc.boolean() });
+test("the cookies of eight take less than 2 kB, and each is found with its path, however long and in whichever order they begin", async () => {
+  const path = fc.integer({ min: 1, max: MAX_RETURN_TO_LENGTH });
   await fc.assert(
-    fc.asyncProperty(fc.array(beginning, { minLength: 8, maxLength: 14 }), async (beginnings) => {
-      let now = NOW;
-      const { app, begun } = store({ now: () => now, cookieSecure: true });
-      await using server = await serve(app);
-      const browser = new Browser(server.url);
-      for (const { length, pause, finished } of beginnings) {
-        const to = `/${"a".repeat(length - 1)}`;
-        await browser.fetch(`${PATH}/begin?${new URLSearchParams({ to })}`);
-        if (finished) await browser.fetch(`${PATH}/finish?state=${begun.at(-1)?.state}`);
-        expect(header(browser).length).toBeLessThanOrEqual(MAX_ATTEMPT_BYTES);
-        const latest = begun.slice(-MAX_ATTEMPTS);
-        const alive = latest.filter(({ startedAt }) => startedAt + ATTEMPT_LIFETIME > now);
-        expect(attemptCookies(browser).size).toBe(alive.length);
-        now += pause;
-      }
-      const [last] = begun.slice(-1);
-      expect(await find(browser, last)).not.toMatchObject({ outcome: "none" });
-    }),
-    { numRuns: 20 },
+    fc.asyncProperty(
+      fc.array(fc.oneof(path, fc.constant(MAX_RETURN_TO_LENGTH)), { minLength: 8, maxLength: 8 }),
+      fc.boolean(),
+      async (lengths, atOnce) => {
+        const { app, begun } = store({ cookieSecure: true });
+        await using server = await serve(app);
+        const browser = new Browser(server.url);
+        const landings = [];
+        for (const length of lengths) {
+          const to = LONGEST.slice(0, length);
+          const landing = await browser.send(`${PATH}/begin?${new URLSearchParams({ to })}`);
+          if (atOnce) landings.push(landing);
+          else browser.receive(landing);
+        }
+        for (const landing of landings) browser.receive(landing);
+        expect(header(browser).length).toBeLessThan(2_000);
+        for (const attempt of begun)
+          expect(await find(browser, attempt)).toMatchObject({ attempt });
+        expect(begun.map(({ returnTo }) => returnTo.length)).toEqual(lengths);
+      },
+    ),
+    { numRuns: 10 },
   );
 });
 
-test("of eight with the longest paths each is found, with its path or with the start page", async () => {
-  const { app, begun } = store({ cookieSecure: true });
+test("the state hides its path, and is of no use with another's", async () => {
+  const { app, begun } = store();
   await using server = await serve(app);
   const browser = new Browser(server.url);
-  const to = `/${"a".repeat(MAX_RETURN_TO_LENGTH - 1)}`;
-  for (let count = 0; count < MAX_ATTEMPTS; count++) {
-    await browser.fetch(`${PATH}/begin?${new URLSearchParams({ to })}`);
+  await browser.fetch(`${PATH}/begin?to=/one`);
+  await browser.fetch(`${PATH}/begin?to=/two`);
+  await browser.fetch(`${PATH}/begin?to=/`);
+  const [one, two, start] = begun.map(({ state }) => state.split(/\.(.*)/s));
+  expect(start).toHaveLength(1);
+  const states = [`${one?.[0]}.${two?.[1]}`, `${one?.[0]}`, `${begun[0]?.state}A`];
+  for (const state of states) {
+    expect(await find(browser, { state })).toEqual({ status: "unknown", outcome: "none" });
   }
-  const found = await Promise.all(begun.map((attempt) => find(browser, attempt)));
-  const paths = found.map((each) => (each.status === "begun" ? each.attempt.returnTo : undefined));
-  expect(paths).toEqual([to, ...Array<string>(MAX_ATTEMPTS - 1).fill("/")]);
-});
-
-test("the longest path is kept beside seven of 60 characters", async () => {
-  const { app, begun } = store({ cookieSecure: true });
-  await using server = await serve(app);
-  const browser = new Browser(server.url);
-  for (const length of [MAX_RETURN_TO_LENGTH, ...Array<number>(MAX_ATTEMPTS - 1).fill(60)]) {
-    const to = `/${"a".repeat(length - 1)}`;
-    await browser.fetch(`${PATH}/begin?${new URLSearchParams({ to })}`);
+  const decoded = begun.map(({ state }) => Buffer.from(state, "base64url").toString("latin1"));
+  for (const text of [...decoded, ...begun.map(({ state }) => state)]) {
+    expect(text).not.toMatch(/one|two/);
   }
-  for (const attempt of begun) expect(await find(browser, attempt)).toMatchObject({ attempt });
-});
-
-test("long ones that begin at the same moment stay below the limit with the next one", async () => {
-  const { app, begun } = store({ cookieSecure: true });
-  await using server = await serve(app);
-  const browser = new Browser(server.url);
-  const to = `/${"a".repeat(MAX_RETURN_TO_LENGTH - 1)}`;
-  const path = `${PATH}/begin?${new URLSearchParams({ to })}`;
-  const landings = [];
-  for (let tab = 0; tab < MAX_ATTEMPTS; tab++) landings.push(await browser.send(path));
-  for (const landing of landings) browser.receive(landing);
-  await browser.fetch(`${PATH}/begin`);
-  expect(header(browser).length).toBeLessThanOrEqual(MAX_ATTEMPT_BYTES);
-  expect(await find(browser, begun.at(-1))).toMatchObject({ status: "begun" });
 });
 
 test("each attempt expires on its own, and the next one clears its cookie", async () => {
@@ -293,7 +272,7 @@ test("a cookie of another version of the service is not an attempt", async () =>
   const browser = new Browser(server.url);
   await browser.fetch(`${PATH}/begin`);
   const [name = ""] = attemptCookies(browser).keys();
-  for (const data of [{}, { r: 7, f: "" }, { r: "/page" }, { returnTo: "/page" }]) {
+  for (const data of [{}, { f: 7 }, { r: "/page" }, { returnTo: "/page" }]) {
     const token = sealerAt(() => NOW).seal("sign-in", { iat: NOW, exp: NOW + 1, data }, name);
     browser.cookies.set(name, token);
     expect(await find(browser, begun[0])).toEqual({ status: "unknown", outcome: "malformed" });

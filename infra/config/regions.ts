@@ -70,10 +70,13 @@ export function parseRegion(settings: Settings): string {
       settings.setLike(setting, "REGION", "europe-west1"),
     );
   } else if (!hasBaseImage(settings, region)) {
+    const meant = closest(region);
     settings.report(
       setting,
       `is ${region}, ${NO_BASE_IMAGE}`,
-      settings.setTo(setting, closest(region)),
+      meant === undefined
+        ? settings.setLike(setting, "REGION", "europe-west1")
+        : settings.setTo(setting, meant),
     );
   }
   return region;
@@ -90,10 +93,14 @@ export function parseRegions(settings: Settings, region: string): string[] {
   const regions = [region, ...others];
   const set = (names: readonly string[]) => settings.setTo(SETTING, names.join(","));
   for (const name of others.filter((each) => !hasBaseImage(settings, each))) {
+    const meant = closest(name, regions);
+    const mended = regions.map((each) => (each === name ? (meant ?? "REGION") : each));
     settings.report(
       SETTING,
       `has ${shown(name)}, ${isRegion(name) ? NO_BASE_IMAGE : "which is not a region"}`,
-      set(regions.map((each) => (each === name ? closest(name, regions) : each))),
+      meant === undefined
+        ? settings.setLike(SETTING, mended.join(), "europe-west1,us-central1")
+        : set(mended),
     );
   }
   const twice = listed.find((name, index) => listed.indexOf(name) < index);
@@ -118,7 +125,9 @@ function hasBaseImage(settings: Settings, region: string): boolean {
 }
 
 /** The region that is probably meant, other than those that are there already. */
-function closest(name: string, others: readonly string[] = []): string {
-  const candidates = [...CLOUD_RUN].filter((region) => !others.includes(region));
-  return nearest(name, candidates) ?? candidates[0] ?? "";
+function closest(name: string, others: readonly string[] = []): string | undefined {
+  return nearest(
+    name,
+    [...CLOUD_RUN].filter((region) => !others.includes(region)),
+  );
 }

@@ -465,7 +465,7 @@ const REFUSALS: Refusal[] = [
     because: "an entry is no region",
     changes: { ...REGIONS, "phoenix:regions": "europe-west1,us" },
     cause: 'has "us", which is not a region',
-    remedy: /phoenix:regions europe-west1,[a-z]+-[a-z]+\d`$/,
+    remedy: /phoenix:regions europe-west1,REGION`, such as europe-west1,us-central1/,
   },
   {
     setting: "phoenix:regions",
@@ -479,6 +479,12 @@ const REFUSALS: Refusal[] = [
     changes: { ...REGIONS, "phoenix:regions": "europe-west1,us-central3" },
     cause: `has "us-central3", where there is no base image of Google's for the bundle`,
     remedy: /phoenix:regions europe-west1,us-central1`$/,
+  },
+  {
+    setting: "gcp:region",
+    because: "no region is near",
+    changes: { "gcp:region": "moon-crater1" },
+    remedy: /gcp:region REGION`, such as europe-west1/,
   },
   {
     setting: "gcp:region",
@@ -596,7 +602,7 @@ describe("a configuration is refused", () => {
         verb === "set"
           ? { ...others, [name]: value }
           : { ...others, ...(byDefault === undefined ? {} : { [name]: byDefault }) };
-      const toFillIn = /^[A-Z]/.test(value);
+      const toFillIn = /(?:^|,)[A-Z]/.test(value);
       // Any text is a valid client ID.
       if (name === "phoenix:oidcClientId" || name.startsWith("--")) continue;
       copied += 1;

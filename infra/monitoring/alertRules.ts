@@ -105,7 +105,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
     },
     {
       name: "key-ring-stale",
-      title: "The list of keys can't be read",
+      title: "The keys can't be refreshed",
       severity: "ERROR",
       query: trouble(LOG_EVENTS.keyRingStale),
       lasting: PERSISTENT,

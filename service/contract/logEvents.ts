@@ -15,9 +15,9 @@ export const LOST_SESSIONS = ["unknown_key", "retired_key", "key_unavailable"] a
 
 /** Values of the field `event` that alerts and the dashboard filter by. */
 export const LOG_EVENTS = {
-  /** The list of keys could not be read, so a stale copy stays in use. */
+  /** The keys could not be read again, so a stale copy stays in use. */
   keyRingStale: "key_ring_stale",
-  /** The list of keys was read. */
+  /** The keys were read. */
   keyRingRefreshed: "key_ring_refreshed",
   /** No key can sign. */
   keysNotReady: "keys_not_ready",

@@ -33,8 +33,8 @@ export interface SecretManagerKeysDeps extends Omit<RestClientDeps, "api" | "tim
  * after a version was disabled no instance accepts its sessions. While it doesn't, an instance goes on
  * with its keys, answers 503 for sessions of keys that it can't look up, and keeps trying. It does not
  * promise that a key never signs before its activation delay is over: an instance that knows no other
- * key, while lists fail, signs with one that is too young. That loses nobody, because the others look
- * the key up by its number.
+ * key signs with one that is too young. That loses nobody, because the others look the key up by its
+ * number.
  *
  * Keys of a ring that is much too old are accepted and don't sign any more, because their sessions
  * could outlive them.

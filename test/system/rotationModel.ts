@@ -386,8 +386,8 @@ export class RotationModel {
     const versions = this.#createdAt.size;
     const readings = alive / (LIMITS.refreshInterval * 0.8) + 2 + 8 * this.#faults;
     const lookups = 2 + alive / LOOKUP_INTERVAL;
-    // For each refresh a list, a probe and each version; for each version its state and time once.
-    const budget = readings * (2 + versions) + 2 * versions + lookups;
+    // For each refresh a probe and each version; once the list, and each version's state and time.
+    const budget = readings * (1 + versions) + 1 + 2 * versions + lookups;
     const repeated = this.#faults > 0 ? 2 : 1;
     if (calls > budget * repeated) this.#violated("too many calls", { name, calls, budget });
   }

@@ -85,11 +85,15 @@ export function createAttempts(deps: SealedCookieDeps): Attempts {
   /** The attempts in a request by their cookies' names, newest first. */
   function sent(req: Request): { name: string; startedAt: Seconds }[] {
     const pairs = (req.headers.cookie ?? "").split(";");
-    return pairs
-      .map((pair) => pair.split("=", 1)[0]?.trim() ?? "")
-      .map((name) => ({ name, startedAt: Number(NAME.exec(name)?.[1]) }))
-      .filter(({ startedAt }) => !Number.isNaN(startedAt))
-      .sort((a, b) => b.startedAt - a.startedAt);
+    return (
+      pairs
+        .map((pair) => pair.split("=", 1)[0]?.trim() ?? "")
+        .map((name) => ({ name, startedAt: Number(NAME.exec(name)?.[1]) }))
+        .filter(({ startedAt }) => !Number.isNaN(startedAt))
+        // Browsers send the older first, which tells those of one second apart.
+        .reverse()
+        .sort((a, b) => b.startedAt - a.startedAt)
+    );
   }
 
   function setCookie(res: Response, attempt: Attempt, secrets: object): void {

@@ -125,6 +125,16 @@ test("eight attempts are kept, and another one replaces the oldest", async () =>
   for (const other of others) expect(await find(browser, other)).toMatchObject({ attempt: other });
 });
 
+test("of nine that begin within a second, the first is given up", async () => {
+  const { app, begun } = store();
+  await using server = await serve(app);
+  const browser = new Browser(server.url);
+  for (let count = 0; count <= MAX_ATTEMPTS; count++) await browser.fetch(`${PATH}/begin`);
+  const found = await Promise.all(begun.map((attempt) => find(browser, attempt)));
+  const expected = ["unknown", ...Array<string>(MAX_ATTEMPTS).fill("begun")];
+  expect(found.map(({ status }) => status)).toEqual(expected);
+});
+
 const LONGEST = `/${"a".repeat(MAX_RETURN_TO_LENGTH - 1)}`;
 
 // ASVS 3.3.5

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { NODE_FLAGS } from "../../infra/web/serviceContainer.ts";
 import { markObject, sessionHash } from "../../service/ended/marks.ts";
 import type { StoredObject } from "../local/storage/objects.ts";
 import { startStorage } from "../local/storage.ts";
@@ -58,7 +59,8 @@ export async function measureEnded(
   const [cookie = ""] = cookies;
   const { directory } = work.unpackService();
   const control = work.compile("memoryControl.ts", "cjs");
-  const gc = ["node", "--expose-gc", "--require", control];
+  const node = ["node", ...NODE_FLAGS];
+  const gc = [...node, "--expose-gc", "--require", control];
   const sessions = work.compile("phoenixSessions.ts");
   const rows: (Row & { readonly command: ServerCommand })[] = [];
   await using stack = new AsyncDisposableStack();
@@ -66,7 +68,7 @@ export async function measureEnded(
     const snapshot = [{ name: BUCKET, objects: marks(ended) }];
     const storage = stack.use(await startStorage({ snapshot }));
     const command = {
-      command: ["node", "index.js"],
+      command: [...node, "index.js"],
       cwd: directory,
       env: {
         SECRET_KEY: SECRET,
@@ -98,7 +100,7 @@ export async function measureEnded(
   }
   const file = join(work.path, "ended.cookies");
   writeFileSync(file, `${cookies.join("\n")}\n`);
-  const command = { command: ["node", sessions], env: { ENDED: String(count) }, pin };
+  const command = { command: [...node, sessions], env: { ENDED: String(count) }, pin };
   const cost = await measureCost(command, { generator: loadGenerator(generator), cookies: file });
   progress("");
   const figures = rows.map(({ command: _, ...figures }) => figures);

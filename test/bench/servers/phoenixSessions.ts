@@ -1,6 +1,12 @@
 import { createEndedList } from "../../../service/ended/endedList.ts";
 import { createEndedSessions, type EndedSessions } from "../../../service/ended/endedSessions.ts";
-import { type Mark, sessionHash } from "../../../service/ended/marks.ts";
+import {
+  addressMark,
+  type Mark,
+  providerSessionMark,
+  sessionHash,
+  userMark,
+} from "../../../service/ended/marks.ts";
 import { createStaticKeys } from "../../../service/keys/static.ts";
 import { createLog } from "../../../service/process/log.ts";
 import { createSealer } from "../../../service/session/sealer.ts";
@@ -42,10 +48,13 @@ serveAnswer(
   },
 );
 
-/** An instance that knows that many sessions, which all ended a minute ago. */
+/**
+ * An instance that knows that many sessions, which all ended a minute ago, and a later mark of each
+ * kind of other people's.
+ */
 function knowing(count: number): EndedSessions {
   const list = createEndedList({ lifetime: LIFETIME });
-  list.learn(marks(count, clock() - 60));
+  if (count > 0) list.learn(marks(count, clock() - 60));
   const log = createLog({ level: "info" });
   const onOutage = "continue";
   return createEndedSessions({ bucket: undefined, onOutage, lifetime: LIFETIME, log, clock, list });
@@ -55,4 +64,12 @@ function* marks(count: number, time: number): Generator<Mark> {
   for (let index = 0; index < count; index += 1) {
     yield { who: { kind: "s", hash: sessionHash(`ended ${index}`) }, time, before: time };
   }
+  const later = time + 86_400;
+  const issuer = "https://accounts.google.com";
+  const others = [
+    userMark(issuer, "1"),
+    addressMark("a@b.example"),
+    providerSessionMark(issuer, "1"),
+  ];
+  for (const who of others) yield { who, time: later, before: later };
 }

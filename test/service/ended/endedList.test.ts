@@ -71,6 +71,18 @@ describe("a person's mark", () => {
     expect(list.judge(session({ iat: NOW + 3 }), NOW)).toBe("live");
   });
 
+  test("ends sessions that were live until it came, however often it and others come", () => {
+    const list = create();
+    const other = session({ sid: "b", user_id: "2", user_email: undefined, provider_sid: "p2" });
+    for (const [time, who] of [userMark(ISSUER, "1"), addressMark("x"), EVERYBODY].entries()) {
+      expect([list.judge(other, NOW), list.judge(other, NOW)]).toEqual(["live", "live"]);
+      list.learn([mark(who, NOW + time), mark(who, NOW + time)]);
+      expect(list.judge(session(), NOW)).toBe("ended");
+    }
+    expect(list.judge(other, NOW)).toBe("ended");
+    expect(list.judge({ ...other, sid: "c", iat: NOW + 5 }, NOW)).toBe("live");
+  });
+
   test("tolerates clocks that are two seconds off", () => {
     const list = create();
     list.learn([mark(userMark(ISSUER, "1"), NOW)]);

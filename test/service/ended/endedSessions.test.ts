@@ -303,7 +303,8 @@ test("a poll that takes longer than the interval completes, and reads each page 
     checks.push(instance.check(session));
   }
   expect(calls.list).toBeLessThanOrEqual(17 + 1);
-  expect(await check(bench, instance, sessionAt(now - 15_500, { user_id: "15499" }))).toBe("ended");
+  const gone = sessionAt(now - 15_500, { sid: "gone", user_id: "15499" });
+  expect(await check(bench, instance, gone)).toBe("ended");
   expect(instance.check(sessionAt(bench.time.now()))).toBe("live");
   expect(await bench.time.settle(Promise.all(checks))).toEqual(Array(30).fill("live"));
 });

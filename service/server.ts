@@ -26,8 +26,8 @@ const KEEP_ALIVE_MILLISECONDS = 620_000;
 const REQUEST_MILLISECONDS = 60_000;
 
 /**
- * Limit for a request's headers; Node's default is half of it. Sign-in keeps a browser's cookies below
- * 12 kB, but each of many tabs that begin a sign-in at the same moment adds one of 250 bytes.
+ * Limit for a request's headers; Node's default is half of it. Sign-in keeps a browser's cookies
+ * below 12 kB, but each of many tabs that begin a sign-in at the same moment adds one of 250 bytes.
  */
 const MAX_HEADER_BYTES = 32_768;
 

@@ -83,8 +83,8 @@ export function parseRegion(settings: Settings): string {
 }
 
 /**
- * The regions of the web service: `gcp:region`, then the others in the order of their names, so that
- * the order in the setting changes nothing.
+ * The regions of the web service: `gcp:region`, then the others in the order of their names, so
+ * that the order in the setting changes nothing.
  */
 export function parseRegions(settings: Settings, region: string): string[] {
   const listed = settings.list(SETTING);

@@ -79,7 +79,8 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       name: "keys-unavailable",
       title: "Keys of sessions can't be read",
       severity: "CRITICAL",
-      // With one failed call, strangers cause any number of refusals. So refreshes have to fail too.
+      // With one failed call, strangers cause any number of refusals. So refreshes have to fail
+      // too.
       query: `${refused([UNAVAILABLE])} and on() ${trouble(LOG_EVENTS.keyRingStale)}`,
       lasting: PERSISTENT,
       advice:

@@ -10,7 +10,7 @@ import type { CompletePoll, EndedList } from "./endedList.ts";
 import { type Folder, firstNameBefore, type Mark, parseMarkObject } from "./marks.ts";
 import { BEFORE } from "./markWriter.ts";
 
-/** Objects in one page: the most that there can be, some 200 kB. */
+/** Objects per page: the API's maximum, about 200 kB. */
 const PAGE_SIZE = 1000;
 
 /**
@@ -19,16 +19,16 @@ const PAGE_SIZE = 1000;
  */
 const MAX_PAGES = 10;
 
-/** Pages of people's marks that are read: an answer that always names a next page ends here. */
+/** Limit for the pages of people's marks, in case a response always has a next page. */
 const MAX_PEOPLE_PAGES = 1000;
 
-/** Marks of people that are older than a session can be, and a day for clocks, end nothing. */
+/** Margin in the age of people's marks, for clock skew. */
 const DAY: Seconds = 86_400;
 
 export interface EndedFeedDeps {
   readonly bucket: Bucket;
   readonly list: EndedList;
-  /** Seconds for which a session lasts at most. */
+  /** Maximum lifetime of a session in seconds. */
   readonly lifetime: Seconds;
   /** Unix time in seconds. */
   readonly clock: () => Seconds;
@@ -75,13 +75,13 @@ export async function pollEnded({
     });
   }
 
-  /** Whether that was all, and the time of the oldest name. */
+  /** Learns the marks of pages. Returns whether all were read, and the time of the oldest name. */
   async function learnPages(folder: Folder, begin: ObjectPage, limit: number) {
     let current = begin;
     let oldest = Number.POSITIVE_INFINITY;
     for (let read = 1; ; read += 1) {
       const marks = current.objects.flatMap(markOf);
-      // Names are in the order of time, the newest first.
+      // Names sort by time, newest first.
       list.learn(marks.toReversed());
       oldest = marks.at(-1)?.time ?? oldest;
       onPage?.();
@@ -92,11 +92,11 @@ export async function pollEnded({
   }
 }
 
-/** An object's mark; none if its name is no mark's. */
+/** An object's mark; empty if its name is not a mark's. */
 function markOf({ name, timeCreated, metadata }: StoredObject): Mark[] {
   const parsed = parseMarkObject(name);
   if (parsed === undefined) return [];
-  // Whatever it says, it ends nothing that begins after it was written.
+  // Whatever the metadata says, a mark ends no session that begins after it was written.
   const before = Math.min(Number(metadata[BEFORE] ?? timeCreated), timeCreated);
   return [{ ...parsed, before: Number.isNaN(before) ? timeCreated : before }];
 }

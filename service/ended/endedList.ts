@@ -11,7 +11,7 @@ import {
 } from "./marks.ts";
 import { createRecentEntries } from "./recentEntries.ts";
 
-/** Seconds by which every list reaches back behind the watermark. */
+/** Seconds before the watermark from which each poll lists again. */
 export const OVERLAP = 10;
 
 /**
@@ -20,55 +20,55 @@ export const OVERLAP = 10;
  */
 export const MAX_NAME_SKEW = 5;
 
-/** Seconds by which instances' clocks are allowed to be off. */
+/** Allowed clock skew of instances in seconds. */
 const CLOCK_SKEW = 2;
 
-/** Marks of sessions in memory: some 20 MB. */
+/** Limit for marks of sessions in memory: about 20 MB. */
 const MAX_SESSIONS = 200_000;
 
-/** Sessions older than the horizon that are known to be live or not: some 5 MB. */
+/** Limit for looked-up sessions older than the horizon: about 5 MB. */
 const MAX_CHECKED = 50_000;
 
-/** Marks of people from which on those that no session needs are forgotten. */
+/** Number of people's marks above which outdated ones are removed. */
 const MIN_PRUNED = 1000;
 
-/** A session: fields of its credential. */
+/** The fields of a credential that decide whether its session has ended. */
 export interface JudgedSession extends Person {
   readonly sid: string;
-  /** Unix time of its beginning, by the clock of the instance that began it. */
+  /** Unix time of its beginning, by the clock of the instance that started it. */
   readonly iat: Seconds;
 }
 
-/** `unknown`: it is older than the marks in memory, and one read of its own mark tells. */
+/** `unknown`: older than the marks in memory, so its own mark has to be looked up. */
 export type Verdict = "live" | "ended" | "unknown";
 
-/** What one complete poll of the feed came to. */
+/** Result of a complete poll of the feed. */
 export interface CompletePoll {
-  /** Server's time of its first page. */
+  /** The server's time of its first page. */
   readonly serverTime: Seconds;
-  /** The oldest name's time, if the poll ended before it reached what was known already. */
+  /** Time of the oldest name, if the poll stopped before it reached known names. */
   readonly gapBelow?: Seconds;
 }
 
-/** What one instance knows of the sessions that have ended. Has no clock and does no I/O. */
+/** The ended sessions that an instance knows. Has no clock and does no I/O. */
 export interface EndedList {
-  /** Unix time from which on the next poll lists names; undefined before the first complete one. */
+  /** Unix time from which the next poll lists names; undefined before the first complete one. */
   since(): Seconds | undefined;
-  /** Takes marks, the oldest first. */
+  /** Adds marks, oldest first. */
   learn(marks: Iterable<Mark>): void;
-  /** A poll has ended, and its marks were learned. */
+  /** Call this after a poll, once its marks are learned. */
   complete(poll: CompletePoll): void;
   judge(session: JudgedSession, now: Seconds): Verdict;
-  /** The result of reading a session's own mark, begun at that time by this instance's clock. */
+  /** The result of looking up a session's own mark, begun at `readAt` by this instance's clock. */
   settle(sid: string, result: "live" | "ended", readAt: Seconds): void;
-  /** The earliest `iat` of a session that begins now and isn't ended by a mark of its person. */
+  /** The earliest `iat` with which a session that begins now is not ended by a person's mark. */
   earliestStart(person: Omit<Person, "sid">, now: Seconds): Seconds;
-  /** When the mark was made, if it is known. */
+  /** Time of the mark, if it is known. */
   markedAt(who: Who): Seconds | undefined;
 }
 
 export interface EndedListOptions {
-  /** For how long a session lasts at most, and so a mark of a person is needed. */
+  /** Maximum lifetime of a session, for which a person's mark is needed. */
   readonly lifetime: Seconds;
   readonly overlap?: Seconds;
   readonly maxSessions?: number;
@@ -85,7 +85,7 @@ export function createEndedList({
   maxSessions = MAX_SESSIONS,
   maxChecked = MAX_CHECKED,
 }: EndedListOptions): EndedList {
-  /** When each session's mark was made. */
+  /** Time of each session's mark. */
   const sessions = createRecentEntries<Seconds>(maxSessions);
   const people = new Map<string, Seconds>();
   /**
@@ -93,7 +93,7 @@ export function createEndedList({
    */
   const checked = createRecentEntries<Seconds>(maxChecked);
   let everybody = Number.NEGATIVE_INFINITY;
-  /** The latest mark of each kind: a session that began after it needs no hash to be looked up. */
+  /** Latest mark of each kind. A session that began after it needs no hashing. */
   const latest = {
     u: Number.NEGATIVE_INFINITY,
     e: Number.NEGATIVE_INFINITY,
@@ -179,7 +179,8 @@ export function createEndedList({
       if (iat > horizon + overlap) return "live";
       const readAt = checked.get(hash) ?? Number.NEGATIVE_INFINITY;
       if (readAt === Number.POSITIVE_INFINITY) return "ended";
-      // A read beside a horizon of just now may miss a mark. One more, later, finds it in time.
+      // A lookup close to the horizon's time may miss a mark. A second one, later, finds it in
+      // time.
       return readAt > horizon + overlap || isWithin(now - readAt, overlap) ? "live" : "unknown";
     },
 
@@ -189,7 +190,7 @@ export function createEndedList({
     },
 
     earliestStart(person, now) {
-      // One second more than what is still ended; a credential's times are whole seconds.
+      // One second after the last ended time, because a credential's times are whole seconds.
       return Math.max(now, Math.ceil(latestMark(person) + CLOCK_SKEW + 1));
     },
 

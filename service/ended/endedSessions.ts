@@ -13,18 +13,18 @@ import { type Person, sessionHash, sessionObject, userMark, type Who } from "./m
 import { createMarkWriter } from "./markWriter.ts";
 import { createRecentEntries } from "./recentEntries.ts";
 
-/** Whether a session goes on; or that it can't be told now, and when to ask again, in seconds. */
+/** Whether a session is valid; if unknown, the seconds after which to retry. */
 export type Standing = "live" | "ended" | { readonly retryAfter: Seconds };
 
 export interface EndableSession extends JudgedSession {
   readonly exp: Seconds;
 }
 
-/** The sessions that have ended before their time. Only what ends sessions rejects. */
+/** The sessions that ended before they expired. Only methods that end sessions reject. */
 export interface EndedSessions {
-  /** Starts reading, for an instance that has just started. */
+  /** Starts the first poll. */
   start(): void;
-  /** Called once for each request with a credential. A promise only if it has to wait. */
+  /** Called for each request with a credential. Returns a promise only if it has to wait. */
   check(session: JudgedSession): Standing | Promise<Standing>;
   /**
    * Ends one session. This instance refuses it from now on, also if it rejects.
@@ -37,17 +37,17 @@ export interface EndedSessions {
    * @throws OperatorError if it can't be told that they have ended.
    */
   endPeople(who: Who, before?: Seconds): Promise<void>;
-  /** `iat` of a session that begins now: not before now, and after whatever ended the person's. */
+  /** `iat` of a session that begins now: not before now, and after all marks of the person. */
   startTime(person: Person): Promise<Seconds>;
-  /** When all sessions of the user ended last, if this instance knows of it. */
+  /** Time at which all sessions of the user were last ended, if this instance knows it. */
   endedAt(person: Person): Seconds | undefined;
 }
 
-/** What happens to sessions when no poll has been complete for `MAX_OUTAGE`. */
+/** Behaviour for sessions if no poll has been complete for `MAX_OUTAGE`. */
 export type OnOutage = "continue" | "refuse";
 
 export interface EndedSessionsDeps {
-  /** Where the marks of all instances are; undefined if there is only this one. */
+  /** The bucket that instances share; undefined if there is only this instance. */
   readonly bucket: { readonly toRead: Bucket; readonly toWrite: Bucket } | undefined;
   readonly onOutage: OnOutage;
   /** Seconds for which a session lasts at most. */
@@ -60,16 +60,16 @@ export interface EndedSessionsDeps {
   readonly list?: EndedList;
 }
 
-/** An end is known everywhere within 20 s, at $1.30 to 2.60 a month and busy instance. */
+/** Every instance knows of an end within 20 s, for $1.30 to 2.60 a month and busy instance. */
 const POLICY = { interval: 10, jitter: 0.2, maxAge: 20, waitLimit: 2 };
 
 /** Seconds without a complete poll after which `OnOutage` decides. */
 const MAX_OUTAGE: Seconds = 900;
 
-/** Seconds after a failed read of one session's mark in which no other is begun. */
+/** Seconds after a failed lookup in which no other begins. */
 const READ_BACKOFF: Seconds = 5;
 
-/** Marks that an instance remembers to have written, so that nobody has it write them for ever. */
+/** Written marks that an instance remembers, so that repeated requests don't write them again. */
 const MAX_WRITTEN = 10_000;
 
 /**
@@ -116,9 +116,9 @@ export function createEndedSessions({
       );
     },
   });
-  /** Since when reads of single marks fail, and when the last one did. */
+  /** Since when lookups fail, and when the last one failed. */
   let readsFail: { readonly since: Seconds; readonly last: Seconds } | undefined;
-  /** Sessions whose marks this instance has written: writing them again is of no use. */
+  /** Sessions whose marks this instance has written already. */
   const written = createRecentEntries<true>(MAX_WRITTEN);
   const readOnce = createSingleFlight<Standing>();
   const writeOnce = createSingleFlight<void>();
@@ -131,7 +131,7 @@ export function createEndedSessions({
     return standingSince(refresher.asOf());
   }
 
-  /** What to say of a session that can't be judged better than by what was known at that time. */
+  /** The answer for a session that can't be judged newer than `asOf`. */
   function standingSince(asOf: Seconds | undefined): Standing {
     if (onOutage === "continue") return "live";
     const known = asOf !== undefined && isWithin(clock() - asOf, MAX_OUTAGE);
@@ -204,7 +204,7 @@ export function createEndedSessions({
   };
 }
 
-/** Of an instance that has no other beside it: what ended here. */
+/** Ended sessions of a single instance, without a bucket. */
 function createOwnEndedSessions(list: EndedList, clock: () => Seconds): EndedSessions {
   return {
     start: () => undefined,

@@ -25,10 +25,10 @@ export interface MarkWriterDeps {
   readonly clock: () => Seconds;
 }
 
-/** Uploads of one mark: the first tells the clock's error, the second how long uploads take. */
+/** Uploads of one mark: the first shows the clock's error, the second the duration of uploads. */
 const MAX_UPLOADS = 3;
 
-/** The custom metadata that says for which sessions a mark holds. */
+/** Custom metadata with the time before which a mark applies. */
 export const BEFORE = "before";
 
 /**
@@ -54,7 +54,7 @@ export function createMarkWriter({ bucket, clock }: MarkWriterDeps): MarkWriter 
         ...(holdsBefore !== undefined && { metadata: { [BEFORE]: String(holdsBefore) } }),
       });
       if (created === undefined) continue;
-      // Nothing that is written now ends sessions that begin later.
+      // A mark that is written now must not end later sessions.
       holdsBefore = Math.min(holdsBefore ?? created.timeCreated, created.timeCreated);
       if (time >= created.timeCreated - MAX_NAME_SKEW) return holdsBefore;
       time = created.timeCreated + Math.max(0, clock() - begun);

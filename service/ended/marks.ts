@@ -11,34 +11,34 @@ export type Who =
   | { readonly kind: "s" | "u" | "e" | "p"; readonly hash: string }
   | { readonly kind: "all" };
 
-/** Where marks are kept: the feed has all of them, those of people are also kept apart. */
+/** Folders of marks: `feed` has all, and `people` those of people again. */
 export type Folder = "people" | "feed";
 
-/** What an object's name says. */
+/** Content of an object's name. */
 export interface MarkName {
   readonly who: Who;
   /** Unix time by the writer's clock. */
   readonly time: Seconds;
 }
 
-/** Sessions have ended: one, or all that began no later than `before`. */
+/** Ends one session, or all that began no later than `before`. */
 export interface Mark extends MarkName {
   /** Unix time by the server's clock. */
   readonly before: Seconds;
 }
 
-/** Whose session it is: fields of its credential. */
+/** The person of a session: fields of its credential. */
 export interface Person {
   readonly iss: string;
   readonly user_id: string;
   readonly user_email?: string | undefined;
-  /** The provider's own session, if it named one. */
+  /** The session at the provider, if its ID tokens name one. */
   readonly provider_sid?: string | undefined;
 }
 
 export const EVERYBODY: Who = { kind: "all" };
 
-/** The largest number of milliseconds that a name can hold: it is in the year 2286. */
+/** The latest time in milliseconds that a name can hold: in the year 2286. */
 const LAST_MILLISECOND = 9_999_999_999_999;
 
 const MARK = /^(?:people|feed)\/(\d{13})~(?:all|([suep]):([\w-]{42}[AEIMQUYcgkosw048]))~[\w-]{11}$/;
@@ -53,7 +53,7 @@ export function userMark(issuer: string, subject: string): Who {
   return { kind: "u", hash: sha256(`u\n${bare(issuer)}\n${subject}`) };
 }
 
-/** All sessions of an e-mail address, however it is written. */
+/** All sessions of an e-mail address, normalized. */
 export function addressMark(address: string): Who {
   return { kind: "e", hash: sha256(`e\n${comparableAddress(address) ?? address}`) };
 }
@@ -63,7 +63,7 @@ export function providerSessionMark(issuer: string, sid: string): Who {
   return { kind: "p", hash: sha256(`p\n${bare(issuer)}\n${sid}`) };
 }
 
-/** Name of the object that says that a session has ended: `sessions/<hash>`. */
+/** Name of a session's own mark: `sessions/<hash>`. */
 export function sessionObject(sid: string): string {
   return `sessions/${Buffer.from(sessionHash(sid), "latin1").toString("base64url")}`;
 }
@@ -73,23 +73,23 @@ export function markObject(folder: Folder, { who, time }: MarkName, random: stri
   return `${folder}/${countdown(time)}~${describe(who)}~${random}`;
 }
 
-/** The mark that an object's name stands for; undefined if it is not written the one way. */
+/** Parses an object's name; undefined if it is not canonical. */
 export function parseMarkObject(name: string): MarkName | undefined {
   const [match, digits, kind, encoded] = MARK.exec(name) ?? [];
   if (match === undefined) return undefined;
   const time = (LAST_MILLISECOND - Number(digits)) / 1000;
   if (kind === undefined || encoded === undefined) return { who: EVERYBODY, time };
-  // Decoding also copies: a part of the name would keep the whole answer in memory.
+  // Decoding also copies. A substring of the name would keep the whole response in memory.
   const decoded = Buffer.from(encoded, "base64url").toString("latin1");
   return { who: { kind: kind as "s" | "u" | "e" | "p", hash: decoded }, time };
 }
 
-/** Names from this one on are of marks before that time: lists that end here have later ones. */
+/** The first name of marks before a time. Lists that end here have the later marks. */
 export function firstNameBefore(folder: Folder, time: Seconds): string {
   return `${folder}/${countdown(time - 0.001)}`;
 }
 
-/** Counts down, so that lists in the order of names begin with the newest. */
+/** Counts down, so that lists sorted by name begin with the newest. */
 function countdown(time: Seconds): string {
   const milliseconds = Math.min(Math.max(Math.floor(time * 1000 + 1e-3), 0), LAST_MILLISECOND);
   return String(LAST_MILLISECOND - milliseconds).padStart(13, "0");
@@ -100,7 +100,7 @@ function describe(who: Who): string {
   return `${who.kind}:${Buffer.from(who.hash, "latin1").toString("base64url")}`;
 }
 
-/** The issuer without a slash at its end, with which settings write it. */
+/** The issuer without the final slash that a URL has. */
 function bare(issuer: string): string {
   return issuer.endsWith("/") ? issuer.slice(0, -1) : issuer;
 }

@@ -4,13 +4,13 @@ import { createRestClient } from "../google/restClient.ts";
 import type { Seconds } from "../pure/seconds.ts";
 import type { EndedBucket } from "./settings.ts";
 
-/** Seconds that a list or a read may take: requests wait for them no longer. */
+/** Timeout of lists and lookups in seconds, for which requests wait. */
 const READ_TIMEOUT: Seconds = 2;
 
-/** Seconds that an upload may take: whoever signs out waits for two of them. */
+/** Timeout of an upload in seconds. A sign-out has two of them. */
 const WRITE_TIMEOUT: Seconds = 5;
 
-/** The bucket of the ended, with as much patience as requests have. */
+/** Creates clients of the bucket of ended sessions. */
 export function openEndedBucket({ name, endpoint }: EndedBucket): {
   readonly toRead: Bucket;
   readonly toWrite: Bucket;

@@ -1,7 +1,7 @@
-/** A map that forgets: it keeps at least the last `size / 2` new keys, and at most `size`. */
+/** A bounded map: keeps at least the last `size / 2` new keys, and at most `size`. */
 export interface RecentEntries<Value> {
   get(key: string): Value | undefined;
-  /** Sets the key's value and returns the values that were forgotten for it. */
+  /** Sets the key's value and returns the evicted values. */
   set(key: string, value: Value): Iterable<Value>;
 }
 

@@ -2,7 +2,7 @@ import { type Environment, optional, type Parsed, problem } from "../contract/se
 import { CLOUD_STORAGE_API } from "../google/bucket.ts";
 import { parseEndpoint } from "../google/endpoint.ts";
 
-/** Where the marks of sessions that have ended are. */
+/** The bucket of ended sessions. */
 export interface EndedBucket {
   readonly name: string;
   /** Base URL of Cloud Storage's API. */
@@ -14,7 +14,7 @@ const VARIABLE = "ENDED_SESSIONS";
 /** https://cloud.google.com/storage/docs/buckets#naming, without dots: those name domains. */
 const NOTATION = /^gs:\/\/([a-z\d][a-z\d_-]{1,61}[a-z\d])$/;
 
-/** `gs://BUCKET`; undefined, outside Cloud Run: an instance knows what ended on itself only. */
+/** Parses ENDED_SESSIONS. Undefined outside Cloud Run: an instance knows only its own ends. */
 export function parseEndedSessions(
   env: Environment,
   cloudRun: boolean,
@@ -36,7 +36,7 @@ export function parseEndedSessions(
   return "problems" in endpoint ? endpoint : { value: { name, endpoint: endpoint.value } };
 }
 
-/** Name of the bucket that `gs://BUCKET` names; undefined if that names none. */
+/** Parses `gs://BUCKET`; undefined if it is anything else. */
 export function parseBucket(text: string): string | undefined {
   return NOTATION.exec(text)?.[1];
 }

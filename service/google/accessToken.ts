@@ -1,6 +1,6 @@
 import { once } from "../pure/once.ts";
 
-/** Yields a token for Google's APIs. Rejects if there are no credentials. */
+/** Returns a token for Google's APIs. Rejects if there are no credentials. */
 export type AccessTokens = () => Promise<string>;
 
 const SCOPE = "https://www.googleapis.com/auth/cloud-platform";
@@ -11,7 +11,7 @@ const SCOPE = "https://www.googleapis.com/auth/cloud-platform";
  */
 export function googleAccessTokens(): AccessTokens {
   const client = once(async () => {
-    // Where there is no metadata server, the library's ping warns on stderr, beside the log.
+    // Without a metadata server, the library's ping prints a warning to stderr.
     process.env.METADATA_SERVER_DETECTION ??= "bios-only";
     const { GoogleAuth } = await import("google-auth-library");
     return new GoogleAuth({ scopes: [SCOPE] });

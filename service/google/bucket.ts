@@ -22,7 +22,7 @@ export interface StoredObject {
   readonly name: string;
   /** Unix time by the server's clock. */
   readonly timeCreated: Seconds;
-  /** Only values that are text. */
+  /** Entries whose value is text. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -35,10 +35,10 @@ export interface ObjectQuery {
 }
 
 export interface ObjectPage {
-  /** In the order of names. */
+  /** Sorted by name. */
   readonly objects: readonly StoredObject[];
   readonly nextPageToken: string | undefined;
-  /** The server's time, in Unix seconds; undefined if it did not say. */
+  /** The server's Unix time; undefined if the response has none. */
   readonly serverTime: Seconds | undefined;
 }
 
@@ -55,14 +55,14 @@ export interface NewObject {
  */
 export interface Bucket {
   list(query: ObjectQuery): Promise<ObjectPage>;
-  /** The object; undefined if there is none of that name. */
+  /** The object with that name; undefined if there is none. */
   get(name: string): Promise<StoredObject | undefined>;
-  /** Creates an empty object and returns it; undefined if there is one of that name already. */
+  /** Creates an empty object and returns it; undefined if the name exists already. */
   create(object: NewObject): Promise<StoredObject | undefined>;
 }
 
 const FIELDS = "name,timeCreated,metadata";
-/** Occurs in no name and no metadata: both are JSON, where a line can't begin with it. */
+/** Can't occur in the parts: no line of the JSON begins with it. */
 const BOUNDARY = "phoenix-object";
 
 /**
@@ -124,7 +124,7 @@ export function createBucket(client: RestClient, bucket: string): Bucket {
   };
 }
 
-/** The resource and an empty content: the only kind of upload in one call that sets customTime. */
+/** The resource and an empty content. Only this kind of upload sets customTime in one call. */
 function multipart(resource: string): string {
   const part = (type: string, content: string) =>
     `--${BOUNDARY}\r\nContent-Type: ${type}\r\n\r\n${content}\r\n`;

@@ -3,9 +3,9 @@ import { type Environment, optional, type Parsed, problem } from "../contract/se
 import type { GoogleApi } from "./googleApiError.ts";
 
 /**
- * Base URL of an API from its variable, such as SECRET_MANAGER_ENDPOINT, without a slash at its end:
- * Google's by default, a region's, or a stand-in's on this machine. No other host is accepted, because
- * whoever answers chooses the keys, or who is signed out.
+ * Base URL of an API from its variable, such as SECRET_MANAGER_ENDPOINT, without a slash at its
+ * end: Google's by default, a region's, or a stand-in's on this machine. No other host is accepted,
+ * because whoever answers chooses the keys, or who is signed out.
  */
 export function parseEndpoint(env: Environment, api: GoogleApi): Parsed<string> {
   const variable = `${api.code}_ENDPOINT`;
@@ -18,7 +18,7 @@ export function parseEndpoint(env: Environment, api: GoogleApi): Parsed<string> 
   );
 }
 
-/** The API's base URL at that address; undefined if it may not be used. */
+/** Parses an API's base URL; undefined if it is not allowed. */
 export function endpointOf(
   { service }: GoogleApi,
   text = `https://${service}.googleapis.com`,
@@ -30,7 +30,7 @@ export function endpointOf(
   return isKnown && url.href === `${url.origin}/` ? url.origin : undefined;
 }
 
-/** Whether calls there carry a token: to Google always, to a stand-in never. */
+/** Whether calls carry a token: always to Google, never to this machine. */
 export function needsToken(endpoint: string): boolean {
   return !isLoopbackHttp(new URL(endpoint));
 }

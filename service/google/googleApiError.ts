@@ -23,16 +23,16 @@ export type ApiFailure =
   | "INVALID_ANSWER";
 
 export interface GoogleApi {
-  /** As errors name it. */
+  /** Name in errors. */
   readonly name: string;
   /** Prefix of its errors' codes. */
   readonly code: "SECRET_MANAGER" | "CLOUD_STORAGE";
-  /** Its host is SERVICE.googleapis.com. */
+  /** The API's host is SERVICE.googleapis.com. */
   readonly service: string;
   readonly remedies: Readonly<Record<ApiFailure, string>>;
 }
 
-/** Remedies that are the same for all APIs. */
+/** Remedies for all APIs. */
 export const COMMON_REMEDIES = {
   UNREACHABLE: "Check the network, and that the address is right",
   TIMEOUT: "Try again; if it lasts, see https://status.cloud.google.com",

@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { once } from "../pure/once.ts";
 
-/** The part of `fetch` that is used here; the platform's own fits. */
+/** The part of `fetch` that is used here. Node's own is compatible. */
 export type Fetch = (url: URL, request: FetchRequest) => Promise<FetchResponse>;
 
 export interface FetchRequest {

@@ -14,7 +14,7 @@ import { createHttpFetch, type Fetch, type FetchRequest, type FetchResponse } fr
 
 export interface Answer {
   readonly body: JsonObject;
-  /** The server's time; undefined if it did not say. */
+  /** The server's time; undefined if the response has none. */
   readonly serverTime: Seconds | undefined;
 }
 
@@ -25,7 +25,7 @@ interface Call {
   readonly query?: Query;
   readonly body?: string;
   readonly contentType?: string;
-  /** Sending it twice does what sending it once does, so it may follow a broken connection. */
+  /** Whether the call may be retried after a broken connection. */
   readonly idempotent?: boolean;
 }
 
@@ -35,24 +35,24 @@ export interface RestClientDeps {
   readonly api: GoogleApi;
   /** Base URL, as `service/google/endpoint.ts` returns it. */
   readonly endpoint: string;
-  /** How long a call may take, token and all. */
+  /** Timeout of a call, including the token. */
   readonly timeout: Seconds;
   readonly fetch?: Fetch;
   readonly accessTokens?: AccessTokens;
   readonly abortAfter?: AbortAfter;
 }
 
-/** Bytes of an answer that are read: ten times the largest page of a list. */
+/** Limit for a response in bytes: ten times the largest page of a list. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
-/** Failures that say something about the call, by HTTP status. */
+/** Failures of the call, by HTTP status. */
 const CALL_FAILURES = new Map<number, ApiFailure>([
   [401, "UNAUTHENTICATED"],
   [403, "FORBIDDEN"],
   [429, "EXHAUSTED"],
 ]);
 
-/** About the resource: by Google's status, or by code where errors have none, as Storage's. */
+/** Failures about the resource: by Google's status, or by code for Storage, which has none. */
 const RESOURCE_FAILURES = new Map<unknown, ApiFailure>([
   ["NOT_FOUND", "NOT_FOUND"],
   ["FAILED_PRECONDITION", "FAILED_PRECONDITION"],
@@ -61,12 +61,12 @@ const RESOURCE_FAILURES = new Map<unknown, ApiFailure>([
   [412, "FAILED_PRECONDITION"],
 ]);
 
-/** How Node names a kept connection that the other side had closed, as when an instance thaws. */
+/** Node's error codes if the server closed a keep-alive connection, as during a freeze. */
 const BROKEN_CONNECTION = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
 
 /**
- * Calls one of Google's REST APIs. Every failure is a GoogleApiError. Not gRPC: its stack would double
- * a cold start.
+ * Calls one of Google's REST APIs. Every failure is a GoogleApiError. Not gRPC: its stack would
+ * double a cold start.
  */
 export function createRestClient({
   api,
@@ -165,7 +165,7 @@ export function createRestClient({
   };
 }
 
-/** The error that an answer other than 2xx stands for. */
+/** The error for a response with a status other than 2xx. */
 function refusal(api: GoogleApi, status: number, body: JsonObject | undefined): GoogleApiError {
   const error = asObject(body?.error);
   const message =
@@ -178,7 +178,7 @@ function failureOf(status: number, error: JsonObject | undefined): ApiFailure {
   if (status >= 500) return "SERVER_ERROR";
   const callFailure = CALL_FAILURES.get(status);
   if (callFailure !== undefined) return callFailure;
-  // Only Google's own errors say that something is absent: a proxy's 404 says nothing.
+  // Only Google's own 404 means that the resource is missing; a proxy's doesn't.
   if (status < 400 || error === undefined) return "INVALID_ANSWER";
   return RESOURCE_FAILURES.get(error.status ?? error.code) ?? "REJECTED";
 }

@@ -33,13 +33,13 @@ export interface SecretReference {
 
 /** A version as Secret Manager describes it. */
 export interface SecretVersion extends KeyVersion {
-  /** Changes with the version's state; undefined if there was none in the answer. */
+  /** Changes with the version's state; undefined if the response has none. */
   readonly etag?: string;
-  /** Number or ID of the project, as Secret Manager writes it: usually the number. */
+  /** Number or ID of the project as in the response, usually the number. */
   readonly project: string;
 }
 
-/** What there is at a number, read with its payload. */
+/** Result of reading a version with its payload. */
 export type VersionReading =
   /** The payload's checksum is verified. */
   | { readonly state: "ENABLED"; readonly payload: Buffer }
@@ -52,13 +52,13 @@ export type VersionReading =
 export type SecretVersions = ReturnType<typeof createSecretVersions>;
 export type VersionStore = ReturnType<typeof createVersionStore>;
 
-/** Only a list that lags leaves versions out: so many are looked for between and above its own. */
+/** Limit for versions that a lagging list omits, which are read by number. */
 export const UNLISTED_VERSIONS = 100;
 
-/** The API's largest: 350 KB. A secret rotated weekly fills a page in 19 years. */
+/** The API's maximum, about 350 kB. A secret that is rotated weekly fills a page in 19 years. */
 const LIST_PAGE_SIZE = 1000;
 
-/** Pages that are read: an answer that always names a next page ends here. */
+/** Limit for pages, in case a response always has a next page. */
 const LIST_PAGES = 10;
 
 /** https://cloud.google.com/resource-manager/docs/creating-managing-projects, or domain-scoped. */
@@ -68,7 +68,7 @@ const NAME = "[A-Za-z\\d_-]{1,255}";
 const REFERENCE = new RegExp(`^(?:sm://(${PROJECT})/|projects/(${PROJECT})/secrets/)(${NAME})$`);
 
 const NUMBER = "[1-9]\\d{0,8}";
-/** Of one version: what a key is called. */
+/** A version's number, which is the key's ID. */
 export const VERSION_NUMBER = new RegExp(`^${NUMBER}$`);
 const VERSION_NAME = new RegExp(`^projects/([^/]+)/secrets/(${NAME})/versions/(${NUMBER})$`);
 
@@ -81,7 +81,7 @@ export function parseSecretReference(text: string): SecretReference | undefined 
   return project === undefined || name === undefined ? undefined : { project, name };
 }
 
-/** `projects/PROJECT/secrets/SECRET`: how Secret Manager's API names it. */
+/** The secret's resource name: `projects/PROJECT/secrets/SECRET`. */
 export function secretResource({ project, name }: SecretReference): string {
   return `projects/${project}/secrets/${name}`;
 }
@@ -93,7 +93,7 @@ export function secretResource({ project, name }: SecretReference): string {
 export function createSecretVersions(client: RestClient, secret: SecretReference) {
   const resource = `v1/${secretResource(secret)}/versions`;
 
-  /** A version without its payload, in whatever state; undefined if there is none. Never lags. */
+  /** A version in any state, without its payload; undefined if there is none. Never lags. */
   async function get(version: number): Promise<SecretVersion | undefined> {
     try {
       const { body } = await client.get(`${resource}/${version}`);
@@ -141,7 +141,7 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
         if (failedAs(error, "NOT_FOUND")) return { state: "ABSENT", error };
         const refused = failedAs(error, "FAILED_PRECONDITION");
         if (refused) {
-          // A payload is also refused while the key that encrypts the secret can't be used.
+          // Access is also refused while the secret's encryption key is unusable.
           const isSettled = last === "DISABLED" || last === "DESTROYED";
           const state = isSettled ? last : (await get(version).catch(() => undefined))?.state;
           if (state === "DISABLED" || state === "DESTROYED") return { state };
@@ -168,8 +168,9 @@ export function createVersionStore(client: RestClient, secret: SecretReference) 
   return {
     /**
      * All versions, without payloads, and the server's time, so that ages don't depend on this
-     * machine's clock. What is decided on them can't be undone, and a list may lag: so every version
-     * that is not destroyed is read by its number, and so are those that the list leaves out.
+     * machine's clock. What is decided on them can't be undone, and a list may lag: so every
+     * version that is not destroyed is read by its number, and so are those that the list leaves
+     * out.
      */
     async read() {
       const { versions: listed, serverTime } = await list();
@@ -178,7 +179,7 @@ export function createVersionStore(client: RestClient, secret: SecretReference) 
         listed.filter(({ state }) => state === "DESTROYED").map((v) => [v.version, v]),
       );
       const versions: SecretVersion[] = [];
-      // Numbers have no gaps, but of a list that was cut off the older ones are left alone.
+      // Numbers have no gaps. If the list was cut off, older versions are left out.
       const first = listed.length < LIST_PAGES * LIST_PAGE_SIZE ? 1 : (listed.at(-1)?.version ?? 1);
       for (let number = first; number <= newestListed + UNLISTED_VERSIONS; number += 1) {
         const version = destroyed.get(number) ?? (await get(number));
@@ -188,7 +189,7 @@ export function createVersionStore(client: RestClient, secret: SecretReference) 
       return { versions, now: serverTime ?? Date.now() / 1000 };
     },
 
-    /** Adds a version and returns it, its checksum confirmed by the server. */
+    /** Adds a version and returns it, if the server confirms the checksum. */
     async add(payload: Uint8Array): Promise<SecretVersion> {
       const data = Buffer.from(payload).toString("base64");
       const { body } = await client.post(`${resource}:addVersion`, {
@@ -199,7 +200,7 @@ export function createVersionStore(client: RestClient, secret: SecretReference) 
       throw invalid(`version ${added.version} and did not confirm the payload's checksum`);
     },
 
-    /** Disables a version; done already is fine too. */
+    /** Disables a version; succeeds if that was done already. */
     async disable({ version }: SecretVersion): Promise<void> {
       try {
         await change(version, "disable", {});
@@ -226,7 +227,7 @@ export function createVersionStore(client: RestClient, secret: SecretReference) 
   };
 }
 
-/** @param expected its number; any if it is left out */
+/** @param expected the version's number; default: any */
 function parseVersion(
   resource: JsonObject | undefined,
   secret: SecretReference,
@@ -248,7 +249,7 @@ function parseVersion(
   };
 }
 
-/** The project is not compared: Secret Manager writes its number, whatever it was asked for. */
+/** Does not compare the project, because Secret Manager always returns its number. */
 function parseName(name: unknown, secret: SecretReference, expected?: number) {
   const [, project, secretName, number] =
     (typeof name === "string" && VERSION_NAME.exec(name)) || [];
@@ -262,7 +263,7 @@ function parseName(name: unknown, secret: SecretReference, expected?: number) {
   return { version, project };
 }
 
-/** A checksum that is missing is accepted, because the API calls it optional; a wrong one never. */
+/** Accepts a missing checksum, which the API calls optional, but never a wrong one. */
 function parsePayload({ data, dataCrc32c }: JsonObject = {}): Buffer {
   const bytes = typeof data === "string" ? decodeBase64(data, "base64") : undefined;
   if (bytes === undefined) throw invalid("a version without a payload");

@@ -1,10 +1,10 @@
 import type { Request, RequestHandler } from "express";
 
-/** Where users find the service. */
+/** The service's public address. */
 export interface PublicAddress {
-  /** Its one address; undefined on a developer's machine: whatever the Host header says. */
+  /** The service's URL; undefined on a developer's machine, where it is the Host header's. */
   readonly publicUrl?: URL | undefined;
-  /** More hosts at which it answers without redirecting. */
+  /** Further hosts that are served without a redirect. */
   readonly alsoServedAt?: readonly string[];
 }
 
@@ -26,7 +26,7 @@ class UriTooLongError extends Error {
   readonly code = "uri_too_long";
 }
 
-/** A host name or an address, with or without a port: RFC 3986, 3.2.2 without what nobody uses. */
+/** A host name or an address, with or without a port: the common part of RFC 3986, 3.2.2. */
 const HOST =
   /^(?:[a-z\d](?:[\w-]*[a-z\d])?(?:\.[a-z\d](?:[\w-]*[a-z\d])?)*|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
 const MAX_HOST_LENGTH = 260;
@@ -46,7 +46,7 @@ export function siteOf(
 
 const MAX_LOCATION_LENGTH = 8_192;
 
-/** What a redirect appends to the query. It is removed again before any route sees the URL. */
+/** A redirect appends this to the query. It is removed again before routes see the URL. */
 const REDIRECTED = "_redirected";
 const REDIRECTED_END = new RegExp(`[?&]${REDIRECTED}$`);
 
@@ -59,11 +59,12 @@ const SIGN_IN_PATH = /^\/login(?:\/|$)/i;
  * sign-in is redirected from there as well.
  *
  * A front that rewrites Host makes every request look like one for another host. Such requests are
- * served where Origin, Referer or X-Forwarded-Host says that the client is at the public URL already.
- * All others are redirected once: the target's query ends in `_redirected`, and a URL that ends so is
- * served at any host. So no client is ever redirected twice for a URL, whether or not it keeps
- * cookies, and whichever instance answers. A client that forges one of these is served at the host
- * that it asked for, where a sign-in ends in an error, because it comes back to the public URL.
+ * served where Origin, Referer or X-Forwarded-Host says that the client is at the public URL
+ * already. All others are redirected once: the target's query ends in `_redirected`, and a URL that
+ * ends so is served at any host. So no client is ever redirected twice for a URL, whether or not it
+ * keeps cookies, and whichever instance answers. A client that forges one of these is served at the
+ * host that it asked for, where a sign-in ends in an error, because it comes back to the public
+ * URL.
  */
 export function redirectToPublicUrl({
   publicUrl,

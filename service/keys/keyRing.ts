@@ -9,7 +9,7 @@ export type VersionState = "ENABLED" | "DISABLED" | "DESTROYED";
 
 /** A version of the secret, without its payload. */
 export interface KeyVersion {
-  /** Versions count from 1, and a number is never used twice. */
+  /** Numbers start at 1 and are never reused. */
   readonly version: number;
   readonly state: VersionState;
   /** When Secret Manager created the version, by its own clock. */
@@ -29,12 +29,12 @@ export interface RetirementPolicy extends SigningPolicy {
 }
 
 /**
- * Seconds that an old key may go on signing beside its successor, and is kept for afterwards: a day,
- * for instances that can't read the list for so long, and for clocks that differ.
+ * Seconds that an old key may go on signing beside its successor, and is kept for afterwards: a
+ * day, for instances that can't read the list for so long, and for clocks that differ.
  */
 export const RETIREMENT_MARGIN = 86_400;
 
-/** When a version is old enough to sign. */
+/** Unix time from which a version is old enough to sign. */
 export function signsFrom(
   { createTime }: Pick<KeyVersion, "createTime">,
   { activationDelay }: SigningPolicy,
@@ -71,7 +71,7 @@ export function maySign(
   now: Seconds,
 ): boolean {
   const known = enabled.filter((other) => other.version > version);
-  // A version that was created after `asOf` may not be known.
+  // A version that was created after `asOf` may be unknown.
   const successors = [...known, { createTime: undefined }];
   return successors.every(
     ({ createTime = asOf }) => signsFrom({ createTime }, policy) + RETIREMENT_MARGIN > now,

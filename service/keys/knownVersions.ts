@@ -3,14 +3,14 @@ import type { VersionReading } from "../google/secretVersions.ts";
 import type { Seconds } from "../pure/seconds.ts";
 import { MIN_SECRET_LENGTH, type SessionKey } from "./sessionKeys.ts";
 
-/** What one instance knows of a version of the secret. */
+/** A version of the secret as an instance knows it. */
 export interface KnownVersion {
   readonly version: number;
-  /** The reading that found this out. */
+  /** The refresh or lookup that read it. */
   readonly reading: number;
-  /** UNREADABLE: it exists, and whether it is enabled can't be told now. */
+  /** UNREADABLE: it exists, but its state can't be read now. */
   readonly state: VersionReading["state"];
-  /** Undefined if the version isn't enabled, or has a payload that can't be a key. */
+  /** Undefined if the version isn't enabled, or its payload is not a valid key. */
   readonly key: SessionKey | undefined;
   /** Undefined if it could not be read; then the key doesn't sign. */
   readonly createTime: Seconds | undefined;
@@ -21,11 +21,11 @@ export type UsableVersion = KnownVersion & { readonly key: SessionKey };
 
 interface Summary {
   readonly usable: readonly UsableVersion[];
-  /** Those, and the unreadable ones, which other instances may be able to read. */
+  /** The usable versions, and the unreadable ones, which other instances may be able to read. */
   readonly enabled: readonly KnownVersion[];
-  /** Numbers of all versions that are not destroyed: any of them can change its state. */
+  /** Numbers of all versions that are not destroyed, whose state can change. */
   readonly existing: readonly number[];
-  /** The highest number that exists, in whatever state; 0 if none is known. */
+  /** The highest number in any state; 0 if none is known. */
   readonly newest: number;
 }
 
@@ -33,14 +33,14 @@ export type KnownVersions = ReturnType<typeof createKnownVersions>;
 
 /**
  * Readings can end in another order than they began in: an instance that froze in the middle of one
- * ends it hours later. So each version carries its reading, and an older one never wins. Readings are
- * counted, not timed, because clocks jump.
+ * ends it hours later. So each version carries its reading, and an older one never wins. Readings
+ * are counted, not timed, because clocks jump.
  * @param onUnfit called for a version whose payload can't be a key, when it is learned
  */
 export function createKnownVersions(onUnfit: (version: number, reason: string) => void) {
   const entries = new Map<number, KnownVersion>();
   let readings = 0;
-  /** Derived from the entries when it is asked for, because each request does. */
+  /** Cached, because each request needs it. */
   let summary: Summary | undefined;
 
   function keyOf(version: number, payload: Buffer): SessionKey | undefined {
@@ -53,17 +53,17 @@ export function createKnownVersions(onUnfit: (version: number, reason: string) =
       return undefined;
     }
     const secret = createSecretKey(payload);
-    // The same key stays the same object, so that what was derived from it stays good.
+    // An unchanged key stays the same object, so that keys derived from it stay cached.
     return before?.key?.secret.equals(secret) ? before.key : { kid: String(version), secret };
   }
 
   return {
-    /** The number of a reading that begins now: what it finds out is as of now. */
+    /** The number of a reading that begins now. */
     beginReading(): number {
       readings += 1;
       return readings;
     },
-    /** Keeps what a reading found out about a version, unless a later reading was there before. */
+    /** Stores a reading's result for a version, unless a later reading has one. */
     learn(
       reading: number,
       version: number,

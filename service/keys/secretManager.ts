@@ -20,7 +20,7 @@ export interface SecretManagerKeysDeps extends Omit<RestClientDeps, "api" | "tim
   readonly secret: SecretReference;
   readonly limits: KeyLimits;
   readonly log: EventLog;
-  /** Unix time in seconds; fractions are welcome. */
+  /** Unix time in seconds, which may have fractions. */
   readonly clock: () => Seconds;
   /** From 0 to below 1. */
   readonly random?: () => number;
@@ -82,7 +82,7 @@ export function createSecretManagerKeys({
     onSuccess: reportRefreshed,
     onFailure: reportStale,
   });
-  /** When all enabled versions were known and the signer was confirmed last, and those versions. */
+  /** Enabled versions at the last complete refresh, and its time. */
   let complete: { readonly asOf: Seconds; readonly enabled: readonly KnownVersion[] } | undefined;
   /** Why the last attempt failed; undefined if it succeeded. */
   let failure: unknown;
@@ -103,7 +103,7 @@ export function createSecretManagerKeys({
     const { usable, enabled } = known.summary();
     const signer = chooseSigner(usable.filter(isAged), limits, now);
     if (signer === undefined || signsFrom(signer, limits) <= now) return signer;
-    // An older version that can't be read here may be the signer elsewhere.
+    // An older version that is unreadable here may be the signer at another instance.
     return enabled.some(({ version }) => version < signer.version) ? undefined : signer;
   }
 
@@ -111,7 +111,7 @@ export function createSecretManagerKeys({
     const now = clock();
     const version = chosen(now);
     if (version === undefined || complete === undefined) return undefined;
-    // A successor that was disabled since may have retired the version before.
+    // A successor that has been disabled since may have retired the version before.
     const successors = [...complete.enabled, ...known.summary().enabled];
     return maySign(version, successors, complete.asOf, limits, now) ? version.key : undefined;
   }
@@ -195,11 +195,11 @@ export function createSecretManagerKeys({
 const UNKNOWN: KeyLookup = { status: "unknown" };
 const UNAVAILABLE: KeyLookup = { status: "unavailable", retryAfter: RETRY_AFTER };
 
-/** The answer that needs no reading; undefined if one is needed. */
+/** The result without a call; undefined if a call is needed. */
 function answerOf(known: KnownVersion | undefined): KeyLookup | undefined {
   switch (known?.state) {
     case "ENABLED":
-      // A version without a key never sealed anything.
+      // A version without a valid key never signed anything.
       return known.key === undefined ? UNKNOWN : { status: "found", key: known.key };
     case "DISABLED":
     case "DESTROYED":

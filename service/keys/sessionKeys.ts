@@ -3,11 +3,11 @@ import type { KeyObject } from "node:crypto";
 /** Minimum length of a secret, in characters. */
 export const MIN_SECRET_LENGTH = 32;
 
-/** A key that seals sessions. The secret is a KeyObject because that never prints its value. */
+/** A key of sessions. The secret is a KeyObject, which never prints its value. */
 export interface SessionKey {
-  /** What tokens name the key by: the secret's version number, or a static key's fingerprint. */
+  /** The key's ID in tokens: the secret's version number, or a static key's fingerprint. */
   readonly kid: string;
-  /** The secret's payload: input of the derivation, never used as a key itself. */
+  /** The secret's payload: input of key derivation, and never a key itself. */
   readonly secret: KeyObject;
 }
 
@@ -32,9 +32,9 @@ export interface SessionKeys {
    * the keys are too old to be used without a new reading; a background reading is not waited for.
    */
   refresh(): Promise<void> | undefined;
-  /** The key of that name. A promise only if it has to be read first. */
+  /** Finds a key by its ID. Returns a promise only if the key has to be read first. */
   find(kid: string): KeyLookup | Promise<KeyLookup>;
-  /** The key that seals now; undefined while there is none. */
+  /** The key that signs now; undefined if there is none. */
   signer(): SessionKey | undefined;
   /**
    * Whether requests can be served, for the readiness probe; tries to read keys if there are none.

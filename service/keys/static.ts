@@ -3,7 +3,7 @@ import type { SessionKey, SessionKeys } from "./sessionKeys.ts";
 
 const FINGERPRINT_BYTES = 6;
 
-/** Keys given as values: the first seals, the fallbacks are only accepted. */
+/** Keys from values: `secret` signs, and `fallbacks` are only accepted. */
 export function createStaticKeys(secret: string, fallbacks: readonly string[] = []): SessionKeys {
   const signer = staticKey(secret);
   const keys = new Map([...fallbacks.map(staticKey), signer].map((key) => [key.kid, key]));
@@ -18,7 +18,7 @@ export function createStaticKeys(secret: string, fallbacks: readonly string[] = 
   };
 }
 
-/** A key whose id is a fingerprint of its secret, the same on every instance. */
+/** A key whose ID is a fingerprint of its secret, so that all instances agree. */
 function staticKey(value: string): SessionKey {
   const secret = createSecretKey(Buffer.from(value));
   const fingerprint = hkdfSync(

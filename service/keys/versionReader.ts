@@ -11,11 +11,11 @@ import { LOOKUP_INTERVAL } from "./limits.ts";
 
 /** Result of reading all versions. */
 export interface RefreshResult {
-  /** Its number; what is known and has this number was confirmed by it. */
+  /** Its number. Known versions with this number were confirmed by it. */
   readonly reading: number;
-  /** What was not answered; empty if all was. */
+  /** Errors of failed calls. */
   readonly failures: readonly unknown[];
-  /** Whether every version that is enabled is known by now, with its age, be it readable or not. */
+  /** Whether every enabled version is known with its age, readable or not. */
   readonly complete: boolean;
 }
 
@@ -28,15 +28,15 @@ export interface VersionReaderDeps {
 
 type OnFailure = (version: number, error: unknown) => void;
 
-/** One reading, of all versions or of a few. */
+/** A reading of all versions or of a few. */
 interface Reading {
   readonly number: number;
   readonly onFailure: OnFailure;
-  /** Calls that were made: no version is read twice. */
+  /** Calls by version, so that none is read twice. */
   readonly calls: Map<number, Promise<VersionReading>>;
 }
 
-/** Calls of one reading that are in flight at once. */
+/** Maximum concurrent calls of a reading. */
 const PARALLEL_CALLS = 8;
 
 /**
@@ -44,8 +44,8 @@ const PARALLEL_CALLS = 8;
  *
  * A list may lag by hours; a version that is read by its number does not. So the list is read once,
  * to begin with, and from then on each version that is not destroyed by its number: that is how a
- * disabled one is refused in time. They are read with their payloads, because accesses have 150 times
- * the quota of other reads.
+ * disabled one is refused in time. They are read with their payloads, because accesses have 150
+ * times the quota of other reads.
  *
  * Numbers are consecutive. So those that the list leaves out exist, and if the one above the newest
  * is absent, nothing above it exists.
@@ -76,10 +76,10 @@ export function createVersionReader({
     const reading = begin((_, error) => failures.push(error));
     const list = isListed ? undefined : readList(reading).catch((error) => failures.push(error));
     await Promise.all([list, readKnown(reading)]);
-    // And those that the list told of.
+    // Including those in the list.
     const versions = await readKnown(reading);
     const found = await Promise.all(reading.calls.values());
-    // A secret that is gone as a whole is an accident, which ends nobody's session.
+    // A deleted secret is an accident, and ends no session.
     const isThere = found.some(({ state }) => state === "ENABLED" || state === "DISABLED");
     await forEach(versions, (version) => learn(reading, version, isThere));
     const isRead = isListed && (await readUpwards(reading));
@@ -91,7 +91,7 @@ export function createVersionReader({
     const { versions } = await source.list();
     for (const { version, state, createTime } of versions) {
       if (known.get(version) !== undefined) continue;
-      // Only of a destroyed one does the list have the last word.
+      // The list decides only about destroyed versions.
       const settled = state === "DESTROYED" ? state : "UNREADABLE";
       known.learn(number, version, { state: settled, createTime });
     }
@@ -124,7 +124,7 @@ export function createVersionReader({
       const version = known.summary().newest + 1;
       const next = await read(reading, version);
       if (next.state === "ABSENT") return true;
-      // It may not exist at all, so nothing is learned of it.
+      // It may not exist, so nothing is stored about it.
       if (next.state === "UNREADABLE" && !next.refused) {
         reading.onFailure(version, next.error);
         return false;
@@ -134,7 +134,7 @@ export function createVersionReader({
     return false;
   }
 
-  /** @param isThere whether the secret itself is there for certain */
+  /** @param isThere whether the secret itself certainly exists */
   async function learn(reading: Reading, version: number, isThere = false): Promise<void> {
     const { number, onFailure } = reading;
     const found = await read(reading, version);

@@ -1,9 +1,9 @@
 import { comparableAddress, domainOf } from "../contract/emailAddress.ts";
 
-/** What a provider says about an address: that it is the user's, that it is not, or nothing. */
+/** The provider's statement about an address: verified, not verified, or none. */
 export type EmailVerdict = "verified" | "unverified" | "unstated";
 
-/** What a provider says about somebody's e-mail address. */
+/** A user's e-mail address and the provider's statements about it. */
 export interface ClaimedEmail {
   readonly email: string | undefined;
   readonly verdict: EmailVerdict;

@@ -7,10 +7,10 @@ import { isSignedIn } from "../session/session.ts";
 import { DEFAULT_RETURN_TO } from "./returnTo.ts";
 import { type SealedCookieDeps, SealedCookies } from "./sealedCookies.ts";
 
-/** Seconds from the way to the provider until the way back. */
+/** Seconds from the redirect to the provider until the callback. */
 export const ATTEMPT_LIFETIME: Seconds = 600;
 
-/** Sign-ins that one browser can have begun. One more evicts the oldest. */
+/** Maximum sign-ins in progress in a browser. Another one evicts the oldest. */
 export const MAX_ATTEMPTS = 8;
 
 /** The secrets of one sign-in, of 256 bits each. */
@@ -26,26 +26,26 @@ export interface Proofs {
   readonly verifier: string;
 }
 
-/** What a sign-in is begun for. */
+/** The purpose of a sign-in. */
 export interface Purpose {
-  /** Path to go to in the end. */
+  /** Path to return to. */
   readonly returnTo: string;
   /** Whether the user was asked which account to use. */
   readonly otherAccount: boolean;
-  /** Whether it was begun without the user, because the code of an earlier one was used up. */
+  /** Whether it was started automatically, because the code of an earlier one was used up. */
   readonly automatic: boolean;
 }
 
 /** A sign-in that this browser began. */
 export interface Attempt extends Purpose, Proofs {
-  /** What the proofs derive from. */
+  /** The proofs derive from this. */
   readonly seed: string;
   readonly startedAt: Seconds;
-  /** Tag of the session's cookie that the browser had then; empty if it had none. */
+  /** Tag of the session cookie when the sign-in began; empty without one. */
   readonly session: string;
 }
 
-/** What is known of a state that came back. */
+/** Result of looking up a callback's state. */
 export type FoundAttempt =
   | { readonly status: "begun"; readonly attempt: Attempt }
   /** This browser came back with it before, and its code is redeemed. */
@@ -65,9 +65,9 @@ export interface Attempts {
   keep(req: Request, res: Response, attempt: Attempt): void;
   /** @throws KeysUnavailableError if the cookie's key can't be read now */
   find(req: Request, state: string | null): Promise<FoundAttempt>;
-  /** Notes that the code of an attempt is redeemed. @throws KeysUnavailableError */
+  /** Marks an attempt's code as redeemed. @throws KeysUnavailableError */
   finish(res: Response, attempt: Attempt): void;
-  /** Whether somebody is signed in by a session that began after the attempt did. */
+  /** Whether the current session began after the attempt. */
   isNewerSession(req: Request, attempt: Attempt): boolean;
 }
 
@@ -125,8 +125,8 @@ export function createAttempts(deps: SealedCookieDeps): Attempts {
 
   /**
    * Of the cookie, which stays the same for a session's whole life, and not of the credential: an
-   * instance may refuse a session as ended that another, which has not heard of it, accepts. Not the
-   * time: tabs begin and come back within the same second.
+   * instance may refuse a session as ended that another, which has not heard of it, accepts. Not
+   * the time: tabs begin and come back within the same second.
    */
   function sessionTag(req: Request): string {
     const value = cookieValue(req.headers.cookie, sessionCookie(cookieSecure).name);

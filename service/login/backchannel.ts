@@ -19,13 +19,13 @@ export interface BackchannelDeps {
   readonly log: EventLog;
 }
 
-/** Tokens that an instance remembers: sent again, they do no harm and cost no call. */
+/** Tokens that an instance remembers, so that repeating them causes no call. */
 const REMEMBERED_TOKENS = 1000;
 
-/** Seconds for which a provider that never answered is left alone: anybody can send tokens. */
+/** Seconds after a failure in which the provider is not called, because anybody can send tokens. */
 const RETRY_AFTER: Seconds = 10;
 
-/** Log lines about tokens that were not accepted: how many at once, and seconds until one more. */
+/** Rate limit for log lines about refused tokens: burst, and seconds per further line. */
 const LOG_BURST = 10;
 const LOG_INTERVAL: Seconds = 60;
 
@@ -40,7 +40,7 @@ export function backchannelRoutes({ client, ended, clock, log }: BackchannelDeps
   const seen = createRecentEntries<true>(REMEMBERED_TOKENS);
   const logLines = createTokenBucket(LOG_BURST, LOG_INTERVAL);
   let notLogged = 0;
-  /** Unix time before which the provider is not asked for its document, because that failed. */
+  /** Unix time before which the provider's metadata is not read, because the last read failed. */
   let askAgainAt = Number.NEGATIVE_INFINITY;
 
   async function verify(text: string): Promise<LogoutToken | string> {
@@ -64,7 +64,7 @@ export function backchannelRoutes({ client, ended, clock, log }: BackchannelDeps
     return true;
   }
 
-  /** Strangers send tokens as well, so not every one of them gets a line. */
+  /** Logs with a rate limit, because anybody can send tokens. */
   function logFailure(level: "warn" | "error", event: string, cause: string, res: Response): void {
     if (!logLines.take(clock())) {
       notLogged += 1;
@@ -91,7 +91,7 @@ export function backchannelRoutes({ client, ended, clock, log }: BackchannelDeps
       }
       res.status(200).end();
     } catch (error) {
-      // Only writing throws what an operator can mend.
+      // Only writing the mark throws OperatorErrors.
       const isWriting = error instanceof OperatorError;
       const cause = error instanceof SignInError ? error.details.cause : undefined;
       const event = isWriting ? "sign_out_not_written" : "logout_token_unchecked";

@@ -2,7 +2,7 @@ import { domainClaimOf } from "../contract/domainTrust.ts";
 import { domainOf } from "../contract/emailAddress.ts";
 import type { ClaimedEmail, EmailVerdict } from "./allowList.ts";
 
-/** Claims of an ID token or of the userinfo endpoint, as they came. */
+/** Unvalidated claims of an ID token or of the userinfo endpoint. */
 export type Claims = Readonly<Record<string, unknown>>;
 
 export interface EmailDeps {
@@ -24,7 +24,8 @@ export async function emailOf(
   let claims = token;
   if (addressIn(claims) === undefined || verdictIn(claims) === "unstated") {
     const more = (await userinfo()) ?? {};
-    // Address and verdict from the same place: a verdict on one address says nothing about another.
+    // Address and verdict must come from the same source, because the verdict is about that
+    // address.
     if (addressIn(more) !== undefined) claims = more;
   }
   const email = addressIn(claims);
@@ -49,7 +50,7 @@ function verdictIn({ email_verified, xms_edov }: Claims): EmailVerdict {
   return "unstated";
 }
 
-/** Whether the provider's own claims say that the account is one of its address's domain. */
+/** Whether the provider's claims say that the account belongs to its address's domain. */
 function isHosted(email: string, claims: Claims, issuer: URL): boolean {
   switch (domainClaimOf(issuer)) {
     case "each":

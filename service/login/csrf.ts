@@ -6,7 +6,7 @@ import { isApi, requireSignIn } from "./requireSignIn.ts";
 
 type Address = Pick<PublicAddress, "publicUrl">;
 
-/** RFC 9110, 9.2.1, without TRACE, which nobody sends. */
+/** RFC 9110, 9.2.1, without TRACE. */
 const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /** The request does not carry its session's CSRF token. Fields as in http-errors. */
@@ -22,7 +22,8 @@ export class StalePageError extends Error {
 /**
  * Refuses every unsafe request that does not carry its session's `csrf_token`, as the header
  * `x-csrf-token` or as the form field `_csrf`: status 403, code `csrf_token_invalid`. Body parsers
- * come before it. A program without a session is told that first, with 401: it has no token to send.
+ * come before it. A program without a session is told that first, with 401: it has no token to
+ * send.
  *
  * Signing out, and nothing else, takes proof of the same origin in the token's place: a page whose
  * token is stale, or whose session has ended, can always be left. Requests of other sites prove no
@@ -49,7 +50,7 @@ function isSignOut({ method, path }: Request, { locals }: Response): boolean {
   return method === "POST" && paths.test(path);
 }
 
-/** Whether the browser says that a page of this site sent the request; scripts can't set either. */
+/** Whether the browser's headers, which scripts can't set, show that this site sent the request. */
 function isOfSameOrigin(req: Request, address: Address): boolean {
   const site = req.get("sec-fetch-site");
   if (site !== undefined) return site === "same-origin";

@@ -4,26 +4,26 @@ import type { EventLog } from "../process/eventLog.ts";
 import { DEFAULT_RETURN_TO, signInLink } from "./returnTo.ts";
 
 interface Failure extends Pick<Message, "title" | "text"> {
-  /** info: users do that. warn: somebody may be trying something. error: something is broken. */
+  /** info: normal use. warn: a possible attack. error: something is broken. */
   readonly level: keyof EventLog;
   readonly status: number;
-  /** Seconds after which to try again. */
+  /** Retry-After in seconds. */
   readonly retryAfter?: number;
   /** Target of the page's link. Default: `again`. */
   readonly forward?: "again" | "otherAccount" | "home";
 }
 
-/** Why a sign-in failed, and what the user is told. */
+/** Reasons for failed sign-ins, and their error pages. */
 const FAILURES = {
   not_set_up: {
     level: "warn",
-    // Not 503: strangers could spend the error budget of a service that does all that it is set up for.
+    // Not 503, with which anybody could spend the error budget of a correctly configured service.
     status: 404,
     title: "Sign-in is not set up yet",
     text: ["No sign-in provider is configured, so nobody can sign in."],
     forward: "home",
   },
-  /** The provider is not the one that the settings describe. */
+  /** The provider differs from the settings. */
   misconfigured: {
     level: "error",
     status: 502,
@@ -34,7 +34,7 @@ const FAILURES = {
     ],
     forward: "home",
   },
-  /** The request's Host header is no host. */
+  /** The request's Host header is invalid. */
   invalid_host: {
     level: "info",
     status: 400,
@@ -52,14 +52,14 @@ const FAILURES = {
       "If this comes again, your browser may be blocking cookies for this site.",
     ],
   },
-  /** The callback is not the answer to what was asked. */
+  /** The callback does not match the sign-in. */
   forged_answer: {
     level: "warn",
     status: 400,
     title: "This sign-in is not valid",
     text: ["What came back does not answer what this browser asked for, so it was not used."],
   },
-  /** The code is used up or has expired, also after one more try. */
+  /** The code is used up or expired, even after a second attempt. */
   code_refused: {
     level: "warn",
     status: 400,
@@ -84,7 +84,7 @@ const FAILURES = {
       "If that does not help, tell whoever runs this service.",
     ],
   },
-  /** The provider can't be reached, or says that it has a fault. */
+  /** The provider can't be reached, or answers 5xx. */
   provider_unavailable: {
     level: "error",
     status: 503,
@@ -149,7 +149,7 @@ export type FailureReason = keyof typeof FAILURES;
 /** Details for the log. Never a code, token or secret, nor an object that could hold one. */
 export type FailureDetails = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** A sign-in that failed for a reason that the user is told. */
+/** A failed sign-in, with a reason that is shown to the user. */
 export class SignInError extends Error {
   override readonly name = "SignInError";
   readonly reason: FailureReason;

@@ -3,7 +3,7 @@ import type { Seconds } from "../pure/seconds.ts";
 import type { OidcClient } from "./oidc.ts";
 import type { OidcConfig } from "./settings.ts";
 
-/** The client of the provider; undefined if none is set. */
+/** The client of the provider; undefined if none is configured. */
 export type LazyClient = (() => Promise<OidcClient>) | undefined;
 
 /** Imports the client at the first sign-in, which keeps cold starts short. */

@@ -2,7 +2,7 @@ import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
 import { asObject } from "../pure/json.ts";
 import type { Seconds } from "../pure/seconds.ts";
 
-/** What a provider says by a logout token: which sessions have ended, and when. */
+/** A verified logout token: which sessions ended, and when. */
 export interface LogoutToken {
   readonly issuer: string;
   readonly jti: string;
@@ -16,7 +16,7 @@ export interface LogoutTokenDeps {
   readonly issuer: string;
   readonly clientId: string;
   readonly algorithms: string[];
-  /** Whether the provider's ID tokens name its session, so that a logout token's `sid` is known. */
+  /** Whether the provider's ID tokens have a `sid`, so that a logout token's `sid` is known. */
   readonly namesSessions: boolean;
   /** Unix time in seconds. */
   readonly clock: () => Seconds;
@@ -24,14 +24,14 @@ export interface LogoutTokenDeps {
 
 const EVENT = "http://schemas.openid.net/event/backchannel-logout";
 
-/** Errors that say something about the token; others do about the provider's keys. */
+/** Errors about the token; others are about the provider's keys. */
 const ABOUT_TOKEN =
   /^ERR_(JWT_|JWS_|JOSE_ALG_NOT_ALLOWED|JOSE_NOT_SUPPORTED|JWKS_NO_MATCHING|JWKS_MULTIPLE)/;
 
-/** Seconds by which the provider's clock may be off. */
+/** Allowed skew of the provider's clock in seconds. */
 const CLOCK_TOLERANCE: Seconds = 30;
 
-/** Longest name of a session or a token that is kept. */
+/** Maximum length of a session's or a token's ID. */
 const MAX_LENGTH = 255;
 
 /**

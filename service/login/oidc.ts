@@ -17,7 +17,7 @@ import {
 
 /** Who signed in. */
 export interface Identity extends ClaimedEmail {
-  /** As the ID token has it. */
+  /** `iss` of the ID token. */
   readonly issuer: string;
   readonly subject: string;
   /** The provider's id of the session in which the user signed in there. */
@@ -27,9 +27,9 @@ export interface Identity extends ClaimedEmail {
 
 /** All methods throw SignInError. */
 export interface OidcClient {
-  /** Where to send the browser. `otherAccount`: the provider asks again who it is. */
+  /** URL of the provider's sign-in. `otherAccount`: the provider asks for the account again. */
   authorizationUrl(redirectUri: string, proofs: Proofs, otherAccount: boolean): Promise<URL>;
-  /** Takes the URL that the browser came back to and gets who it is from the provider. */
+  /** Redeems a callback URL at the provider for the user's identity. */
   redeem(callback: URL, proofs: Proofs): Promise<Identity>;
   /**
    * Where a user ends the session at the provider, and from where they come back to `returnTo`;
@@ -37,7 +37,7 @@ export interface OidcClient {
    * https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RPLogout
    */
   endSessionUrl(returnTo: string, hint: string | undefined): Promise<URL | undefined>;
-  /** A logout token of the provider, checked; or what is wrong with it. */
+  /** Verifies a logout token; returns it, or the reason why it is invalid. */
   verifyLogoutToken(token: string): Promise<LogoutToken | string>;
 }
 
@@ -100,7 +100,7 @@ export function createOidcClient(deps: ProviderDeps): OidcClient {
       if (claims === undefined || idToken === undefined) {
         throw new SignInError("provider_error", { step: "tokens" });
       }
-      // TLS vouches for the token already. Its signature holds even if something breaks TLS open.
+      // TLS already authenticates the token. The signature protects even if a proxy intercepts TLS.
       await withProvider(({ metadata, keys }) =>
         compactVerify(idToken, keys, {
           algorithms: metadata.id_token_signing_alg_values_supported ?? DEFAULT_ALGORITHMS,
@@ -149,7 +149,7 @@ export function createOidcClient(deps: ProviderDeps): OidcClient {
   };
 }
 
-/** The callback has a code or an error, no token, and no parameter twice. */
+/** Checks that a callback has a code or an error, no token, and no repeated parameter. */
 function requireAnswer(parameters: URLSearchParams): void {
   const names = [...parameters.keys()];
   const whole = Boolean(parameters.get("code") || parameters.get("error"));
@@ -159,7 +159,7 @@ function requireAnswer(parameters: URLSearchParams): void {
   }
 }
 
-/** The `prompt` with which the provider asks for the account again; none if it supports neither. */
+/** The `prompt` for another account; undefined if the provider supports none. */
 function promptForAccount(metadata: openid.ServerMetadata): { readonly prompt?: string } {
   const known = metadata.prompt_values_supported;
   if (!Array.isArray(known) || known.includes("select_account")) {
@@ -184,7 +184,7 @@ function translate(error: unknown): SignInError {
     return new SignInError(reason, reportedBy(error));
   }
   if (error instanceof openid.ResponseBodyError) {
-    // Of what the service sends, only the code comes from the browser, and anybody can make one up.
+    // Only the code comes from the browser, and anybody can invent one.
     const isAboutCode = ["invalid_grant", "invalid_request"].includes(error.error);
     return new SignInError(isAboutCode ? "code_refused" : "provider_error", reportedBy(error));
   }
@@ -217,7 +217,7 @@ function describe(error: unknown): FailureDetails {
   return { error: error.code ?? "", cause: printable(inner ?? error.message, 200) };
 }
 
-/** The error itself or its cause, if that is one of these. */
+/** The error or its cause, if that is an instance of the class. */
 function causeIn<Kind extends Error>(
   error: unknown,
   kind: abstract new (...args: never[]) => Kind,

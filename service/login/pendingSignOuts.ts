@@ -24,7 +24,7 @@ export interface PendingSignOuts {
    * written in time, the browser's next request, at whichever instance, tries again.
    */
   endCurrent(req: Request, res: Response): Promise<void>;
-  /** Tries again; `res.locals.signOutPending` says afterwards whether one is still not written. */
+  /** Retries; afterwards `res.locals.signOutPending` is true if a sign-out is still not written. */
   readonly retry: RequestHandler;
 }
 
@@ -37,7 +37,7 @@ export const SIGN_OUT_MILLISECONDS = 2_000;
 /** Pending sign-outs of one browser; the oldest is evicted first. */
 const MAX_PENDING = 5;
 
-/** Seconds after a failed retry in which this instance does not try again. */
+/** Seconds between retries of this instance. */
 const BACKOFF: Seconds = 10;
 
 export function createPendingSignOuts(deps: PendingSignOutDeps): PendingSignOuts {

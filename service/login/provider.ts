@@ -16,16 +16,16 @@ export interface ProviderDeps {
   /** Unix time in seconds. */
   readonly clock: () => Seconds;
   readonly fetch?: typeof fetch;
-  /** Seconds that one request to the provider may take. */
+  /** Timeout of a request to the provider in seconds. */
   readonly timeout?: Seconds;
   readonly abortAfter?: AbortAfter;
 }
 
-/** A provider as its discovery document describes it. */
+/** A provider with its metadata and keys. */
 export interface Provider {
   readonly configuration: openid.Configuration;
   readonly metadata: openid.ServerMetadata;
-  /** The keys that sign its tokens. They are cached as long as this object lives. */
+  /** Its signing keys, cached with this object. */
   readonly keys: JWTVerifyGetKey;
 }
 
@@ -46,14 +46,14 @@ const TIMEOUT: Seconds = 10;
 const MAX_AGE: Seconds = 600;
 const RETRY_INTERVAL: Seconds = 30;
 
-/** Seconds between two reads of the keys: what invented key ids cost. */
+/** Minimum seconds between two reads of the keys, which invented key IDs cause. */
 const RELOAD_INTERVAL: Seconds = 1;
 
-/** Token bucket of an instance's forced rereads: its size, and the seconds until one is added. */
+/** Rate limit of forced rereads: burst, and seconds per further one. */
 const REREAD_BURST = 5;
 const REREAD_INTERVAL = 30;
 
-/** The provider did not answer, or answered that it has a fault. */
+/** The provider did not answer, or answered with 429 or 5xx. */
 export class UnreachableError extends Error {
   override readonly name = "UnreachableError";
 }
@@ -166,7 +166,8 @@ function parseDocument(text: string): openid.ServerMetadata | undefined {
 }
 
 /**
- * `fetch` that throws UnreachableError for 5xx, 429 and network errors, and MovedError for 404 and 410.
+ * `fetch` that throws UnreachableError for 5xx, 429 and network errors, and MovedError for 404 and
+ * 410.
  */
 function reachable({ fetch: send = fetch }: ProviderDeps): openid.CustomFetch {
   return async (url, options) => {
@@ -184,9 +185,10 @@ function reachable({ fetch: send = fetch }: ProviderDeps): openid.CustomFetch {
 }
 
 /**
- * The keys at `jwks_uri`. A key id that isn't among them is looked up once more after the call, with
- * all that wait: strangers send invented ones in logout tokens, and jose's cooldown of 30 s after
- * those would refuse tokens of a new key. Known keys stay, also while they can't be read again.
+ * The keys at `jwks_uri`. A key id that isn't among them is looked up once more after the call,
+ * with all that wait: strangers send invented ones in logout tokens, and jose's cooldown of 30 s
+ * after those would refuse tokens of a new key. Known keys stay, also while they can't be read
+ * again.
  */
 function keysOf(
   { jwks_uri }: openid.ServerMetadata,
@@ -219,7 +221,7 @@ function keysOf(
   };
 }
 
-/** In the request's body if the provider takes it there: encodings of the header differ. */
+/** Sent in the body if the provider supports that, because encodings of the header differ. */
 function clientAuthentication(clientSecret: string): openid.ClientAuth {
   const inBody = openid.ClientSecretPost(clientSecret);
   const inHeader = openid.ClientSecretBasic(clientSecret);

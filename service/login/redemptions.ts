@@ -4,17 +4,17 @@ import { type FailureReason, SignInError } from "./failures.ts";
 /** Calls that one attempt may cause while the provider does not answer them. */
 const MAX_CALLS = 3;
 
-/** Attempts whose calls are counted; one that is forgotten starts from zero. */
+/** Attempts whose calls are counted; an evicted one starts from zero. */
 const MAX_ATTEMPTS = 2_000;
 
-/** Failures for which the provider was not asked. */
+/** Failures without a call to the provider. */
 const WITHOUT_CALL: ReadonlySet<FailureReason> = new Set([
   "cancelled",
   "error_reported",
   "forged_answer",
 ]);
 
-/** Bounds how often this instance sends the provider a code for one attempt. */
+/** Limits how often this instance redeems a code of one attempt. */
 export interface Redemptions {
   /**
    * @param redeem may reject with a SignInError
@@ -25,8 +25,8 @@ export interface Redemptions {
 }
 
 /**
- * A code can be redeemed once, so an attempt needs no further call once the provider has accepted or
- * refused its code. Replaying an attempt with made-up codes causes one call at each instance.
+ * A code can be redeemed once, so an attempt needs no further call once the provider has accepted
+ * or refused its code. Replaying an attempt with made-up codes causes one call at each instance.
  */
 export function createRedemptions(): Redemptions {
   const calls = createRecentEntries<number>(MAX_ATTEMPTS);

@@ -3,7 +3,7 @@ import { sendProblem } from "../http/problem.ts";
 import { isSignedIn, type SessionReport } from "../session/session.ts";
 import { DEFAULT_RETURN_TO, parseReturnTo, signInLink } from "./returnTo.ts";
 
-/** Whether a request is for the API. Its clients are programs, which can't be sent to sign-in. */
+/** Whether a request is for the API, whose clients can't be redirected to sign-in. */
 export function isApi(req: Request): boolean {
   return /^\/api(?:\/|$)/i.test(req.originalUrl.replace(/\?.*/s, ""));
 }
@@ -18,7 +18,7 @@ export function requireSignIn(req: Request, res: Response, next: NextFunction): 
   else {
     const { method, originalUrl } = req;
     const returnTo = method === "GET" || method === "HEAD" ? originalUrl : DEFAULT_RETURN_TO;
-    // Bounded here as well, so that a long path makes no long Location header.
+    // Validates the path here too, so that a long one makes no long Location header.
     res.redirect(302, signInLink(parseReturnTo(returnTo)));
   }
 }

@@ -1,4 +1,4 @@
-/** Path after sign-in if none was asked for. The start page redirects to the application. */
+/** Default path after sign-in. The start page redirects to the application. */
 export const DEFAULT_RETURN_TO = "/";
 
 /** Bounds the cookie of a sign-in. */
@@ -17,9 +17,9 @@ const UNSAFE_ESCAPE = /%(?:[01][\da-f]|7f|2f|5c)/i;
 const SIGN_IN_PATHS = /^\/(?:login|logout|signed-out)(?:\/|$)/i;
 
 /**
- * The path of this service that a visitor asked to come back to, or the default. The value
- * comes from a link that anybody may have written, so whatever a browser, a proxy or a later version
- * of this service could take for another host or path is refused.
+ * The path of this service that a visitor asked to come back to, or the default. The value comes
+ * from a link that anybody may have written, so whatever a browser, a proxy or a later version of
+ * this service could take for another host or path is refused.
  */
 export function parseReturnTo(value: unknown): string {
   if (typeof value !== "string" || value.length > MAX_RETURN_TO_LENGTH) return DEFAULT_RETURN_TO;

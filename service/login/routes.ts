@@ -21,7 +21,7 @@ export interface SignInDeps
   readonly allowedUsers: readonly string[];
 }
 
-/** What every step of a sign-in needs. */
+/** Dependencies of every step of a sign-in. */
 interface Prepared {
   readonly client: OidcClient;
   readonly redirectUri: URL;
@@ -58,8 +58,8 @@ export function signInRoutes(deps: SignInDeps): Router {
   }
 
   /**
-   * Begins a sign-in whose code is used up once more: somebody clicked twice, or the browser gave up
-   * waiting for the first answer. The session that is there is kept, unless somebody asked for
+   * Begins a sign-in whose code is used up once more: somebody clicked twice, or the browser gave
+   * up waiting for the first answer. The session that is there is kept, unless somebody asked for
    * another account since it began.
    */
   async function onUsedUpCode(
@@ -71,7 +71,7 @@ export function signInRoutes(deps: SignInDeps): Router {
     if (isSignedIn(req) && (!attempt.otherAccount || attempts.isNewerSession(req, attempt))) {
       res.redirect(303, attempt.returnTo);
     } else if (attempt.automatic) {
-      // Two used codes in a row are no double click, and beginning again could loop.
+      // Two used codes in a row are not a double click, and a restart could loop.
       throw new SignInError("code_refused");
     } else {
       await begin(req, res, prepared, { ...attempt, automatic: true });
@@ -104,7 +104,7 @@ export function signInRoutes(deps: SignInDeps): Router {
     res.redirect(303, attempt.returnTo);
   }
 
-  /** Where the user signs out at the provider. */
+  /** URL of the provider's sign-out for the user. */
   async function endSessionUrl(req: Request): Promise<URL | undefined> {
     const site = siteOf(req, deps);
     if (site === undefined || deps.client === undefined) return undefined;
@@ -155,7 +155,7 @@ export function signInRoutes(deps: SignInDeps): Router {
     }
   });
 
-  /** For a page whose token is stale: who is signed in now, and with which token. */
+  /** For a page with a stale token: the current user and token. */
   routes.get("/api/session", requireSignIn, (req, res) => {
     const { user_id, csrf_token } = req.session;
     res.json({ user_id, csrf_token });
@@ -166,16 +166,16 @@ export function signInRoutes(deps: SignInDeps): Router {
   return routes;
 }
 
-/** Where the provider sends the browser back to. Undefined if the Host header is no host. */
+/** The redirect URI. Undefined if the Host header is invalid. */
 function redirectUriOf(req: Request, deps: Pick<PublicAddress, "publicUrl">): URL | undefined {
   const site = siteOf(req, deps);
   return site && new URL("/login/callback", site);
 }
 
 /**
- * Neither begins nor redeems anything for a prefetch, or for a program that looks where a link leads.
- * Browsers discard a prefetch that is answered with 503; the log marks it, so that alerts don't count
- * it as a fault.
+ * Neither begins nor redeems anything for a prefetch, or for a program that looks where a link
+ * leads. Browsers discard a prefetch that is answered with 503; the log marks it, so that alerts
+ * don't count it as a fault.
  */
 const skipPrefetch: RequestHandler = (req, res, next) => {
   const purposes = [req.get("sec-purpose"), req.get("purpose"), req.get("x-moz")].join();
@@ -192,7 +192,7 @@ function isSameUser(req: Request, { issuer, subject }: Identity): boolean {
   return session?.iss === issuer && session.user_id === subject;
 }
 
-/** Anybody may have written the error: it is for whoever looks why sign-in fails for everybody. */
+/** The provider's error is logged to diagnose sign-in, though anybody may have written it. */
 function unknownAttempt(outcome: string, parameters: URLSearchParams): SignInError {
   const error = parameters.get("error");
   return new SignInError("unknown_attempt", {
@@ -205,7 +205,7 @@ function unknownAttempt(outcome: string, parameters: URLSearchParams): SignInErr
 function requireAdmission(identity: Identity, allowedUsers: readonly string[]): void {
   const admission = admit(allowedUsers, identity);
   if (admission === "allowed") return;
-  // Enough to find out who it was and why, without a list of strangers' addresses in the log.
+  // Enough to find the cause, without logging addresses of strangers.
   throw new SignInError(admission, {
     user_id: identity.subject,
     email_domain: printable(identity.email?.replace(/^.*@/s, "") ?? "", 100),

@@ -10,14 +10,14 @@ export interface SealedCookieDeps {
   readonly clock: () => Seconds;
 }
 
-/** Cookies that only this service can make and read. */
+/** Cookies that only this service can create and read. */
 export class SealedCookies {
-  /** Name of the one cookie, or what the names of several begin with. */
+  /** Name of the cookie, or the prefix of several. */
   readonly prefix: string;
   readonly #deps: SealedCookieDeps;
   readonly #attributes;
 
-  /** Over https no other host can set them if the path is "/". */
+  /** With the path "/" over https, no other host can set the cookies. */
   constructor(deps: SealedCookieDeps, purpose: string, path = "/") {
     const prefix = path === "/" ? "__Host-" : "__Secure-";
     this.prefix = deps.cookieSecure ? `${prefix}${purpose}` : purpose;

@@ -10,7 +10,7 @@ import {
 } from "../contract/serviceSettings.ts";
 import { collect, type Environment, faulty, optional, type Parsed } from "../contract/settings.ts";
 
-/** A provider and this service's account with it. */
+/** A provider and this service's client at it. */
 export interface OidcConfig {
   /** http only on the loopback interface. */
   readonly issuer: URL;
@@ -21,13 +21,13 @@ export interface OidcConfig {
 }
 
 export interface SignInSettings {
-  /** Undefined: the service runs, and nobody can sign in. */
+  /** Undefined: nobody can sign in. */
   readonly oidc: OidcConfig | undefined;
   /** Verified e-mail addresses and @domains that may sign in; empty: everyone. */
   readonly allowedUsers: readonly string[];
 }
 
-/** The settings of sign-in, or everything that is wrong with them. */
+/** Parses the settings of sign-in. */
 export function parseSignInSettings(
   env: Environment,
   deployment: Deployment,
@@ -40,7 +40,7 @@ export function parseSignInSettings(
       none(signInFaults((name) => optional(env, variableOf(name)) !== undefined, variableOf)),
     );
     const allowedUsers = collected(readSetting(env, "allowedUsers", deployment));
-    // Undefined where the list itself is refused.
+    // Undefined if the list itself is invalid.
     collected(none(allowListFaults(allowedUsers ?? ["?"], deployment)));
     const trustedDomains = collected(readSetting(env, "oidcTrustedDomains", deployment));
     const known = clientId && clientSecret ? issuer : undefined;

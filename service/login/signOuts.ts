@@ -27,7 +27,7 @@ export interface SignOutDeps extends PendingSignOutDeps {
 
 export const SIGNED_OUT_PATH = "/signed-out";
 
-/** Seconds after which signing out everywhere is tried again. */
+/** Retry-After in seconds if signing out everywhere fails. */
 const RETRY_AFTER: Seconds = 10;
 
 /** Minimum seconds between two sign-outs everywhere of one person. */
@@ -96,7 +96,7 @@ export function signOutRoutes(deps: SignOutDeps): Router {
       }
       await leave(req, res, endEverywhere(res, credential));
     } else if (recently) {
-      // The page has sent a second request, because the answer to the first was late or lost.
+      // A second request of the page, because the response to the first was late or lost.
       await leave(req, res);
     } else throw new StalePageError();
   });
@@ -114,7 +114,7 @@ export function signOutRoutes(deps: SignOutDeps): Router {
   return routes;
 }
 
-/** The provider may remember the user, and then signs them in again without a question. */
+/** Explains that the provider may remember the user and sign them in again without asking. */
 function signedOutPage(res: Response, endSessionUrl: string | undefined): string {
   return page({
     title: "You are signed out",
@@ -128,7 +128,7 @@ ${endSessionUrl && html`<p>On a shared computer, <a href="${endSessionUrl}">sign
   });
 }
 
-/** Rate limit: every instance reads the marks that each time writes. Fields as in http-errors. */
+/** Rate-limited, because every instance reads each written mark. Fields as in http-errors. */
 class RateLimitedError extends Error {
   readonly status = 429;
   readonly code = "signed_out_everywhere_recently";

@@ -11,13 +11,13 @@ export function createAdmission({
   allowedUsers,
 }: SignInSettings): (credential: Credential) => boolean {
   const issuer = oidc?.issuer.href;
-  /** Issuers are written with and without a slash at their end: `sub` is one user's for both. */
+  /** Accepts the issuer with and without a final slash: the users are the same. */
   const issuers = new Set(issuer === undefined ? [] : [issuer, issuer.replace(/\/$/, "")]);
 
   return function stillAdmitted({ iss, user_email, of_domain }) {
     if (oidc !== undefined && !issuers.has(iss)) return false;
     if (allowedUsers.length === 0) return true;
-    // It was verified at sign-in.
+    // The address was verified at sign-in.
     const claimed: ClaimedEmail = { email: user_email, verdict: "verified", ofDomain: of_domain };
     return admit(allowedUsers, claimed) === "allowed";
   };

@@ -17,8 +17,8 @@ export interface CookieName {
 }
 
 /**
- * The credential cookie, which says who is signed in. Browsers accept the prefix `__Host-` only over
- * https, without a Domain attribute and with the path `/`.
+ * The credential cookie, which says who is signed in. Browsers accept the prefix `__Host-` only
+ * over https, without a Domain attribute and with the path `/`.
  */
 export function sessionCookie(secure: boolean): CookieName {
   return { name: secure ? "__Host-session" : "session", secure };

@@ -5,8 +5,8 @@ import type { Credential } from "./session.ts";
 
 /**
  * A credential is sealed as a list of its fields' values, because each request parses it: an object
- * takes twice as long, and a third more of the cookie. The ID token is attached, because few requests
- * use it.
+ * takes twice as long, and a third more of the cookie. The ID token is attached, because few
+ * requests use it.
  */
 export function sealCredential(
   sealer: Sealer,

@@ -143,8 +143,8 @@ export class CurrentSession {
 }
 
 /**
- * `req.session`. A class, and not `Object.create(identity)`: V8 makes a hidden class for each object
- * that is used as a prototype, and keeps it until the next full garbage collection.
+ * `req.session`. A class, and not `Object.create(identity)`: V8 makes a hidden class for each
+ * object that is used as a prototype, and keeps it until the next full garbage collection.
  */
 class VisibleSession implements Session {
   readonly #credential: Credential | undefined;

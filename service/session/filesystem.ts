@@ -37,8 +37,8 @@ interface StoredRequest {
 }
 
 /**
- * Demonstrates the original fault, which sealed cookies fix: each instance keeps its sessions on its
- * own disk, so a session is lost as soon as another instance answers.
+ * Demonstrates the original fault, which sealed cookies fix: each instance keeps its sessions on
+ * its own disk, so a session is lost as soon as another instance answers.
  */
 export function filesystemSessions(deps: FilesystemDeps): AddSessions {
   const { name } = sessionCookie(deps.secure);

@@ -1,10 +1,10 @@
 /**
- * An ID token is a JWT, which is base64url. Sealing encodes it again as base64url, and cookie-session
- * a third time as base64; each encoding adds a third. So its three segments are sealed as decoded
- * bytes. This is not compression: the size depends on the token's length alone.
+ * An ID token is a JWT, which is base64url. Sealing encodes it again as base64url, and
+ * cookie-session a third time as base64; each encoding adds a third. So its three segments are
+ * sealed as decoded bytes. This is not compression: the size depends on the token's length alone.
  */
 
-/** First byte: what follows is the text itself. */
+/** First byte; then the text itself. */
 const TEXT = 0;
 /** First byte; then the sizes of the first two segments (2 bytes, big-endian), and all three. */
 const SEGMENTS = 1;

@@ -2,8 +2,8 @@ import { SessionNotSerializableError } from "./errors.ts";
 
 /**
  * Serializes a session's data as JSON, without fields that are undefined.
- * @throws SessionNotSerializableError for a value that JSON would silently change, such as a Date, a
- * Map or NaN.
+ * @throws SessionNotSerializableError for a value that JSON would silently change, such as a Date,
+ * a Map or NaN.
  */
 export function plainJson(data: object): string {
   let field: string | undefined;

@@ -8,9 +8,9 @@ import { derivedKey } from "./derivedKey.ts";
  * HKDF-SHA256 (RFC 5869) derives from the secret's payload. The additional data binds the format's
  * version, the key's id, the token's name, the environment, and for a session's data the session.
  *
- * An attachment follows after another dot. It is sealed likewise, and its text is additional data of
- * what comes before it: opening the token authenticates all of it, and decrypts the attachment only
- * when it is used.
+ * An attachment follows after another dot. It is sealed likewise, and its text is additional data
+ * of what comes before it: opening the token authenticates all of it, and decrypts the attachment
+ * only when it is used.
  */
 const VERSION = "v1";
 const CIPHER = "aes-256-gcm";

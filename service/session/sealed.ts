@@ -221,7 +221,7 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
       // No shared cache, and no back button after sign-out, may show what depends on a session.
       res.setHeader("Cache-Control", "no-store");
       const ok = outcome.outcome === "ok" ? outcome : undefined;
-      // Signing out everywhere tells by it whether a first request did so already.
+      // With this, signing out everywhere recognizes that an earlier request has succeeded.
       if (outcome.outcome === "ended") res.locals.endedSession = outcome.credential;
       const ready = data?.outcome === "ready" ? data : undefined;
       setSession(req, new CurrentSession(store, req, ok?.credential, ok?.idToken, ready));

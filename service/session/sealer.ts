@@ -45,13 +45,14 @@ export interface ReadyToken {
 }
 
 /**
- * Seals and opens tokens with the service's keys. `name` is the token's purpose, such as its cookie's
- * name; `boundTo` is what it belongs to, such as a session's id. A token opens only with the name,
- * the `boundTo` and the environment that it was sealed with. A key is derived and cached for each
- * name, so use constants as names, and put values that differ between visitors into `boundTo`.
+ * Seals and opens tokens with the service's keys. `name` is the token's purpose, such as its
+ * cookie's name; `boundTo` is what it belongs to, such as a session's id. A token opens only with
+ * the name, the `boundTo` and the environment that it was sealed with. A key is derived and cached
+ * for each name, so use constants as names, and put values that differ between visitors into
+ * `boundTo`.
  *
- * An attachment is authenticated with the token, and decrypted only on demand: for what is large and
- * rarely used.
+ * An attachment is authenticated with the token, and decrypted only on demand: for what is large
+ * and rarely used.
  *
  * @example
  * const token = sealer.seal("invitation", { iat: now, exp: now + 3600, data: { team: "a" } }, sid);

@@ -95,8 +95,8 @@ declare global {
 }
 
 /**
- * Starts a session for a user who has just signed in, with a new id, CSRF token and lifetime. Data of
- * an earlier session is discarded.
+ * Starts a session for a user who has just signed in, with a new id, CSRF token and lifetime. Data
+ * of an earlier session is discarded.
  *
  * @example
  * startSession(req, { user_id: "1", id_token, iss: "https://accounts.example", of_domain: false });

@@ -34,9 +34,9 @@ function callbackAmong(values: readonly unknown[]): Callback | undefined {
 
 /**
  * Stores the session before a response's first byte: every way to respond goes through one of these
- * four methods. If the session can't be stored, `onError` responds in the handler's place, and later
- * writes of the handler are discarded. Nothing is thrown, because the caller may be a callback, where
- * an exception would end the process.
+ * four methods. If the session can't be stored, `onError` responds in the handler's place, and
+ * later writes of the handler are discarded. Nothing is thrown, because the caller may be a
+ * callback, where an exception would end the process.
  *
  * @param target the prototype of an application's responses, or one response.
  * @param methods the original methods.

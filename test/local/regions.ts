@@ -111,7 +111,8 @@ export class Regions {
   }
 
   /**
-   * Deploys a change in every region, one after the other; one that is away gets it when it is back.
+   * Deploys a change in every region, one after the other; one that is away gets it when it is
+   * back.
    *
    * @throws RevisionFailedError
    */

@@ -23,7 +23,8 @@ export class WatchError extends Error {
  * and counts for nothing.
  *
  * @param onChange - has to say itself what it fails with
- * @param onError - told the first time that a folder can't be watched any more; the others still are
+ * @param onError - told the first time that a folder can't be watched any more; the others still
+ * are
  * @throws WatchError if the watch can't begin
  */
 export function watchFolder(

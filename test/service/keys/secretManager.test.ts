@@ -406,7 +406,8 @@ describe("an unknown key", () => {
       const { access } = bench.standIn.calls;
       const found = await bench.time.settle(Promise.all([keys.find("2"), keys.find("99")]));
       expect(found).toEqual(Array(2).fill({ status: "unavailable", retryAfter: 5 }));
-      // A call whose connection broke is retried at once, because an idle connection may have closed.
+      // A call whose connection broke is retried at once, because an idle connection may have
+      // closed.
       expect(bench.standIn.calls.access - access).toBe(fault === "unreachable" ? 4 : 2);
       expect(keys.lines.at(-1)).toMatchObject({ event: "key_lookup_failed", kid: "2" });
       bench.standIn.heal();

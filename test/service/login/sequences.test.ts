@@ -206,7 +206,8 @@ class Scene {
     const { csrf_token } = await this.#session();
     if (csrf_token === undefined) return;
     const body = new URLSearchParams({ _csrf: csrf_token });
-    // Browsers send it. The session may have ended at the instance that answers, and its token with it.
+    // Browsers send it. The session may have ended at the instance that answers, and its token with
+    // it.
     const headers = { "sec-fetch-site": "same-origin" };
     const response = await this.browser.fetch("/logout", { method: "POST", headers, body });
     expect(response.status).toBe(303);

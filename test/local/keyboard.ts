@@ -79,7 +79,7 @@ async function act<Region extends KeyRegion>(
 
 async function killOne({ fleet }: KeyRegion, say: KeyTargets["say"]): Promise<void> {
   const before = fleet.instances();
-  if (before.length <= 1) return say("the last instance stays; type a first");
+  if (before.length <= 1) return say("the last instance is not killed; type a first");
   await fleet.kill();
   const after = fleet.instances();
   const gone = before.filter((instance) => !after.includes(instance));

@@ -1,6 +1,7 @@
 import { get } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { LOG_LEVELS } from "../../../service/contract/serviceSettings.ts";
+import type { SessionKeys } from "../../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../../service/keys/static.ts";
 import { createLog } from "../../../service/process/log.ts";
 import { ada } from "../../local/identity/users.ts";
@@ -90,16 +91,20 @@ test("a request's line has the request, the response, the client and the session
 test.each(["info", "error"])(
   "at the level %s, the line of a refused prefetch says so, and that of another 503 does not",
   async (level) => {
-    await using web = await start({ level });
-    const lineOf = async (headers: Record<string, string>) => {
+    const keys: SessionKeys = {
+      ...createStaticKeys(SECRET),
+      readiness: () => ({ ready: false, code: "KEYS_NOT_READ_YET" }),
+    };
+    await using web = await start({ level, keys });
+    const lineOf = async (path: string, headers = {}) => {
       const before = (await web.lines()).length;
-      await fetch(`${web.url}/login`, { headers });
+      await fetch(`${web.url}${path}`, { headers });
       return (await web.lines()).slice(before).filter((line) => "httpRequest" in line);
     };
-    expect(await lineOf({ "sec-purpose": "prefetch" })).toMatchObject([
+    expect(await lineOf("/login", { "sec-purpose": "prefetch" })).toMatchObject([
       { event: "prefetch_refused", httpRequest: { requestUrl: "/login", status: 503 } },
     ]);
-    const [line] = await lineOf({});
+    const [line] = await lineOf("/health/ready");
     expect(line).toMatchObject({ httpRequest: { status: 503 } });
     expect(line).not.toHaveProperty("event");
   },

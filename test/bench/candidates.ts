@@ -79,6 +79,7 @@ export function candidates(work: WorkFolder): (Candidate | MissingCandidate)[] {
     own("memory-store", "express-session, memory store", "memoryStore.ts"),
     own("file-store", "express-session, file store", "fileStore.ts"),
     own("iron-session", "iron-session on Express 5", "ironSession.ts"),
+    { ...own("fastify", "Fastify, no session", "bareFastify.ts"), cookies: "none" },
     own("secure-session", "Fastify, secure-session", "secureSession.ts"),
     flask(),
     {

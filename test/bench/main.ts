@@ -38,7 +38,7 @@ and longer where other programs take the cores.
     ENDED,
     COOKIE_SESSION,
   ].join(", ")},
-                    memory-store, file-store, iron-session, secure-session, flask,
+                    memory-store, file-store, iron-session, fastify, secure-session, flask,
                     ${WITHOUT_ETAG}, ${APPLICATION}, ${WITHOUT_SESSIONS}
   --profile FOLDER  write a CPU profile of each server that runs on Node
   --json FILE       write the figures as JSON

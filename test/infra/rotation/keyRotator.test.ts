@@ -14,6 +14,7 @@ test("the rotator runs the same bundle with another entry, and has internal ingr
   expect(rotator.inputs).not.toHaveProperty("invokerIamDisabled");
   expect(input(rotator, "template.containers.0.args")).toEqual([
     "--min-semi-space-size=4",
+    "--max-semi-space-size=4",
     "rotator.js",
   ]);
   for (const same of ["image", "baseImageUri", "commands", "sourceCode"]) {
@@ -27,7 +28,7 @@ test("in an image it runs the same entry", async () => {
   const { get } = await declared("prod", { "phoenix:image": image });
   expect(input(get(ROTATOR), "template.containers.0")).toMatchObject({
     image,
-    args: ["--min-semi-space-size=4", "rotator.js"],
+    args: ["--min-semi-space-size=4", "--max-semi-space-size=4", "rotator.js"],
   });
 });
 

@@ -91,7 +91,7 @@ test("the bundle runs on Google's base image of its region, without an image or 
     image: "scratch",
     baseImageUri: "us-central1-docker.pkg.dev/serverless-runtimes/google-24-full/runtimes/nodejs24",
     commands: ["node"],
-    args: ["--min-semi-space-size=4", "index.js"],
+    args: ["--min-semi-space-size=4", "--max-semi-space-size=4", "index.js"],
     sourceCode: {
       cloudStorageSource: {
         bucket: "phoenix-dev-bundles-us-central1-342abdb1",
@@ -114,7 +114,10 @@ test("an image is deployed by its digest in place of the bundle, and earlier bun
     { buildArchive },
   );
   const container = input(get(WEB), "template.containers.0");
-  expect(container).toMatchObject({ image, args: ["--min-semi-space-size=4", "index.js"] });
+  expect(container).toMatchObject({
+    image,
+    args: ["--min-semi-space-size=4", "--max-semi-space-size=4", "index.js"],
+  });
   expect(container).not.toHaveProperty("commands");
   expect(container).not.toHaveProperty("baseImageUri");
   expect(container).not.toHaveProperty("sourceCode");

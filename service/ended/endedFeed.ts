@@ -54,16 +54,12 @@ export async function pollEnded({
   const since = list.since();
   const first = await page("feed");
   const { serverTime } = first;
-  if (serverTime === undefined) {
-    const cause = "Cloud Storage's answer does not say the time";
-    throw new GoogleApiError(CLOUD_STORAGE_API, "INVALID_ANSWER", cause);
-  }
+  if (serverTime === undefined) throw invalid("Cloud Storage's answer does not say the time");
   const { end, oldest } = await learnPages("feed", first, since === undefined ? 1 : MAX_PAGES);
   if (end) return { serverTime };
   const people = await learnPages("people", await page("people"), MAX_PEOPLE_PAGES);
   if (people.end) return { serverTime, gapBelow: oldest };
-  const cause = "Cloud Storage's list of people's marks has no end";
-  throw new GoogleApiError(CLOUD_STORAGE_API, "INVALID_ANSWER", cause);
+  throw invalid("Cloud Storage's list of people's marks has no end");
 
   function page(folder: Folder, pageToken?: string): Promise<ObjectPage> {
     const from = since ?? (folder === "people" ? clock() - lifetime - DAY : undefined);
@@ -99,4 +95,8 @@ function markOf({ name, timeCreated, metadata }: StoredObject): Mark[] {
   // Whatever the metadata says, a mark ends no session that begins after it was written.
   const before = Math.min(Number(metadata[BEFORE] ?? timeCreated), timeCreated);
   return [{ ...parsed, before: Number.isNaN(before) ? timeCreated : before }];
+}
+
+function invalid(cause: string): GoogleApiError {
+  return new GoogleApiError(CLOUD_STORAGE_API, "INVALID_ANSWER", cause);
 }

@@ -32,6 +32,8 @@ const MAX_CHECKED = 50_000;
 /** Number of people's marks above which outdated ones are removed. */
 const MIN_PRUNED = 1000;
 
+const NEVER: Seconds = Number.NEGATIVE_INFINITY;
+
 /** The fields of a credential that decide whether its session has ended. */
 export interface JudgedSession extends Person {
   readonly sid: string;
@@ -92,18 +94,14 @@ export function createEndedList({
    * When sessions older than the horizon were last seen to be live; infinity if they have ended.
    */
   const checked = createRecentEntries<Seconds>(maxChecked);
-  let everybody = Number.NEGATIVE_INFINITY;
+  let everybody = NEVER;
   /** Latest mark of each kind. A session that began after it needs no hashing. */
-  const latest = {
-    u: Number.NEGATIVE_INFINITY,
-    e: Number.NEGATIVE_INFINITY,
-    p: Number.NEGATIVE_INFINITY,
-  };
+  const latest = { u: NEVER, e: NEVER, p: NEVER };
   /** Marks of people so far, and for sessions that none of them ends how many there were then. */
   let changes = 0;
   const spared = createRecentEntries<number>(maxChecked);
   let watermark: Seconds | undefined;
-  let horizon = Number.NEGATIVE_INFINITY;
+  let horizon = NEVER;
   let pruneAt = MIN_PRUNED;
 
   function learnOne({ who, before }: Mark): void {
@@ -113,7 +111,7 @@ export function createEndedList({
       return;
     }
     // The overlap of polls brings marks again and again.
-    if (before <= (endedAt(who) ?? Number.NEGATIVE_INFINITY)) return;
+    if (before <= (endedAt(who) ?? NEVER)) return;
     changes += 1;
     if (who.kind === "all") {
       everybody = before;
@@ -124,7 +122,7 @@ export function createEndedList({
   }
 
   function endedAt(who: Who): Seconds | undefined {
-    if (who.kind === "all") return Number.isFinite(everybody) ? everybody : undefined;
+    if (who.kind === "all") return everybody === NEVER ? undefined : everybody;
     return (who.kind === "s" ? sessions : people).get(who.hash);
   }
 
@@ -134,7 +132,7 @@ export function createEndedList({
    */
   function latestMark(
     { iss, user_id, user_email, provider_sid }: Omit<Person, "sid">,
-    iat = Number.NEGATIVE_INFINITY,
+    iat = NEVER,
   ): Seconds {
     let time = everybody;
     const consider = (who: Who) => {
@@ -177,7 +175,7 @@ export function createEndedList({
       }
       if (sessions.get(hash) !== undefined) return "ended";
       if (iat > horizon + overlap) return "live";
-      const readAt = checked.get(hash) ?? Number.NEGATIVE_INFINITY;
+      const readAt = checked.get(hash) ?? NEVER;
       if (readAt === Number.POSITIVE_INFINITY) return "ended";
       // A lookup close to the horizon's time may miss a mark. A second one, later, finds it in
       // time.

@@ -73,6 +73,8 @@ export class CurrentSession {
       this.#before = JSON.stringify(this.#session);
       this.#req.res?.on("close", reportLateData);
     }
+    // The close event is over, so nothing else would notice what changes now.
+    if (this.#req.res?.closed) setImmediate(reportLateData.bind(this.#req.res));
     return this.#session;
   }
 
@@ -138,6 +140,7 @@ export class CurrentSession {
     } catch {
       // Data that can't be serialized has changed too.
     }
+    this.phase = "refused";
     this.report("session_not_kept", new SessionChangedLateError("The session's data changed"));
   }
 }

@@ -8,9 +8,10 @@ import { SessionNotSerializableError } from "./errors.ts";
 export function plainJson(data: object): string {
   let field: string | undefined;
   try {
-    for (const [name, value] of Object.entries(data)) {
+    // Not the entries: a getter that throws would leave the field unknown.
+    for (const name of Object.keys(data)) {
       field = name;
-      const fault = findFault(value, name, []);
+      const fault = findFault(Reflect.get(data, name), name, []);
       if (fault !== undefined) throw new SessionNotSerializableError(fault);
     }
     return JSON.stringify(data);

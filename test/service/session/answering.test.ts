@@ -106,6 +106,7 @@ const REFUSALS: Record<string, readonly [code: string, named: string]> = {
   "not a number": ["SESSION_NOT_SERIALIZABLE", "notes"],
   "a function": ["SESSION_NOT_SERIALIZABLE", "notes"],
   "a getter that throws": ["SESSION_NOT_SERIALIZABLE", "notes"],
+  "a getter of its own that throws": ["SESSION_NOT_SERIALIZABLE", "notes"],
   "a sign-in that is too large": ["SESSION_TOO_LARGE", "user_email"],
 };
 

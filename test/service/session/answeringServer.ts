@@ -85,6 +85,10 @@ const LATE_STYLES: Record<string, Style> = {
     res.send("done");
     change();
   },
+  "after the response has closed": (res, change) => {
+    res.on("close", () => setImmediate(change));
+    res.send("done");
+  },
   "after the answer of a callback": (res, change) =>
     readFile(import.meta.filename, () => {
       res.send("done");
@@ -106,6 +110,8 @@ const CHANGES: Record<string, (req: Request) => void> = {
   "a function": (req) => keep(req, () => {}),
   "a getter that throws": (req) =>
     keep(req, Object.defineProperty({}, "x", { enumerable: true, get: fail })),
+  "a getter of its own that throws": (req) =>
+    Object.defineProperty(req.session, "notes", { enumerable: true, get: fail }),
   "nothing wrong with it": (req) => keep(req, "short"),
   "a sign-in": (req) => startSession(req, VISITOR),
   "a sign-in that is too large": (req) =>

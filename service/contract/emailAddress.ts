@@ -34,12 +34,15 @@ export function isEmailAddress(text: string): boolean {
   return !text.startsWith("@") && parseUser(text) !== undefined;
 }
 
+/** Letters whose lower case isn't another letter's, as it is of the Kelvin sign and the dotted I. */
+const UPPER_CASE = /[A-Z]|[^\p{ASCII}\u0130\u212a]/gu;
+
 /**
  * Maps a Unicode domain to ASCII only if the mapping is reversible. IDNA also maps lookalikes, such
  * as the Kelvin sign to k; those stay different here.
  */
 function comparableDomain(domain: string): string {
-  const lower = lowerCase(domain).normalize("NFC");
+  const lower = domain.replace(UPPER_CASE, (letter) => letter.toLowerCase()).normalize("NFC");
   const ascii = domainToASCII(lower);
   return domainToUnicode(ascii) === lower ? ascii : lower;
 }

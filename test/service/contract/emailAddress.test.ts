@@ -10,6 +10,9 @@ test.each([
   ["ada@müller.example", "ada@xn--mller-kva.example"],
   ["Ada@XN--MLLER-KVA.example", "ada@xn--mller-kva.example"],
   ["ada@mu\u0308ller.example", "ada@xn--mller-kva.example"],
+  ["ada@MÜLLER.example", "ada@xn--mller-kva.example"],
+  ["ada@MU\u0308LLER.example", "ada@xn--mller-kva.example"],
+  ["ada@ПРИМЕР.example", "ada@xn--e1afmkfd.example"],
   ["ADA@Example.COM", "ada@example.com"],
   ["ada@corp", "ada@corp"],
 ])("%s compares as %s", (address, comparable) => {
@@ -21,6 +24,7 @@ test.each([
   ["a full-width letter", "ada@\uff41cme.example", "ada@acme.example"],
   ["an ideographic full stop", "ada@acme\u3002example", "ada@acme.example"],
   ["a percent escape", "ada@%61cme.example", "ada@acme.example"],
+  ["the dotted I", "ada@\u0130ta.example", "ada@ita.example"],
   ["the dotless i", "\u0131da@acme.example", "ida@acme.example"],
 ])("%s never makes two addresses one", (_what, lookalike, address) => {
   expect(comparableAddress(lookalike)).not.toBe(comparableAddress(address));

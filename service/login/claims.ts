@@ -24,9 +24,8 @@ export async function emailOf(
   let claims = token;
   if (addressIn(claims) === undefined || verdictIn(claims) === "unstated") {
     const more = (await userinfo()) ?? {};
-    // Address and verdict must come from the same source, because the verdict is about that
-    // address.
-    if (addressIn(more) !== undefined) claims = more;
+    // A verdict is about the address beside it. Where userinfo names none, the token's is the only one.
+    claims = addressIn(more) === undefined ? { ...token, ...more, email: token.email } : more;
   }
   const email = addressIn(claims);
   if (email === undefined) return { email, verdict: "unstated", ofDomain: false };
@@ -35,8 +34,12 @@ export async function emailOf(
   return { email, verdict: verdictIn(claims), ofDomain };
 }
 
+/** Longer ones don't exist, and go into the session's cookie: RFC 5321, 4.5.3.1. */
+const MAX_EMAIL_LENGTH = 320;
+
 function addressIn({ email }: Claims): string | undefined {
-  return typeof email === "string" && email !== "" ? email : undefined;
+  const possible = typeof email === "string" && email !== "" && email.length <= MAX_EMAIL_LENGTH;
+  return possible ? email : undefined;
 }
 
 /**

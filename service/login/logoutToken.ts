@@ -72,6 +72,7 @@ export async function verifyLogoutToken(
   return { issuer, jti, iat, ended };
 }
 
-function isName(value: unknown): value is string {
+/** Whether a claim can name a session or a token. */
+export function isName(value: unknown): value is string {
   return typeof value === "string" && value !== "" && value.length <= MAX_LENGTH;
 }

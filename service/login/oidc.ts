@@ -5,7 +5,7 @@ import type { ClaimedEmail } from "./allowList.ts";
 import type { Proofs } from "./attempts.ts";
 import { emailOf } from "./claims.ts";
 import { type FailureDetails, SignInError } from "./failures.ts";
-import { type LogoutToken, verifyLogoutToken } from "./logoutToken.ts";
+import { isName, type LogoutToken, verifyLogoutToken } from "./logoutToken.ts";
 import {
   causeOf,
   createProviderCache,
@@ -120,7 +120,8 @@ export function createOidcClient(deps: ProviderDeps): OidcClient {
         ...email,
         issuer: claims.iss,
         subject: claims.sub,
-        providerSid: typeof claims.sid === "string" ? claims.sid : undefined,
+        // A longer one ends nothing, and would keep its owner out: it goes into the cookie.
+        providerSid: isName(claims.sid) ? claims.sid : undefined,
         idToken,
       };
     },
@@ -168,9 +169,16 @@ function promptForAccount(metadata: openid.ServerMetadata): { readonly prompt?: 
   return known.includes("login") ? { prompt: "login" } : {};
 }
 
-/** Whether newer metadata may help: an endpoint is gone, or a token's key is unknown. */
+/**
+ * Whether newer metadata may help: an endpoint is gone, or a token's key is unknown or has changed
+ * under its old id, or without one.
+ */
 function isStale(error: unknown): boolean {
-  return causeIn(error, MovedError) !== undefined || error instanceof errors.JWKSNoMatchingKey;
+  return (
+    causeIn(error, MovedError) !== undefined ||
+    error instanceof errors.JWKSNoMatchingKey ||
+    error instanceof errors.JWSSignatureVerificationFailed
+  );
 }
 
 /**

@@ -166,8 +166,8 @@ function parseDocument(text: string): openid.ServerMetadata | undefined {
 }
 
 /**
- * `fetch` that throws UnreachableError for 5xx, 429 and network errors, and MovedError for 404 and
- * 410.
+ * `fetch` that throws UnreachableError for 5xx, 429 and network errors, and MovedError for redirects,
+ * 404, 405 and 410. Redirects are not followed, because requests have the client secret.
  */
 function reachable({ fetch: send = fetch }: ProviderDeps): openid.CustomFetch {
   return async (url, options) => {
@@ -175,7 +175,7 @@ function reachable({ fetch: send = fetch }: ProviderDeps): openid.CustomFetch {
       throw new UnreachableError(causeOf(cause));
     });
     const { status } = response;
-    const isMoved = status === 404 || status === 410;
+    const isMoved = (status >= 300 && status < 400) || [404, 405, 410].includes(status);
     if (!isMoved && status < 500 && status !== 429) return response;
     await response.body?.cancel();
     throw isMoved

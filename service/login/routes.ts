@@ -178,7 +178,9 @@ function redirectUriOf(req: Request, deps: Pick<PublicAddress, "publicUrl">): UR
  * don't count it as a fault.
  */
 const skipPrefetch: RequestHandler = (req, res, next) => {
-  const purposes = [req.get("sec-purpose"), req.get("purpose"), req.get("x-moz")].join();
+  const purposes = ["sec-purpose", "purpose", "x-purpose", "x-moz"]
+    .map((name) => req.get(name))
+    .join();
   res.set("Cache-Control", "no-store");
   if (/\b(?:prefetch|prerender|preview)\b/i.test(purposes)) {
     res.locals.prefetchRefused = true;

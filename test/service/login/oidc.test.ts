@@ -221,6 +221,7 @@ const KEYS = generateJwks();
 async function changingProvider(issuer = ISSUER, abortAfter?: AbortAfter) {
   let jwks = await KEYS;
   let prefix = "";
+  let gone = 404;
   let claims: Record<string, unknown> = {};
   let userinfo: Record<string, unknown> | undefined;
   let signing = jwks;
@@ -257,7 +258,7 @@ async function changingProvider(issuer = ISSUER, abortAfter?: AbortAfter) {
         return Response.json({ access_token: "a", token_type: "Bearer", id_token });
       }
       if (path === "/userinfo") return Response.json({ sub: "1", ...userinfo });
-      return new Response("", { status: 404 });
+      return new Response("", { status: gone, headers: { location: `${issuer}${prefix}${path}` } });
     },
     issuer,
     () => NOW,
@@ -278,11 +279,13 @@ async function changingProvider(issuer = ISSUER, abortAfter?: AbortAfter) {
       claims = token;
       userinfo = atUserinfo;
     },
-    move: () => {
+    move: (answer = 404) => {
       prefix = "/v2";
+      gone = answer;
     },
-    async rotateKey({ publish = true } = {}) {
+    async rotateKey({ publish = true, kid }: { publish?: boolean; kid?: string | undefined } = {}) {
       signing = await generateJwks();
+      if (kid !== undefined) signing = { keys: signing.keys.map((key) => ({ ...key, kid })) };
       if (publish) jwks = signing;
     },
   };
@@ -302,6 +305,31 @@ test("new endpoints of the provider are used at once", async () => {
   provider.move();
   await expect(provider.signIn()).resolves.toMatchObject({ subject: "1" });
   expect(provider.paths().slice(-4)).toEqual(["/token", DISCOVERY, "/v2/token", "/v2/jwks"]);
+});
+
+test("a new signing key without an id, or under the old one's, is accepted at once", async () => {
+  const provider = await changingProvider();
+  await provider.signIn();
+  await provider.rotateKey({ kid: (await KEYS).keys[0]?.kid });
+  await expect(provider.signIn()).resolves.toMatchObject({ subject: "1" });
+});
+
+test.each([301, 302, 307, 308, 405, 410])(
+  "new endpoints are used at once if the old ones answer %d",
+  async (status) => {
+    const provider = await changingProvider();
+    await provider.signIn();
+    provider.move(status);
+    await expect(provider.signIn()).resolves.toMatchObject({ subject: "1" });
+  },
+);
+
+test("names that are too long to be kept, of an address or of the provider's session, are left out", async () => {
+  const provider = await changingProvider();
+  provider.say({ ...VERIFIED, sid: "s".repeat(5_000) });
+  expect(await provider.signIn()).toMatchObject({ providerSid: undefined, verdict: "verified" });
+  provider.say({ ...VERIFIED, email: `${"a".repeat(5_000)}@acme.example` });
+  expect(await provider.signIn()).toMatchObject({ email: undefined });
 });
 
 test("unknown keys refresh the metadata with a rate limit", async () => {
@@ -396,7 +424,7 @@ test.each<[string, object, object | undefined, object]>([
     "at userinfo without an address",
     { email: VERIFIED.email },
     { email_verified: true },
-    { verdict: "unstated" },
+    { email: VERIFIED.email, verdict: "verified" },
   ],
   ["as xms_edov", { email: VERIFIED.email, xms_edov: true }, undefined, { verdict: "verified" }],
   [

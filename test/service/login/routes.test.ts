@@ -253,6 +253,7 @@ const EARLY = [
   { "sec-purpose": "prefetch" },
   { "sec-purpose": "prefetch;prerender" },
   { purpose: "prefetch" },
+  { "x-purpose": "preview" },
   { "x-moz": "prefetch" },
 ];
 

@@ -56,9 +56,10 @@ const ROTATOR = "-rotator";
 const LONGEST_PRODUCT = ACCOUNT.max - `-local${ROTATOR}`.length;
 
 /**
- * Endings with which two stacks in one project would share an account's name: see infra/names.ts.
+ * Endings with which two stacks in one project would share the name of an account (infra/names.ts)
+ * or of a load balancer's part (infra/domain/loadBalancer.ts).
  */
-const TAKEN = /(^|-)(push|rotator|deploy|preview)$/;
+const TAKEN = /(^|-)(push|rotator|deploy|preview|redirect)$/;
 
 /** Problems with the names of a Pulumi project and its stack. */
 export function findNameProblems({ product, environment }: StackId): Problem[] {
@@ -83,7 +84,7 @@ export function findNameProblems({ product, environment }: StackId): Problem[] {
     return [{ setting, cause, remedy }];
   }
   if (!TAKEN.test(environment)) return [];
-  const cause = `is ${shown(environment)}, and ${product}-${environment} is an account of another stack's in the same project`;
+  const cause = `is ${shown(environment)}, and ${product}-${environment} is a name of another stack's in the same project`;
   return [{ setting, cause, remedy }];
 }
 

@@ -549,12 +549,12 @@ const REFUSALS: Refusal[] = [
     changes: { "gcp:region": "europe-west1" },
     remedy: /pulumi stack rename --stack a-name-that-is-too-long NAME/,
   },
-  ...["dev-push", "dev-rotator", "deploy", "preview"].map((stack) => ({
+  ...["dev-push", "dev-rotator", "deploy", "preview", "dev-redirect"].map((stack) => ({
     setting: "The stack's name",
-    because: `${stack} would take an account of another's`,
+    because: `${stack} would take a name of another's`,
     stack,
     changes: { "gcp:region": "europe-west1" },
-    cause: `is "${stack}", and phoenix-${stack} is an account of another stack's in the same project`,
+    cause: `is "${stack}", and phoenix-${stack} is a name of another stack's in the same project`,
     remedy: new RegExp(`pulumi stack rename --stack ${stack} NAME`),
   })),
   {

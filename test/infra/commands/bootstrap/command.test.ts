@@ -667,7 +667,7 @@ describe("invalid arguments", () => {
     [["dev", "prod", "--project", PROJECT], "Name one stack"],
     [["local", "--project", PROJECT], "Name a stack such as dev."],
     [["Dev", "--project", PROJECT], "The stack's name is"],
-    [["dev-preview", "--project", PROJECT], "phoenix-dev-preview is an account of another stack's"],
+    [["dev-preview", "--project", PROJECT], "phoenix-dev-preview is a name of another stack's"],
     [["dev"], "--project is missing."],
     [["dev", "--project", "Acme"], "--project takes the ID of a project"],
     [[...DEV, "--region", "europe"], "--region takes a region such as europe-west1."],

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, expect, jest } from "@jest/globals";
 import type { BrowserContextOptions } from "playwright-core";
 import type { DeploymentOptions, LocalDeployment } from "../local/deployment.ts";
 import { openStage, type Stage, type VisitClass } from "./stage.ts";
@@ -12,8 +12,8 @@ export interface TestStage<Kind extends Visit> {
   visit(options?: BrowserContextOptions): Promise<Kind>;
 }
 
-/** Milliseconds for a browser and a fleet to start on a busy machine. */
-const START = 60_000;
+/** Milliseconds for a test, or for a browser and a fleet to start: several waits of `until`. */
+const TIMEOUT = 240_000;
 
 /** Opens a stage for a file of tests, and closes its visits. */
 export function useStage<Kind extends Visit>(
@@ -22,6 +22,7 @@ export function useStage<Kind extends Visit>(
 ): TestStage<Kind> {
   let stage: Stage<Kind> | undefined;
   const visits: Visit[] = [];
+  jest.setTimeout(TIMEOUT);
   const opened = () => {
     if (stage === undefined) throw new Error("The stage opens before the first test.");
     return stage;
@@ -29,7 +30,7 @@ export function useStage<Kind extends Visit>(
 
   beforeAll(async () => {
     stage = await openStage(visitClass, options);
-  }, START);
+  });
   afterAll(async () => {
     await stage?.[Symbol.asyncDispose]();
   });

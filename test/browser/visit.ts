@@ -3,9 +3,7 @@ import { application } from "../../service/application.ts";
 import { signInLink } from "../../service/login/returnTo.ts";
 import { ada, type LocalUser } from "../local/identity/users.ts";
 import { signIn } from "../support/signIn.ts";
-
-/** Timeout for actions on the page in milliseconds. */
-const PATIENCE = 10_000;
+import { PATIENCE } from "./until.ts";
 
 /** Reports violations of the content security policy to the test. */
 const REPORT_VIOLATIONS = `addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>

@@ -11,6 +11,8 @@ export interface Asked {
   readonly pace?: number;
   /** Milliseconds after which the client disconnects without waiting for the response. */
   readonly leaveAfter?: number;
+  /** Called when the server has read the headers and asks for the body, which it gets in any case. */
+  readonly onContinue?: () => void;
 }
 
 export type Outcome =
@@ -30,7 +32,7 @@ const PIECES = 12;
 
 /** Sends a request and reads its response to the end. Never rejects. */
 export function ask(port: number, agent: http.Agent, asked: Asked): Promise<Outcome> {
-  const { method = "GET", path, headers = {}, body, pace, leaveAfter } = asked;
+  const { method = "GET", path, headers = {}, body, pace, leaveAfter, onContinue } = asked;
   return new Promise((resolve) => {
     let left = false;
     const request = http.request({
@@ -42,6 +44,7 @@ export function ask(port: number, agent: http.Agent, asked: Asked): Promise<Outc
       headers: {
         ...headers,
         ...(body !== undefined && { "content-length": Buffer.byteLength(body) }),
+        ...(onContinue && { expect: "100-continue" }),
       },
     });
     const timer =
@@ -57,6 +60,7 @@ export function ask(port: number, agent: http.Agent, asked: Asked): Promise<Outc
     };
     const cut = (error: Error) => end({ kind: "cut", error: error.message });
     request.on("error", cut);
+    if (onContinue !== undefined) request.once("continue", onContinue);
     request.once("response", (response) => {
       response.on("error", cut);
       read(response, pace).then(

@@ -110,6 +110,7 @@ export function capacityInjector(deps: InjectorDeps): Injector {
       terminate: () =>
         toOne("sent SIGTERM", async ({ pid }) => {
           if (pid === undefined) return;
+          knownFaults.terminate();
           process.kill(pid, "SIGTERM");
           await gone(fleet, pid);
         }),

@@ -3,6 +3,7 @@ export class KnownFaults {
   /** Number of times each fault was injected. */
   readonly counts: Record<string, number> = {};
   readonly #kills: number[] = [];
+  readonly #terminations: number[] = [];
   readonly #outages: { readonly from: number; until: number }[] = [];
 
   count(fault: string): void {
@@ -12,6 +13,11 @@ export class KnownFaults {
   /** Records that an instance is killed now. */
   kill(): void {
     this.#kills.push(performance.now());
+  }
+
+  /** Records that an instance is sent SIGTERM now, while the balancer goes on sending requests. */
+  terminate(): void {
+    this.#terminations.push(performance.now());
   }
 
   /**
@@ -35,7 +41,12 @@ export class KnownFaults {
 
   /** Whether an instance was killed between two times of `performance.now`. */
   wasKilled(from: number, until: number): boolean {
-    return this.#kills.some((at) => at >= from - KILL_TAKES && at <= until);
+    return isAmong(this.#kills, from, until);
+  }
+
+  /** Whether an instance was sent SIGTERM between those times. */
+  wasTerminated(from: number, until: number): boolean {
+    return isAmong(this.#terminations, from, until);
   }
 
   /** Whether a key may have been unreadable for an instance between two times. */
@@ -44,8 +55,12 @@ export class KnownFaults {
   }
 }
 
-/** Milliseconds until the balancer has noticed a kill. */
-const KILL_TAKES = 1_000;
+/** Milliseconds until the balancer has noticed that an instance ends. */
+const END_TAKES = 1_000;
+
+function isAmong(times: readonly number[], from: number, until: number): boolean {
+  return times.some((at) => at >= from - END_TAKES && at <= until);
+}
 
 /** Recovery after an outage in milliseconds: a call's timeout, and the wait before a retry. */
 const RECOVERY = 4_000;

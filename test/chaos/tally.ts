@@ -27,10 +27,15 @@ export class Tally {
   left = 0;
   /** Requests lost with a killed instance: GETs whose response was cut off... */
   cut = 0;
-  /** ...and other methods, which the balancer can't retry and answers with 502. */
+  /**
+   * ...and other methods, which the balancer can't retry and answers with 502. That also happens
+   * where an instance that ends closes an idle connection as a request is sent on it (RFC 9112, 9.3.1).
+   */
   undecided = 0;
   /** 503 with Retry-After during an outage of Secret Manager. */
   unavailable = 0;
+  /** Sign-outs that were not written in time, and left to the browser's next requests. */
+  pendingSignOuts = 0;
   /** Sign-ins that were restarted, because an instance was killed. */
   signInsAgain = 0;
   readonly instances = new Set<string>();
@@ -66,7 +71,8 @@ export class Tally {
       return "again";
     }
     const { status, headers } = outcome;
-    if (status === 502 && method !== "GET" && killed) {
+    const ended = killed || this.#knownFaults.wasTerminated(sentAt, now);
+    if (status === 502 && method !== "GET" && ended) {
       this.undecided += 1;
       return "again";
     }
@@ -102,6 +108,7 @@ export class Tally {
       `faults: ${faults}`,
       `${this.slow} slow, ${this.left} left in the middle`,
       `${this.unavailable} put off with 503 while keys were out`,
+      `${this.pendingSignOuts} sign-outs written later`,
       `killed with their instance: ${this.cut} cut off, ${this.undecided} not repeatable, ` +
         `${this.signInsAgain} sign-ins begun again`,
       `lost: ${this.lost.length}`,

@@ -39,7 +39,10 @@ export const NO_ACTIVITY: ActivityFactory = () => ({
 type Answer = Exclude<Verdict, string>;
 
 const DATA = /^data-[\w-]{8}=[\w+/=]{100,};.*max-age=[1-9]/;
-const NO_SESSION = /^session=;/;
+const NO_SESSION = /^session=;/m;
+const PENDING = /^(sign-out=[^;]+);/;
+/** The sign-out is written, or not yet. */
+const NO_LONGER_PENDING = /^sign-out=;|^$/;
 
 /** Milliseconds before a retry, and the number of retries. */
 const RETRY_DELAY = 250;
@@ -51,7 +54,7 @@ export class ChaosVisitor {
   readonly #port: number;
   readonly #agent = new http.Agent({ keepAlive: true });
   #session = "";
-  /** The data cookie as a Cookie header; empty if there is none. */
+  /** Other cookies, as they follow it in a Cookie header; empty if there is none. */
   #data = "";
   #csrf = "";
   readonly #activity: Activity;
@@ -133,11 +136,31 @@ export class ChaosVisitor {
   async #signOutAndIn(): Promise<void> {
     const body = new URLSearchParams({ _csrf: this.#csrf }).toString();
     const headers = { "content-type": "application/x-www-form-urlencoded" };
-    await this.insist(
+    const { headers: answered } = await this.insist(
       { method: "POST", path: "/logout", headers, body },
       { status: 303, setCookie: NO_SESSION },
     );
+    for (const cookie of answered["set-cookie"] ?? []) {
+      const [, pending] = PENDING.exec(cookie) ?? [];
+      if (pending !== undefined) await this.#finishSignOut(pending);
+    }
     await this.#signIn();
+  }
+
+  /** An instance that was frozen could not write the sign-out in time: the next requests do. */
+  async #finishSignOut(cookie: string): Promise<void> {
+    this.deps.tally.pendingSignOuts += 1;
+    this.#session = "";
+    this.#data = cookie;
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      const verdict = await this.#try(
+        { path: "/signed-out" },
+        { status: 200, setCookie: NO_LONGER_PENDING },
+      );
+      if (typeof verdict !== "string" && verdict.headers["set-cookie"] !== undefined) return;
+      await delay(RETRY_DELAY);
+    }
+    this.deps.tally.lose("a sign-out is still not written");
   }
 
   async #signIn(): Promise<void> {
@@ -179,7 +202,7 @@ export class ChaosVisitor {
       host: new URL(this.deps.site).host,
       accept: "text/html,*/*;q=0.8",
       ...asked.headers,
-      cookie: `session=${this.#session}${this.#data}`,
+      cookie: `${this.#session && `session=${this.#session}`}${this.#data}`,
     };
     const sentAt = performance.now();
     const outcome = await ask(port, this.#agent, { ...asked, headers });

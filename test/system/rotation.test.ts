@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { application } from "../../service/application.ts";
+import { JITTER, LOOKUP_INTERVAL } from "../../service/keys/limits.ts";
 import { parseObject } from "../../service/pure/json.ts";
 import { LocalDeployment } from "../local/deployment.ts";
 import type { InstanceView } from "../local/fleet.ts";
@@ -9,6 +10,8 @@ import type { Fault } from "../local/secretManager/faults.ts";
 import { signIn } from "../support/signIn.ts";
 import { type Answer, FleetLoad, forgedCookie, kidOf, sessionHeader } from "./fleetLoad.ts";
 import { QUICK_ROTATION, rotateDeployment } from "./rotateDeployment.ts";
+
+const REFRESH_INTERVAL = Number(QUICK_ROTATION.KEY_REFRESH_INTERVAL);
 
 let deployment: LocalDeployment;
 /** Log entries of all instances. */
@@ -183,13 +186,17 @@ test("as soon as a new key signs, every instance accepts it, after a freeze and 
   const asked = statusesSeen.map((status) => ({ ...direct, status }));
   expect(await unexplained([...asked, ...(await load.stop())], since)).toEqual({});
 
-  // The budget of refreshes, and of lookups for invented key IDs.
+  // Rates that hold also on a busy machine, where a refresh that takes too long logs nothing.
   const seconds = (performance.now() - began) / 1000;
-  const readings = secretManager.standIn.calls.list - list + instances.length;
-  const lookUps = instances.length * (2 + Math.ceil(seconds));
-  expect(secretManager.standIn.calls.access - access).toBeLessThanOrEqual(
-    readings * (newest + 3) + lookUps,
-  );
+  const failures = entries.slice(since).filter(({ event }) => event === "key_ring_stale").length;
+  // One may be in flight as the time begins. A failed one is retried before the interval is over.
+  const refreshes = 2 + seconds / (REFRESH_INTERVAL * (1 - JITTER)) + failures;
+  // Of an absent number; and each instance finds the two new versions once.
+  const lookUps = 2 + seconds / LOOKUP_INTERVAL + 2;
+  // An instance that took the place of another has read the list.
+  const processes = instances.length + secretManager.standIn.calls.list - list;
+  const accesses = secretManager.standIn.calls.access - access;
+  expect(accesses).toBeLessThanOrEqual(processes * (refreshes * (newest + 1) + lookUps));
 }, 120_000);
 
 // ASVS 7.4.5

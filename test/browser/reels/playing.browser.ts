@@ -17,6 +17,7 @@ test("a reel plays all clips in order, ends, and plays again", async () => {
   const visit = await stage.visit();
   await visit.begin();
   const { page } = visit;
+  await visit.repeatClips(false);
   await visit.choose("Ripples", "Mosaic");
   await visit.play();
   expect(await page.locator("#now-title").textContent()).toBe("Ripples");

@@ -11,10 +11,21 @@ export function useReelStage(options?: DeploymentOptions): TestStage<ReelVisit> 
 
 /** A visit to the reel maker. */
 export class ReelVisit extends Visit {
-  /** Waits until every clip has a URL. */
+  /** Waits until every clip has a URL. From then on clips repeat: see `repeatClips`. */
   override async untilLoaded(page: Page = this.page): Promise<void> {
     await page.locator("#served", { hasText: "served by" }).waitFor();
     await until(async () => (await page.locator(".card.waiting").count()) === 0);
+    await this.repeatClips(true, page);
+  }
+
+  /**
+   * Whether a clip that has come to its end begins again, instead of the next one. Clips last a few
+   * seconds, and on a busy machine a whole reel would be over before a test looks at it.
+   */
+  async repeatClips(repeat: boolean, page: Page = this.page): Promise<void> {
+    await page.locator("#screen video").evaluateAll((videos: { loop: boolean }[], loop) => {
+      for (const video of videos) video.loop = loop;
+    }, repeat);
   }
 
   /** The card of a clip in the library. */
@@ -49,10 +60,16 @@ export class ReelVisit extends Visit {
     return video.evaluate((on: { readonly currentTime: number }) => on.currentTime);
   }
 
-  /** Waits until the current clip has advanced by that many seconds. */
+  /** Waits until clips have advanced by that many seconds, also where one begins again meanwhile. */
   async untilPlayed(seconds = 0.2): Promise<void> {
     await this.page.locator("#screen video.on").waitFor();
-    const start = await this.position();
-    await until(async () => (await this.position()) >= start + seconds);
+    let last = await this.position();
+    let played = 0;
+    await until(async () => {
+      const position = await this.position();
+      played += Math.max(0, position - last);
+      last = position;
+      return played >= seconds;
+    });
   }
 }

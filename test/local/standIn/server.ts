@@ -23,6 +23,9 @@ export async function startStandIn(standIn: StandIn, port = 0): Promise<RunningS
       });
     }),
   );
+  // As Google does, which keeps idle connections for minutes: Node closes them after five seconds,
+  // which on a busy machine races the next call.
+  server.keepAliveTimeout = 240_000;
   const listening = Promise.withResolvers<void>();
   server.once("error", listening.reject);
   server.listen(port, "127.0.0.1", listening.resolve);

@@ -47,12 +47,12 @@ beforeAll(async () => {
       onUnhealthy: () => knownFaults.kill(),
     }),
   });
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await deployment?.close();
   bundles?.remove();
-}, 30_000);
+}, 60_000);
 
 /**
  * Actions of visitors in the application: `activity.ts` in the folder with the application's name.
@@ -119,7 +119,7 @@ test("kills, scaling, deployments, rotations, freezes and outages lose no reques
   ]);
   expect(keys.size).toBeGreaterThan(1);
   expectDiscreetLog([...sleepers, ...visitors]);
-}, 120_000);
+}, 300_000);
 
 /** The key that a session's cookie names: `v1.<kid>.<body>` inside cookie-session's JSON. */
 function keyOf(cookie: string): string {
@@ -181,7 +181,7 @@ test("on SIGTERM an instance answers all accepted requests, and then exits at on
   expect(lines.filter((line) => line.includes("drain_timeout"))).toEqual([]);
   agent.destroy();
   visitor.leave();
-}, 60_000);
+}, 180_000);
 
 /**
  * Errors that an instance may log while faults are injected. For one that was frozen, a time limit

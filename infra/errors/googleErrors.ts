@@ -6,23 +6,24 @@
  * https://cloud.google.com/iam/docs/access-change-propagation
  */
 const TRANSIENT = [
-  /SERVICE_DISABLED|API has not been used in project/,
+  /SERVICE_DISABLED|API has not been used in project/i,
   // Secret Manager publishes a test message as soon as the topic is set.
   /permission[^\n]*publish|pubsub\.topics\.publish|gcp-sa-secretmanager/i,
   /service account [^\n]* does not exist/i,
   // Also the answer for an account that was created a moment ago.
-  /iam\.serviceaccounts\.actAs' denied [^\n]*\(or it may not exist\)/i,
+  /iam\.serviceaccounts\.\w+'? denied [^\n]*\(or it may not exist\)/i,
+  /Unknown service account|Resource not found \(resource=|resourceNotReady/i,
   /Cloud Run Service Agent does not have permission to get access tokens|serverless-robot-prod/,
-  /concurrent policy changes/i,
-  /RATE_LIMIT_EXCEEDED|Quota exceeded for quota metric [^\n]*per minute/i,
+  /concurrent policy changes|Error 409: Conflict for resource|Error 409:[^\n]*\baborted\b/i,
+  /RATE_?LIMIT_?EXCEEDED|Quota exceeded for quota metric [^\n]*per minute/i,
   /Error (500|502|503|504)\b/,
+  /connection reset by peer|TLS handshake timeout|i\/o timeout|unexpected EOF/,
 ];
 
 /** The two APIs through which the others are enabled. */
-const FIRST_APIS =
-  /(serviceusage|cloudresourcemanager)\.googleapis\.com|Cloud Resource Manager API|Service Usage API/;
+const FIRST_APIS = /(Cloud Resource Manager|Service Usage) API has not been used in project/i;
 /** A retry fails, because the failed revision already exists. */
-const FAILED_REVISION = /\brevision\b/i;
+const FAILED_REVISION = /(?<![-\w/])revision(?![-\w])/i;
 
 /** Whether a retry can succeed, judged by the error's message. */
 export function isTransient(message: string): boolean {
@@ -50,7 +51,7 @@ const LOGIN =
 /** The first matching pattern decides, so more specific ones come first. */
 const REMEDIES: readonly Remedy[] = [
   {
-    pattern: /could not find default credentials|invalid_grant|invalid_rapt|reauth/i,
+    pattern: /could not find default credentials|invalid_grant|invalid_rapt|reauth|Error 401\b/i,
     remedy: (stack) => `${LOGIN}. Then run \`npx pulumi up --stack ${stack}\` again.`,
   },
   {
@@ -83,11 +84,20 @@ const REMEDIES: readonly Remedy[] = [
       `\`npx pulumi up --stack ${stack}\` again.`,
   },
   {
-    pattern: /resourceLocations.*(global|secret)|(global|secret).*resourceLocations/is,
+    pattern:
+      /resourceLocations.*(\[global\]|a secret\b)|(\[global\]|a secret\b).*resourceLocations/is,
     remedy: (stack) =>
       "A policy of the organization, gcp.resourceLocations, forbids secrets that Google replicates " +
       `where it wants. Run \`npx pulumi config set --stack ${stack} secretLocations REGIONS\` with ` +
       "regions that it allows, such as europe-west1,europe-west4.",
+  },
+  {
+    // A bucket's multi-region or pair of regions.
+    pattern: /'(us|eu|asia|(eur|nam|asia)\d+)' violates [^\n]*gcp\.resourceLocations/i,
+    remedy: (stack) =>
+      "A policy of the organization, gcp.resourceLocations, forbids the location of the ended " +
+      `sessions' bucket. Run \`npx pulumi config set --stack ${stack} endedLocation REGION\` with one ` +
+      "that it allows, such as europe-west1.",
   },
   {
     pattern: /gcp\.resourceLocations/,
@@ -109,7 +119,8 @@ const REMEDIES: readonly Remedy[] = [
       `minute, then run \`npx pulumi up --stack ${stack}\` again.`,
   },
   {
-    pattern: /billing/i,
+    // Not as a part of a project's ID.
+    pattern: /(?<![-\w/])billing(?!-)|BILLING_(DISABLED|NOT_FOUND)/i,
     remedy: (stack, project) =>
       `The project has no billing account, or a closed one. Run \`gcloud billing projects link ${project} ` +
       `--billing-account ACCOUNT\`, then \`npx pulumi up --stack ${stack}\` again.`,
@@ -144,7 +155,8 @@ const REMEDIES: readonly Remedy[] = [
       `needs it, then run \`npx pulumi up --stack ${stack}\` again.`,
   },
   {
-    pattern: /USER_PROJECT_DENIED|project[^\n]*(not found|has been deleted)/i,
+    pattern:
+      /USER_PROJECT_DENIED|\bproject (?!s)[^\n/]{0,80}(not found|has been deleted)|'projects\/[\w-]+' (was )?not found/i,
     remedy: (stack) =>
       `There is no such project, or it is not yours. Run \`npx pulumi config set --stack ${stack} ` +
       "gcp:project ID` with an ID that `gcloud projects list` shows.",

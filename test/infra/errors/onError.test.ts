@@ -57,6 +57,30 @@ const TRANSIENT: readonly [when: string, message: string][] = [
     "there were too many calls",
     "Error 429: Quota exceeded for quota metric 'Write requests' and limit 'Write requests per minute'",
   ],
+  [
+    "there were too many calls of the API that enables others",
+    "Error 429: Quota exceeded for quota metric 'Mutate requests' and limit 'Mutate requests per " +
+      "minute' of service 'serviceusage.googleapis.com' for consumer 'project_number:1'.",
+  ],
+  [
+    "a new account can't be granted roles on yet",
+    "Error 403: Permission 'iam.serviceAccounts.getIamPolicy' denied on resource (or it may not exist).",
+  ],
+  ["a new account is unknown", "Error 404: Unknown service account"],
+  ["a new topic is unknown", "Error 404: Resource not found (resource=phoenix-dev-secret-events)."],
+  [
+    "a new network endpoint group is not ready",
+    "Error 400: The resource 'projects/acme/regions/r/networkEndpointGroups/n' is not ready, resourceNotReady",
+  ],
+  [
+    "Cloud Run changed the service meanwhile",
+    "Error 409: Conflict for resource 'phoenix-dev': version '1' was specified but current version is '2'.",
+  ],
+  [
+    "the project's ID has the word revision",
+    "Error 403: Cloud Run Admin API has not been used in project acme-revision before or it is disabled.",
+  ],
+  ["the connection breaks", "read tcp 10.0.0.1:443: read: connection reset by peer"],
   ["Google has a fault", "Error 503: The service is currently unavailable., backendError"],
 ];
 
@@ -65,6 +89,33 @@ const PERMANENT: readonly [when: string, message: string, remedy: RegExp][] = [
     "Secret Manager may not be used by whoever deploys",
     "Error 403: Permission 'secretmanager.secrets.create' denied for resource 'projects/acme'",
     /lacks a permission in acme-phoenix.*gcloud auth application-default login.*pulumi up --stack staging/,
+  ],
+  [
+    "the project's ID has the word billing",
+    "Error 403: Permission 'secretmanager.secrets.create' denied for resource 'projects/acme-billing'",
+    /lacks a permission in acme-phoenix/,
+  ],
+  [
+    "APIs may not be enabled by whoever deploys",
+    "Error 403: Permission denied to enable service [run.googleapis.com]\nDetails: " +
+      '[{"domain": "serviceusage.googleapis.com", "reason": "AUTH_PERMISSION_DENIED"}]',
+    /lacks a permission in acme-phoenix/,
+  ],
+  [
+    "the organization forbids the multi-region of a bucket",
+    "Error 412: 'eu' violates constraint 'constraints/gcp.resourceLocations', conditionNotMet",
+    /config set --stack staging endedLocation REGION/,
+  ],
+  [
+    "the organization forbids the region, in a project whose ID has the word global",
+    "Error 400: Constraint `constraints/gcp.resourceLocations` violated for [projects/acme-global] " +
+      "attempting to create service in [us-central1]",
+    /config set --stack staging gcp:region REGION/,
+  ],
+  [
+    "a token was refused",
+    "Error 401: Request had invalid authentication credentials.",
+    /gcloud auth application-default login/,
   ],
   [
     "there are no credentials",
@@ -197,6 +248,13 @@ describe("the remedy", () => {
         /--stack staging\b|\bacme-phoenix\b|application-default login|projects list/,
       );
     }
+  });
+
+  test("does not call a resource that is missing a missing project", async () => {
+    const { told } = await decide("update", [
+      "Error 404: The resource 'projects/acme/global/urlMaps/x' was not found, notFound",
+    ]);
+    expect(told).toEqual([]);
   });
 
   test("is missing for an unknown error", async () => {

@@ -24,7 +24,6 @@ export function sealCredential(
 /**
  * The credential in a token's content; undefined if its fields are others, because another version
  * of the service sealed it.
- * @param exp Unix time, which may be earlier than the token's.
  */
 export function credentialIn(iat: Seconds, exp: Seconds, data: object): Credential | undefined {
   if (!Array.isArray(data) || data.length !== 7) return undefined;

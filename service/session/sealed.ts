@@ -97,9 +97,10 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
   function admit(opened: Opened): Received | Promise<Received> {
     if (opened.outcome !== "ok") return opened;
     const { kid, age, sealed } = opened;
-    const exp = Math.min(sealed.exp, sealed.iat + lifetime);
-    if (clock() >= exp) return { outcome: "expired", kid, age };
-    const credential = credentialIn(sealed.iat, exp, sealed.data);
+    if (clock() >= sealed.iat + lifetime) return { outcome: "expired", kid, age };
+    // `exp` stays the token's own: if the lifetime is raised again, the token lives on, and so must
+    // the mark of its end.
+    const credential = credentialIn(sealed.iat, sealed.exp, sealed.data);
     if (credential === undefined) return { outcome: "malformed" };
     const idToken = () => idTokenIn(opened);
     return then(ended.check(credential), (standing): Received => {

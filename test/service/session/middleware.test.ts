@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import type { SessionKeys } from "../../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../../service/keys/static.ts";
 import { sealCredential } from "../../../service/session/credential.ts";
+import type { SessionCheck } from "../../../service/session/sealed.ts";
 import { createSealer } from "../../../service/session/sealer.ts";
 import { endSession, startSession } from "../../../service/session/session.ts";
 import { serve } from "../../support/httpServer.ts";
@@ -187,6 +188,22 @@ test("a shorter lifetime applies to existing sessions", async () => {
     outcome: { session: "expired" },
   });
   expect((await before.get("/read", cookie)).json()).toMatchObject({ outcome: { session: "ok" } });
+});
+
+test("a shorter lifetime does not shorten how long the end of a session is remembered", async () => {
+  const checked: number[] = [];
+  const ended: SessionCheck = {
+    check({ exp }) {
+      checked.push(exp);
+      return "live";
+    },
+  };
+  const clock = () => START;
+  await using before = await start({ clock });
+  await using after = await start({ clock, sessionLifetime: 60, ended });
+  const cookie = pairOf((await before.get("/sign-in")).setCookie);
+  await after.get("/read", cookie);
+  expect(checked).toEqual([START + LIFETIME]);
 });
 
 test("a longer lifetime does not extend existing sessions", async () => {

@@ -20,8 +20,8 @@ export class Visit implements AsyncDisposable {
   readonly context: BrowserContext;
   /** The first tab. */
   readonly page: Page;
-  /** Console errors, policy violations, and requests to other hosts. */
-  readonly complaints: string[] = [];
+  readonly #complaints: string[] = [];
+  readonly #forgiven: RegExp[] = [];
   readonly #site: string;
   readonly #hosts: ReadonlySet<string>;
 
@@ -30,6 +30,13 @@ export class Visit implements AsyncDisposable {
     this.page = page;
     this.#site = site;
     this.#hosts = new Set([site, provider].map((url) => new URL(url).host));
+  }
+
+  /** Console errors, policy violations, and requests to other hosts, without what is forgiven. */
+  get complaints(): readonly string[] {
+    return this.#complaints.filter(
+      (complaint) => !this.#forgiven.some((what) => what.test(complaint)),
+    );
   }
 
   /** Signs in at the provider's page, and waits for the application's. */
@@ -63,10 +70,9 @@ export class Visit implements AsyncDisposable {
     await page.locator("#sign-out").waitFor();
   }
 
-  /** Removes the complaints that match: for failures that the test causes. */
+  /** Ignores the complaints that match, whenever they come: for failures that the test causes. */
   forgive(what: RegExp): void {
-    const left = this.complaints.filter((complaint) => !what.test(complaint));
-    this.complaints.splice(0, Number.POSITIVE_INFINITY, ...left);
+    this.#forgiven.push(what);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -75,7 +81,8 @@ export class Visit implements AsyncDisposable {
 
   /** Starts to record complaints; call it before the first request. */
   async watch(): Promise<void> {
-    const { complaints, context } = this;
+    const { context } = this;
+    const complaints = this.#complaints;
     context.setDefaultTimeout(PATIENCE);
     context.on("console", (message) => {
       if (["error", "warning"].includes(message.type())) complaints.push(message.text());

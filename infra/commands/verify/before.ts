@@ -6,23 +6,20 @@ import { sessionCookie } from "../../../service/session/cookie.ts";
 import { UsageError } from "../commandLine.ts";
 import { duration } from "../duration.ts";
 import {
+  type Check,
   type CheckContext,
+  check,
   count,
   deployed,
   failed,
-  type HeldCookie,
-  instancesOf,
   ok,
-  refusalsByInstance,
-  Session,
   skipped,
-  tallies,
   type Verdict,
   type Why,
 } from "./check.ts";
 import { lifetimeSeen } from "./checks.ts";
 import { isCredential } from "./client.ts";
-import { credentialOf } from "./signIn.ts";
+import { type HeldCookie, instancesOf, refusalsByInstance, Session, tallies } from "./session.ts";
 import { tokenForm } from "./token.ts";
 
 /** What a run before a deployment saves for a run after it. */
@@ -50,18 +47,17 @@ export function takeSnapshot(context: CheckContext, { cookie, uses }: Session): 
   return {
     site: context.url.origin,
     savedAt: Math.floor(context.client.now()),
-    cookie: { name: cookie.name, value: cookie.value },
+    cookie,
     lifetime: lifetimeSeen(context),
     instances: instancesOf(uses),
-    headers: securityHeaders(context.home.headers),
+    headers: Object.fromEntries(
+      [...context.home.headers].filter(([name]) => SECURITY_HEADER.test(name)),
+    ),
   };
 }
 
-function securityHeaders(headers: Headers): Record<string, string> {
-  const names =
-    /^(content-security-policy|cross-origin-(opener|resource)-policy|referrer-policy|strict-transport-security|x-content-type-options|x-frame-options)$/;
-  return Object.fromEntries([...headers].filter(([name]) => names.test(name)));
-}
+const SECURITY_HEADER =
+  /^(content-security-policy|cross-origin-(opener|resource)-policy|referrer-policy|strict-transport-security|x-content-type-options|x-frame-options)$/;
 
 /**
  * Writes a snapshot that only its owner can read. Replaces an existing file together with its mode.
@@ -139,17 +135,6 @@ function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? "for a reason that it does not tell";
 }
 
-/** A check that compares the site with a snapshot from before the deployment. */
-interface Comparison {
-  readonly id: string;
-  readonly title: string;
-  readonly run: (before: Before) => Verdict;
-}
-
-function comparison(id: string, title: string, run: Comparison["run"]): Comparison {
-  return { id, title, run };
-}
-
 interface Before {
   readonly snapshot: Snapshot;
   readonly context: CheckContext;
@@ -157,29 +142,50 @@ interface Before {
   readonly session: Session;
 }
 
-/** Sends requests with the session from before until every known instance has got one. */
-export async function revisit(snapshot: Snapshot, context: CheckContext): Promise<Before> {
-  const session = new Session("saved", snapshot.cookie, context);
-  const known = instancesOf(context.session?.uses ?? []);
-  await session.load(
-    context.requests,
-    async () => (await session.tryToAsk(context.api)) !== undefined,
-    (turns) => turns > 0 && known.every((name) => instancesOf(session.uses).includes(name)),
-  );
-  return { snapshot, context, session };
+/**
+ * Checks that compare the site with a snapshot from before a deployment. The first one uses the
+ * session from before.
+ */
+export function comparisons(
+  snapshot: Snapshot,
+  site: Pick<CheckContext, "client" | "url">,
+): readonly Check[] {
+  const session = new Session("saved", snapshot.cookie, site);
+  const compare = (
+    id: string,
+    title: string,
+    run: (before: Before) => Verdict | Promise<Verdict>,
+  ): Check => check(id, title, (context) => run({ snapshot, context, session }));
+  return [
+    compare("earlier-session", "session from before", earlierSession),
+    compare("cookie-name", "cookie since then", cookieName),
+    compare("lifetime-kept", "lifetime since then", lifetimeKept),
+    compare("headers-kept", "headers since then", headersKept),
+    compare("instances-replaced", "instances since then", instancesReplaced),
+  ];
 }
 
-const earlierSession = comparison("earlier-session", "session from before", (before) => {
+/** Sends requests with the session from before until every known instance has got one. */
+async function earlierSession(before: Before): Promise<Verdict> {
   const { snapshot, context, session } = before;
+  const { client, api, requests, progress } = context;
   const { uses } = session;
-  const age = context.client.now() - snapshot.savedAt;
+  const known = instancesOf(context.session?.uses ?? []);
+  const missed = () => known.filter((name) => !instancesOf(uses).includes(name));
+  progress("trying the session from before");
+  await client.load(
+    requests,
+    () => session.ask(api),
+    (turns) => turns > 0 && missed().length === 0,
+  );
+  const age = client.now() - snapshot.savedAt;
   if (snapshot.lifetime !== undefined && age >= snapshot.lifetime) {
     return skipped(`it was saved ${duration(age)} ago and has ended by itself`);
   }
   if (session.lost) {
     return failed(`refused; by instance: ${refusalsByInstance(uses)}`, ...whyEnded(before));
   }
-  const faulty = uses.filter(({ status }) => status === 0 || status >= 500);
+  const faulty = uses.filter(({ isFailure }) => isFailure);
   if (faulty.length > 0) {
     return failed(
       `${faulty.length} of ${count(uses.length, "request")} failed`,
@@ -187,27 +193,27 @@ const earlierSession = comparison("earlier-session", "session from before", (bef
       "Look for errors of the last minutes in the service's log, and verify again.",
     );
   }
-  const asked = instancesOf(uses);
-  const missed = instancesOf(context.session?.uses ?? []).filter((name) => !asked.includes(name));
-  return missed.length > 0
-    ? skipped(`${missed.join(", ")} never got it; raise --requests`)
-    : ok(`made ${duration(Math.max(0, age))} ago, works on ${count(asked.length, "instance")}`);
-});
+  return missed().length > 0
+    ? skipped(`${missed().join(", ")} never got it; raise --requests`)
+    : ok(
+        `made ${duration(Math.max(0, age))} ago, works on ${count(instancesOf(uses).length, "instance")}`,
+      );
+}
 
 /** The cookie has the same name. Under another one, every session would be lost. */
-const cookieName = comparison("cookie-name", "cookie since then", ({ snapshot, context }) => {
+function cookieName({ snapshot, context }: Before): Verdict {
   const { cookie } = snapshot;
   const now = cookieNameNow(context);
   if (now === undefined) return skipped("no answer shows the cookie's name");
   return cookie.name === now
     ? ok(`${now}, as before`)
     : failed(`${cookie.name} before, ${now} now`, ...renamed(cookie.name, now));
-});
+}
 
 /** Seconds by which the lifetime that Expires gives can differ between two answers. */
 const TOLERANCE = 5;
 
-const lifetimeKept = comparison("lifetime-kept", "lifetime since then", ({ snapshot, context }) => {
+function lifetimeKept({ snapshot, context }: Before): Verdict {
   const { lifetime } = snapshot;
   const now = lifetimeSeen(context);
   if (now === undefined || lifetime === undefined) {
@@ -222,9 +228,9 @@ const lifetimeKept = comparison("lifetime-kept", "lifetime since then", ({ snaps
         "PERMANENT_SESSION_LIFETIME is shorter than before, and holds for sessions that exist as well.",
         `If that was not meant, set it back: ${deployed("sessionLifetime", lifetime)}.`,
       );
-});
+}
 
-const headersKept = comparison("headers-kept", "headers since then", ({ snapshot, context }) => {
+function headersKept({ snapshot, context }: Before): Verdict {
   const now = context.home.headers;
   const names = Object.keys(snapshot.headers);
   const gone = names.filter((name) => !now.has(name));
@@ -237,11 +243,10 @@ const headersKept = comparison("headers-kept", "headers since then", ({ snapshot
     );
   }
   return ok(changed.length === 0 ? "the same" : `changed: ${changed.join(", ")}`);
-});
+}
 
 /** Unless all instances are new, the earlier session proves nothing. */
-const instancesReplaced = comparison("instances-replaced", "instances since then", (before) => {
-  const { snapshot, context, session } = before;
+function instancesReplaced({ snapshot, context, session }: Before): Verdict {
   const now = instancesOf([...session.uses, ...(context.session?.uses ?? [])]);
   const stayed = snapshot.instances.filter((name) => now.includes(name));
   if (now.length === 0) return skipped("no answer named its instance");
@@ -253,25 +258,16 @@ const instancesReplaced = comparison("instances-replaced", "instances since then
         "Instances from before the deployment are still there: it is under way, or its traffic is split.",
         "Wait until all traffic goes to the new revision, and verify again.",
       );
-});
-
-export const COMPARISONS: readonly Comparison[] = [
-  earlierSession,
-  cookieName,
-  lifetimeKept,
-  headersKept,
-  instancesReplaced,
-];
+}
 
 /** The name of the session cookie that the site sets; undefined if it set none. */
-function cookieNameNow({ signIn, session, login }: CheckContext): string | undefined {
-  const set =
-    (signIn.outcome === "signed_in" && credentialOf(signIn.callback)) ||
-    session?.setCookies.find(({ name }) => isCredential(name));
-  if (set) return set.name;
+function cookieNameNow({ signIn, session }: CheckContext): string | undefined {
+  if (signIn.outcome === "signed_in") return signIn.cookie.name;
+  const set = session?.setCookies.find(({ name }) => isCredential(name));
+  if (set !== undefined) return set.name;
   // Either all of the site's cookies have a prefix, or none has.
-  const [transaction] = login.setCookies;
-  return transaction && sessionCookie(transaction.name.startsWith("__")).name;
+  const [attempt] = signIn.login.setCookies;
+  return attempt && sessionCookie(attempt.name.startsWith("__")).name;
 }
 
 const SIGN_IN_AGAIN = "Everyone signs in once more.";

@@ -1,26 +1,13 @@
-import {
-  type Answer,
-  type Client,
-  isSessionCookie,
-  Jar,
-  type Request,
-  type SetCookie,
-} from "./client.ts";
+import type { Answer, Client } from "./client.ts";
+import type { Session } from "./session.ts";
 import type { SignIn } from "./signIn.ts";
-import { SiteError } from "./siteError.ts";
-
-/** Why a check failed, and what mends it, in whole sentences. */
-export interface Finding {
-  readonly cause: string;
-  readonly remedy: string;
-}
 
 /** The result of a check. `seen` is a clause; for a skipped check it is the reason. */
 export interface Verdict {
   readonly outcome: "ok" | "failed" | "skipped";
   readonly seen: string;
-  /** At least one if it failed, none otherwise. */
-  readonly findings: readonly Finding[];
+  /** Why it failed, and what mends it, in whole sentences. None unless it failed. */
+  readonly findings: readonly { readonly cause: string; readonly remedy: string }[];
 }
 
 export interface Check {
@@ -28,7 +15,6 @@ export interface Check {
   readonly id: string;
   /** Name in the text output. */
   readonly title: string;
-  /** @throws SiteError if the site stops answering */
   readonly run: (context: CheckContext) => Verdict | Promise<Verdict>;
 }
 
@@ -63,8 +49,6 @@ export interface CheckContext {
   /** Scheme, host and port. */
   readonly url: URL;
   readonly https: boolean;
-  /** Whether the site is on this machine. */
-  readonly loopback: boolean;
   /** Paths of a page and of a GET below /api/ that need sign-in. */
   readonly page: string;
   readonly api: string;
@@ -78,154 +62,12 @@ export interface CheckContext {
   readonly home: Answer;
   /** Answers to requests without a session. */
   readonly signedOut: { readonly page: Answer; readonly api: Answer };
-  /** Answer to GET /login; its redirect is not followed. */
-  readonly login: Answer;
   readonly signIn: SignIn;
   readonly session: Session | undefined;
   /** Why there is no session; a clause. */
   readonly noSession: string;
-  /** Answers that depend on a session, by method and path. */
-  readonly dependent: Map<string, Answer>;
-}
-
-/** A request that carried the session, and its result. */
-export interface Use {
-  readonly instance: string | undefined;
-  /** 0: no answer. */
-  readonly status: number;
-  readonly code: string | undefined;
-  /** Whether the answer was that nobody is signed in. */
-  readonly refused: boolean;
-}
-
-/** A session's cookie. */
-export interface HeldCookie {
-  readonly name: string;
-  readonly value: string;
-}
-
-/** A session, and the requests that carried it. Cookies that come back do not change it. */
-export class Session {
-  readonly uses: Use[] = [];
-  /** Every session cookie that answers set, the sign-in's first. */
-  readonly setCookies: SetCookie[] = [];
-  readonly source: "made" | "pasted" | "saved";
-  /** The credential cookie. */
-  readonly cookie: HeldCookie;
-  readonly #header: string;
-  readonly #context: Pick<CheckContext, "client" | "url" | "dependent">;
-
-  /**
-   * @param callback - the answer that completed the sign-in and set all of the session's cookies
-   */
-  constructor(
-    source: Session["source"],
-    cookie: HeldCookie,
-    context: Pick<CheckContext, "client" | "url" | "dependent">,
-    callback?: Answer,
-  ) {
-    this.source = source;
-    this.cookie = cookie;
-    this.#context = context;
-    const jar = new Jar();
-    if (callback !== undefined) {
-      jar.keep(callback, context.client.now());
-      this.setCookies.push(...callback.setCookies.filter(({ name }) => isSessionCookie(name)));
-    }
-    this.#header = jar.header ?? `${cookie.name}=${cookie.value}`;
-  }
-
-  /** Whether any request was answered as if nobody were signed in. */
-  get lost(): boolean {
-    return this.uses.some(({ refused }) => refused);
-  }
-
-  /** @throws SiteError if there is no answer, which also counts as a use */
-  async ask(path: string, request: Request = {}): Promise<Answer> {
-    const { client, url, dependent } = this.#context;
-    try {
-      const answer = await client.ask(new URL(path, url), { ...request, cookie: this.#header });
-      const { status, code, instance, location } = answer;
-      const refused = status === 401 || location?.pathname === "/login";
-      this.uses.push({ instance, status, code, refused });
-      this.setCookies.push(
-        ...answer.setCookies.filter(({ name, value }) => isSessionCookie(name) && value !== ""),
-      );
-      const kind = `${request.method ?? "GET"} ${path}`;
-      if (!dependent.has(kind)) dependent.set(kind, answer);
-      return answer;
-    } catch (error) {
-      if (error instanceof SiteError) {
-        this.uses.push({ instance: undefined, status: 0, code: error.code, refused: false });
-      }
-      throw error;
-    }
-  }
-
-  /** Like `ask`; undefined if there is no answer. */
-  tryToAsk(path: string): Promise<Answer | undefined> {
-    return withoutAnswer(() => this.ask(path));
-  }
-
-  /**
-   * Calls `turn` at most `requests` times, 12 to 100 at a time, until `enough` returns true. `turn`
-   * returns whether it got an answer; twelve in a row without one end the load.
-   */
-  async load(
-    requests: number,
-    turn: (turn: number) => Promise<boolean>,
-    enough: (turns: number) => boolean,
-  ): Promise<void> {
-    let turns = 0;
-    let lostInARow = 0;
-    const visitor = async () => {
-      while (turns < requests && lostInARow < 12 && !enough(turns)) {
-        lostInARow = (await turn(turns++)) ? 0 : lostInARow + 1;
-      }
-    };
-    const width = Math.min(100, Math.max(12, Math.floor(requests / 8)));
-    await Promise.all(Array.from({ length: width }, visitor));
-  }
-}
-
-/** The result of `ask`; undefined if there is no answer. */
-export async function withoutAnswer(ask: () => Promise<Answer>): Promise<Answer | undefined> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (error instanceof SiteError) return undefined;
-    throw error;
-  }
-}
-
-/** How many requests an instance answered, and how many of them it refused. */
-export interface Tally {
-  readonly instance: string;
-  readonly requests: number;
-  readonly refused: number;
-}
-
-/** The tallies of the instances, sorted by name. */
-export function tallies(uses: readonly Use[]): Tally[] {
-  return [...Map.groupBy(uses, ({ instance }) => instance ?? "(no name)")]
-    .map(([instance, own]) => ({
-      instance,
-      requests: own.length,
-      refused: own.filter(({ refused }) => refused).length,
-    }))
-    .toSorted((a, b) => (a.instance < b.instance ? -1 : 1));
-}
-
-/** `one 0 of 12, two 3 of 9`. */
-export function refusalsByInstance(uses: readonly Use[]): string {
-  return tallies(uses)
-    .map(({ instance, refused, requests }) => `${instance} ${refused} of ${requests}`)
-    .join(", ");
-}
-
-/** The instances that answered, each once, sorted by name. */
-export function instancesOf(uses: readonly Use[]): string[] {
-  return [...new Set(uses.flatMap(({ instance }) => instance ?? []))].toSorted();
+  /** Answers that depend on a session, in addition to the session's own. */
+  readonly dependent: Answer[];
 }
 
 export function ok(seen: string): Verdict {

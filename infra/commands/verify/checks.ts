@@ -11,20 +11,16 @@ import {
   type Fault,
   failed,
   faultless,
-  instancesOf,
   LOST,
   ok,
-  refusalsByInstance,
-  type Session,
   sessionCheck,
   skipped,
-  tallies,
   type Verdict,
   type Why,
-  withoutAnswer,
 } from "./check.ts";
-import { type Answer, isCredential, isRemoval, Jar, keptFor, type SetCookie } from "./client.ts";
-import { credentialOf, signIn } from "./signIn.ts";
+import { type Answer, isCredential, isRemoval, keptFor, type SetCookie } from "./client.ts";
+import { instancesOf, refusalsByInstance, type Session, tallies } from "./session.ts";
+import { isLoopback, signIn } from "./signIn.ts";
 import { forgeToken, tamperWith, tokenForm } from "./token.ts";
 
 const LOOK_IN_LOG = "Look for the request in the service's log.";
@@ -35,12 +31,12 @@ const health = check("health", "health", async ({ client, url, live }) => {
   return faultless(
     [
       (live.status !== 200 || live.json.status !== "live") && [
-        `GET /health/live: ${live.status}`,
+        `GET /health/live: ${live.brief}`,
         "The liveness probe fails, and Cloud Run replaces instances that fail it.",
         "Look in the service's log for why.",
       ],
       (ready.status !== 200 || ready.json.status !== "ready") && [
-        `GET /health/ready: ${ready.status}${typeof code === "string" ? ` (${code})` : ""}`,
+        `GET /health/ready: ${ready.status || "no answer"}${typeof code === "string" ? ` (${code})` : ""}`,
         "An instance can't serve requests: most often SECRET_KEY can't be read, or is shorter " +
           "than 32 characters.",
         "Let SECRET_KEY name a secret with an enabled version of at least 32 characters that " +
@@ -129,9 +125,9 @@ const page = sessionCheck("page", "page", "held", async ({ page, session }) => {
   if (session.lost) return skipped(LOST);
   if (answer.status !== 200 || answer.mediaType !== "text/html") {
     return failed(
-      `GET ${page}: ${answer.status} ${answer.mediaType}`,
+      `GET ${page}: ${answer.brief} ${answer.mediaType}`,
       "The page does not open, though the session is there.",
-      LOOK_IN_LOG,
+      `${LOOK_IN_LOG} If it is no page of the application, name one with --page.`,
     );
   }
   return answer.csrfToken === undefined
@@ -151,34 +147,33 @@ const WANTED_INSTANCES = 3;
 
 /** Sends concurrent requests until enough instances have answered. */
 const api = sessionCheck("api", "API", "held", async (context) => {
-  const { api, session, requests, instances = WANTED_INSTANCES, progress } = context;
-  const statuses = new Set<string>();
-  await session.load(
+  const { client, api, session, requests, instances = WANTED_INSTANCES, progress } = context;
+  const odd = new Set<string>();
+  await client.load(
     requests,
     async (turn) => {
-      const answer = await session.tryToAsk(api);
-      if (answer !== undefined) statuses.add(answer.brief);
-      const met = instancesOf(session.uses).length;
-      progress(
-        `asking the API: ${turn + 1} requests, ${count(met, "instance")} ` +
-          `${met === 1 ? "has" : "have"} answered`,
-      );
-      return answer !== undefined;
+      const answer = await session.ask(api);
+      if (answer.status !== 200 && !answer.isFailure) odd.add(answer.brief);
+      const met = count(instancesOf(session.uses).length, "instance");
+      progress(`asking the API: ${count(turn + 1, "request")}, answers from ${met}`);
     },
     (turns) => turns >= LEAST_REQUESTS && instancesOf(session.uses).length >= instances,
   );
   if (session.lost) return skipped(LOST);
-  const odd = [...statuses].filter((status) => !/^(200|5\d\d)\b/.test(status));
-  return odd.length === 0
+  return odd.size === 0
     ? ok(`${api} answers`)
-    : failed(`GET ${api}: ${odd.join(", ")}`, "The API does not answer.", LOOK_IN_LOG);
+    : failed(
+        `GET ${api}: ${[...odd].join(", ")}`,
+        "The API does not answer.",
+        `${LOOK_IN_LOG} If the application has no such path, name another with --api.`,
+      );
 });
 
 const sessions = sessionCheck("sessions", "sessions", "held", (context) => {
   const { session } = context;
   const { uses } = session;
   if (!session.lost) return ok(`${count(uses.length, "request")} that need one, none refused`);
-  const refused = uses.filter((use) => use.refused);
+  const refused = uses.filter(({ isRefusal }) => isRefusal);
   const codes = [...new Set(refused.flatMap(({ code }) => code ?? []))].join(", ");
   return failed(
     `${refused.length} of ${count(uses.length, "request")} refused${codes && ` (${codes})`}; ` +
@@ -269,11 +264,9 @@ const instances = sessionCheck("instances", "instances", "held", (context) => {
 });
 
 const serverErrors = sessionCheck("server-errors", "server errors", "held", ({ session }) => {
-  const faults = session.uses.filter(({ status }) => status === 0 || status >= 500);
+  const faults = session.uses.filter(({ isFailure }) => isFailure);
   if (faults.length === 0) return ok("none");
-  const kinds = Map.groupBy(faults, ({ status, code }) =>
-    [status || "no answer", code].filter(Boolean).join(" "),
-  );
+  const kinds = Map.groupBy(faults, ({ brief }) => brief);
   return failed(
     [...kinds].map(([kind, own]) => `${own.length} x ${kind}`).join(", "),
     ...(faults.some(({ code }) => code === "keys_unavailable") ? KEYS_UNAVAILABLE : FAILED),
@@ -302,11 +295,8 @@ async function refusals(
   const refused = new Map<string, number | undefined>();
   for (;;) {
     const asked = client.now() - signedOutAt;
-    const copies = Array.from({ length: COPIES }, () =>
-      withoutAnswer(() => client.ask(new URL(api, url), { cookie })),
-    );
-    for (const answer of await Promise.all(copies)) {
-      const { instance = "(no name)", status } = answer ?? {};
+    const copies = Array.from({ length: COPIES }, () => client.ask(new URL(api, url), { cookie }));
+    for (const { instance = "(no name)", status } of await Promise.all(copies)) {
       if (status === 200) refused.set(instance, undefined);
       if (status === 401 && refused.get(instance) === undefined) refused.set(instance, asked);
     }
@@ -329,21 +319,15 @@ const logout = sessionCheck("logout", "sign-out", "intact", async (context) => {
     return skipped("it would end your session; only one that this command made is ended");
   }
   const again = await signIn(client, url, true);
-  if (again.signIn.outcome !== "signed_in") return skipped("a second sign-in was refused");
-  const jar = new Jar();
-  const ask = async (path: string, body?: URLSearchParams) => {
-    const request = { cookie: jar.header, ...(body !== undefined && { method: "POST", body }) };
-    const answer = await client.ask(new URL(path, url), request);
-    jar.keep(answer, client.now());
-    return answer;
-  };
-  jar.keep(again.signIn.callback, client.now());
-  const { csrfToken } = await ask(page);
+  if (again.outcome !== "signed_in") return skipped("a second sign-in was refused");
+  const { visitor } = again;
+  const { csrfToken } = await visitor.ask(new URL(page, url));
   if (csrfToken === undefined) return skipped(`${page} did not open, so there is no form`);
-  const copy = jar.header;
-  const answer = await ask("/logout", new URLSearchParams({ _csrf: csrfToken }));
-  dependent.set("POST /logout", answer);
-  const after = await ask(api);
+  const copy = visitor.cookies(url);
+  const form = new URLSearchParams({ _csrf: csrfToken });
+  const answer = await visitor.ask(new URL("/logout", url), form);
+  dependent.push(answer);
+  const after = await visitor.ask(new URL(api, url));
   const cleared = answer.setCookies.some(
     (cookie) => isCredential(cookie.name) && isRemoval(cookie, client.now()),
   );
@@ -362,12 +346,12 @@ const logout = sessionCheck("logout", "sign-out", "intact", async (context) => {
           "instance knows only of its own; `npx pulumi up --stack STACK` sets it.",
       ],
       (answer.status !== 303 || !cleared) && [
-        `POST /logout: ${answer.status}, cookie ${cleared ? "cleared" : "not cleared"}`,
+        `POST /logout: ${answer.brief}, cookie ${cleared ? "cleared" : "not cleared"}`,
         "Signing out does not make the browser forget the session.",
         "Look for POST /logout in the service's log.",
       ],
       after.status !== 401 && [
-        `GET ${api} afterwards: ${after.status}`,
+        `GET ${api} afterwards: ${after.brief}`,
         "After signing out, the browser is still let in.",
         "Let the sign-out clear the session's cookie under the name that it was set with.",
       ],
@@ -378,7 +362,7 @@ const logout = sessionCheck("logout", "sign-out", "intact", async (context) => {
 
 /** POST requests without the right CSRF token are refused, and those with it are not. */
 const csrf = sessionCheck("csrf", "CSRF", "intact", async ({ page, api, session }) => {
-  const { csrfToken } = await session.ask(page, { headers: { accept: "text/html" } });
+  const { csrfToken } = session;
   if (csrfToken === undefined) return skipped(`${page} has no CSRF token`);
   const post = (path: string, headers = {}) => session.ask(path, { method: "POST", headers });
   const without = await post(api);
@@ -386,16 +370,16 @@ const csrf = sessionCheck("csrf", "CSRF", "intact", async ({ page, api, session 
   const wrong = await post(api, { "x-csrf-token": "A".repeat(43) });
   // A path without a route, so that nothing is changed.
   const right = await post("/api/verify", { "x-csrf-token": csrfToken });
-  const open = ([what, { status }]: [string, Answer]): Fault | false =>
+  const open = (what: string, { status, brief }: Answer): Fault | false =>
     status !== 403 && [
-      `POST ${api} ${what}: ${status}`,
+      `POST ${api} ${what}: ${brief}`,
       "Requests that other sites can make are not refused.",
       "Put csrfProtection before every route that changes something.",
     ];
   return faultless(
     [
-      open(["without a token", without]),
-      open(["with a wrong token", wrong]),
+      open("without a token", without),
+      open("with a wrong token", wrong),
       right.status !== 404 && [
         `POST /api/verify with the right token: ${right.brief}, not 404`,
         "Users can't change anything: the page's token is refused.",
@@ -490,10 +474,11 @@ const sessionCookies = sessionCheck(
   ({ session, https }) => judgeCookies(session.setCookies, https),
 );
 
-const signInCookie = check("sign-in-cookie", "sign-in cookie", ({ login, https }) => {
-  if (login.status >= 400) return skipped("the sign-in did not begin");
-  return judgeCookies(login.setCookies, https);
-});
+const signInCookie = check("sign-in-cookie", "sign-in cookie", ({ signIn: { login }, https }) =>
+  login.location === undefined
+    ? skipped("the sign-in did not begin")
+    : judgeCookies(login.setCookies, https),
+);
 
 function judgeCookies(cookies: readonly SetCookie[], https: boolean): Verdict {
   const [first] = cookies;
@@ -563,8 +548,7 @@ const SEVEN_DAYS = 604_800;
 
 /** Seconds from sign-in until the session ends; undefined without a sign-in or an expiry. */
 export function lifetimeSeen({ signIn, client }: Pick<CheckContext, "signIn" | "client">) {
-  const cookie = signIn.outcome === "signed_in" ? credentialOf(signIn.callback) : undefined;
-  return cookie && keptFor(cookie, client.now());
+  return signIn.outcome === "signed_in" ? keptFor(signIn.cookie, client.now()) : undefined;
 }
 
 /** The session lifetime is between an hour and what browsers allow. */
@@ -596,12 +580,17 @@ const lifetime = check("lifetime", "session lifetime", (context) => {
       );
 });
 
-const caching = check("caching", "caching", ({ dependent }) => {
-  const kept = [...dependent].filter(([, answer]) => !answer.isNotStored).map(([what]) => what);
+const caching = check("caching", "caching", ({ dependent, session }) => {
+  const answers = [...dependent, ...(session?.uses ?? [])].filter(({ isFailure }) => !isFailure);
+  const kinds = Map.groupBy(
+    answers,
+    (each) => `${each.method} ${each.url.pathname} (${each.status})`,
+  );
+  const kept = [...kinds].filter(([, own]) => !own.every(({ isNotStored }) => isNotStored));
   return kept.length === 0
-    ? ok(`no-store on ${count(dependent.size, "kind")} of answers`)
+    ? ok(`no-store on ${count(kinds.size, "kind")} of answers`)
     : failed(
-        `no no-store on ${kept.join(", ")}`,
+        `no no-store on ${kept.map(([kind]) => kind).join(", ")}`,
         "A cache may keep what one user sees and show it to another, or after signing out.",
         "Set Cache-Control: no-store on every answer that depends on the session, and let what " +
           "stands before the service keep it.",
@@ -610,28 +599,19 @@ const caching = check("caching", "caching", ({ dependent }) => {
 
 const IN_APP = "securityHeaders in service/app.ts";
 
-/** Answers whose headers are checked, by path. */
-function firstAnswers({
-  home,
-  page,
-  api,
-  login,
-  signedOut,
-  dependent,
-}: CheckContext): [string, Answer][] {
-  const opened = dependent.get(`GET ${page}`);
-  return [
-    ["/", home],
-    ...(opened?.status === 200 ? [[page, opened] as [string, Answer]] : []),
-    [api, signedOut.api],
-    ["/login", login],
-  ];
+/** Answers whose headers are checked: one for each kind of page, and one of the API. */
+function answersOf({ home, page, signIn, signedOut, session }: CheckContext): Answer[] {
+  const isPage = ({ status, url }: Answer) => status === 200 && url.pathname === page;
+  const answers = [home, session?.uses.find(isPage) ?? [], signedOut.api, signIn.login];
+  return answers.flat().filter(({ status }) => status !== 0);
 }
 
 const contentSecurityPolicy = check("content-security-policy", "content security", (context) => {
-  const faults = firstAnswers(context)
-    .filter(([, { mediaType }]) => mediaType === "text/html")
-    .flatMap(([path, { headers }]) => policyFaults(path, headers.get("content-security-policy")));
+  const faults = answersOf(context)
+    .filter(({ mediaType }) => mediaType === "text/html")
+    .flatMap(({ url, headers }) =>
+      policyFaults(url.pathname, headers.get("content-security-policy")),
+    );
   return faultless(faults, "own scripts and styles only, no frames");
 });
 
@@ -682,7 +662,8 @@ const SAFE_REFERRERS =
   /^(no-referrer|same-origin|strict-origin|strict-origin-when-cross-origin|origin-when-cross-origin)$/;
 
 const plainHeaders = check("headers", "other headers", (context) => {
-  const faults = firstAnswers(context).flatMap(([path, { headers }]): (Fault | false)[] => {
+  const faults = answersOf(context).flatMap(({ url, headers }): (Fault | false)[] => {
+    const path = url.pathname;
     // Of several policies, browsers take the last one that they know.
     const referrers = (headers.get("referrer-policy") ?? "").split(",").at(-1)?.trim() ?? "";
     return [
@@ -723,8 +704,8 @@ const strictTransport = check("strict-transport", "HSTS", ({ https, home }) => {
       );
 });
 
-const httpsOnly = check("https", "https", async ({ client, url, https, loopback }) => {
-  if (!https && loopback) return skipped("the site is on this machine, over http");
+const httpsOnly = check("https", "https", async ({ client, url, https }) => {
+  if (!https && isLoopback(url)) return skipped("the site is on this machine, over http");
   if (!https) {
     return failed(
       "the site is open over http",
@@ -733,9 +714,8 @@ const httpsOnly = check("https", "https", async ({ client, url, https, loopback 
     );
   }
   if (url.port !== "") return skipped("no http port goes with a port of its own");
-  const answer = await withoutAnswer(() => client.ask(new URL(`http://${url.host}/`)));
-  if (answer === undefined) return ok("http is closed");
-  const { status, location } = answer;
+  const { status, location } = await client.ask(new URL(`http://${url.host}/`));
+  if (status === 0) return ok("http is closed");
   return location?.protocol === "https:" && location.hostname === url.hostname
     ? ok("http leads to https")
     : failed(

@@ -1,7 +1,7 @@
 import { type JsonObject, parseObject } from "../../../service/pure/json.ts";
-import { connectionError } from "./siteError.ts";
+import { connectionError, type SiteError } from "./siteError.ts";
 
-export interface Request {
+interface Request {
   readonly method?: string;
   readonly cookie?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
@@ -10,10 +10,14 @@ export interface Request {
 
 /** Reading of a body stops here. Pages of the service are far smaller. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
-/** Only this much of a body is kept. */
-const MAX_TEXT_BYTES = 256 * 1024;
+/** Only this much of a body is kept: enough for a page's head. */
+const MAX_TEXT_BYTES = 64 * 1024;
+/** After so many requests in a row without an answer, the site counts as gone. */
+const MAX_LOST = 12;
+/** Milliseconds that a request may take to a site that counts as gone. */
+const GONE_TIMEOUT = 1_000;
 
-export interface ClientDeps {
+interface ClientDeps {
   readonly fetch: typeof fetch;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
@@ -28,6 +32,8 @@ export class Client {
   requests = 0;
   /** The largest clock skew that was seen, in seconds; positive if the server is ahead. */
   skew: { readonly seconds: number; readonly instance: string | undefined } | undefined;
+  /** Requests without an answer since the last answer. */
+  #lost = 0;
 
   constructor(deps: ClientDeps) {
     this.#deps = deps;
@@ -38,28 +44,51 @@ export class Client {
     return this.#deps.clock() / 1000;
   }
 
-  /** @throws SiteError if there is no answer */
-  async ask(url: URL, { method = "GET", cookie, headers, body }: Request = {}): Promise<Answer> {
-    const { fetch, clock, timeout, secrets } = this.#deps;
+  /** Never throws: without an answer, the result has status 0 and an `error`. */
+  async ask(url: URL, request: Request = {}): Promise<Answer> {
+    const { clock, secrets } = this.#deps;
     this.requests += 1;
     const began = clock();
+    const answer = await this.#send(url, request);
+    this.#lost = answer.error === undefined ? 0 : this.#lost + 1;
+    this.#compareClocks(answer, began);
+    for (const { value } of answer.setCookies) secrets.add(value);
+    for (const value of answer.location?.searchParams.values() ?? []) secrets.add(value);
+    secrets.add(answer.csrfToken ?? "");
+    return answer;
+  }
+
+  async #send(url: URL, { method = "GET", cookie, headers, body }: Request): Promise<Answer> {
+    const { fetch, timeout } = this.#deps;
     try {
       const response = await fetch(url, {
         method,
         redirect: "manual",
-        signal: AbortSignal.timeout(timeout),
+        signal: AbortSignal.timeout(this.#lost < MAX_LOST ? timeout : GONE_TIMEOUT),
         headers: { accept: "application/json", ...(cookie && { cookie }), ...headers },
         ...(body !== undefined && { body }),
       });
-      const answer = new Answer(url, response, await readBody(response));
-      this.#compareClocks(answer, began);
-      for (const { value } of answer.setCookies) secrets.add(value);
-      for (const value of answer.location?.searchParams.values() ?? []) secrets.add(value);
-      secrets.add(answer.csrfToken ?? "");
-      return answer;
+      return new Answer(method, url, response, await readBody(response));
     } catch (error) {
-      throw connectionError(url, error);
+      return new Answer(method, url, Response.error(), NO_BODY, connectionError(url, error));
     }
+  }
+
+  /**
+   * Calls `turn` at most `most` times, 12 to 100 at a time, until `enough` returns true or the site
+   * counts as gone.
+   */
+  async load(
+    most: number,
+    turn: (turn: number) => Promise<unknown>,
+    enough: (turns: number) => boolean,
+  ): Promise<void> {
+    let turns = 0;
+    const visitor = async () => {
+      while (turns < most && this.#lost < MAX_LOST && !enough(turns)) await turn(turns++);
+    };
+    const width = Math.min(100, Math.max(12, Math.floor(most / 8)));
+    await Promise.all(Array.from({ length: width }, visitor));
   }
 
   /** `Date` has whole seconds, and was written at any time while the request was in flight. */
@@ -73,7 +102,9 @@ export class Client {
   }
 }
 
-async function readBody(response: Response) {
+const NO_BODY = { text: "", bytes: 0 };
+
+async function readBody(response: Response): Promise<typeof NO_BODY> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   // Leaving the loop cancels the transfer.
@@ -87,25 +118,33 @@ async function readBody(response: Response) {
 
 /** An answer. Nothing in it is trusted. */
 export class Answer {
+  readonly method: string;
   readonly url: URL;
+  /** 0: no answer. */
   readonly status: number;
   readonly headers: Headers;
   readonly setCookies: readonly SetCookie[];
   readonly body: string;
   /** Number of bytes of the body that were read. */
   readonly bytes: number;
+  /** Why there is no answer. */
+  readonly error: SiteError | undefined;
 
   constructor(
+    method: string,
     url: URL,
     { status, headers }: Response,
-    { text, bytes }: { readonly text: string; readonly bytes: number },
+    { text, bytes }: typeof NO_BODY,
+    error?: SiteError,
   ) {
+    this.method = method;
     this.url = url;
     this.status = status;
     this.headers = headers;
     this.setCookies = headers.getSetCookie().flatMap((line) => parseSetCookie(line) ?? []);
     this.body = text;
     this.bytes = bytes;
+    this.error = error;
   }
 
   /** X-Instance; undefined if it is missing or malformed. */
@@ -124,9 +163,9 @@ export class Answer {
     return parseObject(this.body) ?? {};
   }
 
-  /** A problem document's `code`; undefined if it is missing or malformed. */
+  /** A problem document's `code`, or the error's; undefined if it is missing or malformed. */
   get code(): string | undefined {
-    const { code } = this.json;
+    const code = this.error?.code ?? this.json.code;
     return typeof code === "string" && /^[\w-]{1,60}$/.test(code) ? code : undefined;
   }
 
@@ -135,6 +174,16 @@ export class Answer {
     const location = this.headers.get("location");
     if (location === null || this.status < 300 || this.status > 399) return undefined;
     return URL.parse(location, this.url.href) ?? undefined;
+  }
+
+  /** Whether it says that nobody is signed in. */
+  get isRefusal(): boolean {
+    return this.status === 401 || this.location?.pathname === "/login";
+  }
+
+  /** Whether the service failed, or something on the way to it. */
+  get isFailure(): boolean {
+    return this.status === 0 || this.status >= 500;
   }
 
   get isNotStored(): boolean {
@@ -148,7 +197,8 @@ export class Answer {
 
   /** `503 (keys_unavailable)`. */
   get brief(): string {
-    return this.code === undefined ? `${this.status}` : `${this.status} (${this.code})`;
+    const status = this.status === 0 ? "no answer" : `${this.status}`;
+    return this.code === undefined ? status : `${status} (${this.code})`;
   }
 }
 
@@ -185,7 +235,7 @@ export function keptFor({ attributes }: SetCookie, now: number): number | undefi
 }
 
 export function isRemoval(cookie: SetCookie, now: number): boolean {
-  return (keptFor(cookie, now) ?? 1) <= 0;
+  return cookie.value === "" || (keptFor(cookie, now) ?? 1) <= 0;
 }
 
 /** Whether a name is a credential cookie's. */
@@ -193,25 +243,32 @@ export function isCredential(name: string): boolean {
   return /^(__Host-|__Secure-)?session$/.test(name);
 }
 
-/** Whether a name is a session cookie's: the credential's or a data cookie's. */
-export function isSessionCookie(name: string): boolean {
-  return isCredential(name) || /^(__Host-)?data-[\w-]+$/.test(name);
-}
+/** A visitor, who keeps cookies by origin, whatever their paths. */
+export class Visitor {
+  readonly #client: Client;
+  readonly #cookies = new Map<string, Map<string, string>>();
 
-/** The cookies of one origin. Ignores paths. */
-export class Jar {
-  readonly #cookies = new Map<string, string>();
-
-  keep({ setCookies }: Answer, now: number): void {
-    for (const cookie of setCookies) {
-      if (cookie.value === "" || isRemoval(cookie, now)) this.#cookies.delete(cookie.name);
-      else this.#cookies.set(cookie.name, cookie.value);
-    }
+  constructor(client: Client) {
+    this.#client = client;
   }
 
-  /** The Cookie header; undefined if there is nothing to send. */
-  get header(): string | undefined {
-    return [...this.#cookies].map(([name, value]) => `${name}=${value}`).join("; ") || undefined;
+  /** Asks with the cookies kept so far: GET, or POST with a form. */
+  async ask(url: URL, form?: URLSearchParams): Promise<Answer> {
+    const request = { cookie: this.cookies(url), ...(form && { method: "POST", body: form }) };
+    const answer = await this.#client.ask(url, request);
+    const cookies = this.#cookies.get(url.origin) ?? new Map<string, string>();
+    this.#cookies.set(url.origin, cookies);
+    for (const cookie of answer.setCookies) {
+      if (isRemoval(cookie, this.#client.now())) cookies.delete(cookie.name);
+      else cookies.set(cookie.name, cookie.value);
+    }
+    return answer;
+  }
+
+  /** The Cookie header for a URL; undefined if there is nothing to send. */
+  cookies({ origin }: URL): string | undefined {
+    const cookies = this.#cookies.get(origin) ?? [];
+    return [...cookies].map(([name, value]) => `${name}=${value}`).join("; ") || undefined;
   }
 }
 

@@ -2,31 +2,14 @@ import { isIP } from "node:net";
 import { application } from "../../../service/application.ts";
 import { OperatorError } from "../../../service/contract/errors.ts";
 import { printable } from "../../../service/pure/printable.ts";
-import { sessionCookie } from "../../../service/session/cookie.ts";
-import { parseCommandLine, UsageError } from "../commandLine.ts";
-import {
-  COMPARISONS,
-  COOKIE_VALUE,
-  readSnapshot,
-  revisit,
-  type Snapshot,
-  takeSnapshot,
-  writeSnapshot,
-} from "./before.ts";
-import {
-  type Check,
-  type CheckContext,
-  deployed,
-  type HeldCookie,
-  Session,
-  type Verdict,
-} from "./check.ts";
+import { parseCommandLine, runCommand, UsageError } from "../commandLine.ts";
+import { comparisons, readSnapshot, takeSnapshot, writeSnapshot } from "./before.ts";
+import type { Check, CheckContext } from "./check.ts";
 import { FIRST, LAST } from "./checks.ts";
-import { type Answer, Client, isCredential, Secrets } from "./client.ts";
+import { Client, Secrets } from "./client.ts";
 import { describeRun, isPassed, type Paint, type Result, runToJson } from "./report.ts";
 import type { fetchAt } from "./resolve.ts";
-import { credentialOf, isLoopback, type SignIn, signIn } from "./signIn.ts";
-import { SiteError } from "./siteError.ts";
+import { visitSite } from "./site.ts";
 
 const DEFAULT_REQUESTS = 200;
 const DEFAULT_TIMEOUT = 10;
@@ -93,35 +76,30 @@ export class InterruptedError extends Error {
  * Runs `npm run verify` and returns its exit status: 0 nothing failed, 1 something did, 2 invalid
  * arguments.
  */
-export async function runVerifyCommand(
-  args: readonly string[],
-  deps: VerifyDeps,
-): Promise<0 | 1 | 2> {
+export function runVerifyCommand(args: readonly string[], deps: VerifyDeps): Promise<0 | 1 | 2> {
   const secrets = new Secrets();
-  let json = false;
-  try {
-    const options = parseOptions(args);
-    if (options === "help") {
-      deps.print(HELP);
-      return 0;
+  const show = (text: string) => printable(secrets.hide(text), MAX_SHOWN);
+  const { progress, print } = deps;
+
+  async function run(options: Options): Promise<boolean> {
+    try {
+      return await verify(options, deps, secrets, show);
+    } catch (error) {
+      progress();
+      if (error instanceof InterruptedError) return false;
+      if (!options.json || !(error instanceof OperatorError) || error instanceof UsageError) {
+        throw error;
+      }
+      const { code, message } = error;
+      print(JSON.stringify({ ok: false, error: { code, message: show(message) } }, null, 2));
+      return false;
     }
-    json = options.json;
-    return (await verify(options, deps, secrets)) ? 0 : 1;
-  } catch (error) {
-    deps.progress();
-    if (error instanceof InterruptedError) return 1;
-    if (!(error instanceof OperatorError)) throw error;
-    const lines = secrets.hide(error.message).split("\n");
-    const message = lines.map((line) => printable(line, MAX_SHOWN)).join("\n");
-    if (json) {
-      deps.print(JSON.stringify({ ok: false, error: { code: error.code, message } }, null, 2));
-    } else {
-      deps.tell(message);
-    }
-    if (!(error instanceof UsageError)) return 1;
-    if (!json) deps.tell("See npm run verify -- --help.");
-    return 2;
   }
+  const command = { name: "verify", help: HELP, parse: parseOptions, run };
+  return runCommand(command, args, {
+    print,
+    tell: (text) => deps.tell(text.split("\n").map(show).join("\n")),
+  });
 }
 
 type Options = Exclude<ReturnType<typeof parseOptions>, "help">;
@@ -200,184 +178,35 @@ function parseOptions(args: readonly string[]) {
 const MAX_SHOWN = 400;
 
 /** True if nothing failed. */
-async function verify(options: Options, deps: VerifyDeps, secrets: Secrets): Promise<boolean> {
-  const { applicationChecks, clock, progress, print, paint } = deps;
+async function verify(
+  options: Options,
+  deps: VerifyDeps,
+  secrets: Secrets,
+  show: (text: string) => string,
+): Promise<boolean> {
+  const { clock, progress, print, paint } = deps;
   const began = clock();
-  const snapshot = options.before === undefined ? undefined : await readSnapshot(options.before);
+  const { site, resolve, before, json } = options;
+  const snapshot = before === undefined ? undefined : await readSnapshot(before);
   if (snapshot !== undefined) secrets.add(snapshot.cookie.value);
-  const timeout = options.timeout * 1000;
-  const { site, resolve } = options;
   const fetch = resolve === undefined ? deps.fetch : deps.fetchAt(site.hostname, resolve);
-  const client = new Client({ fetch, clock, timeout, secrets });
-  const context = await begin(options, snapshot, client, deps, secrets);
+  const client = new Client({ fetch, clock, timeout: options.timeout * 1000, secrets });
+  const context = await visitSite(options, snapshot, client, secrets, deps);
 
   const results: Result[] = [];
-  const add = (check: { readonly id: string; readonly title: string }, verdict: Verdict) => {
-    const show = (text: string) => printable(secrets.hide(text), MAX_SHOWN);
-    const findings = verdict.findings.map(({ cause, remedy }) => ({
-      cause: show(cause),
-      remedy: show(remedy),
-    }));
-    const { outcome, seen } = verdict;
-    results.push({ id: check.id, title: check.title, outcome, seen: show(seen), findings });
-  };
-  for (const check of [...FIRST, ...applicationChecks, ...LAST]) {
-    progress(`checking ${check.title}`);
-    add(check, await check.run(context));
-  }
-  if (snapshot !== undefined) {
-    progress("trying the session from before");
-    const before = await revisit(snapshot, context);
-    for (const comparison of COMPARISONS) add(comparison, comparison.run(before));
+  const compared = snapshot === undefined ? [] : comparisons(snapshot, context);
+  for (const { id, title, run } of [...FIRST, ...deps.applicationChecks, ...LAST, ...compared]) {
+    progress(`checking ${title}`);
+    const { outcome, seen, findings } = await run(context);
+    results.push({
+      ...{ id, title, outcome, seen: show(seen) },
+      findings: findings.map(({ cause, remedy }) => ({ cause: show(cause), remedy: show(remedy) })),
+    });
   }
   progress();
-  if (options.json) print(JSON.stringify(runToJson(context, results), null, 2));
+  if (json) print(JSON.stringify(runToJson(context, results), null, 2));
   else print(describeRun(context, results, (clock() - began) / 1000, paint));
   return (await save(options, context, deps)) && isPassed(results);
-}
-
-/** Asks the site without a session, then obtains a session. */
-async function begin(
-  options: Options,
-  snapshot: Snapshot | undefined,
-  client: Client,
-  { env, progress, random, askHidden }: VerifyDeps,
-  secrets: Secrets,
-): Promise<CheckContext> {
-  progress(`looking for the service at ${options.site.host}`);
-  const { url, live } = await openSite(client, options.site);
-  const https = url.protocol === "https:";
-  if (snapshot !== undefined && snapshot.site !== url.origin) {
-    throw new UsageError(
-      `The file of --before was saved for ${snapshot.site}, not for ${url.origin}. Its session is ` +
-        "sent to no other site.",
-    );
-  }
-  const given = env.PHOENIX_SESSION ? parseSession(env.PHOENIX_SESSION, https) : undefined;
-  const { page, api, requests, instances } = options;
-  const at = (path: string, accept = "text/html") =>
-    client.ask(new URL(path, url), { headers: { accept } });
-  const home = await at("/");
-  const signedOut = { page: await at(page), api: await at(api, "application/json") };
-  progress("signing in");
-  const way = await signIn(client, url, given === undefined);
-  const dependent = new Map<string, Answer>([
-    [`GET ${api} (401)`, signedOut.api],
-    [`GET ${page} (to sign-in)`, signedOut.page],
-    ["GET /login", way.login],
-  ]);
-  if (way.signIn.outcome === "signed_in") {
-    dependent.set("GET /login/callback", way.signIn.callback);
-  }
-  const loopback = isLoopback(url);
-  const context = {
-    ...{ client, url, https, loopback, page, api, requests, instances, random, progress },
-    ...{ live, home, signedOut, ...way, dependent },
-  };
-  const held = await obtainSession();
-  if (!(held instanceof Session)) return { ...context, session: undefined, noSession: held };
-  secrets.add(held.cookie.value);
-  return { ...context, session: held, noSession: "" };
-
-  /**
-   * A session from, in this order: PHOENIX_SESSION, a sign-in here, the snapshot, the prompt. A
-   * string says why there is none.
-   */
-  async function obtainSession(): Promise<Session | string> {
-    if (given !== undefined) return offered("pasted", given);
-    if (way.signIn.outcome === "signed_in") return madeBy(way.signIn);
-    if (way.signIn.outcome === "refused") return "there is no session: nobody can sign in";
-    if (snapshot !== undefined) return offered("saved", snapshot.cookie);
-    progress();
-    const text = (await askHidden?.(question(https)))?.trim();
-    return text
-      ? offered("pasted", parseSession(text, https))
-      : "it needs a session, and none was given";
-  }
-
-  function madeBy({ callback }: Extract<SignIn, { outcome: "signed_in" }>): Session | string {
-    const cookie = credentialOf(callback);
-    return cookie === undefined
-      ? "the sign-in set no cookie"
-      : new Session("made", cookie, context, callback);
-  }
-
-  /** Refuses http except on this machine, because anybody on the way could read the session. */
-  function offered(source: "pasted" | "saved", cookie: HeldCookie): Session | string {
-    if (!https && !loopback) return "a session is not sent over http";
-    return new Session(source, cookie, context);
-  }
-}
-
-function question(https: boolean): string {
-  const { name } = sessionCookie(https);
-  return `Paste the value of the cookie ${name} (nothing is shown), or press Enter to do without: `;
-}
-
-/**
- * Parses a session that the user gave: the cookie's value, or `name=value` as developer tools copy
- * it.
- * @throws UsageError, which does not repeat it
- */
-function parseSession(text: string, https: boolean): HeldCookie {
-  const [, named = "", rest = ""] = /^([\w-]+)=(.*)$/s.exec(text.trim()) ?? [];
-  const cookie = isCredential(named)
-    ? { name: named, value: rest.trim() }
-    : { name: sessionCookie(https).name, value: text.trim() };
-  if (COOKIE_VALUE.test(cookie.value)) return cookie;
-  throw new UsageError(
-    "What was given as the session is no cookie's value. Copy the value of the cookie alone, all of it.",
-  );
-}
-
-/**
- * Checks that this service answers at a URL. Follows a redirect to https on the same host.
- * @throws SiteError if it can't be reached, or something else answers
- */
-async function openSite(
-  client: Client,
-  url: URL,
-): Promise<{ readonly url: URL; readonly live: Answer }> {
-  const live = await client.ask(new URL("/health/live", url));
-  const { instance, location } = live;
-  if (instance === undefined && location !== undefined) {
-    const upgraded = url.protocol === "http:" && location.protocol === "https:";
-    if (upgraded && location.hostname === url.hostname) {
-      return openSite(client, new URL(location.origin));
-    }
-    throw new SiteError(
-      "NOT_THIS_SERVICE",
-      `${url.host} sends everyone to ${location.host}: if that is the site, give its address.`,
-    );
-  }
-  if (instance === undefined && live.json.status !== "live") {
-    throw strangeAnswer(url, live.status);
-  }
-  return { url, live };
-}
-
-/** The error for a URL at which something other than the service answers. */
-function strangeAnswer({ host }: URL, status: number): SiteError {
-  if (status >= 500) {
-    return new SiteError(
-      "NO_INSTANCE",
-      `${host} answers ${status} and no instance of the service is behind it: its log says why ` +
-        "none starts, most often a SECRET_KEY that is missing or shorter than 32 characters.",
-    );
-  }
-  if (status === 403) {
-    return new SiteError(
-      "NOT_PUBLIC",
-      `${host} answers 403 before the service is asked: it is not open to the public. To let ` +
-        `everyone in: ${deployed("publicAccess", "invokerIamDisabled")}; where a policy of the ` +
-        "organization forbids that, with allUsers in its place.",
-    );
-  }
-  return new SiteError(
-    "NOT_THIS_SERVICE",
-    `What answers at ${host} is not this service: GET /health/live gave ${status} and no ` +
-      "X-Instance. Check the URL.",
-  );
 }
 
 /** Writes the snapshot that --save asks for. Returns false if there is no session to save. */

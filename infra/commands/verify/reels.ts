@@ -1,15 +1,6 @@
 import { filesOf } from "../../../service/reels/clips.ts";
 import { REEL_LIMIT } from "../../../service/reels/reel.ts";
-import {
-  type Check,
-  count,
-  failed,
-  faultless,
-  ok,
-  sessionCheck,
-  skipped,
-  withoutAnswer,
-} from "./check.ts";
+import { type Check, count, failed, faultless, ok, sessionCheck, skipped } from "./check.ts";
 import type { Answer } from "./client.ts";
 import { tokenForm } from "./token.ts";
 
@@ -22,34 +13,27 @@ const clips = sessionCheck("clips", "clips", "intact", async (context) => {
   let bytes = 0;
   const fault = (what: string) => void faults.set(what, (faults.get(what) ?? 0) + 1);
 
-  async function loadClip(clip: Clip | undefined): Promise<boolean> {
-    if (clip === undefined) return false;
-    const answer = await session.tryToAsk(`/api/clips/${clip.id}/url`);
-    if (answer?.status !== 200) {
-      fault(answer ? `a clip's URL: ${answer.brief}` : "a clip's URL got no answer");
-      return answer !== undefined;
-    }
+  async function loadClip(clip: Clip | undefined): Promise<void> {
+    if (clip === undefined) return;
+    const answer = await session.ask(`/api/clips/${clip.id}/url`);
+    if (answer.status !== 200) return fault(`a clip's URL: ${answer.brief}`);
     const { url: path } = answer.json;
     if (typeof path !== "string" || !path.startsWith(`/media/${filesOf(clip).video}?`)) {
-      fault("a clip's URL leads somewhere else");
-      return true;
+      return fault("a clip's URL leads somewhere else");
     }
     // Without the session: the URL has a token of its own.
-    const file = await withoutAnswer(() => client.ask(new URL(path, url)));
-    if (file === undefined) fault("a clip got no answer");
-    else if (file.status !== 200) fault(`a clip: ${file.brief}`);
-    else if (file.bytes !== clip.bytes) fault("a clip is not as long as it should be");
-    else {
-      loaded += 1;
-      bytes += file.bytes;
-    }
-    return file !== undefined;
+    const file = await client.ask(new URL(path, url));
+    if (file.status !== 200) return fault(`a clip: ${file.brief}`);
+    if (file.bytes !== clip.bytes) return fault("a clip is not as long as it should be");
+    loaded += 1;
+    bytes += file.bytes;
   }
 
   progress("loading clips");
-  await session.load(
-    Math.min(requests, 2 * listed.length),
-    (turn) => loadClip(listed[turn % listed.length]),
+  const twice = [...listed, ...listed].slice(0, requests);
+  await client.load(
+    twice.length,
+    (turn) => loadClip(twice[turn]),
     () => false,
   );
   if (faults.size > 0) {
@@ -91,7 +75,7 @@ function clipsOf({ json: { clips } }: Answer): Clip[] {
  * same reel again, or if there is none, an invalid one, which gets 400 after all other checks.
  */
 const reel = sessionCheck("reel", "reel", "intact", async ({ page, session }) => {
-  const { csrfToken } = await session.ask(page);
+  const { csrfToken } = session;
   if (csrfToken === undefined) return skipped(`${page} has no CSRF token`);
   const before = await session.ask("/api/reel");
   if (before.status !== 200) return skipped(`GET /api/reel: ${before.brief}`);

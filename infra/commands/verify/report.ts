@@ -1,5 +1,6 @@
 import { duration } from "../duration.ts";
-import { type CheckContext, count, tallies, type Verdict } from "./check.ts";
+import { type CheckContext, count, type Verdict } from "./check.ts";
+import { tallies } from "./session.ts";
 
 /** A check's verdict with its names. */
 export interface Result extends Verdict {

@@ -1,18 +1,28 @@
-import { type Answer, type Client, isCredential, Jar, type SetCookie } from "./client.ts";
+import { type Answer, type Client, isCredential, type SetCookie, Visitor } from "./client.ts";
 
 /** Most requests to the provider in one sign-in, which takes about five. */
 const MAX_STEPS = 12;
 
-/** The result of an attempt to sign in. */
-export type SignIn =
-  | { readonly outcome: "signed_in"; readonly callback: Answer }
+export interface SignedIn {
+  readonly outcome: "signed_in";
+  readonly callback: Answer;
+  /** The credential that the callback set. */
+  readonly cookie: SetCookie;
+  /** Has all of the session's cookies. */
+  readonly visitor: Visitor;
+}
+
+/** The result of an attempt to sign in. `login` is the answer to GET /login. */
+export type SignIn = { readonly login: Answer } & (
+  | SignedIn
   /** The site redirects to a provider at which this program does not sign in. */
   | { readonly outcome: "elsewhere"; readonly provider: string }
   | {
       readonly outcome: "refused";
       readonly step: "login" | "provider" | "callback";
       readonly answer: Answer;
-    };
+    }
+);
 
 /** Whether a URL is on this machine. */
 export function isLoopback({ hostname }: URL): boolean {
@@ -26,63 +36,40 @@ export function isLoopback({ hostname }: URL): boolean {
  *
  * @param complete - if false, only asks the site's /login
  */
-export async function signIn(
-  client: Client,
-  site: URL,
-  complete: boolean,
-): Promise<{ readonly login: Answer; readonly signIn: SignIn }> {
-  const jars = new Map<string, Jar>();
-  const login = await step(new URL("/login", site));
-  return { login, signIn: await goOn() };
-
-  async function goOn(): Promise<SignIn> {
-    const authorization = login.location;
-    if (authorization === undefined) return { outcome: "refused", step: "login", answer: login };
-    if (!complete || !isLoopback(site) || !isLoopback(authorization)) {
-      return { outcome: "elsewhere", provider: authorization.host };
-    }
-    const atProvider = await passProvider(authorization);
-    const callback = atProvider.location;
-    if (callback?.origin !== site.origin) {
-      return { outcome: "refused", step: "provider", answer: atProvider };
-    }
-    const answer = await step(callback);
-    const signedIn = answer.status === 303 && credentialOf(answer) !== undefined;
-    return signedIn
-      ? { outcome: "signed_in", callback: answer }
-      : { outcome: "refused", step: "callback", answer };
+export async function signIn(client: Client, site: URL, complete: boolean): Promise<SignIn> {
+  const visitor = new Visitor(client);
+  const login = await visitor.ask(new URL("/login", site));
+  const authorization = login.location;
+  if (authorization === undefined) {
+    return { login, outcome: "refused", step: "login", answer: login };
   }
-
-  /**
-   * Goes through the provider's pages until an answer redirects back or shows no user to choose.
-   */
-  async function passProvider({ href, origin }: URL): Promise<Answer> {
-    let answer = await step(new URL(href));
-    for (let steps = 0; steps < MAX_STEPS; steps++) {
-      const next = answer.location;
-      if (next !== undefined) {
-        if (next.origin !== origin) return answer;
-        answer = await step(next);
-        continue;
-      }
-      const [, user] = /name="user" value="([\w.@-]+)"/.exec(answer.body) ?? [];
-      if (user === undefined) return answer;
-      answer = await step(answer.url, new URLSearchParams({ user }));
-    }
-    return answer;
+  if (!complete || !isLoopback(site) || !isLoopback(authorization)) {
+    return { login, outcome: "elsewhere", provider: authorization.host };
   }
-
-  async function step(url: URL, body?: URLSearchParams): Promise<Answer> {
-    const jar = jars.get(url.origin) ?? new Jar();
-    jars.set(url.origin, jar);
-    const request = { cookie: jar.header, ...(body !== undefined && { method: "POST", body }) };
-    const answer = await client.ask(url, request);
-    jar.keep(answer, client.now());
-    return answer;
+  const atProvider = await passProvider(visitor, authorization);
+  if (atProvider.location?.origin !== site.origin) {
+    return { login, outcome: "refused", step: "provider", answer: atProvider };
   }
+  const callback = await visitor.ask(atProvider.location);
+  const cookie = callback.setCookies.find(({ name, value }) => isCredential(name) && value !== "");
+  return callback.status === 303 && cookie !== undefined
+    ? { login, outcome: "signed_in", callback, cookie, visitor }
+    : { login, outcome: "refused", step: "callback", answer: callback };
 }
 
-/** The credential cookie that an answer sets. */
-export function credentialOf({ setCookies }: Answer): SetCookie | undefined {
-  return setCookies.find(({ name, value }) => isCredential(name) && value !== "");
+/** Goes through the provider's pages until an answer redirects back or shows no user to choose. */
+async function passProvider(visitor: Visitor, { href, origin }: URL): Promise<Answer> {
+  let answer = await visitor.ask(new URL(href));
+  for (let steps = 0; steps < MAX_STEPS; steps++) {
+    const next = answer.location;
+    if (next !== undefined) {
+      if (next.origin !== origin) return answer;
+      answer = await visitor.ask(next);
+      continue;
+    }
+    const [, user] = /name="user" value="([\w.@-]+)"/.exec(answer.body) ?? [];
+    if (user === undefined) return answer;
+    answer = await visitor.ask(answer.url, new URLSearchParams({ user }));
+  }
+  return answer;
 }

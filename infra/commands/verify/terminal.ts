@@ -1,9 +1,6 @@
+import { createInterface } from "node:readline";
+import { Writable } from "node:stream";
 import { InterruptedError } from "./command.ts";
-
-/** A terminal's input, as `process.stdin` is. */
-export interface TerminalInput extends NodeJS.ReadableStream {
-  setRawMode(raw: boolean): unknown;
-}
 
 /**
  * Reads one line from a terminal without echo. In raw mode, because in line mode the terminal
@@ -11,30 +8,19 @@ export interface TerminalInput extends NodeJS.ReadableStream {
  *
  * @throws InterruptedError
  */
-export async function readHidden(input: TerminalInput): Promise<string> {
+export async function readHidden(input: NodeJS.ReadableStream): Promise<string> {
+  const output = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const line = createInterface({ input, output, terminal: true, historySize: 0 });
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  let line = "";
-  function onData(chunk: Buffer | string): void {
-    for (const character of chunk.toString()) {
-      if (character === "\r" || character === "\n" || character === "\u0004") resolve(line);
-      else if (character === "\u0003") reject(new InterruptedError());
-      else if (character === "\u007f" || character === "\b") line = line.slice(0, -1);
-      else line += character;
-    }
-  }
-  const onEnd = () => resolve(line);
-  input.setRawMode(true);
-  input.on("data", onData).once("end", onEnd).resume();
-  try {
-    return await promise;
-  } finally {
-    input.off("data", onData).off("end", onEnd).pause();
-    input.setRawMode(false);
-  }
+  line.once("line", resolve);
+  line.once("SIGINT", () => reject(new InterruptedError()));
+  // The end of the input, as with Ctrl-D.
+  line.once("close", () => resolve(""));
+  return await promise.finally(() => line.close());
 }
 
 /** An output stream, as `process.stderr` is. */
-export interface ProgressStream {
+interface ProgressStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
   write(text: string): unknown;

@@ -314,12 +314,26 @@ async function verifyLossy(isLost: (asked: number) => boolean) {
 test("continues if single responses are lost", async () => {
   const { asked, text } = await verifyLossy((asked) => asked % 5 === 4);
   expect(asked).toBeGreaterThanOrEqual(200);
-  expect(text("server-errors")).toContain("40 x no answer CONNECTION_LOST");
+  expect(text("server-errors")).toContain("40 x no answer (CONNECTION_LOST)");
 });
 
 test("stops soon if no response arrives any more", async () => {
   const { asked } = await verifyLossy(() => true);
   expect(asked).toBeLessThan(60);
+});
+
+test("a lost response fails the check that sent the request, and no other", async () => {
+  await using running = await site(instance({ oidc: provider.oidc }));
+  const { failed, text } = await runJson([running.url, "--requests", "12"], {
+    fetch: async (url, init) => {
+      if (String(url).endsWith("/logout")) {
+        throw new TypeError("fetch failed", { cause: { code: "ECONNRESET" } });
+      }
+      return fetch(url, init);
+    },
+  });
+  expect(failed).toEqual(["logout"]);
+  expect(text("logout")).toContain("POST /logout: no answer (CONNECTION_LOST)");
 });
 
 test("reports instances that don't learn of each other's sign-outs", async () => {

@@ -2,11 +2,7 @@ import { createServer } from "node:net";
 import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { applicationChecks } from "../../../../infra/commands/verify/application.ts";
-import {
-  createProgress,
-  readHidden,
-  type TerminalInput,
-} from "../../../../infra/commands/verify/terminal.ts";
+import { createProgress, readHidden } from "../../../../infra/commands/verify/terminal.ts";
 import { application } from "../../../../service/application.ts";
 import { startProvider } from "../../../service/login/application.ts";
 import { type RunningServer, serve } from "../../../support/httpServer.ts";
@@ -154,7 +150,7 @@ test("prints a table, skipped checks with their reasons, and a count", async () 
   expect(out).toMatch(/^ {2}sessions +ok +\d+ requests that need one, none refused$/m);
   expect(out).toMatch(/^ {2}HSTS +skipped +the site is at an http address$/m);
   expect(out).toMatch(/^\d+ ok, 0 failed, 3 skipped\. \d+ requests in \d+(\.\d)? s\.$/m);
-  expect(progress.join("\n")).toMatch(/asking the API: \d+ requests, 1 instance has answered/);
+  expect(progress.join("\n")).toMatch(/asking the API: \d+ requests, answers from 1 instance$/m);
   expect(progress.at(-1)).toBe("");
 });
 
@@ -417,7 +413,7 @@ test("reports cookies of an https site that are also sent over http", async () =
 });
 
 /** A fake terminal, and whether it echoes its input. */
-function terminal(): PassThrough & TerminalInput & { raw: boolean } {
+function terminal(): PassThrough & { raw: boolean } {
   const input = Object.assign(new PassThrough(), {
     raw: false,
     setRawMode(raw: boolean) {

@@ -1,20 +1,20 @@
-const duties = new Set<() => void>();
+const handlers = new Set<() => void>();
 
 /**
- * Runs a synchronous function if this process exits, in any way.
- * All share one listener, because Node warns of a leak if there are many.
+ * Runs a synchronous function when this process exits, in any way. All share one listener, because
+ * Node warns of a leak if there are many.
  *
  * @returns a function that cancels it
  */
-export function atExit(duty: () => void): () => void {
-  if (duties.size === 0) process.on("exit", doAll);
-  duties.add(duty);
+export function atExit(handler: () => void): () => void {
+  if (handlers.size === 0) process.on("exit", runAll);
+  handlers.add(handler);
   return () => {
-    duties.delete(duty);
-    if (duties.size === 0) process.off("exit", doAll);
+    handlers.delete(handler);
+    if (handlers.size === 0) process.off("exit", runAll);
   };
 }
 
-function doAll(): void {
-  for (const duty of duties) duty();
+function runAll(): void {
+  for (const handler of handlers) handler();
 }

@@ -1,27 +1,27 @@
 import { randomUUID } from "node:crypto";
 import * as http from "node:http";
-import type { AddressInfo } from "node:net";
+import { closeServer, listenOnLoopback } from "../support/httpServer.ts";
 import { forOwnHosts } from "./ownHosts.ts";
 
-/** Where a request can be sent to. */
+/** A server that requests can be sent to. */
 export interface Backend {
   readonly port: number;
   readonly agent: http.Agent;
-  /** Called before a request is sent to it... */
+  /** Called before a request is sent. */
   begin?(): void;
-  /** ...and when the request is over, however it went. */
+  /** Called when the request has ended, in any way. */
   end?(): void;
 }
 
 export interface BalancerOptions {
   /**
-   * The backend for the next request, other than those that already failed it; undefined if there
+   * Picks the backend for an attempt, except those that failed the request already; undefined: there
    * is none. May wait for one.
    */
   readonly pick: (
     failed: ReadonlySet<Backend>,
   ) => Backend | undefined | Promise<Backend | undefined>;
-  /** What X-Forwarded-Proto says: the scheme that the visitor is supposed to use. */
+  /** Value of X-Forwarded-Proto; default: http. */
   readonly proto?: "http" | "https";
   /**
    * The default retry policy of Google's global load balancers: one retry, also where the answer is
@@ -33,14 +33,14 @@ export interface BalancerOptions {
   readonly onFailure?: (backend: Backend, error: Error, request: http.IncomingMessage) => void;
 }
 
-/** Size that a request's or response's headers may have together. */
+/** Limit for the headers of a request or a response. */
 const MAX_HEADER_BYTES = 64 * 1024;
 
-/** Attempts for one request; then its sender gets 502. */
+/** Limit for the attempts of one request; then the client gets 502. */
 const MAX_ATTEMPTS = 5;
 const GATEWAY_ERRORS = new Set([502, 503, 504]);
 
-/** What belongs to one connection (RFC 9110, 7.6.1), and what only a front end may say. */
+/** Headers of one connection (RFC 9110, 7.6.1), and headers that only a front end may set. */
 const NOT_FORWARDED = new Set([
   "connection",
   "expect",
@@ -55,13 +55,13 @@ const NOT_FORWARDED = new Set([
   "x-forwarded-proto",
 ]);
 
-/** Methods that can be repeated without harm. One with a body is not: it can't be read twice. */
+/** Methods whose requests can be retried, unless they have a body, which can't be read twice. */
 const REPEATABLE = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /**
- * The front end: sends each request to a backend, with the headers that Google's front end sets.
- * A request that a backend took and never began to answer goes to another one if it can be
- * repeated without harm; otherwise its sender gets 502.
+ * The front end: sends each request to a backend, with the headers that Google's front end sets. If
+ * a backend fails before its response begins, the request is retried at another one where that is
+ * safe; otherwise the client gets 502.
  */
 export class Balancer {
   readonly #options: BalancerOptions;
@@ -73,28 +73,18 @@ export class Balancer {
       { maxHeaderSize: MAX_HEADER_BYTES },
       forOwnHosts((request, response) => void this.#serve(request, response)),
     );
-    // The visitor decides when to close, not a timer that races the next request.
+    // The client closes idle connections. A short timer would race with the next request.
     this.#server.keepAliveTimeout = 60_000;
   }
 
-  /** Starts to listen on the loopback interface; returns the port. Rejects if it is taken. */
-  async listen(port: number): Promise<number> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(port, "127.0.0.1", () => {
-        this.#server.off("error", reject);
-        resolve();
-      });
-    });
-    return (this.#server.address() as AddressInfo).port;
+  /** Listens on a port of 127.0.0.1, and returns it. Rejects if it is taken. */
+  listen(port: number): Promise<number> {
+    return listenOnLoopback(this.#server, port);
   }
 
-  /** Stops listening; requests under way are cut off. */
-  async close(): Promise<void> {
-    if (!this.#server.listening) return;
-    const closed = new Promise((resolve) => this.#server.close(resolve));
-    this.#server.closeAllConnections();
-    await closed;
+  /** Stops listening, and closes the connections of requests in flight. */
+  close(): Promise<void> {
+    return closeServer(this.#server);
   }
 
   async #serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
@@ -120,15 +110,15 @@ export class Balancer {
       if (!failure.stale) failed.add(backend);
       if (!repeatable && failure.seen) break;
     }
-    if (attempts > 0) refuse(response, 502, "The instance ended before it answered.");
-    else refuse(response, 503, "There is no instance that could answer.");
+    if (attempts > 0) refuse(response, 502, "The instance did not respond.");
+    else refuse(response, 503, "No instance is ready.");
   }
 
   #hasOther(failed: ReadonlySet<Backend>, backend: Backend): boolean {
     return this.#options.pick(new Set([...failed, backend])) !== undefined;
   }
 
-  /** As Google's front end does: the visitor's address is the last one, whatever they claim. */
+  /** Like Google's front end, appends the client's address to whatever the client claims. */
   #forwardedHeaders(request: http.IncomingMessage): string[] {
     const headers: string[] = [];
     const { rawHeaders } = request;
@@ -150,12 +140,12 @@ export class Balancer {
   }
 }
 
-/** Why a backend gave no answer. */
+/** Why a backend did not respond. */
 interface Failure {
   readonly error: Error;
   /** Whether the backend may have seen the request. */
   readonly seen: boolean;
-  /** The connection had served before and may have been closed for idleness: no fault. */
+  /** The connection was reused, and may have been closed while it was idle: no fault. */
   readonly stale: boolean;
 }
 
@@ -165,11 +155,11 @@ interface Exchange {
   readonly response: http.ServerResponse;
   readonly headers: string[];
   readonly hasBody: boolean;
-  /** Whether an answer of that status is not passed on. */
+  /** Whether a response with this status is retried instead of being passed on. */
   readonly isRefused: (status: number) => boolean;
 }
 
-/** Resolves when the exchange is over: with undefined if the visitor has got what there was. */
+/** Resolves at the end of the exchange: undefined if the client got the response, or has left. */
 function forward(exchange: Exchange): Promise<Failure | undefined> {
   const { backend, request, response, headers, hasBody, isRefused } = exchange;
   backend.begin?.();
@@ -215,7 +205,7 @@ function forward(exchange: Exchange): Promise<Failure | undefined> {
       answer = incoming;
       response.writeHead(incoming.statusCode ?? 502, incoming.statusMessage, endToEnd(incoming));
       incoming.once("close", () => {
-        // Half an answer must not look like a whole one.
+        // An incomplete response must not look complete.
         if (!incoming.complete) response.destroy();
       });
       incoming.on("error", () => response.destroy());

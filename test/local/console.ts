@@ -5,7 +5,7 @@ import type { Revision } from "./instance.ts";
 import type { RegionsEvents } from "./regions.ts";
 import { prefix, renderLine } from "./requestLog.ts";
 
-/** Milliseconds of a start before what it writes is shown under its process' name. */
+/** Milliseconds after which the output of a starting instance is shown under its process ID. */
 const PATIENCE = 3_000;
 
 /** Column of the region: `europe-west1`. */
@@ -16,7 +16,7 @@ export function say(message: string): void {
   process.stdout.write(`${prefix(new Date(), "")}${message}\n`);
 }
 
-/** Writes a line about something that is wrong and goes on by itself. */
+/** Writes a line about a fault that does not end the run. */
 export function warn(message: string): void {
   say(styleText("yellow", message, { stream: process.stdout }));
 }
@@ -33,8 +33,9 @@ export function showRegions(): RegionsEvents {
 }
 
 /**
- * Shows what happens in a fleet, a line for each request and event. What an instance writes while
- * it starts is shown once it has its name; several that fail to start in the same way, once.
+ * Shows what happens in a fleet, with a line for each request and event. An instance's output during
+ * its start is held back until its name is known. If several fail to start in the same way, their
+ * output is shown once.
  *
  * @param region Is part of each line; empty if there is only one.
  */
@@ -49,7 +50,7 @@ export function showEvents(region = ""): FleetEvents {
     if (text !== undefined) process.stdout.write(`${text}\n`);
   }
 
-  /** Shows what was held back, and holds back nothing more. */
+  /** Shows the output that was held back. */
   function release(instance: InstanceView): void {
     const start = starts.get(instance);
     if (start === undefined) return;
@@ -107,14 +108,14 @@ export function showEvents(region = ""): FleetEvents {
 }
 
 function warnUnanswered({ method, url = "" }: IncomingMessage, by: string, error: Error): void {
-  // Never the query: sign-in codes and signed URLs are in it.
+  // Without the query, which has sign-in codes and signatures.
   const [path] = url.split("?");
   warn(`${method} ${path} got no answer from ${by}: ${error.message}`);
 }
 
 interface Start {
   readonly lines: string[];
-  /** Whether it takes so long that nothing is held back any more. */
+  /** Whether the start takes so long that no output is held back any more. */
   late: boolean;
   readonly timer: NodeJS.Timeout;
 }

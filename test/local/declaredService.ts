@@ -2,10 +2,10 @@ import type { asset } from "@pulumi/pulumi";
 import type { DeclaredResource, DeclaredStack } from "../support/declaredStack.ts";
 import type { Probe } from "./instance.ts";
 
-/** A Cloud Run service as the program declares it, in what matters for running it. */
+/** The parts of a declared Cloud Run service that a run needs. */
 export interface DeclaredService {
   readonly region: string;
-  /** The archive that it runs: path of a tar.gz. */
+  /** Path of the tar.gz that it runs. */
   readonly archive: string;
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -17,17 +17,17 @@ export interface DeclaredService {
   readonly maxInstances: number;
 }
 
-/** A secret that the program makes. */
+/** A secret that the program creates. */
 export interface DeclaredSecret {
   readonly project: string;
   readonly secret: string;
-  /** How long a destroyed version can be brought back, such as `604800s`; undefined: not at all. */
+  /** How long a destroyed version can be restored, such as `604800s`; undefined: not at all. */
   readonly versionDestroyTtl: unknown;
-  /** Value of the version that the program makes; undefined if it makes none. */
+  /** Value of the version that the program creates; undefined if it creates none. */
   readonly payload: string | undefined;
 }
 
-/** The part of a service's inputs that is read here; the names are the provider's. */
+/** The inputs of the provider's resource that are read here. */
 interface ServiceInputs {
   readonly location: string;
   readonly template: {
@@ -63,11 +63,11 @@ interface DeclaredProbe {
 }
 
 /**
- * Takes the web service of each region out of what the program declares, with the archive that is
- * uploaded for it and the secrets that its environment refers to.
+ * Reads the web service of each region from a declared stack, with its archive and the secrets in its
+ * environment.
  *
- * @param regions The order of the result.
- * @throws Error if the program declares something that can't be run here
+ * @param regions Determines the order of the result.
+ * @throws Error if the program declares something that can't run here
  */
 export function findWebServices(
   stack: DeclaredStack,
@@ -108,7 +108,7 @@ async function readService(
   };
 }
 
-/** The program's secrets: SECRET_KEY, and the provider's client secret with its value. */
+/** The declared secrets: SECRET_KEY, and the provider's client secret with its value. */
 export function findSecrets({ resources }: DeclaredStack): DeclaredSecret[] {
   return resources
     .filter(({ type }) => type === SECRET)
@@ -126,7 +126,7 @@ export function findSecrets({ resources }: DeclaredStack): DeclaredSecret[] {
     });
 }
 
-/** Type of the component that each region's web service is part of. */
+/** Type of the component that contains the web service of a region. */
 const WEB_SERVICE = "infra:web:WebService";
 const SERVICE = "gcp:cloudrunv2/service:Service";
 const BUCKET_OBJECT = "gcp:storage/bucketObject:BucketObject";

@@ -9,7 +9,7 @@ import {
   findWebServices,
 } from "./declaredService.ts";
 import type { Fleet, FleetEvents } from "./fleet.ts";
-import type { ProviderName } from "./identity/manners.ts";
+import type { ProviderName } from "./identity/behaviors.ts";
 import { type IdentityProvider, startIdentityProvider } from "./identityProvider.ts";
 import type { Revision } from "./instance.ts";
 import { LOCAL_REGIONS, type Region, Regions, type RegionsEvents } from "./regions.ts";
@@ -18,7 +18,7 @@ import { type RunningSecretManager, startSecretManager } from "./secretManager.t
 import { mapSources, SOURCE_MAPS } from "./sourceMap.ts";
 import { type RunningStorage, startStorage } from "./storage.ts";
 
-/** Ports of this machine; 0 for any that is free. */
+/** Ports on this machine; 0: any free one. */
 export interface Ports {
   readonly site: number;
   readonly identityProvider: number;
@@ -27,43 +27,42 @@ export interface Ports {
 
 export interface DeploymentOptions {
   readonly ports?: Ports;
-  /** In each region; as many as are declared, and at least three, if left out. */
+  /** Instances in each region; default: the declared minimum, and at least three. */
   readonly instances?: number | undefined;
-  /** How many regions the service runs in: 1 (default) to 3. */
+  /** Number of regions, 1 (default) to 3. */
   readonly regions?: number;
-  /** Configuration of the stack over its defaults: full names, values as text. */
+  /** Settings of the stack, over its defaults. */
   readonly config?: Readonly<Record<string, string>>;
-  /** Environment of the service over what the program declares; LOG_LEVEL may not be above info. */
+  /** Environment of the service, over the declared one. LOG_LEVEL may not be above info. */
   readonly env?: Readonly<Record<string, string>>;
-  /** File that keeps SECRET_KEY from one run to the next; if left out, nothing is kept. */
+  /** File that keeps SECRET_KEY between runs; default: nothing is kept. */
   readonly state?: string;
-  /** Whether visitors are supposed to come by https. */
+  /** Whether the public URL is https. */
   readonly https?: boolean;
-  /** Whether instances lose their CPU while they have no request, as it is declared. */
+  /** Whether instances lose their CPU while they have no request, if that is declared. */
   readonly cpuIdle?: boolean;
-  /** Told what happens in a region. */
+  /** Creates the listeners for the events of a region. */
   readonly events?: (region: string) => FleetEvents;
   readonly regionsEvents?: RegionsEvents;
-  /** Whose manners the sign-in provider has. */
+  /** Provider whose behavior the local one imitates. */
   readonly provider?: ProviderName;
-  /** Unix time in seconds, for Secret Manager; the machine's if left out. */
+  /** Unix time in seconds, for Secret Manager and Cloud Storage; default: this machine's. */
   readonly clock?: () => number;
-  /** Whether stacks of errors name the service's sources. */
+  /** Whether stack traces show the service's sources. */
   readonly sourceMaps?: boolean;
-  /** An archive that is there already; one is built if left out. */
+  /** An existing archive; default: builds one. */
   readonly archive?: Archive;
 }
 
-/** Shows the fault where there are two instances, and more plainly with three. */
+/** The original fault needs two instances, and is more visible with three. */
 const LEAST_INSTANCES = 3;
 const ANY_PORTS: Ports = { site: 0, identityProvider: 0, secretManager: 0 };
-/** Not for whoever else is in the network. */
 const LOOPBACK = "127.0.0.1";
 const CLIENT_ID = "phoenix-local";
-/** What several regions need in the stack's configuration. The site is served at localhost. */
+/** Several regions require the setting `domain`. The site is served at localhost all the same. */
 const DOMAIN = "phoenix.localhost";
 
-/** A part of the deployment found its port taken. */
+/** A port of the deployment is taken. */
 export class PortTakenError extends Error {
   readonly code = "PORT_TAKEN";
   readonly port: number;
@@ -75,8 +74,8 @@ export class PortTakenError extends Error {
 }
 
 /**
- * The stack on this machine: what the Pulumi program declares for stack `local`, with stand-ins for
- * Google's Secret Manager and for the provider that users sign in at.
+ * The stack on this machine: the services that the Pulumi program declares for stack `local`, with
+ * stand-ins for Secret Manager and Cloud Storage, and a sign-in provider.
  */
 export class LocalDeployment implements AsyncDisposable {
   readonly regions: Regions;
@@ -84,9 +83,9 @@ export class LocalDeployment implements AsyncDisposable {
   readonly service: DeclaredService;
   readonly identityProvider: IdentityProvider;
   readonly secretManager: RunningSecretManager;
-  /** Where the sessions that have ended are. */
+  /** Has the bucket of ended sessions. */
   readonly storage: RunningStorage;
-  /** The secret that is SECRET_KEY: `projects/PROJECT/secrets/SECRET`. */
+  /** Resource name of SECRET_KEY: `projects/PROJECT/secrets/SECRET`. */
   readonly secretKey: string;
   readonly #folder: RunFolder;
   readonly #sourceMaps: boolean;
@@ -148,7 +147,7 @@ export class LocalDeployment implements AsyncDisposable {
           oidcIssuer: identityProvider.issuer,
           oidcClientId: CLIENT_ID,
           oidcClientSecret: clientSecret,
-          // Requests are shown from the log, and instances say there which port they took.
+          // The log has the requests that are shown, and the ports of the instances.
           logLevel: "info",
           ...options.config,
         },
@@ -210,10 +209,10 @@ export class LocalDeployment implements AsyncDisposable {
   }
 
   /**
-   * Deploys another archive, or the same one with another environment, and loses no request.
-   * False if nothing differs.
+   * Deploys another archive, or the same one with another environment, without losing a request.
+   * Returns false if neither differs.
    *
-   * @throws RevisionFailedError if it does not get ready; what runs goes on
+   * @throws RevisionFailedError if it does not get ready; the earlier revision keeps running.
    */
   async roll({
     archive,
@@ -230,7 +229,7 @@ export class LocalDeployment implements AsyncDisposable {
     return true;
   }
 
-  /** Ends every process and server, and removes what was unpacked. */
+  /** Ends all processes and servers, and removes the unpacked archives. */
   async close(): Promise<void> {
     await this.regions.close();
     const { identityProvider, secretManager, storage } = this;
@@ -279,7 +278,7 @@ async function onPort<Started>(
   }
 }
 
-/** A secret of an earlier run stays as it is. */
+/** Creates the secret, unless an earlier run has. */
 function createSecret(
   { standIn: { store } }: RunningSecretManager,
   { project, secret, versionDestroyTtl }: DeclaredSecret,
@@ -291,11 +290,11 @@ function createSecret(
   }
 }
 
-/** The bucket that the program declares; one of an earlier run keeps its objects. */
+/** Creates the bucket of ended sessions, unless an earlier run has. */
 function createBucket({ standIn: { objects } }: RunningStorage, { env }: DeclaredService): void {
   const [, bucket] = /^gs:\/\/(.+)$/.exec(env.ENDED_SESSIONS ?? "") ?? [];
   if (bucket === undefined) {
-    throw new Error("The program declares ENDED_SESSIONS that is no gs://BUCKET.");
+    throw new Error("The declared ENDED_SESSIONS is not gs://BUCKET.");
   }
   if (!objects.hasBucket(bucket)) objects.createBucket(bucket);
 }
@@ -308,11 +307,11 @@ function secretName({ project, secret }: { project: string; secret: string }): s
   return `projects/${project}/secrets/${secret}`;
 }
 
-/** The service's SECRET_KEY, `sm://PROJECT/SECRET`, as Secret Manager's API names it. */
+/** Resource name of the service's SECRET_KEY, which is `sm://PROJECT/SECRET`. */
 function secretNameOf({ env }: DeclaredService): string {
   const [, project, secret] = /^sm:\/\/([^/]+)\/([^/]+)$/.exec(env.SECRET_KEY ?? "") ?? [];
   if (project === undefined || secret === undefined) {
-    throw new Error("The program declares a SECRET_KEY that is no sm://PROJECT/SECRET.");
+    throw new Error("The declared SECRET_KEY is not sm://PROJECT/SECRET.");
   }
   return secretName({ project, secret });
 }

@@ -3,20 +3,20 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Backend, Balancer } from "./balancer.ts";
 import { Instance, type InstanceState, type Revision } from "./instance.ts";
 
-/** What happens in a fleet, for whoever shows it. */
+/** Events of a fleet. */
 export interface FleetEvents {
   readonly onLine?: (instance: InstanceView, line: string) => void;
   readonly onReady?: (instance: InstanceView) => void;
-  /** An instance ended, or ran out of time, before it was ready. */
+  /** An instance ended or timed out before it was ready. */
   readonly onStartFailed?: (instance: InstanceView, revision: Revision) => void;
-  /** An instance ended that should not have; another one starts after `delay` milliseconds. */
+  /** An instance ended unexpectedly; another one starts after `delay` milliseconds. */
   readonly onCrash?: (instance: InstanceView, how: string, delay: number) => void;
   readonly onUnhealthy?: (instance: InstanceView) => void;
-  /** Other instances than before get requests, or none. */
+  /** The set of instances that get requests has changed. */
   readonly onChange?: () => void;
   /** An instance fails its readiness probe and gets no requests, or passes it again. */
   readonly onReadiness?: (instance: InstanceView) => void;
-  /** A request got no answer; if it can be repeated, another instance gets it. */
+  /** An instance did not respond to a request. It is retried at another one where that is safe. */
   readonly onFailure?: (instance: InstanceView, error: Error, request: IncomingMessage) => void;
 }
 
@@ -25,16 +25,16 @@ export interface FleetOptions {
   readonly instances: number;
   /** Port of the balancer; 0 for any that is free. */
   readonly port?: number;
-  /** The scheme that visitors are supposed to use; `http` if left out. */
+  /** Scheme of the public URL; default: http. */
   readonly proto?: "http" | "https";
   readonly events?: FleetEvents;
-  /** Picks among instances: a number from 0 up to, not including, 1. */
+  /** Picks an instance; in [0, 1). Default: Math.random. */
   readonly random?: () => number;
 }
 
-/** An instance as others see it. */
+/** The readable part of an instance. */
 export interface InstanceView {
-  /** What it calls itself in X-Instance; before its first answer, its process. */
+  /** Name in the header X-Instance; before the first response, the process ID. */
   readonly id: string;
   readonly pid: number | undefined;
   /** 0 until it listens. */
@@ -42,34 +42,34 @@ export interface InstanceView {
   readonly state: InstanceState;
 }
 
-/** No instance of a revision got ready: as with Cloud Run, the revision gets no requests. */
+/** The instances of a revision did not get ready. As with Cloud Run, it gets no requests. */
 export class RevisionFailedError extends Error {
   readonly code = "REVISION_FAILED";
 
   constructor() {
-    super("The service did not get ready; what it wrote says why.");
+    super("The service did not get ready. Its output above says why.");
     this.name = "RevisionFailedError";
   }
 }
 
-/** How long a request waits for an instance if there is none (milliseconds). */
+/** Milliseconds that a request waits for an instance. */
 const PENDING_LIMIT = 10_000;
 
-/** Pauses before a crashed instance is replaced (milliseconds): doubled for each crash in a row. */
+/** Milliseconds before a crashed instance is replaced; doubled after each crash in a row. */
 const FIRST_BACKOFF = 100;
 const LAST_BACKOFF = 10_000;
-/** An instance that lived this long (milliseconds) ends the row. */
+/** Milliseconds that an instance must run to reset the backoff. */
 const STEADY_AFTER = 30_000;
 
 /**
- * Part of its instances that has to pass its readiness probe for a region to be healthy:
+ * Fraction of instances that must pass the readiness probe for a region to be healthy:
  * https://cloud.google.com/run/docs/configuring/configure-service-health
  */
 const HEALTHY_PART = 0.6;
 
 /**
- * A Cloud Run service on this machine: instances of one revision behind a balancer that picks one
- * at random for each request. Instances that crash are replaced.
+ * A Cloud Run service on this machine: instances of one revision behind a balancer that picks one at
+ * random for each request. Crashed instances are replaced.
  */
 export class Fleet {
   readonly #events: FleetEvents;
@@ -82,7 +82,7 @@ export class Fleet {
   #crashes = 0;
   #closing = false;
   #port = 0;
-  /** Ends pauses of the backoff when the fleet closes. */
+  /** Aborts the waits of the backoff when the fleet closes. */
   readonly #closed = new AbortController();
 
   private constructor(options: FleetOptions) {
@@ -98,9 +98,9 @@ export class Fleet {
   }
 
   /**
-   * Starts a fleet; resolves when every instance is ready.
+   * Starts a fleet. Resolves when every instance is ready.
    *
-   * @throws RevisionFailedError if none gets ready, and the error of the balancer's port
+   * @throws RevisionFailedError if one does not get ready; the error of a taken port
    */
   static async start(options: FleetOptions): Promise<Fleet> {
     const fleet = new Fleet(options);
@@ -123,7 +123,7 @@ export class Fleet {
 
   /**
    * Whether a global load balancer would send requests here. Without a readiness probe it always
-   * would: nothing tells it not to.
+   * does.
    */
   get healthy(): boolean {
     if (this.#closing) return false;
@@ -145,7 +145,7 @@ export class Fleet {
     return instance;
   }
 
-  /** Ends an instance at once, in the middle of whatever it does; it is not replaced. */
+  /** Kills an instance, with its requests in flight. It is not replaced. */
   async kill(id: string = this.#anyId(), signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     const instance = this.#find(id);
     this.#forget(instance);
@@ -153,21 +153,21 @@ export class Fleet {
     await instance.ended();
   }
 
-  /** Makes an instance crash: unlike one that is killed, it is replaced. */
+  /** Makes an instance crash. Unlike a killed one, it is replaced. */
   async crash(id: string = this.#anyId()): Promise<void> {
     const instance = this.#find(id);
     instance.kill("SIGKILL");
     await instance.ended();
   }
 
-  /** Scales in: the instance gets no more requests, answers what it has, then ends. */
+  /** Scales in: the instance gets no more requests, completes those in flight, and ends. */
   async drain(id: string = this.#anyId()): Promise<void> {
     const instance = this.#find(id);
     this.#forget(instance);
     await instance.drain();
   }
 
-  /** Takes an instance's CPU away, and requests with it, until it is thawed. */
+  /** Stops an instance's CPU until it is thawed. Meanwhile it gets no requests. */
   freeze(id: string = this.#anyId()): string {
     const instance = this.#find(id);
     instance.freeze();
@@ -181,8 +181,8 @@ export class Fleet {
   }
 
   /**
-   * Deploys another revision and loses no request: as many new instances get ready before the old
-   * ones are drained. If the new ones don't get ready, the old ones stay.
+   * Deploys another revision without losing a request: the old instances are drained once as many
+   * new ones are ready. If the new ones don't get ready, the old ones stay.
    *
    * @throws RevisionFailedError
    */
@@ -196,15 +196,15 @@ export class Fleet {
       throw new RevisionFailedError();
     }
     this.#revision = next;
-    // Also those that replaced one in the meantime.
+    // Includes instances that replaced a crashed one meanwhile.
     const outdated = this.#instances.filter((instance) => instance.revision !== next);
     for (const instance of outdated) this.#forget(instance);
     await Promise.all(outdated.map((instance) => instance.drain()));
   }
 
   /**
-   * Ends everything: no new requests, SIGTERM to all, SIGKILL to what is left; or SIGKILL at once,
-   * as in a region that is lost.
+   * Ends everything: no new requests, SIGTERM to all instances, later SIGKILL; or SIGKILL at once, as
+   * in the loss of a region.
    */
   async close(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
     if (this.#closing) return;
@@ -222,13 +222,13 @@ export class Fleet {
     );
   }
 
-  /** Those that got ready, once each has or has not. */
+  /** Starts instances, and returns those that got ready. */
   async #startMany(count: number, revision: Revision): Promise<Instance[]> {
     const instances = await Promise.all(Array.from({ length: count }, () => this.#start(revision)));
     return instances.filter(({ state }) => state !== "ended" && state !== "draining");
   }
 
-  /** Resolves when the instance is ready, or has ended because it did not get ready. */
+  /** Resolves when the instance is ready or has failed to get ready. */
   async #start(revision: Revision): Promise<Instance> {
     const instance = new Instance(revision, {
       onLine: (source, line) => this.#events.onLine?.(source, line),
@@ -253,7 +253,7 @@ export class Fleet {
   #onExit(instance: Instance, how: string): void {
     const wanted = this.#instances.includes(instance);
     this.#forget(instance);
-    // One that never got ready is the business of whoever started it.
+    // The caller of #start handles an instance that never got ready.
     if (wanted && instance.started && !this.#closing) void this.#replace(instance, how);
   }
 
@@ -269,9 +269,9 @@ export class Fleet {
     }
     const revision = this.#revision;
     const next = await this.#start(revision);
-    // A revision that was replaced meanwhile took its instances with it.
+    // If another revision was deployed meanwhile, its instances replace this one.
     if (this.#closing || revision !== this.#revision) return;
-    if (next.state === "ended") void this.#replace(next, "without getting ready");
+    if (next.state === "ended") void this.#replace(next, "before it was ready");
     else setTimeout(() => this.#calm(next), STEADY_AFTER - (performance.now() - startedAt)).unref();
   }
 

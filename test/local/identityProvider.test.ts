@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { PROVIDER_NAMES, type ProviderName } from "./identity/behaviors.ts";
 import { generateJwks } from "./identity/keys.ts";
-import { PROVIDER_NAMES, type ProviderName } from "./identity/manners.ts";
 import { ada, type LocalUser } from "./identity/users.ts";
 import { type IdentityProvider, startIdentityProvider } from "./identityProvider.ts";
 
@@ -136,7 +136,7 @@ test.each<[ProviderName, string, string]>([
   ["cognito", "ada", "whether an address is verified as text"],
   ["okta", "ada", "nothing in the ID token, and all at userinfo"],
   ["keycloak", "mallory", "that an address is not verified"],
-])("with the manners of %s, about %s it says %s", async (name, id) => {
+])("like %s, it sends of %s the claims %s", async (name, id) => {
   const { token, userinfo, iss, issuer } = await claimsAbout(name, { id });
   const email = `${id}@example.com`;
   const expected: Record<string, [object, object]> = {

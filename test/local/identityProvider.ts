@@ -5,7 +5,6 @@ import {
   type RequestListener,
   type ServerResponse,
 } from "node:http";
-import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import {
   type AccountClaims,
@@ -15,8 +14,14 @@ import {
   type KoaContextWithOIDC,
   Provider,
 } from "oidc-provider";
+import { closeServer, listenOnLoopback } from "../support/httpServer.ts";
+import {
+  BEHAVIORS,
+  type ClaimsSource,
+  type ProviderBehavior,
+  type ProviderName,
+} from "./identity/behaviors.ts";
 import { generateJwks } from "./identity/keys.ts";
-import { type ClaimsSource, MANNERS, type Manners, type ProviderName } from "./identity/manners.ts";
 import { createMemory } from "./identity/memory.ts";
 import {
   CONTENT_SECURITY_POLICY,
@@ -28,15 +33,15 @@ import {
 import { LOCAL_USERS, type LocalUser } from "./identity/users.ts";
 import { forOwnHosts } from "./ownHosts.ts";
 
-export interface IdentityProviderOptions {
+interface IdentityProviderOptions {
   /** TCP port on the loopback interface; 0 for any. */
   readonly port: number;
   readonly clientId: string;
   readonly clientSecret: string;
   readonly users?: readonly LocalUser[];
-  /** Whose manners it has; `plain` if left out. */
+  /** Provider whose behavior it imitates; default: `plain`. */
   readonly provider?: ProviderName;
-  /** The keys that sign ID tokens, to have the same ones after a restart; new ones if left out. */
+  /** Keys that sign ID tokens, to keep them over a restart; default: new ones. */
   readonly jwks?: JWKS;
 }
 
@@ -55,13 +60,12 @@ const BACKCHANNEL = "/login/backchannel";
 const MAX_FORM_BYTES = 1_000;
 
 /**
- * A real OpenID Connect provider for one application on this machine. Whoever comes chooses who to
- * be, and nothing else is asked. Applications at any port of this machine may use
- * it, behind TLS or not, as long as their callback is `/login/callback`. A provider that tells of
- * ends sends them to `/login/backchannel` of the one that was used last.
+ * A real OpenID Connect provider for applications on this machine, at any port, behind TLS or not,
+ * whose callback is `/login/callback`. Users choose who they are, without a password. Logout tokens
+ * go to `/login/backchannel` of the application that was signed in to last.
  *
- * Its issuer is at 127.0.0.1, so that it shares no cookies with an application at localhost:
- * cookies know hosts, but no ports.
+ * Its issuer is at 127.0.0.1, so that it shares no cookies with an application at localhost: cookies
+ * belong to hosts, not to ports.
  */
 export async function startIdentityProvider({
   port,
@@ -73,23 +77,19 @@ export async function startIdentityProvider({
 }: IdentityProviderOptions): Promise<IdentityProvider> {
   const keys = jwks ?? (await generateJwks());
   const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", resolve);
-  });
-  const manners = MANNERS[name];
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const issuer = `${origin}${manners.issuerPath}`;
-  /** The application that somebody signed in at last: it is told of the ends of sessions. */
+  const origin = `http://127.0.0.1:${await listenOnLoopback(server, port)}`;
+  const behavior = BEHAVIORS[name];
+  const issuer = `${origin}${behavior.issuerPath}`;
+  /** The application that somebody signed in to last. It gets the logout tokens. */
   let application = "http://localhost";
-  const tell: typeof fetch = (_url, init = {}) => {
-    // oidc-provider's dispatcher refuses addresses of this machine.
+  const sendLogoutToken: typeof fetch = (_url, init = {}) => {
+    // oidc-provider's own dispatcher refuses addresses of this machine.
     const { method = "POST", headers = {}, body = null, signal = null } = init;
     return fetch(new URL(BACKCHANNEL, application), { method, headers, body, signal });
   };
   const provider = new Provider(
     issuer,
-    configuration({ clientId, clientSecret, users, manners, keys, tell }),
+    configuration({ clientId, clientSecret, users, behavior, keys, sendLogoutToken }),
   );
   provider.on("authorization.success", ({ oidc }) => {
     application = String(oidc.params?.redirect_uri);
@@ -99,25 +99,21 @@ export async function startIdentityProvider({
   const handle = provider.callback();
   const listener: RequestListener = (req, res) => {
     if (!req.url?.startsWith("/sign-in/")) {
-      void handle(below(manners.issuerPath, req), res);
+      void handle(below(behavior.issuerPath, req), res);
       return;
     }
-    signInPage({ provider, users, remember: manners.remembers }, req, res).catch(
+    signInPage({ provider, users, remember: behavior.remembersUser }, req, res).catch(
       (error: unknown) => {
         sendPage(res, 400, failurePage("The sign-in is over", String(error)));
       },
     );
   };
   server.on("request", forOwnHosts(listener));
-  const close = () =>
-    new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
+  const close = () => closeServer(server);
   return { issuer, close, [Symbol.asyncDispose]: close };
 }
 
-/** The request as it is for what lives below a path: oidc-provider finds its own path that way. */
+/** Mounts oidc-provider below a path, as Express would: it compares `url` and `originalUrl`. */
 function below(path: string, req: IncomingMessage): IncomingMessage {
   const { url = "/" } = req;
   if (path === "" || !url.startsWith(path)) return req;
@@ -128,23 +124,22 @@ interface ConfigurationDeps {
   readonly clientId: string;
   readonly clientSecret: string;
   readonly users: readonly LocalUser[];
-  readonly manners: Manners;
+  readonly behavior: ProviderBehavior;
   readonly keys: JWKS;
-  /** Sends a logout token. */
-  readonly tell: typeof fetch;
+  readonly sendLogoutToken: typeof fetch;
 }
 
 function configuration({
   clientId,
   clientSecret,
   users,
-  manners,
+  behavior,
   keys,
-  tell,
+  sendLogoutToken,
 }: ConfigurationDeps): Configuration {
   const policy = interactionPolicy.base();
   policy.remove("consent");
-  if (!manners.remembers) {
+  if (!behavior.remembersUser) {
     policy.get("login")?.checks.add(
       new interactionPolicy.Check("choice", "Who is it this time?", "login_required", (ctx) => {
         const { REQUEST_PROMPT, NO_NEED_TO_PROMPT } = interactionPolicy.Check;
@@ -163,7 +158,7 @@ function configuration({
         client_secret: clientSecret,
         redirect_uris: ["https://localhost/login/callback"],
         token_endpoint_auth_method: "client_secret_post",
-        ...(manners.tellsOfEnds && {
+        ...(behavior.backchannelLogout && {
           backchannel_logout_uri: `https://localhost${BACKCHANNEL}`,
           backchannel_logout_session_required: true,
         }),
@@ -171,21 +166,21 @@ function configuration({
     ],
     conformIdTokenClaims: false,
     cookies: { keys: [randomBytes(32).toString("base64url")] },
-    // Somebody else may have been chosen in another tab in the meantime.
+    // Another user may have been chosen in another tab in the meantime.
     expiresWithSession: () => false,
     features: {
-      backchannelLogout: { enabled: manners.tellsOfEnds === true },
+      backchannelLogout: { enabled: behavior.backchannelLogout === true },
       devInteractions: { enabled: false },
       rpInitiatedLogout: {
-        enabled: manners.endsSessions,
+        enabled: behavior.hasSignOutPage,
         logoutSource: (ctx, form) => show(ctx, endSessionPage(form)),
         postLogoutSuccessSource: (ctx) => show(ctx, sessionEndedPage()),
       },
     },
-    fetch: (url, init) => tell(url as string, init as RequestInit),
+    fetch: (url, init) => sendLogoutToken(url as string, init as RequestInit),
     findAccount: (_ctx, sub) => {
       const user = users.find((candidate) => candidate.sub === sub);
-      const claims = (use: string) => claimsOf(user as LocalUser, manners, use as ClaimsSource);
+      const claims = (use: string) => claimsOf(user as LocalUser, behavior, use as ClaimsSource);
       return user && { accountId: sub, claims };
     },
     interactions: { policy, url: (_ctx, interaction) => `/sign-in/${interaction.uid}` },
@@ -207,7 +202,7 @@ function configuration({
   };
 }
 
-/** The application is one's own, so nobody is asked whether it may know who they are. */
+/** Grants the scope without asking the user for consent. */
 async function grantAll({ oidc }: KoaContextWithOIDC) {
   const { Grant } = oidc.provider;
   const grant = new Grant({
@@ -219,8 +214,12 @@ async function grantAll({ oidc }: KoaContextWithOIDC) {
   return grant;
 }
 
-/** The address of the picture makes an ID token as large as real ones are, about 1.1 kB. */
-function claimsOf(user: LocalUser, { emailClaims }: Manners, source: ClaimsSource): AccountClaims {
+/** The long `picture` makes ID tokens as large as real ones, about 1.1 kB. */
+function claimsOf(
+  user: LocalUser,
+  { emailClaims }: ProviderBehavior,
+  source: ClaimsSource,
+): AccountClaims {
   const { sub, name, given_name, family_name } = user;
   const picture = `https://pictures.example.com/a/${sub.padEnd(150, "0")}=s96-c`;
   return { sub, name, given_name, family_name, picture, ...emailClaims(user, source) };

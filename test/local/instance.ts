@@ -9,62 +9,62 @@ import { parseObject } from "../../service/pure/json.ts";
 import { atExit } from "./atExit.ts";
 import type { Backend } from "./balancer.ts";
 
-/** An HTTP probe as Cloud Run knows it; times are in seconds. */
+/** An HTTP probe of Cloud Run. */
 export interface Probe {
   readonly path: string;
   readonly initialDelaySeconds: number;
   readonly periodSeconds: number;
   readonly timeoutSeconds: number;
   readonly failureThreshold: number;
-  /** Successes in a row that end a failure; only a readiness probe has more than one. */
+  /** Successes in a row that end a failure. */
   readonly successThreshold: number;
 }
 
-/** What an instance runs: one container of a revision. */
+/** A revision: what its instances run. */
 export interface Revision {
   /** Folder with the unpacked archive. */
   readonly directory: string;
-  /** Program and arguments; `node` is the Node that runs this. */
+  /** Program and arguments; `node` is the Node that runs this process. */
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly startupProbe: Probe;
   readonly livenessProbe?: Probe | undefined;
   readonly readinessProbe?: Probe | undefined;
-  /** Whether an instance has a CPU only while it works on requests. */
+  /** Whether an instance has CPU only while requests are in flight; default: always. */
   readonly cpuIdle?: boolean;
 }
 
-export interface InstanceEvents {
-  /** A line that the instance wrote. */
+interface InstanceEvents {
+  /** A line of the instance's output. */
   readonly onLine: (instance: Instance, line: string) => void;
-  /** The instance has ended, asked to or not. */
+  /** The process has ended, expectedly or not. */
   readonly onExit: (instance: Instance, how: string) => void;
-  /** The instance no longer answers its liveness probe and is about to be ended. */
+  /** The instance fails its liveness probe and is about to be killed. */
   readonly onUnhealthy: (instance: Instance) => void;
   /** The instance fails its readiness probe, or passes it again. */
   readonly onReadiness: (instance: Instance) => void;
 }
 
 /**
- * `starting` until its startup probe succeeds, `ready` while it gets requests, `unready` while it
- * fails its readiness probe, `frozen` while it has no CPU, `draining` from the wish to end it,
- * `ended`.
+ * `starting` until the startup probe succeeds, `ready` while it gets requests, `unready` while the
+ * readiness probe fails, `frozen` while it has no CPU, `draining` while it completes its requests
+ * before it ends, `ended`.
  */
 export type InstanceState = "starting" | "ready" | "unready" | "frozen" | "draining" | "ended";
 
-/** How often a starting instance is asked (milliseconds), where its probe would ask less often. */
+/** Longest interval of the startup probe (milliseconds); shorter than declared, to start fast. */
 const STARTUP_POLL = 50;
 
-/** Cloud Run's time from SIGTERM to SIGKILL (milliseconds); it documents ten seconds. */
+/** Cloud Run's documented time from SIGTERM to SIGKILL (milliseconds). */
 const TERMINATION_GRACE = 10_000;
 
-/** A process that was killed may still be at its last write. */
+/** Retries, because a killed process may still be completing its last write. */
 const REMOVE = { recursive: true, force: true, maxRetries: 3 } as const;
 
-/** What a process needs of this machine; all else is what the program declares. */
+/** The variables that a process needs from this machine. The program declares all others. */
 const ESSENTIALS = ["PATH", "SYSTEMROOT"];
 
-/** One running instance of the service: a process of its own, reached over loopback. */
+/** One running instance of the service: a process that listens on loopback. */
 export class Instance implements Backend {
   readonly revision: Revision;
   readonly agent = new http.Agent({ keepAlive: true, scheduling: "lifo" });
@@ -90,10 +90,10 @@ export class Instance implements Backend {
       cwd: revision.directory,
       env: { ...essentials(), TMPDIR: disk, TEMP: disk, ...revision.env, PORT: "0" },
       stdio: ["ignore", "pipe", "pipe"],
-      // Out of the terminal's group: Ctrl-C is for the fleet, which then ends its instances.
+      // Its own process group: Ctrl-C in the terminal signals the fleet, which ends its instances.
       detached: true,
     });
-    const callOff = atExit(() => {
+    const cancel = atExit(() => {
       this.kill("SIGKILL");
       rmSync(disk, REMOVE);
     });
@@ -104,7 +104,7 @@ export class Instance implements Backend {
         this.#state = "ended";
         this.agent.destroy();
         rmSync(disk, REMOVE);
-        callOff();
+        cancel();
         events.onExit(this, how);
         resolve();
       };
@@ -120,12 +120,12 @@ export class Instance implements Backend {
     }
   }
 
-  /** 0 until the service has said in its log where it listens. */
+  /** 0 until the service has logged its port. */
   get port(): number {
     return this.#port;
   }
 
-  /** The name the service gives itself (header X-Instance), known from its first answer. */
+  /** Name in the header X-Instance; before the first response, the process ID. */
   get id(): string {
     return this.#id;
   }
@@ -134,7 +134,7 @@ export class Instance implements Backend {
     return this.#state;
   }
 
-  /** Whether its startup probe has succeeded, whatever became of it. */
+  /** Whether its startup probe has ever succeeded. */
   get started(): boolean {
     return this.#started;
   }
@@ -144,13 +144,13 @@ export class Instance implements Backend {
   }
 
   /**
-   * Asks the startup probe until it succeeds, for as long as Cloud Run would. True when the
-   * instance is ready; false if it ended or ran out of time, in which case it is killed.
+   * Repeats the startup probe until it succeeds, for as long as Cloud Run would. Returns false if the
+   * instance ended, or was killed because it took too long.
    */
   async untilReady(): Promise<boolean> {
     const probe = this.revision.startupProbe;
-    const patience = probe.initialDelaySeconds + probe.periodSeconds * probe.failureThreshold;
-    const deadline = performance.now() + patience * 1000;
+    const limit = probe.initialDelaySeconds + probe.periodSeconds * probe.failureThreshold;
+    const deadline = performance.now() + limit * 1000;
     while (this.#state === "starting" && performance.now() < deadline) {
       const answer = this.#port === 0 ? undefined : await ask(this.#port, probe);
       if (answer?.ok) {
@@ -180,7 +180,7 @@ export class Instance implements Backend {
     if (this.#inFlight === 0) this.#rest();
   }
 
-  /** Takes the CPU away, as Cloud Run does with an instance that has no request, for longer. */
+  /** Stops the CPU until `thaw`, as Cloud Run may do with an instance that has no request. */
   freeze(): void {
     if (this.#state !== "ready") return;
     this.#state = "frozen";
@@ -193,7 +193,7 @@ export class Instance implements Backend {
     this.#state = "ready";
   }
 
-  /** Sends a signal as it is, with no farewell. */
+  /** Sends a signal to the process. */
   kill(signal: NodeJS.Signals): void {
     if (this.#state !== "ended") this.#process.kill(signal);
   }
@@ -204,10 +204,10 @@ export class Instance implements Backend {
   }
 
   /**
-   * Ends the instance as Cloud Run does: no new requests, SIGTERM once those under way are
-   * answered, SIGKILL ten seconds later.
+   * Ends the instance as Cloud Run does: no new requests, SIGTERM once those in flight are answered,
+   * SIGKILL ten seconds later.
    *
-   * @param patience - milliseconds to wait for requests under way before SIGTERM
+   * @param patience - milliseconds to wait for requests in flight before SIGTERM
    */
   async drain(patience = TERMINATION_GRACE): Promise<void> {
     if (this.#state === "ended") return;
@@ -225,7 +225,7 @@ export class Instance implements Backend {
     if (this.#cpuIdle && this.#isProbed()) this.kill("SIGSTOP");
   }
 
-  /** Whether its probes are asked. Cloud Run gives an instance its CPU for each of them. */
+  /** Whether it is probed. Cloud Run gives an instance CPU for each probe. */
   #isProbed(): boolean {
     return this.#state === "ready" || this.#state === "unready";
   }
@@ -250,7 +250,7 @@ export class Instance implements Backend {
     });
   }
 
-  /** Asks a probe again and again; `onOutcome` learns how often in a row it came out that way. */
+  /** Repeats a probe. `onOutcome` gets each result, and how often in a row it was the same. */
   #watch(probe: Probe | undefined, onOutcome: (passed: boolean, inARow: number) => void): void {
     if (probe === undefined) return;
     let last: boolean | undefined;
@@ -298,7 +298,7 @@ function ask(port: number, probe: Probe): Promise<ProbeAnswer | undefined> {
       const { statusCode = 0 } = response;
       const instance = response.headers["x-instance"];
       resolve({
-        // What Cloud Run takes for a success: 2XX and 3XX.
+        // For Cloud Run, 2XX and 3XX are successes.
         ok: statusCode >= 200 && statusCode < 400,
         instance: typeof instance === "string" ? instance : undefined,
       });
@@ -309,7 +309,7 @@ function ask(port: number, probe: Probe): Promise<ProbeAnswer | undefined> {
   });
 }
 
-/** The port in a line that says that the service listens, in any other 0. */
+/** The port in the log line `listening`; 0 in other lines. */
 function portIn(line: string): number {
   const { event, port } = parseObject(line) ?? {};
   return event === "listening" && typeof port === "number" ? port : 0;

@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
 import { expect, test } from "@jest/globals";
 import type { InstanceView } from "./fleet.ts";
-import { KEYS, obeyKeys, regionKeys } from "./keyboard.ts";
+import { handleKeys, KEYS, regionKeys } from "./keyboard.ts";
 
 /** A keyboard with fake regions; `done` has the actions, in order. */
 function bench({ isTTY = true, instances = 2, regions = ["europe-west1"] } = {}) {
@@ -28,7 +28,7 @@ function bench({ isTTY = true, instances = 2, regions = ["europe-west1"] } = {})
       },
     };
   });
-  obeyKeys(keyboard, {
+  handleKeys(keyboard, {
     regions: {
       all,
       get serving() {
@@ -46,6 +46,11 @@ function bench({ isTTY = true, instances = 2, regions = ["europe-west1"] } = {})
     end: async () => void done.push("ended"),
   });
   return {
+    async endInput() {
+      keyboard.end();
+      await new Promise(setImmediate);
+      return done;
+    },
     async type(...lines: string[]) {
       for (const line of lines) {
         keyboard.write(`${line}\n`);
@@ -71,6 +76,11 @@ test("the last instance is not killed", async () => {
   expect(await bench({ instances: 1 }).type("k")).toEqual([
     "the last instance is not killed; type a first",
   ]);
+});
+
+test("Ctrl-D ends the run, and the end of a file that is no terminal does not", async () => {
+  expect(await bench().endInput()).toEqual(["ended"]);
+  expect(await bench({ isTTY: false }).endInput()).toEqual([]);
 });
 
 test("another key prints the keys, and Enter alone prints nothing", async () => {

@@ -2,11 +2,11 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import type { InstanceView } from "./fleet.ts";
 
-/** Where whoever runs this types: keys are listened to only on a terminal. */
-export type Keyboard = Readable & { readonly isTTY?: boolean };
+/** Standard input. Keys are read only from a terminal. */
+type Keyboard = Readable & { readonly isTTY?: boolean };
 
-/** A region as the keys know it. */
-export interface KeyRegion {
+/** The parts of a region that the keys use. */
+interface KeyRegion {
   readonly name: string;
   readonly away: boolean;
   readonly fleet: {
@@ -17,37 +17,40 @@ export interface KeyRegion {
 }
 
 /** What the keys act on. */
-export interface KeyTargets<Region extends KeyRegion = KeyRegion> {
+interface KeyTargets<Region extends KeyRegion = KeyRegion> {
   readonly regions: {
     readonly all: readonly Region[];
-    /** The region whose instances the keys are for; undefined if all are away. */
+    /** The region in which a and k act; undefined if all are away. */
     readonly serving: Region | undefined;
     lose(region: Region): Promise<void>;
     bringBack(region: Region): Promise<void>;
   };
   readonly say: (message: string) => void;
-  /** Told what an action failed with. */
+  /** Called with the error of a failed action. */
   readonly fail: (error: unknown) => void;
   readonly end: () => Promise<void>;
 }
 
+/** The keys, for the user. */
 export const KEYS = "Type a, then Enter, to add an instance; k to kill one; q to end.";
 
-/** What to type where there are several regions. */
+/** The keys of regions, for the user. */
 export function regionKeys(regions: readonly { readonly name: string }[]): string {
   const numbered = regions.map(({ name }, index) => `${index + 1} for ${name}`).join(", ");
   return `Type a region's name or number, ${numbered}, to take it away and to bring it back.`;
 }
 
-/** Does what is typed: a word and Enter. Without a terminal nobody types, and it does nothing. */
-export function obeyKeys<Region extends KeyRegion>(
+/** Acts on typed lines, and ends at the end of input (Ctrl-D). Ignores input from a pipe or file. */
+export function handleKeys<Region extends KeyRegion>(
   keyboard: Keyboard,
   targets: KeyTargets<Region>,
 ): void {
   if (!keyboard.isTTY) return;
-  createInterface({ input: keyboard }).on("line", (line) => {
-    act(line.trim(), targets).catch(targets.fail);
-  });
+  createInterface({ input: keyboard })
+    .on("line", (line) => {
+      act(line.trim(), targets).catch(targets.fail);
+    })
+    .on("close", () => void targets.end());
 }
 
 async function act<Region extends KeyRegion>(

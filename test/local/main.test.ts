@@ -126,7 +126,7 @@ test("a taken port is reported in one line with a remedy and status 1, and nothi
   const command = await start("--port", String(port));
   expect(await command.exited).toEqual({ code: 1, signal: null });
   const [, named = ""] =
-    /^Port (\d+) is taken\. End what uses it, or take any that are free: npm start -- --port 0\n$/.exec(
+    /^Port (\d+) is taken\. This command needs it and two more\. End what uses it, or use any free ports: npm start -- --port 0\n$/.exec(
       command.stderr(),
     ) ?? [];
   // The next two ports may be taken by other programs too.

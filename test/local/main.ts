@@ -2,21 +2,21 @@ import { join } from "node:path";
 import { UsageError } from "../../infra/commands/commandLine.ts";
 import { say, showEvents, showRegions, warn } from "./console.ts";
 import { LocalDeployment, type Ports, PortTakenError } from "./deployment.ts";
-import { KEYS, obeyKeys, regionKeys } from "./keyboard.ts";
+import { handleKeys, KEYS, regionKeys } from "./keyboard.ts";
 import { type LocalOptions, parseOptions, USAGE } from "./options.ts";
 import { rebuild } from "./rebuild.ts";
 import { keptFile } from "./runFolder.ts";
 import { type WatchError, watchFolder } from "./watch.ts";
 
-/** A rotation is meant to be watched here: times are as short as the program lets them be. */
+/** The shortest times that the settings allow, so that one can watch a rotation. */
 const FAST_ROTATION = { activationDelay: 90, refreshInterval: 10 };
 
 const SERVICE = join(import.meta.dirname, "..", "..", "service");
 
-/** How often it is looked whether npm still runs (milliseconds). */
+/** Milliseconds between two checks whether npm still runs. */
 const PARENT_POLL = 1_000;
 
-/** Both signals of one Ctrl-C arrive within this (milliseconds): npm passes on its own. */
+/** Milliseconds between the two signals of one Ctrl-C: the terminal sends one, npm the other. */
 const SAME_CTRL_C = 500;
 
 let deployment: LocalDeployment | undefined;
@@ -38,7 +38,7 @@ async function main(args: readonly string[]): Promise<number> {
     announce(running, options, performance.now() - began);
     if (options.watch) watchFolder(SERVICE, () => redeploy(running), warnUnwatched);
     const fail = (error: unknown) => warn(describe(error));
-    obeyKeys(process.stdin, { regions: running.regions, say, fail, end });
+    handleKeys(process.stdin, { regions: running.regions, say, fail, end });
     return 0;
   } catch (error) {
     process.stderr.write(`${describe(error)}\n`);
@@ -93,7 +93,7 @@ ${running}, ready after ${(took / 1000).toFixed(1)} s. Ctrl-C ends everything.`,
     paragraphs.push(`Requests go to ${near}, and to ${others.join(" or ")} while it is away.`);
   }
   if (provider !== "plain") {
-    paragraphs.push(`The sign-in provider has the manners of ${provider}: see service/README.md.`);
+    paragraphs.push(`The sign-in provider behaves like ${provider}: see service/README.md.`);
   }
   if (sessionType === "filesystem") {
     paragraphs.push(`Each instance keeps its sessions in its own files: expect to be asked to sign in again and again.
@@ -111,17 +111,19 @@ async function redeploy(running: LocalDeployment): Promise<void> {
     const { path } = await rebuild();
     const deployed = await running.roll({ archive: path });
     const took = `${((performance.now() - began) / 1000).toFixed(1)} s`;
-    say(deployed ? `the change is deployed after ${took}` : "what is deployed is as it was");
+    say(deployed ? `the change is deployed after ${took}` : "nothing to deploy: same archive");
   } catch (error) {
-    warn(`${describe(error)}\nThe instances from before the change go on. Saving tries again.`);
+    // Ctrl-C ends the compiler too.
+    if (ending) return;
+    warn(`${describe(error)}\nThe earlier instances keep running. Save again to retry.`);
   }
 }
 
 function warnUnwatched(error: WatchError): void {
-  warn(`${error.message}\nUntil then, what changes there is not deployed as it happens.`);
+  warn(`${error.message}\nUntil then, changes in that folder are not deployed.`);
 }
 
-/** Ctrl-C ends everything and is no failure: that is how this command ends. */
+/** Exits with status 0, because Ctrl-C is how this command ends. */
 function endOnSignals(): void {
   let first: number | undefined;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -134,8 +136,8 @@ function endOnSignals(): void {
 }
 
 /**
- * Ends with npm. A signal to npm ends npm and its shell, and reaches nothing below the shell: this
- * process then has another parent.
+ * Ends when npm ends. A signal to npm ends npm and its shell, but not this process, which then gets
+ * another parent.
  */
 function endWithNpm(): void {
   if (process.env.npm_lifecycle_event === undefined) return;
@@ -153,15 +155,15 @@ async function end(): Promise<void> {
   process.exit(0);
 }
 
-/** Operators' mistakes as cause and remedy; anything else is a bug and keeps its stack. */
+/** Cause and remedy of an expected error; the stack of a bug. */
 function describe(error: unknown): string {
   if (error instanceof UsageError) return `${error.message}\nSee npm start -- --help.`;
   if (error instanceof PortTakenError) {
-    return `${error.message} End what uses it, or take any that are free: npm start -- --port 0`;
+    return `${error.message} This command needs it and two more. End what uses it, or use any free ports: npm start -- --port 0`;
   }
   if (error instanceof Error && "code" in error) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-// Last, so that all that it uses is there.
+// At the end, because functions use constants from the whole module.
 process.exitCode = await main(process.argv.slice(2));

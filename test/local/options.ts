@@ -1,22 +1,22 @@
 import { parseCommandLine, UsageError } from "../../infra/commands/commandLine.ts";
-import { PROVIDER_NAMES, type ProviderName } from "./identity/manners.ts";
+import { PROVIDER_NAMES, type ProviderName } from "./identity/behaviors.ts";
 import { KEYS, regionKeys } from "./keyboard.ts";
 import { LOCAL_REGIONS } from "./regions.ts";
 
 const SESSION_TYPES = ["None", "filesystem"] as const;
 
-/** What `npm start` is asked to do. */
+/** Options of `npm start`. */
 export interface LocalOptions {
-  /** Port of the site; its provider and its Secret Manager take the two after it. 0: any. */
+  /** Port of the site; its provider and its Secret Manager use the next two. 0: any free ones. */
   readonly port: number;
-  /** Instances to start in each region; undefined for what suits the declared bounds. */
+  /** Instances to start in each region; undefined: three, within the declared bounds. */
   readonly instances: number | undefined;
   /** How many regions to run. */
   readonly regions: number;
   readonly sessionType: (typeof SESSION_TYPES)[number];
-  /** Whose manners the sign-in provider has. */
+  /** Provider whose behavior the local one imitates. */
   readonly provider: ProviderName;
-  /** Whether a change in service/ is deployed as it happens. */
+  /** Whether changes in service/ are deployed at once. */
   readonly watch: boolean;
 }
 
@@ -25,32 +25,33 @@ export const USAGE = `Usage: npm start [-- OPTIONS]
 Deploys the stack to this machine: the instances that the Pulumi program declares, behind a balancer
 that picks one at random for each request, with a sign-in provider and a Secret Manager of their own.
 
-  --port N              port of the site (default 8080); the two ports after it serve the rest;
-                        0: any that are free
+  --port N              port of the site (default 8080); the sign-in provider and Secret Manager use
+                        the next two; 0: any free ports
   --instances N         how many instances to start in each region (default 3)
   --regions N           how many regions to run, up to ${LOCAL_REGIONS.length} (default 1), behind a load balancer that
                         prefers the first one, and fails over to the next one
   --session-type TYPE   None: sessions in sealed cookies (default)
-                        filesystem: sessions in each instance's own files, the fault to look at
-  --provider NAME       entra, cognito, okta or keycloak: the sign-in provider has the manners of that
-                        one, such as leaving out whether an e-mail address is verified
-  --no-watch            do not deploy changes of service/ as they happen
+                        filesystem: sessions in each instance's own files, which demonstrates the
+                        fault that sealed cookies fix
+  --provider NAME       entra, cognito, okta or keycloak: the sign-in provider behaves like that one;
+                        entra, for example, does not say whether an e-mail address is verified
+  --no-watch            don't deploy changes in service/ when files are saved
   -h, --help            print this
 
 ${KEYS}
-With --regions 2: ${regionKeys(LOCAL_REGIONS.slice(0, 2).map((name) => ({ name })))}
+With --regions 2, also: ${regionKeys(LOCAL_REGIONS.slice(0, 2).map((name) => ({ name })))}
 Ctrl-C ends everything.
 `;
 
-/** Two more come after it. */
+/** The next two ports are used too. */
 const MAX_PORT = 65_533;
-/** Processes that a laptop bears; Cloud Run's own limit is higher. */
+/** As many processes as a laptop can run. Cloud Run's limit is higher. */
 const MAX_INSTANCES = 50;
 
 /**
  * @param args - the command line without the program
- * @returns `help` if that is asked for
- * @throws UsageError with every mistake there is
+ * @returns `help` for --help
+ * @throws UsageError with all mistakes
  */
 export function parseOptions(args: readonly string[]): LocalOptions | "help" {
   const commandLine = parseCommandLine(args, {

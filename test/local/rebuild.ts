@@ -5,11 +5,11 @@ import type { Archive } from "../../infra/bundle/archive.ts";
 const REPOSITORY = join(import.meta.dirname, "..", "..");
 
 /** The service does not compile; the message is the compiler's. */
-export class RebuildError extends Error {
+class RebuildError extends Error {
   readonly code = "REBUILD_FAILED";
 }
 
-/** Builds the archive in a process of its own, so that the balancer goes on meanwhile. */
+/** Builds the archive in a process of its own, so that the balancer keeps serving meanwhile. */
 export function rebuild(): Promise<Archive> {
   const { promise, resolve, reject } = Promise.withResolvers<Archive>();
   const args = [join(REPOSITORY, "infra", "commands", "bundle.ts"), "--json"];

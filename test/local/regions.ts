@@ -5,37 +5,37 @@ import { Fleet, type FleetOptions } from "./fleet.ts";
 /** Regions of the local run, the nearest first. */
 export const LOCAL_REGIONS = ["europe-west1", "us-central1", "asia-east1"] as const;
 
-export interface RegionOptions extends Omit<FleetOptions, "port" | "proto"> {
+interface RegionOptions extends Omit<FleetOptions, "port" | "proto"> {
   /** Such as `europe-west1`. */
   readonly name: string;
 }
 
-/** What happens before the regions, for whoever shows it. */
+/** Events of the load balancer in front of the regions. */
 export interface RegionsEvents {
-  /** From now on, requests go to another region; undefined: to none. */
+  /** Another region gets the requests from now on; undefined: none. */
   readonly onServing?: (region: string | undefined) => void;
-  /** A request got no answer from a region, or a gateway error; the next one may get it. */
+  /** A region did not respond to a request, or with a gateway error. It may be retried. */
   readonly onFailure?: (region: string, error: Error, request: IncomingMessage) => void;
 }
 
-export interface RegionsOptions {
+interface RegionsOptions {
   /** The nearest first. */
   readonly regions: readonly RegionOptions[];
   /** 0 for any that is free. */
   readonly port?: number;
-  /** The scheme that visitors are supposed to use; `http` if left out. */
+  /** Scheme of the public URL; default: http. */
   readonly proto?: "http" | "https";
   readonly events?: RegionsEvents;
 }
 
 /**
  * The regions of a service behind one address, as behind Google's global load balancer: requests go
- * to the nearest region that is healthy, and a request without a body is retried once in the next
- * one. One region alone has no load balancer before it.
+ * to the nearest healthy region, and a request without a body is retried once in the next one. A
+ * single region has no load balancer.
  *
- * Two things are simpler than at Google. A region that ends gets no request from that moment on;
- * Google's load balancer learns it seconds later. A region that is back gets all requests at once;
- * Google's load balancer restores traffic gradually:
+ * Two things are simpler than at Google. A lost region gets no further request; Google's load
+ * balancer notices the loss seconds later. A region that is back gets all requests at once; Google's
+ * load balancer restores traffic gradually:
  * https://cloud.google.com/run/docs/configuring/configure-service-health
  */
 export class Regions {
@@ -68,9 +68,9 @@ export class Regions {
   }
 
   /**
-   * Starts all regions; resolves when every instance is ready.
+   * Starts all regions. Resolves when every instance is ready.
    *
-   * @throws RevisionFailedError if none gets ready in a region, and the error of the port
+   * @throws RevisionFailedError if a region does not get ready; the error of a taken port
    */
   static async start(options: RegionsOptions): Promise<Regions> {
     const regions = new Regions(options);
@@ -98,20 +98,20 @@ export class Regions {
     return this.all.find(({ healthy }) => healthy);
   }
 
-  /** Takes a region away at once, with its instances and whatever they do. */
+  /** Kills a region with all its instances and requests in flight. */
   async lose(region: Region): Promise<void> {
     await region.close("SIGKILL");
     this.#look();
   }
 
-  /** @throws RevisionFailedError if it does not get ready; it is away still */
+  /** @throws RevisionFailedError if it does not get ready; it stays away. */
   async bringBack(region: Region): Promise<void> {
     await region.start();
     this.#look();
   }
 
   /**
-   * Deploys a change in every region, one after the other; one that is away gets it when it is
+   * Deploys an archive in all regions, one after the other. A region that is away gets it when it is
    * back.
    *
    * @throws RevisionFailedError
@@ -169,14 +169,14 @@ export class Region implements Backend {
     return this.#fleet?.port ?? 0;
   }
 
-  /** Starts its instances; resolves when each is ready. @throws RevisionFailedError */
+  /** Starts its instances. Resolves when all are ready. @throws RevisionFailedError */
   start(): Promise<void> {
     return this.#inTurn(async () => {
       this.#fleet ??= await Fleet.start(this.#options);
     });
   }
 
-  /** @throws RevisionFailedError if it does not get ready; what runs goes on */
+  /** @throws RevisionFailedError if it does not get ready; the earlier one keeps running. */
   roll(directory: string, env: Readonly<Record<string, string>>): Promise<void> {
     return this.#inTurn(async () => {
       const { revision: now } = this.#options;
@@ -186,7 +186,7 @@ export class Region implements Backend {
     });
   }
 
-  /** SIGKILL: its connections break and its instances end at once. */
+  /** With SIGKILL, its connections break and its instances end at once. */
   close(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
     return this.#inTurn(async () => {
       const fleet = this.#fleet;
@@ -195,7 +195,7 @@ export class Region implements Backend {
     });
   }
 
-  /** One after the other: a key that is typed twice does not start two fleets. */
+  /** Runs one operation at a time, so that a key typed twice does not start two fleets. */
   #inTurn(work: () => Promise<void>): Promise<void> {
     const done = this.#last.then(work);
     this.#last = done.catch(() => undefined);

@@ -1,9 +1,9 @@
 import { stripVTControlCharacters, styleText } from "node:util";
 
-/** Cloud Logging's severities that mean that something is wrong. */
+/** Cloud Logging's severities of errors. */
 const SERIOUS = new Set(["ERROR", "CRITICAL", "ALERT", "EMERGENCY"]);
 
-/** What a start or an end of an instance says; the fleet says it, too, and in fewer words. */
+/** Events that are left out, because the fleet reports them too. */
 const FLEET_EVENTS = new Set(["listening", "draining"]);
 
 /** Columns: the longest session outcome is `key_unavailable`. */
@@ -12,7 +12,7 @@ const INSTANCE_WIDTH = 6;
 
 type Style = Parameters<typeof styleText>[0];
 
-/** What is of use here of a line that the service logs. */
+/** The fields of the service's log lines that are used here. */
 interface LogLine {
   readonly severity?: string;
   readonly message?: string;
@@ -32,11 +32,11 @@ interface LogLine {
 }
 
 /**
- * A line that an instance wrote, for people: one line for a request, the cause for an error.
+ * Renders a line of an instance's output for people: one line for a request, the cause of an error.
  *
- * @param line - a line of the service's output, JSON or not
- * @param instance - who wrote it
- * @returns undefined for what nobody wants to see: probes, and what the fleet says itself
+ * @param line - JSON or not
+ * @param instance - name of the instance
+ * @returns undefined for probes, and for events that the fleet reports itself
  */
 export function renderLine(line: string, instance: string): string | undefined {
   const entry = parse(line);
@@ -66,7 +66,7 @@ function renderRequest(entry: LogLine, instance: string): string | undefined {
   );
 }
 
-/** Time of day and instance: how every line begins. */
+/** Start of every line: time of day and instance. */
 export function prefix(time: Date, instance: string): string {
   return `${paint("dim", time.toTimeString().slice(0, 8))}  ${instance.padEnd(INSTANCE_WIDTH)}  `;
 }
@@ -92,7 +92,7 @@ function timeOf({ time }: LogLine): Date {
   return Number.isNaN(date.getTime()) ? new Date() : date;
 }
 
-/** What a visitor sent must not steer the terminal. */
+/** Removes escape sequences, because visitors must not control the terminal. */
 function clean(text: string | undefined): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
   return stripVTControlCharacters(text ?? "").replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/g, "");
@@ -114,7 +114,7 @@ function outcomeStyle(outcome: string): Style {
   return outcome === "none" || outcome === "" ? "dim" : "yellow";
 }
 
-/** Colours only where the output shows them, and never against NO_COLOR. */
+/** Colors text if standard output is a terminal and NO_COLOR is unset. */
 function paint(style: Style, text: string): string {
   return style === "reset" ? text : styleText(style, text, { stream: process.stdout });
 }

@@ -5,16 +5,16 @@ import { atExit } from "./atExit.ts";
 
 const LOCAL = join(import.meta.dirname, "..", "..", ".phoenix", "local");
 
-/** Where archives are unpacked for one run. Removed when the run ends, however it does. */
+/** The folder in which a run unpacks archives. It is removed when the process exits, in any way. */
 export class RunFolder {
   readonly #path: string;
-  readonly #callOff: () => void;
+  readonly #cancel: () => void;
 
   constructor() {
     mkdirSync(LOCAL, { recursive: true });
     removeAbandoned();
     this.#path = mkdtempSync(join(LOCAL, `run-${process.pid}-`));
-    this.#callOff = atExit(() => this.remove());
+    this.#cancel = atExit(() => this.remove());
   }
 
   /** Unpacks an archive, as Cloud Run does when an instance starts; returns the folder. */
@@ -26,17 +26,17 @@ export class RunFolder {
 
   remove(): void {
     rmSync(this.#path, { recursive: true, force: true });
-    this.#callOff();
+    this.#cancel();
   }
 }
 
-/** A file beside the runs, which outlives them. */
+/** A file next to the runs' folders that is kept between runs. */
 export function keptFile(name: string): string {
   mkdirSync(LOCAL, { recursive: true });
   return join(LOCAL, name);
 }
 
-/** Folders of runs that were ended in a way that left no time to remove them. */
+/** Removes the folders of runs that were killed. */
 function removeAbandoned(): void {
   for (const name of readdirSync(LOCAL)) {
     const [, pid] = /^run-(\d+)-/.exec(name) ?? [];

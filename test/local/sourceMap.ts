@@ -5,17 +5,17 @@ import { compileForNode } from "../../infra/bundle/compile.ts";
 
 const REPOSITORY = dirname(dirname(import.meta.dirname));
 
-/** Arguments that make Node use source maps; as NODE_OPTIONS, too. */
+/** Node options that enable source maps. */
 export const SOURCE_MAPS = ["--enable-source-maps"] as const;
 
 /**
- * Adds source maps to an unpacked archive, which has none, so that stacks name the service's
- * sources. Does nothing if the sources have changed since, because the lines would be wrong.
+ * Adds source maps to an unpacked archive, so that stack traces show the service's sources. Does
+ * nothing if the sources have changed since, because the line numbers would be wrong.
  *
  * @param directory - the unpacked archive
  */
 export function mapSources(directory: string): void {
-  // Beside it, because a map names sources by paths relative to itself.
+  // A sibling folder, because a map's paths are relative to the map.
   const compiled = mkdtempSync(join(dirname(directory), "mapped-"));
   try {
     compileForNode(REPOSITORY, PROGRAMS, compiled, { sourcemap: "linked", sourcesContent: false });
@@ -26,7 +26,7 @@ export function mapSources(directory: string): void {
       renameSync(join(compiled, `${program}.map`), join(directory, `${program}.map`));
     }
   } catch {
-    // Sources that don't compile any more, or a folder without the programs: no maps.
+    // No maps if the sources don't compile, or if the folder lacks the programs.
   } finally {
     rmSync(compiled, { recursive: true, force: true });
   }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Probe, Revision } from "./instance.ts";
 
-/** What a service has to do here: say where it listens, be ready, say who it is, end on SIGTERM. */
+/** Does what a fleet requires: logs its port, passes its probes, names itself, ends on SIGTERM. */
 const SERVICE = `
 const { createServer } = require("node:http");
 const id = process.pid.toString(36);
@@ -39,7 +39,7 @@ export const PROBE: Probe = {
 
 let directory: string | undefined;
 
-/** A revision of a service that does only what a fleet needs. */
+/** A revision of a minimal service. */
 export function revision(change: Partial<Revision> = {}): Revision {
   directory ??= writeService();
   return { directory, command: ["node", "index.js"], env: {}, startupProbe: PROBE, ...change };

@@ -1,10 +1,10 @@
 import { existsSync, type FSWatcher, readdirSync, watch } from "node:fs";
 import { basename, join, sep } from "node:path";
 
-/** Editors write a file in several steps: how long it has to be quiet (milliseconds). */
+/** Milliseconds without a change before the callback: editors write a file in several steps. */
 const QUIET = 100;
 
-/** Changes in a folder can't be noticed, as where the system has no watches left. */
+/** A folder can't be watched, for example because the system has no watches left. */
 export class WatchError extends Error {
   readonly code = "WATCH_FAILED";
 
@@ -18,14 +18,12 @@ export class WatchError extends Error {
 }
 
 /**
- * Calls `onChange` after a change in a folder or one in it, once it is quiet, and never twice at
- * once: what changes meanwhile leads to another call. What begins with a dot belongs to an editor
- * and counts for nothing.
+ * Calls `onChange` after changes in a folder or below it, one call at a time: changes during a call
+ * lead to another one. Names that begin with a dot are ignored, because they are editors' files.
  *
- * @param onChange - has to say itself what it fails with
- * @param onError - told the first time that a folder can't be watched any more; the others still
- * are
- * @throws WatchError if the watch can't begin
+ * @param onChange - reports its errors itself
+ * @param onError - called once, when a folder can't be watched any more; the others still are
+ * @throws WatchError if the folder can't be watched
  */
 export function watchFolder(
   root: string,
@@ -37,7 +35,7 @@ export function watchFolder(
   const folders = new WatchedFolders(
     () => turns.ask(),
     (folder, cause) => {
-      // The next ones would fail for the same cause.
+      // Further errors have the same cause.
       if (!told) onError(new WatchError(folder, cause));
       told = true;
     },
@@ -59,8 +57,8 @@ export function watchFolder(
 type OnFolderError = (folder: string, cause: NodeJS.ErrnoException) => void;
 
 /**
- * A watcher for each folder. Node's own recursive one has a watcher for each file on Linux, which
- * stays with the old file when another takes its name, as most editors and git have it.
+ * A watcher for each folder. On Linux, Node's recursive watcher watches each file, and misses changes
+ * once another file has taken its name, which is how most editors and git write.
  */
 class WatchedFolders {
   readonly #watchers = new Map<string, FSWatcher>();
@@ -72,11 +70,11 @@ class WatchedFolders {
     this.#onError = onError;
   }
 
-  /** Also what is in it, after itself, so that nothing is missed that is made meanwhile. */
+  /** Watches a folder, then those in it, so that a folder created meanwhile is not missed. */
   add(folder: string): void {
     const watcher = watch(folder, (event, name) => {
       if (name?.startsWith(".")) return;
-      // A folder that came, went, or is another one of the same name.
+      // A folder may have been created, removed or replaced.
       if (event === "rename" && name !== null) this.#again(join(folder, name));
       this.#onChange();
     });
@@ -116,7 +114,7 @@ class WatchedFolders {
   }
 }
 
-/** Calls a function one at a time, once nobody has asked for it for a while. */
+/** Debounces calls of a function, and runs one at a time. */
 class Turns {
   readonly #call: () => Promise<void>;
   #timer: NodeJS.Timeout | undefined;
@@ -143,7 +141,7 @@ class Turns {
     this.#running = true;
     while (this.#again) {
       this.#again = false;
-      await this.#call().catch(() => {}); // it has told it
+      await this.#call().catch(() => {}); // reported by itself
     }
     this.#running = false;
   }

@@ -9,14 +9,28 @@ export interface RunningServer extends AsyncDisposable {
 
 export async function serve(listener: RequestListener): Promise<RunningServer> {
   const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await listenOnLoopback(server);
   return {
     url: `http://127.0.0.1:${port}`,
     server,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    [Symbol.asyncDispose]: () => closeServer(server),
   };
+}
+
+/** Listens on a port of 127.0.0.1, by default a free one, and returns it. Rejects if it is taken. */
+export async function listenOnLoopback(server: Server, port = 0): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject);
+  server.listen(port, "127.0.0.1", resolve);
+  await promise;
+  server.off("error", reject);
+  return (server.address() as AddressInfo).port;
+}
+
+/** Stops listening, and closes all connections, also those with a request in flight. */
+export function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
 }

@@ -1,9 +1,9 @@
 import type { Adapter, AdapterPayload } from "oidc-provider";
 
-/** Enough for a test's crowd; the oldest entries go first. */
+/** More than the entries of all users of a test. The oldest are evicted first. */
 const MAX_ENTRIES = 2_000;
 
-/** What the provider remembers, in memory and bounded. One for each provider. */
+/** A bounded store in memory for one provider. */
 export function createMemory(): (model: string) => Adapter {
   const entries = new Map<string, AdapterPayload>();
 

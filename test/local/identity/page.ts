@@ -19,8 +19,8 @@ button:focus-visible { outline: 3px solid light-dark(#3d5afe, #8c9eff); outline-
 `;
 
 /**
- * No scripts and no foreign content. There is no form-action, because browsers apply it to where a
- * form's answer redirects to as well, and that is the application.
+ * No scripts, and nothing from other origins. No form-action, because browsers apply it to redirects
+ * after a form too, and these lead to the application.
  */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
@@ -29,7 +29,7 @@ export const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** The page on which one chooses who to be. */
+/** The page on which users choose who they are. */
 export function chooseUserPage(users: readonly LocalUser[]): string {
   return document(
     "Who are you?",
@@ -43,7 +43,7 @@ ${users.map((user) => html`<li><button class="user" name="user" value="${user.id
   );
 }
 
-/** What the provider shows if a request can't go back to the application. */
+/** The error page, for requests that can't be sent back to the application. */
 export function failurePage(error: string, description: string | undefined): string {
   return document(
     "This sign-in can't go on",
@@ -53,21 +53,21 @@ export function failurePage(error: string, description: string | undefined): str
 }
 
 /**
- * Asks whether to end the session here.
+ * Asks whether to end the session at the provider.
  *
  * @param form markup of oidc-provider, with the id `op.logoutForm`
  */
 export function endSessionPage(form: string): string {
   return document(
     "Sign out here too?",
-    html`<p>Otherwise the next sign-in asks nothing.</p>
+    html`<p>Otherwise the next sign-in does not ask who you are.</p>
 ${new Html(form)}
 <button class="cancel" form="op.logoutForm" name="logout" value="yes">Sign out</button>
 <button class="cancel" form="op.logoutForm">Stay signed in</button>`,
   );
 }
 
-/** Confirms that the session is over, where there is no application to go back to. */
+/** Confirms the end of the session, if there is no application to go back to. */
 export function sessionEndedPage(): string {
   return document("You are signed out", html`<p>The next sign-in asks who you are.</p>`);
 }

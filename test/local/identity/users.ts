@@ -1,6 +1,6 @@
-/** Somebody who can sign in at the local provider. The names of the claims are OpenID Connect's. */
+/** A user of the local provider. Claims have OpenID Connect's names. */
 export interface LocalUser {
-  /** What forms and tests call the user. */
+  /** ID in forms and tests. */
   readonly id: string;
   readonly sub: string;
   readonly name: string;
@@ -30,7 +30,7 @@ export const grace: LocalUser = {
   email_verified: true,
 };
 
-/** Says that she is at example.com, and nobody has checked it. */
+/** Claims an address at example.com that nobody has verified. */
 export const mallory: LocalUser = {
   id: "mallory",
   sub: "117700070007700077000",

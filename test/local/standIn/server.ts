@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { closeServer, listenOnLoopback } from "../../support/httpServer.ts";
 import { forOwnHosts } from "../ownHosts.ts";
 import { httpDate, type StandIn } from "./reply.ts";
 
@@ -10,10 +10,10 @@ export interface RunningStandIn extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** The longest body that is read: a secret's payload of 64 KiB in base64, and its frame. */
+/** Limit for bodies: a payload of 64 KiB in base64, and the JSON around it. */
 const MAX_BODY = 128 * 1024;
 
-/** Serves a stand-in on this machine, at that port or a free one. */
+/** Serves a stand-in on this machine, at the port or at a free one. */
 export async function startStandIn(standIn: StandIn, port = 0): Promise<RunningStandIn> {
   const server = createServer(
     forOwnHosts((req, res) => {
@@ -23,20 +23,12 @@ export async function startStandIn(standIn: StandIn, port = 0): Promise<RunningS
       });
     }),
   );
-  // As Google does, which keeps idle connections for minutes: Node closes them after five seconds,
-  // which on a busy machine races the next call.
+  // Google keeps idle connections for minutes. Node closes them after five seconds, which on a busy
+  // machine races with the next call.
   server.keepAliveTimeout = 240_000;
-  const listening = Promise.withResolvers<void>();
-  server.once("error", listening.reject);
-  server.listen(port, "127.0.0.1", listening.resolve);
-  await listening.promise;
-  const address = server.address() as AddressInfo;
-  const close = () =>
-    new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
-  return { url: `http://127.0.0.1:${address.port}`, close, [Symbol.asyncDispose]: close };
+  const url = `http://127.0.0.1:${await listenOnLoopback(server, port)}`;
+  const close = () => closeServer(server);
+  return { url, close, [Symbol.asyncDispose]: close };
 }
 
 async function serve(standIn: StandIn, req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -61,12 +53,12 @@ async function serve(standIn: StandIn, req: IncomingMessage, res: ServerResponse
   res.writeHead(reply.status, headers).end(reply.body);
 }
 
-/** What an earlier run kept in the file; undefined if there was none. */
+/** The snapshot that an earlier run saved; undefined if there is none. */
 export function load<Snapshot>(file: string): Snapshot | undefined {
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;
 }
 
-/** Written beside and moved into place, so that an end in the middle leaves the old file. */
+/** Replaces the file atomically, so that a kill leaves the old one. */
 export function save(file: string, snapshot: object): void {
   const beside = `${file}.new`;
   writeFileSync(beside, JSON.stringify(snapshot, null, 2), { mode: 0o600 });

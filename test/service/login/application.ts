@@ -13,7 +13,7 @@ import type { OidcConfig } from "../../../service/login/settings.ts";
 import type { AbortAfter } from "../../../service/process/abort.ts";
 import { createSealer } from "../../../service/session/sealer.ts";
 import { startSession } from "../../../service/session/session.ts";
-import type { ProviderName } from "../../local/identity/manners.ts";
+import type { ProviderName } from "../../local/identity/behaviors.ts";
 import { type IdentityProvider, startIdentityProvider } from "../../local/identityProvider.ts";
 import { endedHere } from "../../support/endedHere.ts";
 import { SECRET, type SessionApp, sessionApp, shown, signedIn } from "../../support/sessionApp.ts";

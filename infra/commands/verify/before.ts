@@ -17,9 +17,9 @@ import {
   type Verdict,
   type Why,
 } from "./check.ts";
-import { lifetimeSeen } from "./checks.ts";
+import { IN_FILES, lifetimeSeen, whyInstancesDiffer } from "./checks.ts";
 import { isCredential } from "./client.ts";
-import { type HeldCookie, instancesOf, refusalsByInstance, Session, tallies } from "./session.ts";
+import { type HeldCookie, instancesOf, refusalsByInstance, Session } from "./session.ts";
 import { tokenForm } from "./token.ts";
 
 /** What a run before a deployment saves for a run after it. */
@@ -298,22 +298,9 @@ function whyEnded({ snapshot, context, session }: Before): Why {
   // A cookie from before the deployment does not show which key seals now.
   const fresh = context.session?.source === "saved" ? undefined : context.session?.cookie;
   const now = fresh && tokenForm(fresh.value);
-  if (before.form === "file" || now?.form === "file") {
-    return [
-      "SESSION_TYPE=filesystem keeps a session in a file of one instance, and looks at no sealed " +
-        "cookie.",
-      "Leave SESSION_TYPE unset: sealed cookies outlive instances and deployments.",
-    ];
-  }
-  const accepting = tallies(session.uses).filter(({ refused }) => refused === 0);
-  if (accepting.length > 0) {
-    return [
-      `The instances don't agree: only ${accepting.map(({ instance }) => instance).join(", ")} can ` +
-        "open the session.",
-      "Wait until the deployment has ended and verify again. If it stays so, let every instance read " +
-        "the same secret (SECRET_KEY=sm://PROJECT/SECRET).",
-    ];
-  }
+  if (before.form === "file" || now?.form === "file") return IN_FILES;
+  const differ = whyInstancesDiffer(session.uses);
+  if (differ !== undefined) return differ;
   return now?.form === "sealed" && before.form === "sealed"
     ? compareKeys(before.kid, now.kid)
     : KEY_CHANGED;

@@ -90,7 +90,7 @@ export type Why = readonly [cause: string, remedy: string];
 export type Fault = readonly [seen: string, ...Why];
 
 /** Failed with all faults, each once; ok if there are none. */
-export function faultless(faults: readonly (Fault | false)[], seen: string): Verdict {
+export function judge(seen: string, ...faults: readonly (Fault | false)[]): Verdict {
   const real = faults.filter((fault) => fault !== false);
   if (real.length === 0) return ok(seen);
   return {

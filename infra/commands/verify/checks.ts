@@ -10,7 +10,7 @@ import {
   deployed,
   type Fault,
   failed,
-  faultless,
+  judge,
   LOST,
   ok,
   sessionCheck,
@@ -28,22 +28,21 @@ const LOOK_IN_LOG = "Look for the request in the service's log.";
 const health = check("health", "health", async ({ client, url, live }) => {
   const ready = await client.ask(new URL("/health/ready", url));
   const { code } = ready.json;
-  return faultless(
-    [
-      (live.status !== 200 || live.json.status !== "live") && [
-        `GET /health/live: ${live.brief}`,
-        "The liveness probe fails, and Cloud Run replaces instances that fail it.",
-        "Look in the service's log for why.",
-      ],
-      (ready.status !== 200 || ready.json.status !== "ready") && [
-        `GET /health/ready: ${ready.status || "no answer"}${typeof code === "string" ? ` (${code})` : ""}`,
-        "An instance can't serve requests: most often SECRET_KEY can't be read, or is shorter " +
-          "than 32 characters.",
-        "Let SECRET_KEY name a secret with an enabled version of at least 32 characters that " +
-          "the service may read; its log says what is missing.",
-      ],
-    ],
+  const reason = typeof code === "string" ? ` (${code})` : "";
+  return judge(
     "live and ready",
+    (live.status !== 200 || live.json.status !== "live") && [
+      `GET /health/live: ${live.brief}`,
+      "The liveness probe fails, and Cloud Run replaces instances that fail it.",
+      "Look in the service's log for why.",
+    ],
+    (ready.status !== 200 || ready.json.status !== "ready") && [
+      `GET /health/ready: ${ready.status || "no answer"}${reason}`,
+      "An instance can't serve requests: most often SECRET_KEY can't be read, or is shorter than " +
+        "32 characters.",
+      "Let SECRET_KEY name a secret with an enabled version of at least 32 characters that the " +
+        "service may read; its log says what is missing.",
+    ],
   );
 });
 
@@ -52,30 +51,20 @@ const wayIn = check("sign-in", "sign-in", ({ signIn }) => {
   if (signIn.outcome === "signed_in") return ok("at the local provider");
   if (signIn.outcome === "elsewhere") return ok(`leads to ${signIn.provider}`);
   const { step, answer } = signIn;
-  if (step === "login") {
-    return failed(`GET /login: ${answer.brief}`, ...whyNoSignIn(answer));
-  }
+  if (step === "login") return failed(`GET /login: ${answer.brief}`, ...whyNoSignIn(answer));
   if (step === "provider") {
     return failed(
       `the provider: ${answer.brief}`,
-      "The provider refuses what the service asks of it: most often the client or its redirect " +
-        "URI is not the one that is registered.",
+      "The provider refuses the service: most often its client or redirect URI is not registered.",
       "Compare OIDC_CLIENT_ID and the site's /login/callback with what is registered there.",
     );
   }
-  return answer.status === 303
-    ? failed(
-        `GET /login/callback: ${answer.brief}, without a session's cookie`,
-        "The session is unavailable: the sign-in came back and no cookie was set.",
-        "Look in the service's log for why the cookie could not be written (SECRET_KEY, " +
-          "SESSION_COOKIE_SECURE).",
-      )
-    : failed(
-        `GET /login/callback: ${answer.brief}`,
-        "The service does not take what the provider answers.",
-        "Look for sign_in_failed in the service's log: it gives the reason (clock, client " +
-          "secret, allowed users).",
-      );
+  return failed(
+    `GET /login/callback: ${answer.brief}${answer.status === 303 ? ", but no session cookie" : ""}`,
+    "The service can't complete the sign-in.",
+    "Look for sign_in_failed in the service's log: it gives the reason (clock, client secret, " +
+      "allowed users). If there is none, it says why the cookie could not be written.",
+  );
 });
 
 function whyNoSignIn({ status, code }: Answer): Why {
@@ -84,10 +73,10 @@ function whyNoSignIn({ status, code }: Answer): Why {
   if (status === 404) {
     return [
       "Sign-in is not set up: the service knows no provider.",
-      "Register the site with an OpenID Connect provider. Then `npx pulumi config set --stack " +
-        "STACK oidcIssuer ISSUER`, `npx pulumi config set --stack STACK " +
-        "oidcClientId ID`, `npx pulumi config set --stack STACK --secret " +
-        "oidcClientSecret` and `npx pulumi up --stack STACK`.",
+      "Register the site with an OpenID Connect provider. Then " +
+        "`npx pulumi config set --stack STACK oidcIssuer ISSUER`, " +
+        "`npx pulumi config set --stack STACK --secret oidcClientSecret` and " +
+        `${deployed("oidcClientId", "ID")}.`,
     ];
   }
   if (status === 503) {
@@ -97,16 +86,14 @@ function whyNoSignIn({ status, code }: Answer): Why {
     ];
   }
   return [
-    "The way to the sign-in provider is closed.",
+    "The service does not redirect to the sign-in provider.",
     "Look for sign_in_failed in the service's log: it gives the reason.",
   ];
 }
 
 const SECURE_OVER_HTTP: Why = [
-  "Cookies can't be set: SESSION_COOKIE_SECURE is true and the site is opened over http, where " +
-    "browsers don't keep such a cookie.",
-  "Open the site over https, which Cloud Run enforces. On a laptop without https, leave " +
-    "SESSION_COOKIE_SECURE unset.",
+  "SESSION_COOKIE_SECURE is true, and over http browsers keep no such cookie.",
+  "Open the site over https. On a laptop without https, leave SESSION_COOKIE_SECURE unset.",
 ];
 
 const FAILED: Why = [
@@ -115,7 +102,7 @@ const FAILED: Why = [
 ];
 
 const KEYS_UNAVAILABLE: Why = [
-  "The keys that seal sessions can't be read, or not at once.",
+  "The keys that seal sessions can't be read.",
   "Look in the log for why: Secret Manager does not answer, the service may not read the secret " +
     "(roles/secretmanager.secretAccessor and viewer), or no version of SECRET_KEY is enabled.",
 ];
@@ -133,9 +120,8 @@ const page = sessionCheck("page", "page", "held", async ({ page, session }) => {
   return answer.csrfToken === undefined
     ? failed(
         "the page has no CSRF token",
-        "The session holds no csrf_token, or the page isn't made by signedInPage, so nothing " +
-          "can be saved and nobody can sign out.",
-        "Sign in again: each sign-in puts one into the session.",
+        "Nothing can be saved from the page, and nobody can sign out.",
+        "Make the page with signedInPage (service/http/signedInPage.ts).",
       )
     : ok(`${page} opens`);
 });
@@ -182,32 +168,33 @@ const sessions = sessionCheck("sessions", "sessions", "held", (context) => {
   );
 });
 
-function whyLost(session: Session): Why {
-  const met = tallies(session.uses);
-  const accepting = met.filter(({ requests, refused }) => refused < requests);
-  if (tokenForm(session.cookie.value).form === "file") {
-    return [
-      "Each instance keeps sessions in files of its own (SESSION_TYPE=filesystem), so a session " +
-        "is over as soon as another instance answers.",
-      "Leave SESSION_TYPE unset, or set it to None: sessions then travel in sealed cookies, which " +
-        "every instance can open.",
-    ];
-  }
-  if (accepting.length === 0) return OPENS_NOWHERE[session.source];
-  if (accepting.every(({ refused }) => refused === 0)) {
-    const names = accepting.map(({ instance }) => instance).join(", ");
-    return [
-      `The instances don't share one SECRET_KEY: only ${names} can open what was sealed. Either ` +
-        "each makes a key of its own, or two revisions with different keys answer.",
-      "Keep SECRET_KEY in Secret Manager and let every instance read the same secret " +
-        "(SECRET_KEY=sm://PROJECT/SECRET). If a deployment is under way, wait for it to end and " +
-        "verify again.",
-    ];
-  }
+function whyLost({ source, cookie, uses }: Session): Why {
+  if (tokenForm(cookie.value).form === "file") return IN_FILES;
+  if (uses.every(({ isRefusal }) => isRefusal)) return OPENS_NOWHERE[source];
+  return (
+    whyInstancesDiffer(uses) ?? [
+      "The same instances accepted the session and refused it: it ended while it was used, or its " +
+        "key was disabled.",
+      `Look at PERMANENT_SESSION_LIFETIME, and ${SESSION_IN_LOG}`,
+    ]
+  );
+}
+
+export const IN_FILES: Why = [
+  "SESSION_TYPE=filesystem keeps a session in a file of one instance, so all others refuse it, " +
+    "and it ends with a deployment.",
+  "Leave SESSION_TYPE unset: sessions then travel in sealed cookies, which every instance can open.",
+];
+
+/** Undefined unless some instances accepted every request with the session and others none. */
+export function whyInstancesDiffer(uses: readonly Answer[]): Why | undefined {
+  const accepting = tallies(uses).filter(({ requests, refused }) => refused < requests);
+  if (accepting.length === 0 || accepting.some(({ refused }) => refused > 0)) return undefined;
+  const names = accepting.map(({ instance }) => instance).join(", ");
   return [
-    "The same instances accepted the session and refused it: it ended while it was used, or its " +
-      "key was disabled.",
-    `Look at PERMANENT_SESSION_LIFETIME, and ${SESSION_IN_LOG}`,
+    `The instances don't share one SECRET_KEY: only ${names} can open the session.`,
+    "If a deployment is under way, wait for it to end and verify again. Otherwise let every " +
+      "instance read the same secret (SECRET_KEY=sm://PROJECT/SECRET).",
   ];
 }
 
@@ -217,7 +204,7 @@ const SESSION_IN_LOG =
 
 const OPENS_NOWHERE: Record<Session["source"], Why> = {
   pasted: [
-    "The session that you gave opens nowhere: it has expired, belongs to another environment, or " +
+    "The session that you gave opens nowhere: it has ended, belongs to another environment, or " +
       "was cut off when it was copied.",
     "Sign in again with a browser and copy the whole value of the cookie.",
   ],
@@ -248,18 +235,17 @@ const instances = sessionCheck("instances", "instances", "held", (context) => {
     return met.length > 1
       ? ok(seen)
       : skipped(
-          `only ${met[0]?.instance} answered, so nothing was seen of sessions between ` +
-            "instances; try --requests 2000",
+          `only ${met[0]?.instance} answered, which shows nothing of sessions between instances; ` +
+            "try --requests 2000",
         );
   }
   return met.length >= wanted
     ? ok(seen)
     : failed(
         seen,
-        `${count(wanted, "instance")} should have answered: there are fewer, or the load was ` +
-          "too small to need them.",
-        "Raise --requests, which makes more of them at a time, or have so many run all the " +
-          `time: ${deployed("minInstances", wanted)}.`,
+        `Fewer than ${count(wanted, "instance")} run, or the load was too small to need them.`,
+        "Raise --requests, which also sends more at a time, or keep so many running: " +
+          `${deployed("minInstances", wanted)}.`,
       );
 });
 
@@ -337,26 +323,24 @@ const logout = sessionCheck("logout", "sign-out", "intact", async (context) => {
     : [];
   const accepting = copies.flatMap(([name, time]) => (time === undefined ? [name] : []));
   const times = copies.map(([name, time = 0]) => `${name} after ${Math.round(time)} s`);
-  return faultless(
-    [
-      accepting.length > 0 && [
-        `a copy of the cookie still works at ${accepting.join(", ")}`,
-        "Instances don't learn of each other's sign-outs.",
-        "Look in the service's log for ended_list_stale. Without ENDED_SESSIONS=gs://BUCKET an " +
-          "instance knows only of its own; `npx pulumi up --stack STACK` sets it.",
-      ],
-      (answer.status !== 303 || !cleared) && [
-        `POST /logout: ${answer.brief}, cookie ${cleared ? "cleared" : "not cleared"}`,
-        "Signing out does not make the browser forget the session.",
-        "Look for POST /logout in the service's log.",
-      ],
-      after.status !== 401 && [
-        `GET ${api} afterwards: ${after.brief}`,
-        "After signing out, the browser is still let in.",
-        "Let the sign-out clear the session's cookie under the name that it was set with.",
-      ],
-    ],
+  return judge(
     `clears the cookie; copies are refused: ${times.join(", ")}`,
+    accepting.length > 0 && [
+      `a copy of the cookie still works at ${accepting.join(", ")}`,
+      "Instances don't learn of each other's sign-outs.",
+      "Look in the service's log for ended_list_stale. Without ENDED_SESSIONS=gs://BUCKET an " +
+        "instance knows only of its own; `npx pulumi up --stack STACK` sets it.",
+    ],
+    (answer.status !== 303 || !cleared) && [
+      `POST /logout: ${answer.brief}, cookie ${cleared ? "cleared" : "not cleared"}`,
+      "Signing out does not make the browser forget the session.",
+      "Look for POST /logout in the service's log.",
+    ],
+    after.status !== 401 && [
+      `GET ${api} afterwards: ${after.brief}`,
+      "After signing out, the browser is still let in.",
+      "Let the sign-out clear the session's cookie under the name that it was set with.",
+    ],
   );
 });
 
@@ -376,22 +360,20 @@ const csrf = sessionCheck("csrf", "CSRF", "intact", async ({ page, api, session 
       "Requests that other sites can make are not refused.",
       "Put csrfProtection before every route that changes something.",
     ];
-  return faultless(
-    [
-      open("without a token", without),
-      open("with a wrong token", wrong),
-      right.status !== 404 && [
-        `POST /api/verify with the right token: ${right.brief}, not 404`,
-        "Users can't change anything: the page's token is refused.",
-        LOOK_IN_LOG,
-      ],
-    ],
+  return judge(
     "needs the right token",
+    open("without a token", without),
+    open("with a wrong token", wrong),
+    right.status !== 404 && [
+      `POST /api/verify with the right token: ${right.brief}, not 404`,
+      "Users can't change anything: the page's token is refused.",
+      LOOK_IN_LOG,
+    ],
   );
 });
 
-const unauthorized = check("unauthorized", "401 answers", ({ api, signedOut: { api: answer } }) => {
-  const { status, mediaType, code } = answer;
+const unauthorized = check("unauthorized", "401 answers", ({ api, signedOut }) => {
+  const { status, mediaType, code, json } = signedOut.api;
   const seen = `GET ${api} without a session: ${status} ${mediaType || "without a type"}`;
   if (status !== 401) {
     return failed(
@@ -400,16 +382,13 @@ const unauthorized = check("unauthorized", "401 answers", ({ api, signedOut: { a
       "Put requireSignIn before every route of the API.",
     );
   }
-  if (mediaType === "application/problem+json" && answer.json.status === 401 && code) {
-    return ok(`problem document, code ${code}`);
-  }
-  return failed(
-    `${seen}${code ? "" : ", no code"}`,
-    "Programs can't tell from the answer what is wrong: it is no problem document (RFC 9457) " +
-      "with status and code.",
-    "Answer with sendProblem, or let the answer pass unchanged through whatever stands before " +
-      "the service.",
-  );
+  return mediaType === "application/problem+json" && json.status === 401 && code
+    ? ok(`problem document, code ${code}`)
+    : failed(
+        `${seen}${code ? "" : ", no code"}`,
+        "The answer is no problem document (RFC 9457) with status and code, which programs need.",
+        "Answer with sendProblem, and let what stands before the service pass it on unchanged.",
+      );
 });
 
 const pageRedirect = check("page-redirect", "way to sign in", ({ page, url, signedOut }) => {
@@ -442,29 +421,28 @@ const forgeries = check("forgeries", "forged cookies", async (context) => {
   for (const [what, forged] of Object.entries(cookies)) {
     if (forged === undefined) continue;
     const answer = await client.ask(new URL(api, url), { cookie: `${name}=${forged}` });
-    const { status, setCookies } = answer;
-    if (status >= 500) {
+    if (answer.isFailure) {
       faults.push([
-        `${what}: ${status}`,
+        `${what}: ${answer.brief}`,
         "A cookie that does not open is taken for a fault of the service.",
         "Take it for no session. Look for the error in the service's log.",
       ]);
-    } else if (status !== 401) {
+    } else if (answer.status !== 401) {
       faults.push([
-        `${what}: ${status}`,
-        "A cookie that nobody gave out is let in, or not refused as one.",
+        `${what}: ${answer.brief}`,
+        "A cookie that the service did not make is accepted.",
         "Close the site until sessions are checked by their seal again.",
       ]);
-    } else if (setCookies.some((cookie) => isCredential(cookie.name))) {
+    } else if (answer.setCookies.some((cookie) => isCredential(cookie.name))) {
       faults.push([
         `${what}: 401 and a cookie`,
-        "A cookie that does not open is cleared, which can come in late and end the session " +
-          "that somebody has just signed in for.",
+        "Clearing a cookie that does not open can come in late, and end the session that somebody " +
+          "has just signed in for.",
         "Leave the cookie where it is: the next sign-in replaces it.",
       ]);
     }
   }
-  return faultless(faults, "each 401 and no cookie touched");
+  return judge("each 401 and no cookie touched", ...faults);
 });
 
 const sessionCookies = sessionCheck(
@@ -490,9 +468,9 @@ function judgeCookies(cookies: readonly SetCookie[], https: boolean): Verdict {
     `Path=${attributes.get("path")}`,
     attributes.has("secure") && "Secure",
   ];
-  return faultless(
-    cookies.flatMap((cookie) => cookieFaults(cookie, https)),
+  return judge(
     `${name}: ${shown.filter(Boolean).join(", ")}`,
+    ...cookies.flatMap((cookie) => cookieFaults(cookie, https)),
   );
 }
 
@@ -537,8 +515,7 @@ const cookieSize = sessionCheck("cookie-size", "cookie size", "held", ({ session
     ? ok(seen)
     : failed(
         seen,
-        `Browsers drop a cookie of more than ${MAX_COOKIE_BYTES} bytes (name, value and ` +
-          "attributes) without a word, so nobody stays signed in.",
+        `Browsers drop a cookie of more than ${MAX_COOKIE_BYTES} bytes, so nobody stays signed in.`,
         "Keep less in the session: of large things, an identifier.",
       );
 });
@@ -592,8 +569,7 @@ const caching = check("caching", "caching", ({ dependent, session }) => {
     : failed(
         `no no-store on ${kept.map(([kind]) => kind).join(", ")}`,
         "A cache may keep what one user sees and show it to another, or after signing out.",
-        "Set Cache-Control: no-store on every answer that depends on the session, and let what " +
-          "stands before the service keep it.",
+        "Set Cache-Control: no-store on every answer that depends on the session.",
       );
 });
 
@@ -612,18 +588,14 @@ const contentSecurityPolicy = check("content-security-policy", "content security
     .flatMap(({ url, headers }) =>
       policyFaults(url.pathname, headers.get("content-security-policy")),
     );
-  return faultless(faults, "own scripts and styles only, no frames");
+  return judge("own scripts and styles only, no frames", ...faults);
 });
 
 function policyFaults(path: string, header: string | null): (Fault | false)[] {
   if (header === null) {
-    return [
-      [
-        `${path} has no Content-Security-Policy`,
-        "Whatever gets into a page can run scripts in it.",
-        `Let every answer carry the policy: ${IN_APP}.`,
-      ],
-    ];
+    const seen = `${path} has no Content-Security-Policy`;
+    const cause = "Whatever gets into a page can run scripts in it.";
+    return [[seen, cause, `Let every answer carry the policy: ${IN_APP}.`]];
   }
   // Content Security Policy Level 3, 2.2.1: the first directive of a name counts.
   const directives = header.toLowerCase().split(";").toReversed();
@@ -684,7 +656,7 @@ const plainHeaders = check("headers", "other headers", (context) => {
       ],
     ];
   });
-  return faultless(faults, "nosniff, referrer policy, no X-Powered-By");
+  return judge("nosniff, referrer policy, no X-Powered-By", ...faults);
 });
 
 /** Half a year in seconds. https://hstspreload.org asks for a whole one. */
@@ -698,9 +670,8 @@ const strictTransport = check("strict-transport", "HSTS", ({ https, home }) => {
     ? ok(duration(seconds))
     : failed(
         seconds === 0 ? "no Strict-Transport-Security" : `only ${duration(seconds)}`,
-        "A browser that is told http asks over http first, where somebody in between can answer.",
-        "Send it for half a year or more; the service does if SESSION_COOKIE_SECURE=true " +
-          `(${IN_APP}).`,
+        "Browsers may ask over http first, where somebody in between can answer.",
+        "Send it for half a year or more, as the service does with SESSION_COOKIE_SECURE=true.",
       );
 });
 
@@ -738,8 +709,7 @@ const clock = check("clock", "clock", ({ client: { skew } }) => {
     ? ok(seen)
     : failed(
         `${seen}${skew.instance === undefined ? "" : ` (${skew.instance})`}`,
-        "The server's clock and this machine's differ. Where the server's is wrong, sessions " +
-          "and sign-ins end early or late.",
+        "The clocks differ. If the server's is wrong, sessions and sign-ins end early or late.",
         "Find out which one is wrong, and let it follow a time server.",
       );
 });

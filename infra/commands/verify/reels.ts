@@ -1,6 +1,6 @@
 import { filesOf } from "../../../service/reels/clips.ts";
 import { REEL_LIMIT } from "../../../service/reels/reel.ts";
-import { type Check, count, failed, faultless, ok, sessionCheck, skipped } from "./check.ts";
+import { type Check, count, failed, judge, ok, sessionCheck, skipped } from "./check.ts";
 import type { Answer } from "./client.ts";
 import { tokenForm } from "./token.ts";
 
@@ -93,21 +93,19 @@ const reel = sessionCheck("reel", "reel", "intact", async ({ page, session }) =>
   const kept = [current, same].some(
     (reel) => JSON.stringify(reel) === JSON.stringify(reelOf(after)),
   );
-  return faultless(
-    [
-      answer.status !== (saved === null ? 400 : 200) && [
-        `POST /api/reel: ${answer.brief}`,
-        "Users can't save their reel.",
-        "Look for the request in the service's log.",
-      ],
-      after.status === 200 &&
-        !kept && [
-          "the reel has changed",
-          "What was saved for the test stayed, or somebody saved something meanwhile.",
-          "Look at your reel, and put it right.",
-        ],
-    ],
+  return judge(
     "can be saved; yours is as it was",
+    answer.status !== (saved === null ? 400 : 200) && [
+      `POST /api/reel: ${answer.brief}`,
+      "Users can't save their reel.",
+      "Look for the request in the service's log.",
+    ],
+    after.status === 200 &&
+      !kept && [
+        "the reel has changed",
+        "What was saved for the test stayed, or somebody saved something meanwhile.",
+        "Look at your reel, and put it right.",
+      ],
   );
 });
 

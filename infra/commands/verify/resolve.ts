@@ -1,5 +1,5 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
 import { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
@@ -17,19 +17,16 @@ export function fetchAt(host: string, address: string): typeof fetch {
     if (all) found(null, [{ address, family }]);
     else found(null, address, family);
   };
-  const overHttp = { request: httpRequest, agent: new HttpAgent({ keepAlive: true, lookup }) };
-  const overHttps = { request: httpsRequest, agent: new HttpsAgent({ keepAlive: true, lookup }) };
-
   return async function resolvedFetch(input, init) {
     const request = new Request(input, init);
     const url = new URL(request.url);
     if (url.hostname !== host) return fetch(input, init);
-    const { request: send, agent } = url.protocol === "https:" ? overHttps : overHttp;
+    const send = url.protocol === "https:" ? httpsRequest : httpRequest;
     const { method, signal } = request;
     const headers = Object.fromEntries(request.headers);
     const body = await request.text();
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      send(url, { method, headers, agent, signal })
+      send(url, { method, headers, lookup, signal })
         .once("response", resolve)
         .once("error", (error) => reject(signal.aborted ? signal.reason : error))
         .end(body);

@@ -3,72 +3,66 @@ import { type ErrorCode, OperatorError } from "../../../service/contract/errors.
 /** The site can't be reached, or another service answers. */
 export class SiteError extends OperatorError {}
 
-/** A message for each way in which a connection fails, by Node's error code. */
-const FAILURES: readonly (readonly [
-  codes: RegExp,
-  code: ErrorCode,
-  sentence: string,
-  /** If it differs. */
-  overHttps?: string,
-])[] = [
+/** Messages by the URL's protocol and Node's error code, as in `https: ECONNRESET`. */
+const FAILURES: readonly (readonly [cause: RegExp, code: ErrorCode, message: string])[] = [
   [
-    /^(ENOTFOUND|EAI_AGAIN|EAI_NODATA)$/,
+    / (ENOTFOUND|EAI_AGAIN|EAI_NODATA)$/,
     "HOST_UNKNOWN",
     "No address is known for HOSTNAME: look for a typing mistake in the URL.",
   ],
   [
-    /^ECONNREFUSED$/,
+    / ECONNREFUSED$/,
     "CONNECTION_REFUSED",
     "Nothing listens at HOST: start the site (on this machine with npm start), or correct the port.",
   ],
   [
-    /^(ETIMEDOUT|UND_ERR_\w*TIMEOUT|TimeoutError|EHOSTUNREACH|ENETUNREACH)$/,
+    / (ETIMEDOUT|UND_ERR_\w*TIMEOUT|TimeoutError|EHOSTUNREACH|ENETUNREACH)$/,
     "NO_ANSWER",
     "HOST did not answer in time: look whether it runs, or allow more with --timeout.",
   ],
-  [/^CERT_HAS_EXPIRED$/, "TLS", "The certificate of HOST has expired: renew it."],
+  [/ CERT_HAS_EXPIRED$/, "TLS", "The certificate of HOST has expired: renew it."],
   [
-    /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+)$/,
+    / (DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+)$/,
     "TLS",
     "This machine doesn't trust the certificate of HOST: if it is your own authority's, name it in NODE_EXTRA_CA_CERTS.",
   ],
   [
-    /^ERR_TLS_CERT_ALTNAME_INVALID$/,
+    / ERR_TLS_CERT_ALTNAME_INVALID$/,
     "TLS",
     "The certificate is for another host than HOSTNAME: use the name that it is for.",
   ],
   [
-    /^(EPROTO|ERR_SSL_\w+|ERR_TLS_\w+|CERT_\w+)$/,
+    / (EPROTO|ERR_SSL_\w+|ERR_TLS_\w+|CERT_\w+)$/,
     "TLS",
     "HOST and this machine can't agree on TLS: if the site has no https, as on a laptop, write http://.",
   ],
   [
-    /^(HPE_\w+|HTTPParserError)$/,
+    / (HPE_\w+|HTTPParserError)$/,
     "NOT_HTTP",
     "What listens at HOST does not speak HTTP: look at scheme and port.",
   ],
   [
-    /^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/,
+    /^https: (ECONNRESET|EPIPE|UND_ERR_SOCKET)$/,
+    "CONNECTION_LOST",
+    "HOST hung up: if its certificate is new, Google may not have issued it yet, for which the domain needs its DNS records.",
+  ],
+  [
+    /^http: (ECONNRESET|EPIPE|UND_ERR_SOCKET)$/,
     "CONNECTION_LOST",
     "HOST hung up without an answer: if it has https only, write https://.",
-    "HOST hung up: if its certificate is new, Google may not have issued it yet, for which the domain needs its DNS records.",
   ],
 ];
 
 /** The error for a request that got no answer. */
-export function connectionError(url: URL, error: unknown): SiteError {
-  const { host, hostname, protocol } = url;
+export function connectionError({ protocol, host, hostname }: URL, error: unknown): SiteError {
   const failure = failureCode(error);
-  const [, code, overHttp, overHttps = overHttp] = FAILURES.find(([codes]) =>
-    codes.test(failure),
-  ) ?? [
-    undefined,
+  const [, code, message] = FAILURES.find(([cause]) => cause.test(`${protocol} ${failure}`)) ?? [
+    failure,
     "NO_ANSWER",
     `HOST can't be asked (${failure || innermost(error)}): look at the URL, and whether a browser can open it.`,
   ];
-  const sentence = protocol === "https:" ? overHttps : overHttp;
-  const message = sentence.replace("HOSTNAME", hostname).replace("HOST", host);
-  return new SiteError(code, message, { cause: error });
+  const text = message.replace("HOSTNAME", hostname).replace("HOST", host);
+  return new SiteError(code, text, { cause: error });
 }
 
 /**

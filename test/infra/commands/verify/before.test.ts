@@ -131,7 +131,7 @@ test("reports instances with different keys", async () => {
   ];
   const { failed, text } = await deployment({ keys: versions(1) }, half);
   expect(failed).toEqual(["earlier-session"]);
-  expect(text("earlier-session")).toContain("don't agree: only new can open");
+  expect(text("earlier-session")).toContain("don't share one SECRET_KEY: only new can open");
 });
 
 test("reports a shortened lifetime", async () => {

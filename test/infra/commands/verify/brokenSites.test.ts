@@ -149,7 +149,7 @@ test.each<[what: string, check: string, cause: string, damage: RequestHandler]>(
   [
     "a forged cookie that is accepted",
     "forgeries",
-    "is let in",
+    "is accepted",
     instead(
       (_method, _path, cookie) => cookie === "session=not-a-session",
       (res) => void res.json({}),
@@ -158,7 +158,7 @@ test.each<[what: string, check: string, cause: string, damage: RequestHandler]>(
   [
     "a forged cookie that is cleared",
     "forgeries",
-    "cleared",
+    "Clearing a cookie",
     (req, res, next) => {
       if (req.headers.cookie === "session=not-a-session") {
         res.status(401).clearCookie("session").json({});

@@ -1,6 +1,11 @@
 import { asObject, type JsonObject } from "../pure/json.ts";
 import { parseTime, type Seconds } from "../pure/seconds.ts";
-import { COMMON_REMEDIES, failedAs, type GoogleApi, invalidAnswer } from "./googleApiError.ts";
+import {
+  COMMON_REMEDIES,
+  type GoogleApi,
+  invalidAnswer,
+  unlessFailedAs,
+} from "./googleApiError.ts";
 import type { RestClient } from "./restClient.ts";
 
 export const CLOUD_STORAGE_API: GoogleApi = {
@@ -26,7 +31,7 @@ export interface StoredObject {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-export interface ObjectQuery {
+interface ObjectQuery {
   readonly prefix: string;
   /** Excludes names from this one on. */
   readonly endOffset?: string;
@@ -42,7 +47,7 @@ export interface ObjectPage {
   readonly serverTime: Seconds | undefined;
 }
 
-export interface NewObject {
+interface NewObject {
   readonly name: string;
   /** For lifecycle rules; Unix time. */
   readonly customTime: Seconds;
@@ -73,53 +78,31 @@ export function createBucket(client: RestClient, bucket: string): Bucket {
   const path = `b/${bucket}/o`;
 
   return {
-    async list({ prefix, endOffset, maxResults, pageToken }) {
-      const { body, serverTime } = await client.get(`storage/v1/${path}`, {
-        prefix,
-        fields: `items(${FIELDS}),nextPageToken`,
-        ...(endOffset !== undefined && { endOffset }),
-        ...(maxResults !== undefined && { maxResults: String(maxResults) }),
-        ...(pageToken !== undefined && { pageToken }),
-      });
-      const { items = [], nextPageToken } = body;
-      if (!Array.isArray(items)) throw invalid("a list without objects");
-      const objects = items.map((item) => parseObject(asObject(item)));
-      if (!objects.every(({ name }) => name.startsWith(prefix))) {
+    async list(query) {
+      const all = { ...query, fields: `items(${FIELDS}),nextPageToken` };
+      const { items, ...page } = await client.list(`storage/v1/${path}`, "items", all);
+      const objects = items.map(parseObject);
+      if (!objects.every(({ name }) => name.startsWith(query.prefix))) {
         throw invalid("other objects than those asked for");
       }
-      return {
-        objects,
-        nextPageToken:
-          typeof nextPageToken === "string" && nextPageToken ? nextPageToken : undefined,
-        serverTime,
-      };
+      return { objects, ...page };
     },
 
     async get(name) {
-      try {
-        const url = `storage/v1/${path}/${encodeURIComponent(name)}`;
-        const { body } = await client.get(url, { fields: FIELDS });
-        return named(name, parseObject(body));
-      } catch (error) {
-        if (failedAs(error, "NOT_FOUND")) return undefined;
-        throw error;
-      }
+      const url = `storage/v1/${path}/${encodeURIComponent(name)}`;
+      const body = await unlessFailedAs("NOT_FOUND", client.get(url, { fields: FIELDS }));
+      return body && named(name, parseObject(body));
     },
 
     async create({ name, customTime, metadata }) {
       const time = new Date(customTime * 1000).toISOString();
-      const resource = JSON.stringify({ name, customTime: time, ...(metadata && { metadata }) });
-      try {
-        const { body } = await client.post(`upload/storage/v1/${path}`, multipart(resource), {
-          query: { uploadType: "multipart", ifGenerationMatch: "0", fields: FIELDS },
-          contentType: `multipart/related; boundary=${BOUNDARY}`,
-          idempotent: true,
-        });
-        return named(name, parseObject(body));
-      } catch (error) {
-        if (failedAs(error, "FAILED_PRECONDITION")) return undefined;
-        throw error;
-      }
+      const resource = JSON.stringify({ name, customTime: time, metadata });
+      const query = { uploadType: "multipart", ifGenerationMatch: 0, fields: FIELDS };
+      const type = `multipart/related; boundary=${BOUNDARY}`;
+      const url = `upload/storage/v1/${path}`;
+      const creating = client.upload(url, query, type, multipart(resource));
+      const body = await unlessFailedAs("FAILED_PRECONDITION", creating);
+      return body && named(name, parseObject(body));
     },
   };
 }
@@ -132,8 +115,7 @@ function multipart(resource: string): string {
   return `${parts}--${BOUNDARY}--\r\n`;
 }
 
-function parseObject(item: JsonObject | undefined): StoredObject {
-  const { name, timeCreated, metadata } = item ?? {};
+function parseObject({ name, timeCreated, metadata }: JsonObject): StoredObject {
   const time = parseTime(timeCreated);
   if (typeof name !== "string" || time === undefined) {
     throw invalid("an object without a name or a time of creation");

@@ -58,6 +58,19 @@ export function failedAs(error: unknown, failure: ApiFailure): boolean {
   return error instanceof GoogleApiError && error.failure === failure;
 }
 
+/** The call's result; undefined if it failed in that way. */
+export async function unlessFailedAs<Result>(
+  failure: ApiFailure,
+  call: Promise<Result>,
+): Promise<Result | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (failedAs(error, failure)) return undefined;
+    throw error;
+  }
+}
+
 /** @param what such as "a list without versions" */
 export function invalidAnswer(api: GoogleApi, what: string): GoogleApiError {
   return new GoogleApiError(api, "INVALID_ANSWER", `${api.name} answered with ${what}`);

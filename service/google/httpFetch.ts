@@ -1,4 +1,4 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import { once } from "../pure/once.ts";
 
 /** The part of `fetch` that is used here. Node's own is compatible. */
@@ -10,17 +10,14 @@ export interface FetchRequest {
   readonly signal: AbortSignal;
   /** Redirects are not followed. */
   readonly redirect: "manual";
-  readonly body?: string;
+  readonly body?: string | null;
 }
 
 export interface FetchResponse {
-  readonly ok: boolean;
   readonly status: number;
   readonly headers: { get(name: string): string | null };
   readonly body: AsyncIterable<Uint8Array> | null;
 }
-
-type Send = (url: URL, request: FetchRequest) => ReturnType<typeof httpRequest>;
 
 /**
  * `fetch` by means of node:http and node:https, which a server has loaded anyway. The first use of
@@ -28,41 +25,29 @@ type Send = (url: URL, request: FetchRequest) => ReturnType<typeof httpRequest>;
  * it has read its keys. Connections are kept.
  */
 export function createHttpFetch(): Fetch {
-  const agent = new HttpAgent({ keepAlive: true });
-  const overHttp: Send = (url, { method, headers }) => httpRequest(url, { method, headers, agent });
-  const loadHttps = once(async (): Promise<Send> => {
+  const overHttp = { request: httpRequest, agent: new HttpAgent({ keepAlive: true }) };
+  const loadHttps = once(async (): Promise<typeof overHttp> => {
     const { Agent, request } = await import("node:https");
-    const secure = new Agent({ keepAlive: true });
-    return (url, { method, headers }) => request(url, { method, headers, agent: secure });
+    return { request, agent: new Agent({ keepAlive: true }) };
   });
 
-  return async function httpFetch(url, request) {
-    const send = url.protocol === "http:" ? overHttp : await loadHttps();
-    return await answerTo(send(url, request), request);
-  };
-}
-
-function answerTo(
-  request: ReturnType<Send>,
-  { signal, body }: Pick<FetchRequest, "signal" | "body">,
-): Promise<FetchResponse> {
-  return new Promise((resolve, reject) => {
+  return async function httpFetch(url, { method, headers, signal, body }) {
+    const { request, agent } = url.protocol === "http:" ? overHttp : await loadHttps();
+    const { promise, resolve, reject } = Promise.withResolvers<FetchResponse>();
+    const call = request(url, { method, headers, agent });
     // The option `signal` does the same, and delays a start by half a millisecond.
-    const abort = () => request.destroy(signal.reason);
+    const abort = () => call.destroy(signal.reason);
     if (signal.aborted) abort();
     signal.addEventListener("abort", abort, { once: true });
-    request.on("error", reject);
-    request.once("response", (response) => resolve(toFetchResponse(response)));
-    request.end(body);
-  });
-}
-
-function toFetchResponse(response: IncomingMessage): FetchResponse {
-  const { statusCode: status = 0 } = response;
-  return {
-    ok: status >= 200 && status < 300,
-    status,
-    headers: { get: (name) => response.headers[name.toLowerCase()]?.toString() ?? null },
-    body: response,
+    call.on("error", reject);
+    call.once("response", (response) =>
+      resolve({
+        status: response.statusCode ?? 0,
+        headers: { get: (name) => response.headers[name.toLowerCase()]?.toString() ?? null },
+        body: response,
+      }),
+    );
+    call.end(body ?? undefined);
+    return promise;
   };
 }

@@ -12,21 +12,14 @@ import {
 } from "./googleApiError.ts";
 import { createHttpFetch, type Fetch, type FetchRequest, type FetchResponse } from "./httpFetch.ts";
 
-export interface Answer {
-  readonly body: JsonObject;
-  /** The server's time; undefined if the response has none. */
-  readonly serverTime: Seconds | undefined;
-}
+/** Undefined parameters are left out. */
+type Query = Readonly<Record<string, string | number | undefined>>;
 
-type Query = Readonly<Record<string, string>>;
-
-interface Call {
-  readonly method: "GET" | "POST";
-  readonly query?: Query;
-  readonly body?: string;
-  readonly contentType?: string;
-  /** Whether the call may be retried after a broken connection. */
-  readonly idempotent?: boolean;
+interface Content {
+  readonly type: string;
+  readonly body: string;
+  /** Whether it may be sent again after a broken connection. */
+  readonly idempotent: boolean;
 }
 
 export type RestClient = ReturnType<typeof createRestClient>;
@@ -78,41 +71,36 @@ export function createRestClient({
 }: RestClientDeps) {
   const authenticated = needsToken(endpoint);
 
-  async function call(path: string, options: Call): Promise<Answer> {
-    const { method, body: content, query = {}, contentType, idempotent = false } = options;
+  async function call(path: string, query: Query, content?: Content) {
     const url = new URL(`/${path}`, endpoint);
-    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
     const signal = abortAfter(timeout * 1000);
     const headers: Record<string, string> = { accept: "application/json" };
-    if (contentType !== undefined) headers["content-type"] = contentType;
-    if (authenticated) headers.authorization = `Bearer ${await token(signal)}`;
-
-    const request: FetchRequest = {
-      method,
-      headers,
-      signal,
-      redirect: "manual",
-      ...(content !== undefined && { body: content }),
-    };
+    if (content !== undefined) headers["content-type"] = content.type;
+    const method = content === undefined ? "GET" : "POST";
+    const body = content?.body ?? null;
+    const request: FetchRequest = { method, headers, signal, redirect: "manual", body };
     try {
-      const response = await send(url, request, idempotent);
-      const body = parseObject(await readText(response));
-      if (!response.ok) throw refusal(api, response.status, body);
-      if (body === undefined) throw invalidAnswer(api, "something that is not a JSON object");
-      return { body, serverTime: parseTime(response.headers.get("date")) };
+      if (authenticated) {
+        const token = await unlessAborted(accessTokens().catch(withoutCredentials), signal);
+        headers.authorization = `Bearer ${token}`;
+      }
+      const response = await send(url, request, content?.idempotent ?? true);
+      const answer = parseObject(await readText(response));
+      const { status } = response;
+      if (status < 200 || status > 299) throw refusal(api, status, answer);
+      if (answer === undefined) throw invalidAnswer(api, "something that is not a JSON object");
+      return { body: answer, serverTime: parseTime(response.headers.get("date")) };
     } catch (error) {
       throw error instanceof GoogleApiError ? error : unanswered(error, signal);
     }
   }
 
-  async function token(signal: AbortSignal): Promise<string> {
-    try {
-      return await unlessAborted(accessTokens(), signal);
-    } catch (cause) {
-      if (signal.aborted) throw unanswered(cause, signal);
-      const what = `There are no usable Google credentials to call ${api.name} with`;
-      throw new GoogleApiError(api, "NO_CREDENTIALS", what, { cause });
-    }
+  function withoutCredentials(cause: unknown): never {
+    const what = `There are no usable Google credentials to call ${api.name} with`;
+    throw new GoogleApiError(api, "NO_CREDENTIALS", what, { cause });
   }
 
   async function send(url: URL, request: FetchRequest, mayRepeat: boolean): Promise<FetchResponse> {
@@ -148,20 +136,32 @@ export function createRestClient({
 
   return {
     /** @param path begins with the API's version: `v1/projects/P/secrets/S` */
-    get: (path: string, query: Query = {}) =>
-      call(path, { method: "GET", query, idempotent: true }),
-    /** Sends an object as JSON, or text. */
-    post: (
-      path: string,
-      body: object | string,
-      options?: Pick<Call, "query" | "contentType" | "idempotent">,
-    ) =>
-      call(path, {
-        method: "POST",
-        contentType: "application/json",
-        ...options,
-        body: typeof body === "string" ? body : JSON.stringify(body),
-      }),
+    get: async (path: string, query: Query = {}) => (await call(path, query)).body,
+
+    async post(path: string, body: object): Promise<JsonObject> {
+      const json = { type: "application/json", body: JSON.stringify(body), idempotent: false };
+      return (await call(path, {}, json)).body;
+    },
+
+    /** The query has to make it idempotent. */
+    async upload(path: string, query: Query, type: string, body: string): Promise<JsonObject> {
+      return (await call(path, query, { type, body, idempotent: true })).body;
+    },
+
+    /**
+     * A page of a list, and the server's time; undefined if the response has none.
+     * @param field of the response that has the list
+     */
+    async list(path: string, field: string, query: Query) {
+      const { body, serverTime } = await call(path, query);
+      const { [field]: list = [], nextPageToken } = body;
+      if (!Array.isArray(list)) throw invalidAnswer(api, `a list without ${field}`);
+      return {
+        items: list.map((item) => asObject(item) ?? {}),
+        nextPageToken: (typeof nextPageToken === "string" && nextPageToken) || undefined,
+        serverTime,
+      };
+    },
   };
 }
 

@@ -3,7 +3,13 @@ import { decodeBase64 } from "../pure/base64.ts";
 import { crc32c } from "../pure/crc32c.ts";
 import { asObject, type JsonObject } from "../pure/json.ts";
 import { parseTime, type Seconds } from "../pure/seconds.ts";
-import { COMMON_REMEDIES, failedAs, type GoogleApi, invalidAnswer } from "./googleApiError.ts";
+import {
+  COMMON_REMEDIES,
+  failedAs,
+  type GoogleApi,
+  invalidAnswer,
+  unlessFailedAs,
+} from "./googleApiError.ts";
 import type { RestClient } from "./restClient.ts";
 
 export const SECRET_MANAGER_API: GoogleApi = {
@@ -34,7 +40,7 @@ export interface SecretReference {
 /** A version as Secret Manager describes it. */
 export interface SecretVersion extends KeyVersion {
   /** Changes with the version's state; undefined if the response has none. */
-  readonly etag?: string;
+  readonly etag?: string | undefined;
   /** Number or ID of the project as in the response, usually the number. */
   readonly project: string;
 }
@@ -56,10 +62,10 @@ export type VersionStore = ReturnType<typeof createVersionStore>;
 export const UNLISTED_VERSIONS = 100;
 
 /** The API's maximum, about 350 kB. A secret that is rotated weekly fills a page in 19 years. */
-const LIST_PAGE_SIZE = 1000;
+const PAGE_SIZE = 1000;
 
 /** Limit for pages, in case a response always has a next page. */
-const LIST_PAGES = 10;
+const MAX_PAGES = 10;
 
 /** https://cloud.google.com/resource-manager/docs/creating-managing-projects, or domain-scoped. */
 const PROJECT = "[a-z\\d][a-z\\d.:-]{0,61}[a-z\\d]";
@@ -95,36 +101,29 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
 
   /** A version in any state, without its payload; undefined if there is none. Never lags. */
   async function get(version: number): Promise<SecretVersion | undefined> {
-    try {
-      const { body } = await client.get(`${resource}/${version}`);
-      return parseVersion(body, secret, version);
-    } catch (error) {
-      if (failedAs(error, "NOT_FOUND")) return undefined;
-      throw error;
-    }
+    const body = await unlessFailedAs("NOT_FOUND", client.get(`${resource}/${version}`));
+    return body && parseVersion(body, secret, version);
   }
 
   return {
     get,
 
     /**
-     * All versions, the newest first, destroyed ones too, and the server's time if it said it. May
-     * lag behind the truth for minutes, and rarely for hours.
+     * All versions, the newest first, destroyed ones too, and the server's time if the response has
+     * it. May lag behind the truth for minutes, and rarely for hours.
      */
     async list() {
       const versions: SecretVersion[] = [];
-      let pageToken: string | undefined;
       let serverTime: Seconds | undefined;
-      for (let page = 0; page < LIST_PAGES; page += 1) {
-        const query = { pageSize: String(LIST_PAGE_SIZE), ...(pageToken && { pageToken }) };
-        const answer = await client.get(resource, query);
-        serverTime ??= answer.serverTime;
-        const { versions: entries = [], nextPageToken } = answer.body;
-        if (!Array.isArray(entries)) throw invalid("a list without versions");
-        versions.push(...entries.map((entry) => parseVersion(asObject(entry), secret)));
-        if (typeof nextPageToken !== "string" || nextPageToken === "") break;
-        pageToken = nextPageToken;
-      }
+      let pageToken: string | undefined;
+      let pages = 0;
+      do {
+        const page = await client.list(resource, "versions", { pageSize: PAGE_SIZE, pageToken });
+        versions.push(...page.items.map((item) => parseVersion(item, secret)));
+        serverTime ??= page.serverTime;
+        pageToken = page.nextPageToken;
+        pages += 1;
+      } while (pageToken !== undefined && pages < MAX_PAGES);
       return { versions, serverTime };
     },
 
@@ -134,9 +133,9 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
      */
     async access(version: number, last?: VersionReading["state"]): Promise<VersionReading> {
       try {
-        const { body } = await client.get(`${resource}/${version}:access`);
-        parseName(body.name, secret, version);
-        return { state: "ENABLED", payload: parsePayload(asObject(body.payload)) };
+        const { name, payload } = await client.get(`${resource}/${version}:access`);
+        parseName(name, secret, version);
+        return { state: "ENABLED", payload: parsePayload(asObject(payload)) };
       } catch (error) {
         if (failedAs(error, "NOT_FOUND")) return { state: "ABSENT", error };
         const refused = failedAs(error, "FAILED_PRECONDITION");
@@ -161,8 +160,8 @@ export function createVersionStore(client: RestClient, secret: SecretReference) 
   const resource = `v1/${secretResource(secret)}`;
 
   async function change(version: number, verb: string, body: object): Promise<void> {
-    const answer = await client.post(`${resource}/versions/${version}:${verb}`, body);
-    parseVersion(answer.body, secret, version);
+    const changed = await client.post(`${resource}/versions/${version}:${verb}`, body);
+    parseVersion(changed, secret, version);
   }
 
   return {
@@ -180,7 +179,7 @@ export function createVersionStore(client: RestClient, secret: SecretReference) 
       );
       const versions: SecretVersion[] = [];
       // Numbers have no gaps. If the list was cut off, older versions are left out.
-      const first = listed.length < LIST_PAGES * LIST_PAGE_SIZE ? 1 : (listed.at(-1)?.version ?? 1);
+      const first = listed.length < MAX_PAGES * PAGE_SIZE ? 1 : (listed.at(-1)?.version ?? 1);
       for (let number = first; number <= newestListed + UNLISTED_VERSIONS; number += 1) {
         const version = destroyed.get(number) ?? (await get(number));
         if (version !== undefined) versions.unshift(version);
@@ -192,7 +191,7 @@ export function createVersionStore(client: RestClient, secret: SecretReference) 
     /** Adds a version and returns it, if the server confirms the checksum. */
     async add(payload: Uint8Array): Promise<SecretVersion> {
       const data = Buffer.from(payload).toString("base64");
-      const { body } = await client.post(`${resource}:addVersion`, {
+      const body = await client.post(`${resource}:addVersion`, {
         payload: { data, dataCrc32c: String(crc32c(payload)) },
       });
       const added = parseVersion(body, secret);
@@ -205,8 +204,8 @@ export function createVersionStore(client: RestClient, secret: SecretReference) 
       try {
         await change(version, "disable", {});
       } catch (error) {
-        if (!failedAs(error, "FAILED_PRECONDITION")) throw error;
-        if ((await get(version))?.state === "ENABLED") throw error;
+        const isConflict = failedAs(error, "FAILED_PRECONDITION");
+        if (!isConflict || (await get(version))?.state === "ENABLED") throw error;
       }
     },
 
@@ -216,7 +215,7 @@ export function createVersionStore(client: RestClient, secret: SecretReference) 
      */
     async destroy({ version, etag }: SecretVersion): Promise<boolean> {
       try {
-        await change(version, "destroy", etag === undefined ? {} : { etag });
+        await change(version, "destroy", { etag });
         return true;
       } catch (error) {
         if (!failedAs(error, "FAILED_PRECONDITION")) throw error;
@@ -229,24 +228,18 @@ export function createVersionStore(client: RestClient, secret: SecretReference) 
 
 /** @param expected the version's number; default: any */
 function parseVersion(
-  resource: JsonObject | undefined,
+  resource: JsonObject,
   secret: SecretReference,
   expected?: number,
 ): SecretVersion {
-  const named = parseName(resource?.name, secret, expected);
-  const { etag } = resource ?? {};
-  const state = STATES.find((known) => known === resource?.state);
-  const createTime = parseTime(resource?.createTime);
-  const scheduledDestroyTime = parseTime(resource?.scheduledDestroyTime);
+  const named = parseName(resource.name, secret, expected);
+  const state = STATES.find((known) => known === resource.state);
+  const createTime = parseTime(resource.createTime);
   if (createTime === undefined) throw invalid("a version without a time of creation");
   if (state === undefined) throw invalid("a version in an unknown state");
-  return {
-    ...named,
-    state,
-    createTime,
-    ...(typeof etag === "string" && { etag }),
-    ...(scheduledDestroyTime !== undefined && { scheduledDestroyTime }),
-  };
+  const scheduledDestroyTime = parseTime(resource.scheduledDestroyTime);
+  const etag = typeof resource.etag === "string" ? resource.etag : undefined;
+  return { ...named, state, createTime, scheduledDestroyTime, etag };
 }
 
 /** Does not compare the project, because Secret Manager always returns its number. */

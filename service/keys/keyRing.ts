@@ -15,7 +15,7 @@ export interface KeyVersion {
   /** When Secret Manager created the version, by its own clock. */
   readonly createTime: Seconds;
   /** When a version whose destruction is delayed will be destroyed. */
-  readonly scheduledDestroyTime?: Seconds;
+  readonly scheduledDestroyTime?: Seconds | undefined;
 }
 
 export interface SigningPolicy {

@@ -35,7 +35,6 @@ async function answerOf(
 ) {
   const response = await fetchOne(url, request);
   return {
-    ok: response.ok,
     status: response.status,
     twice: response.headers.get("X-Twice"),
     absent: response.headers.get("x-absent"),

@@ -70,12 +70,10 @@ export function maySign(
   policy: SigningPolicy,
   now: Seconds,
 ): boolean {
-  const known = enabled.filter((other) => other.version > version);
+  const successors = enabled.filter((other) => other.version > version);
   // A version that was created after `asOf` may be unknown.
-  const successors = [...known, { createTime: undefined }];
-  return successors.every(
-    ({ createTime = asOf }) => signsFrom({ createTime }, policy) + RETIREMENT_MARGIN > now,
-  );
+  const createTime = Math.min(asOf, ...successors.map((other) => other.createTime ?? asOf));
+  return signsFrom({ createTime }, policy) + RETIREMENT_MARGIN > now;
 }
 
 /** Whether sessions that the version sealed are accepted. */

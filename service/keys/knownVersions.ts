@@ -1,5 +1,5 @@
 import { createSecretKey } from "node:crypto";
-import type { VersionReading } from "../google/secretVersions.ts";
+import { UNLISTED_VERSIONS, type VersionReading } from "../google/secretVersions.ts";
 import type { Seconds } from "../pure/seconds.ts";
 import { MIN_SECRET_LENGTH, type SessionKey } from "./sessionKeys.ts";
 
@@ -16,19 +16,6 @@ export interface KnownVersion {
   readonly createTime: Seconds | undefined;
 }
 
-/** A version whose key is accepted. */
-export type UsableVersion = KnownVersion & { readonly key: SessionKey };
-
-interface Summary {
-  readonly usable: readonly UsableVersion[];
-  /** The usable versions, and the unreadable ones, which other instances may be able to read. */
-  readonly enabled: readonly KnownVersion[];
-  /** Numbers of all versions that are not destroyed, whose state can change. */
-  readonly existing: readonly number[];
-  /** The highest number in any state; 0 if none is known. */
-  readonly newest: number;
-}
-
 export type KnownVersions = ReturnType<typeof createKnownVersions>;
 
 /**
@@ -41,7 +28,7 @@ export function createKnownVersions(onUnfit: (version: number, reason: string) =
   const entries = new Map<number, KnownVersion>();
   let readings = 0;
   /** Cached, because each request needs it. */
-  let summary: Summary | undefined;
+  let summary: ReturnType<typeof summarize> | undefined;
 
   function keyOf(version: number, payload: Buffer): SessionKey | undefined {
     const before = entries.get(version);
@@ -77,20 +64,36 @@ export function createKnownVersions(onUnfit: (version: number, reason: string) =
       summary = undefined;
     },
     get: (version: number) => entries.get(version),
-    summary(): Summary {
-      summary ??= summarize([...entries.values()]);
+    summary() {
+      summary ??= summarize(entries);
       return summary;
     },
   };
 }
 
-function summarize(all: readonly KnownVersion[]): Summary {
-  const usable = all.filter((known): known is UsableVersion => known.key !== undefined);
-  const found = all.filter(({ state }) => state !== "ABSENT");
+function summarize(entries: ReadonlyMap<number, KnownVersion>) {
+  const existing = [...entries.values()].filter(({ state }) => state !== "ABSENT");
+  const newest = Math.max(0, ...existing.map(({ version }) => version));
+  const unlisted: number[] = [];
+  for (let n = newest; n > 0 && unlisted.length < UNLISTED_VERSIONS; n -= 1) {
+    if (!entries.has(n)) unlisted.push(n);
+  }
+  const changeable = existing.filter(({ state }) => state !== "DESTROYED");
+  const usable = changeable.flatMap(({ key, ...known }) =>
+    key === undefined ? [] : { ...known, key },
+  );
   return {
+    /** The versions whose keys are accepted. */
     usable,
-    enabled: [...usable, ...all.filter(({ state }) => state === "UNREADABLE")],
-    existing: found.filter(({ state }) => state !== "DESTROYED").map(({ version }) => version),
-    newest: Math.max(0, ...found.map(({ version }) => version)),
+    /** The usable versions of known age, which may sign. */
+    aged: usable.flatMap(({ createTime, ...known }) =>
+      createTime === undefined ? [] : { ...known, createTime },
+    ),
+    /** The usable versions, and the unreadable ones, which other instances may be able to read. */
+    enabled: changeable.filter(({ state, key }) => key !== undefined || state === "UNREADABLE"),
+    /** Numbers of all versions that may exist and are not destroyed, whose state can change. */
+    changeable: [...changeable.map(({ version }) => version), ...unlisted],
+    /** The highest number in any state; 0 if none is known. */
+    newest,
   };
 }

@@ -11,7 +11,7 @@ import type { EventLog } from "../process/eventLog.ts";
 import { createRefresher } from "../process/refresher.ts";
 import type { Seconds } from "../pure/seconds.ts";
 import { chooseSigner, maySign, signsFrom } from "./keyRing.ts";
-import { createKnownVersions, type KnownVersion, type UsableVersion } from "./knownVersions.ts";
+import { createKnownVersions, type KnownVersion } from "./knownVersions.ts";
 import { JITTER, type KeyLimits, MAX_AGE_INTERVALS, READ_TIMEOUT, RETRY_AFTER } from "./limits.ts";
 import type { KeyLookup, Readiness, SessionKey, SessionKeys } from "./sessionKeys.ts";
 import { createVersionReader } from "./versionReader.ts";
@@ -99,9 +99,9 @@ export function createSecretManagerKeys({
     if (failures.length > 0) throw failures[0];
   }
 
-  function chosen(now: Seconds): UsableVersion | undefined {
-    const { usable, enabled } = known.summary();
-    const signer = chooseSigner(usable.filter(isAged), limits, now);
+  function chosen(now: Seconds) {
+    const { aged, enabled } = known.summary();
+    const signer = chooseSigner(aged, limits, now);
     if (signer === undefined || signsFrom(signer, limits) <= now) return signer;
     // An older version that is unreadable here may be the signer at another instance.
     return enabled.some(({ version }) => version < signer.version) ? undefined : signer;
@@ -120,8 +120,8 @@ export function createSecretManagerKeys({
 
   function reportRefreshed(): void {
     failure = undefined;
-    const { usable } = known.summary();
-    const newest = Math.max(0, ...usable.map(({ createTime = 0 }) => createTime));
+    const { usable, aged } = known.summary();
+    const newest = Math.max(0, ...aged.map(({ createTime }) => createTime));
     log.info(
       {
         event: "key_ring_refreshed",
@@ -209,10 +209,4 @@ function answerOf(known: KnownVersion | undefined): KeyLookup | undefined {
     default:
       return undefined;
   }
-}
-
-function isAged<Version extends KnownVersion>(
-  version: Version,
-): version is Version & { readonly createTime: Seconds } {
-  return version.createTime !== undefined;
 }

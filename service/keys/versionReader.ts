@@ -9,26 +9,16 @@ import type { Seconds } from "../pure/seconds.ts";
 import type { KnownVersions } from "./knownVersions.ts";
 import { LOOKUP_INTERVAL } from "./limits.ts";
 
-/** Result of reading all versions. */
-export interface RefreshResult {
-  /** Its number. Known versions with this number were confirmed by it. */
-  readonly reading: number;
-  /** Errors of failed calls. */
-  readonly failures: readonly unknown[];
-  /** Whether every enabled version is known with its age, readable or not. */
-  readonly complete: boolean;
-}
+type OnFailure = (version: number, error: unknown) => void;
 
-export interface VersionReaderDeps {
+interface VersionReaderDeps {
   readonly source: SecretVersions;
   readonly known: KnownVersions;
   readonly abortAfter: AbortAfter;
   readonly onLookupFailure: OnFailure;
 }
 
-type OnFailure = (version: number, error: unknown) => void;
-
-/** A reading of all versions or of a few. */
+/** A refresh or a lookup. */
 interface Reading {
   readonly number: number;
   readonly onFailure: OnFailure;
@@ -70,18 +60,23 @@ export function createVersionReader({
     return call;
   }
 
-  /** Calls: the first list, one for each version that is not destroyed, one above the newest. */
-  async function readAll(): Promise<RefreshResult> {
+  /**
+   * Calls: the first list, one for each version that is not destroyed, one above the newest.
+   * @returns the reading's number, which versions that it confirmed have; the errors of failed calls;
+   * and whether every enabled version is known with its age, readable or not
+   */
+  async function readAll() {
     const failures: unknown[] = [];
     const reading = begin((_, error) => failures.push(error));
-    const list = isListed ? undefined : readList(reading).catch((error) => failures.push(error));
-    await Promise.all([list, readKnown(reading)]);
-    // Including those in the list.
-    const versions = await readKnown(reading);
+    if (!isListed) await readList(reading).catch((error) => failures.push(error));
+    const { changeable, newest } = known.summary();
+    const above = isListed ? [newest + 1] : [];
+    // All at once, because an instance that starts waits for it.
+    await forEach([...changeable, ...above], (version) => read(reading, version));
     const found = await Promise.all(reading.calls.values());
     // A deleted secret is an accident, and ends no session.
     const isThere = found.some(({ state }) => state === "ENABLED" || state === "DISABLED");
-    await forEach(versions, (version) => learn(reading, version, isThere));
+    await forEach(changeable, (version) => learn(reading, version, isThere));
     const isRead = isListed && (await readUpwards(reading));
     const haveAges = known.summary().enabled.every(({ createTime }) => createTime !== undefined);
     return { reading: reading.number, failures, complete: isRead && haveAges };
@@ -96,23 +91,6 @@ export function createVersionReader({
       known.learn(number, version, { state: settled, createTime });
     }
     isListed = true;
-  }
-
-  /**
-   * Reads all versions that may exist, and the number above them, at once, because an instance that
-   * starts waits for it.
-   * @returns the versions
-   */
-  async function readKnown(reading: Reading): Promise<number[]> {
-    const { existing, newest } = known.summary();
-    const versions = [...existing];
-    for (let version = newest - 1; version > 0; version -= 1) {
-      if (versions.length === existing.length + UNLISTED_VERSIONS) break;
-      if (known.get(version) === undefined) versions.push(version);
-    }
-    const above = newest === 0 ? [] : [newest + 1];
-    await forEach([...versions, ...above], (version) => read(reading, version));
-    return versions;
   }
 
   /**
@@ -152,11 +130,8 @@ export function createVersionReader({
   }
 
   async function createTimeOf(version: number, onFailure: OnFailure): Promise<Seconds | undefined> {
-    const { state, createTime, key } = known.get(version) ?? {};
-    const isUnfit = state === "ENABLED" && key === undefined;
-    if (createTime !== undefined || isUnfit) return createTime;
     try {
-      return (await source.get(version))?.createTime;
+      return known.get(version)?.createTime ?? (await source.get(version))?.createTime;
     } catch (error) {
       onFailure(version, error);
       return undefined;
@@ -165,21 +140,17 @@ export function createVersionReader({
 
   const wanted = new Set<number>();
   const nextLookup = createFreshRun(
-    () => {
+    async () => {
       const versions = [...wanted];
       wanted.clear();
-      return readByNumber(versions);
+      const reading = begin(onLookupFailure);
+      const { newest } = known.summary();
+      const below = versions.filter((version) => version <= newest);
+      await forEach(below, (version) => learn(reading, version));
+      return below.length < versions.length && (await readUpwards(reading));
     },
     () => aborted(abortAfter(LOOKUP_INTERVAL * 1000)),
   );
-
-  async function readByNumber(versions: readonly number[]): Promise<boolean> {
-    const reading = begin(onLookupFailure);
-    const { newest } = known.summary();
-    const below = versions.filter((version) => version <= newest);
-    await forEach(below, (version) => learn(reading, version));
-    return below.length < versions.length && (await readUpwards(reading));
-  }
 
   return {
     readAll,

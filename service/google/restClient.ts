@@ -88,8 +88,8 @@ export function createRestClient({
         headers.authorization = `Bearer ${token}`;
       }
       const response = await send(url, request, content?.idempotent ?? true);
-      const answer = parseObject(await readText(response));
       const { status } = response;
+      const answer = parseObject(await readText(response.body));
       if (status < 200 || status > 299) throw refusal(api, status, answer);
       if (answer === undefined) throw invalidAnswer(api, "something that is not a JSON object");
       return { body: answer, serverTime: parseTime(response.headers.get("date")) };
@@ -103,20 +103,18 @@ export function createRestClient({
     throw new GoogleApiError(api, "NO_CREDENTIALS", what, { cause });
   }
 
-  async function send(url: URL, request: FetchRequest, mayRepeat: boolean): Promise<FetchResponse> {
-    try {
-      return await fetch(url, request);
-    } catch (error) {
+  function send(url: URL, request: FetchRequest, mayRepeat: boolean): Promise<FetchResponse> {
+    return fetch(url, request).catch((error: unknown) => {
       const broken = BROKEN_CONNECTION.has(connectionCode(error)) && !request.signal.aborted;
-      if (mayRepeat && broken) return send(url, request, false);
+      if (mayRepeat && broken) return fetch(url, request);
       throw error;
-    }
+    });
   }
 
-  async function readText(response: FetchResponse): Promise<string> {
+  async function readText(body: FetchResponse["body"]): Promise<string> {
     const chunks: Uint8Array[] = [];
     let size = 0;
-    for await (const chunk of response.body ?? []) {
+    for await (const chunk of body ?? []) {
       size += chunk.length;
       if (size > MAX_ANSWER_BYTES) throw invalidAnswer(api, "far too much");
       chunks.push(chunk);

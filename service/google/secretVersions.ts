@@ -37,9 +37,8 @@ export interface SecretReference {
   readonly name: string;
 }
 
-/** A version as Secret Manager describes it. */
 export interface SecretVersion extends KeyVersion {
-  /** Changes with the version's state; undefined if the response has none. */
+  /** Changes with the version's state. */
   readonly etag?: string | undefined;
   /** Number or ID of the project as in the response, usually the number. */
   readonly project: string;
@@ -92,10 +91,7 @@ export function secretResource({ project, name }: SecretReference): string {
   return `projects/${project}/secrets/${name}`;
 }
 
-/**
- * Reads a secret's versions. Every failure is a GoogleApiError; every answer is checked.
- * @param client of SECRET_MANAGER_API
- */
+/** Reads a secret's versions. Every failure is a GoogleApiError; every answer is checked. */
 export function createSecretVersions(client: RestClient, secret: SecretReference) {
   const resource = `v1/${secretResource(secret)}/versions`;
 
@@ -139,22 +135,16 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
       } catch (error) {
         if (failedAs(error, "NOT_FOUND")) return { state: "ABSENT", error };
         const refused = failedAs(error, "FAILED_PRECONDITION");
-        if (refused) {
-          // Access is also refused while the secret's encryption key is unusable.
-          const isSettled = last === "DISABLED" || last === "DESTROYED";
-          const state = isSettled ? last : (await get(version).catch(() => undefined))?.state;
-          if (state === "DISABLED" || state === "DESTROYED") return { state };
-        }
-        return { state: "UNREADABLE", error, refused };
+        if (refused && isOver(last)) return { state: last };
+        // Access is also refused while the secret's encryption key is unusable.
+        const { state } = (refused && (await get(version).catch(() => undefined))) || {};
+        return isOver(state) ? { state } : { state: "UNREADABLE", error, refused };
       }
     },
   };
 }
 
-/**
- * Reads and changes a secret's versions. Every failure is a GoogleApiError.
- * @param client of SECRET_MANAGER_API
- */
+/** Reads and changes a secret's versions. Every failure is a GoogleApiError. */
 export function createVersionStore(client: RestClient, secret: SecretReference) {
   const { list, get } = createSecretVersions(client, secret);
   const resource = `v1/${secretResource(secret)}`;
@@ -224,6 +214,10 @@ export function createVersionStore(client: RestClient, secret: SecretReference) 
       }
     },
   };
+}
+
+function isOver(state: string | undefined): state is "DISABLED" | "DESTROYED" {
+  return state === "DISABLED" || state === "DESTROYED";
 }
 
 /** @param expected the version's number; default: any */

@@ -1,5 +1,6 @@
 import { createSecretKey } from "node:crypto";
 import { UNLISTED_VERSIONS, type VersionReading } from "../google/secretVersions.ts";
+import type { EventLog } from "../process/eventLog.ts";
 import type { Seconds } from "../pure/seconds.ts";
 import { MIN_SECRET_LENGTH, type SessionKey } from "./sessionKeys.ts";
 
@@ -22,26 +23,27 @@ export type KnownVersions = ReturnType<typeof createKnownVersions>;
  * Readings can end in another order than they began in: an instance that froze in the middle of one
  * ends it hours later. So each version carries its reading, and an older one never wins. Readings
  * are counted, not timed, because clocks jump.
- * @param onUnfit called for a version whose payload can't be a key, when it is learned
  */
-export function createKnownVersions(onUnfit: (version: number, reason: string) => void) {
+export function createKnownVersions(log: Pick<EventLog, "error">) {
   const entries = new Map<number, KnownVersion>();
   let readings = 0;
   /** Cached, because each request needs it. */
   let summary: ReturnType<typeof summarize> | undefined;
 
   function keyOf(version: number, payload: Buffer): SessionKey | undefined {
+    const kid = String(version);
     const before = entries.get(version);
     const { length } = payload.toString("utf8").trim();
-    if (length < MIN_SECRET_LENGTH) {
-      const isKnown = before?.state === "ENABLED" && before.key === undefined;
-      const reason = `its payload has ${length} characters, and keys have at least ${MIN_SECRET_LENGTH}`;
-      if (!isKnown) onUnfit(version, reason);
-      return undefined;
+    if (length >= MIN_SECRET_LENGTH) {
+      const secret = createSecretKey(payload);
+      // An unchanged key stays the same object, so that keys derived from it stay cached.
+      return before?.key?.secret.equals(secret) ? before.key : { kid, secret };
     }
-    const secret = createSecretKey(payload);
-    // An unchanged key stays the same object, so that keys derived from it stay cached.
-    return before?.key?.secret.equals(secret) ? before.key : { kid: String(version), secret };
+    const isReported = before?.state === "ENABLED" && before.key === undefined;
+    const reason = `its payload has ${length} characters, and keys have at least ${MIN_SECRET_LENGTH}`;
+    const message = `Version ${version} of SECRET_KEY is skipped: ${reason}`;
+    if (!isReported) log.error({ event: "key_skipped", kid, reason }, message);
+    return undefined;
   }
 
   return {

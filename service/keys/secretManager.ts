@@ -39,42 +39,19 @@ export interface SecretManagerKeysDeps extends Omit<RestClientDeps, "api" | "tim
  * Keys of a ring that is much too old are accepted and don't sign any more, because their sessions
  * could outlive them.
  */
-export function createSecretManagerKeys({
-  secret,
-  endpoint,
-  limits,
-  log,
-  clock,
-  random,
-  abortAfter = AbortSignal.timeout,
-  ...rest
-}: SecretManagerKeysDeps): SessionKeys {
-  const maxAge = MAX_AGE_INTERVALS * limits.refreshInterval;
-  const client = createRestClient({
-    api: SECRET_MANAGER_API,
-    endpoint,
-    timeout: READ_TIMEOUT,
-    abortAfter,
-    ...rest,
-  });
-  const known = createKnownVersions((version, reason) =>
-    log.error(
-      { event: "key_skipped", kid: String(version), reason },
-      `Version ${version} of SECRET_KEY is skipped: ${reason}`,
-    ),
-  );
-  const reader = createVersionReader({
-    source: createSecretVersions(client, secret),
-    known,
-    abortAfter,
-    onLookupFailure: (version, error) =>
-      log.warn(
-        { event: "key_lookup_failed", kid: String(version), cause: messageOf(error) },
-        `Version ${version} of SECRET_KEY can't be looked up`,
-      ),
-  });
+export function createSecretManagerKeys(deps: SecretManagerKeysDeps): SessionKeys {
+  const { secret, limits, log, clock, random, abortAfter = AbortSignal.timeout } = deps;
+  const client = createRestClient({ ...deps, api: SECRET_MANAGER_API, timeout: READ_TIMEOUT });
+  const source = createSecretVersions(client, secret);
+  const known = createKnownVersions(log);
+  const reader = createVersionReader({ source, known, log, abortAfter });
   const refresher = createRefresher({
-    policy: { interval: limits.refreshInterval, jitter: JITTER, maxAge, waitLimit: READ_TIMEOUT },
+    policy: {
+      interval: limits.refreshInterval,
+      jitter: JITTER,
+      maxAge: MAX_AGE_INTERVALS * limits.refreshInterval,
+      waitLimit: READ_TIMEOUT,
+    },
     clock,
     random,
     abortAfter,
@@ -89,14 +66,15 @@ export function createSecretManagerKeys({
 
   async function read(): Promise<void> {
     const since = clock();
-    const { reading, failures, ...result } = await reader.readAll();
+    const { number, failures, isComplete } = await reader.readAll();
     const signer = chosen(clock());
-    const isConfirmed = signer === undefined || signer.reading >= reading;
+    const isConfirmed = signer === undefined || signer.reading >= number;
     const isLatest = complete === undefined || complete.asOf <= since;
-    if (result.complete && isConfirmed && isLatest) {
+    if (isComplete && isConfirmed && isLatest) {
       complete = { asOf: since, enabled: known.summary().enabled };
     }
-    if (failures.length > 0) throw failures[0];
+    const [first] = failures;
+    if (first !== undefined) throw first.error;
   }
 
   function chosen(now: Seconds) {

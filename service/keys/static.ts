@@ -1,8 +1,6 @@
 import { createSecretKey, hkdfSync } from "node:crypto";
 import type { SessionKey, SessionKeys } from "./sessionKeys.ts";
 
-const FINGERPRINT_BYTES = 6;
-
 /** Keys from values: `secret` signs, and `fallbacks` are only accepted. */
 export function createStaticKeys(secret: string, fallbacks: readonly string[] = []): SessionKeys {
   const signer = staticKey(secret);
@@ -21,12 +19,6 @@ export function createStaticKeys(secret: string, fallbacks: readonly string[] = 
 /** A key whose ID is a fingerprint of its secret, so that all instances agree. */
 function staticKey(value: string): SessionKey {
   const secret = createSecretKey(Buffer.from(value));
-  const fingerprint = hkdfSync(
-    "sha256",
-    secret,
-    "",
-    "phoenix key fingerprint v1",
-    FINGERPRINT_BYTES,
-  );
+  const fingerprint = hkdfSync("sha256", secret, "", "phoenix key fingerprint v1", 6);
   return { kid: Buffer.from(fingerprint).toString("base64url"), secret };
 }

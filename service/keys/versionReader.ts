@@ -1,29 +1,20 @@
+import { messageOf } from "../contract/errors.ts";
 import {
   type SecretVersions,
   UNLISTED_VERSIONS,
   type VersionReading,
 } from "../google/secretVersions.ts";
 import { type AbortAfter, aborted } from "../process/abort.ts";
+import type { EventLog } from "../process/eventLog.ts";
 import { createFreshRun } from "../pure/freshRun.ts";
-import type { Seconds } from "../pure/seconds.ts";
 import type { KnownVersions } from "./knownVersions.ts";
 import { LOOKUP_INTERVAL } from "./limits.ts";
-
-type OnFailure = (version: number, error: unknown) => void;
 
 interface VersionReaderDeps {
   readonly source: SecretVersions;
   readonly known: KnownVersions;
+  readonly log: EventLog;
   readonly abortAfter: AbortAfter;
-  readonly onLookupFailure: OnFailure;
-}
-
-/** A refresh or a lookup. */
-interface Reading {
-  readonly number: number;
-  readonly onFailure: OnFailure;
-  /** Calls by version, so that none is read twice. */
-  readonly calls: Map<number, Promise<VersionReading>>;
 }
 
 /** Maximum concurrent calls of a reading. */
@@ -40,46 +31,42 @@ const PARALLEL_CALLS = 8;
  * Numbers are consecutive. So those that the list leaves out exist, and if the one above the newest
  * is absent, nothing above it exists.
  */
-export function createVersionReader({
-  source,
-  known,
-  abortAfter,
-  onLookupFailure,
-}: VersionReaderDeps) {
+export function createVersionReader({ source, known, log, abortAfter }: VersionReaderDeps) {
   let isListed = false;
 
-  const begin = (onFailure: OnFailure): Reading => ({
-    number: known.beginReading(),
-    onFailure,
-    calls: new Map(),
-  });
-
-  function read({ calls }: Reading, version: number): Promise<VersionReading> {
-    const call = calls.get(version) ?? source.access(version, known.get(version)?.state);
-    calls.set(version, call);
-    return call;
+  /** Begins a refresh or a lookup. */
+  function begin() {
+    const calls = new Map<number, Promise<VersionReading>>();
+    const failures: { readonly version?: number; readonly error: unknown }[] = [];
+    /** Reads each version once. */
+    function read(version: number): Promise<VersionReading> {
+      const call = calls.get(version) ?? source.access(version, known.get(version)?.state);
+      calls.set(version, call);
+      return call;
+    }
+    return { number: known.beginReading(), calls, failures, read };
   }
+
+  type Reading = ReturnType<typeof begin>;
 
   /**
    * Calls: the first list, one for each version that is not destroyed, one above the newest.
-   * @returns the reading's number, which versions that it confirmed have; the errors of failed calls;
-   * and whether every enabled version is known with its age, readable or not
+   * @returns the reading, and whether every enabled version is known with its age, readable or not
    */
   async function readAll() {
-    const failures: unknown[] = [];
-    const reading = begin((_, error) => failures.push(error));
-    if (!isListed) await readList(reading).catch((error) => failures.push(error));
+    const reading = begin();
+    if (!isListed) await readList(reading).catch((error) => reading.failures.push({ error }));
     const { changeable, newest } = known.summary();
     const above = isListed ? [newest + 1] : [];
     // All at once, because an instance that starts waits for it.
-    await forEach([...changeable, ...above], (version) => read(reading, version));
+    await forEach([...changeable, ...above], (version) => reading.read(version));
     const found = await Promise.all(reading.calls.values());
     // A deleted secret is an accident, and ends no session.
     const isThere = found.some(({ state }) => state === "ENABLED" || state === "DISABLED");
     await forEach(changeable, (version) => learn(reading, version, isThere));
     const isRead = isListed && (await readUpwards(reading));
     const haveAges = known.summary().enabled.every(({ createTime }) => createTime !== undefined);
-    return { reading: reading.number, failures, complete: isRead && haveAges };
+    return { ...reading, isComplete: isRead && haveAges };
   }
 
   async function readList({ number }: Reading): Promise<void> {
@@ -100,11 +87,11 @@ export function createVersionReader({
   async function readUpwards(reading: Reading): Promise<boolean> {
     for (let count = 0; count < UNLISTED_VERSIONS; count += 1) {
       const version = known.summary().newest + 1;
-      const next = await read(reading, version);
+      const next = await reading.read(version);
       if (next.state === "ABSENT") return true;
       // It may not exist, so nothing is stored about it.
       if (next.state === "UNREADABLE" && !next.refused) {
-        reading.onFailure(version, next.error);
+        reading.failures.push({ version, error: next.error });
         return false;
       }
       await learn(reading, version);
@@ -114,40 +101,38 @@ export function createVersionReader({
 
   /** @param isThere whether the secret itself certainly exists */
   async function learn(reading: Reading, version: number, isThere = false): Promise<void> {
-    const { number, onFailure } = reading;
-    const found = await read(reading, version);
+    const found = await reading.read(version);
+    const before = known.get(version);
+    const fail = (error: unknown): undefined => void reading.failures.push({ version, error });
     if (found.state === "ENABLED") {
-      const createTime = await createTimeOf(version, onFailure);
-      return known.learn(number, version, { ...found, createTime });
+      const createTime = before?.createTime ?? (await source.get(version).catch(fail))?.createTime;
+      return known.learn(reading.number, version, { ...found, createTime });
     }
-    const isKnown = known.get(version) !== undefined;
-    if (found.state === "ABSENT" && isKnown && !isThere) return onFailure(version, found.error);
+    if (found.state === "ABSENT" && before !== undefined && !isThere) return fail(found.error);
     if (found.state === "UNREADABLE") {
-      onFailure(version, found.error);
-      if (isKnown && !found.refused) return;
+      fail(found.error);
+      if (before !== undefined && !found.refused) return;
     }
-    known.learn(number, version, { state: found.state });
-  }
-
-  async function createTimeOf(version: number, onFailure: OnFailure): Promise<Seconds | undefined> {
-    try {
-      return known.get(version)?.createTime ?? (await source.get(version))?.createTime;
-    } catch (error) {
-      onFailure(version, error);
-      return undefined;
-    }
+    known.learn(reading.number, version, { state: found.state });
   }
 
   const wanted = new Set<number>();
   const nextLookup = createFreshRun(
     async () => {
+      const reading = begin();
+      const { newest } = known.summary();
       const versions = [...wanted];
       wanted.clear();
-      const reading = begin(onLookupFailure);
-      const { newest } = known.summary();
       const below = versions.filter((version) => version <= newest);
       await forEach(below, (version) => learn(reading, version));
-      return below.length < versions.length && (await readUpwards(reading));
+      const nothingAbove = below.length < versions.length && (await readUpwards(reading));
+      for (const { version, error } of reading.failures) {
+        log.warn(
+          { event: "key_lookup_failed", kid: String(version), cause: messageOf(error) },
+          `Version ${version} of SECRET_KEY can't be looked up`,
+        );
+      }
+      return nothingAbove;
     },
     () => aborted(abortAfter(LOOKUP_INTERVAL * 1000)),
   );

@@ -135,10 +135,13 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
       } catch (error) {
         if (failedAs(error, "NOT_FOUND")) return { state: "ABSENT", error };
         const refused = failedAs(error, "FAILED_PRECONDITION");
-        if (refused && isOver(last)) return { state: last };
-        // Access is also refused while the secret's encryption key is unusable.
-        const { state } = (refused && (await get(version).catch(() => undefined))) || {};
-        return isOver(state) ? { state } : { state: "UNREADABLE", error, refused };
+        if (refused) {
+          // Access is also refused while the secret's encryption key is unusable.
+          const isSettled = last === "DISABLED";
+          const state = isSettled ? last : (await get(version).catch(() => undefined))?.state;
+          if (state === "DISABLED" || state === "DESTROYED") return { state };
+        }
+        return { state: "UNREADABLE", error, refused };
       }
     },
   };
@@ -214,10 +217,6 @@ export function createVersionStore(client: RestClient, secret: SecretReference) 
       }
     },
   };
-}
-
-function isOver(state: string | undefined): state is "DISABLED" | "DESTROYED" {
-  return state === "DISABLED" || state === "DESTROYED";
 }
 
 /** @param expected the version's number; default: any */

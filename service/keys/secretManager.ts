@@ -148,11 +148,8 @@ export function createSecretManagerKeys(deps: SecretManagerKeysDeps): SessionKey
       return ["KEYS_NOT_READ_YET", "Secret Manager has not answered yet. Try again in a moment."];
     }
     const resource = secretResource(secret);
-    const command = `npm run rotate -- --secret ${resource}`;
-    return [
-      "NO_ENABLED_KEY",
-      `${resource} has no enabled version that can be a key. Add one: ${command}`,
-    ];
+    const reason = `${resource} has no enabled version that can be a key`;
+    return ["NO_ENABLED_KEY", `${reason}. Add one: npm run rotate -- --secret ${resource}`];
   }
 
   return {
@@ -175,16 +172,9 @@ const UNAVAILABLE: KeyLookup = { status: "unavailable", retryAfter: RETRY_AFTER 
 
 /** The result without a call; undefined if a call is needed. */
 function answerOf(known: KnownVersion | undefined): KeyLookup | undefined {
-  switch (known?.state) {
-    case "ENABLED":
-      // A version without a valid key never signed anything.
-      return known.key === undefined ? UNKNOWN : { status: "found", key: known.key };
-    case "DISABLED":
-    case "DESTROYED":
-      return { status: "retired" };
-    case "ABSENT":
-      return UNKNOWN;
-    default:
-      return undefined;
-  }
+  const { state, key } = known ?? {};
+  if (key !== undefined) return { status: "found", key };
+  if (state === "DISABLED" || state === "DESTROYED") return { status: "retired" };
+  // An enabled version without a valid key never signed anything.
+  return state === "ENABLED" || state === "ABSENT" ? UNKNOWN : undefined;
 }

@@ -53,9 +53,8 @@ export function planRotation<Version extends KeyVersion>(
   }
   const newest = newestFirst.find(isAccepted);
   // `now` is in whole seconds, so a new version's age can be negative.
-  const justAdded =
-    newest !== undefined && Math.max(0, now - newest.createTime) < policy.minimumAge;
-  const alreadyAdded = justAdded ? newest : undefined;
+  const isTooYoung = newest && Math.max(0, now - newest.createTime) < policy.minimumAge;
+  const alreadyAdded = isTooYoung ? newest : undefined;
   const destroy = retirable(newestFirst, policy, now).map(
     (version) => ({ action: "destroy", version }) as const,
   );

@@ -14,14 +14,9 @@ const ISSUERS = ["https://accounts.google.com", "accounts.google.com"];
 const CLOCK_TOLERANCE = 30;
 
 type PushVerdict =
-  | { readonly genuine: true }
-  | {
-      readonly genuine: false;
-      /** `unavailable`: Google's keys could not be read, so the token could not be verified. */
-      readonly outcome: "refused" | "unavailable";
-      /** For the log. */
-      readonly reason: string;
-    };
+  | { readonly outcome: "genuine" }
+  /** `unavailable`: Google's keys could not be read, so the token could not be verified. */
+  | { readonly outcome: "refused" | "unavailable"; readonly reason: string };
 
 /** Verifies the Authorization header of a push. */
 export type VerifyPush = (authorization: string | undefined) => Promise<PushVerdict>;
@@ -70,12 +65,12 @@ export function createPushTokenVerifier({
       });
       if (payload.email !== account) return refused("the token is another account's");
       if (payload.email_verified !== true) return refused("the token's address is not verified");
-      return { genuine: true };
+      return { outcome: "genuine" };
     } catch (error) {
       const reason = printable(messageOf(error), 200);
       const aboutToken =
         error instanceof jose.errors.JOSEError && !KEYS_UNREADABLE.includes(error.code);
-      return aboutToken ? refused(reason) : { genuine: false, outcome: "unavailable", reason };
+      return aboutToken ? refused(reason) : { outcome: "unavailable", reason };
     }
   };
 }
@@ -84,5 +79,5 @@ export function createPushTokenVerifier({
 const KEYS_UNREADABLE = ["ERR_JWKS_TIMEOUT", "ERR_JWKS_INVALID", "ERR_JOSE_GENERIC"];
 
 function refused(reason: string): PushVerdict {
-  return { genuine: false, outcome: "refused", reason };
+  return { outcome: "refused", reason };
 }

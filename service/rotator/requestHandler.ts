@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener } from "node:http";
 import { messageOf } from "../contract/errors.ts";
-import type { SecretReference, SecretVersion, VersionStore } from "../google/secretVersions.ts";
+import type { SecretReference, VersionStore } from "../google/secretVersions.ts";
 import type { EventLog } from "../process/eventLog.ts";
 import { planRotation, type RotationPolicy } from "./plan.ts";
 import { parsePushMessage } from "./pushMessage.ts";
@@ -35,10 +35,10 @@ export function createRequestHandler(deps: RequestHandlerDeps): RequestListener 
 
   async function receive(req: IncomingMessage): Promise<number> {
     const verdict = await verifyPush(req.headers.authorization);
-    if (!verdict.genuine) {
-      const { outcome, reason } = verdict;
-      log.warn({ event: "push_refused", reason }, "Could not verify that Pub/Sub sent the push");
-      return outcome === "refused" ? 401 : 503;
+    if (verdict.outcome !== "genuine") {
+      const fields = { event: "push_refused", reason: verdict.reason };
+      log.warn(fields, "Could not verify that Pub/Sub sent the push");
+      return verdict.outcome === "refused" ? 401 : 503;
     }
     const body = await readBody(req);
     const message = body === undefined ? undefined : parsePushMessage(body);
@@ -53,25 +53,22 @@ export function createRequestHandler(deps: RequestHandlerDeps): RequestListener 
     }
     const turn = last.then(() => rotateNow(named, messageId));
     last = turn.catch(() => undefined);
-    try {
-      return await turn;
-    } catch (error) {
-      const cause = messageOf(error);
-      log.error(
-        { event: "rotation_failed", messageId, cause },
-        "Pub/Sub will redeliver the message",
-      );
+    return turn.catch((error: unknown) => {
+      const fields = { event: "rotation_failed", messageId, cause: messageOf(error) };
+      log.error(fields, "Pub/Sub will redeliver the message");
       return 500;
-    }
+    });
   }
 
   async function rotateNow(named: SecretReference, messageId: string): Promise<number> {
-    const current = await store.read();
-    if (!isOurs(named, current.versions)) {
+    const { versions, now } = await store.read();
+    // Secret Manager's events name the project by its number, and so do the names of versions.
+    const projects = [secret.project, ...versions.map(({ project }) => project)];
+    if (versions.length > 0 && !projects.includes(named.project)) {
       log.info({ event: "push_ignored", messageId }, "The secret is in another project");
       return ACKNOWLEDGED;
     }
-    const plan = planRotation(current.versions, policy, current.now, "planned");
+    const plan = planRotation(versions, policy, now, "planned");
     const results = await rotate(plan, { store, random });
     const done = results.map(({ step, added }) => ({
       action: step.action,
@@ -85,12 +82,6 @@ export function createRequestHandler(deps: RequestHandlerDeps): RequestListener 
         : `SECRET_KEY was rotated already: version ${plan.alreadyAdded.version}`,
     );
     return ACKNOWLEDGED;
-  }
-
-  /** Secret Manager's events name the project by its number, and so do the names of versions. */
-  function isOurs({ project }: SecretReference, versions: readonly SecretVersion[]): boolean {
-    const [newest] = versions;
-    return project === secret.project || newest === undefined || project === newest.project;
   }
 
   return function handle(req, res) {

@@ -43,7 +43,7 @@ function rotator() {
     store: createVersionStore(client, SECRET),
     secret: SECRET,
     policy: { activationDelay: 1_800, sessionLifetime: 604_800, minimumAge: 3_600 },
-    verifyPush: async () => ({ genuine: true }),
+    verifyPush: async () => ({ outcome: "genuine" }),
     random: (bytes) => Buffer.alloc(bytes, 7),
     log: { info: ignore, warn: ignore, error: ignore },
     draining: () => false,

@@ -48,9 +48,8 @@ async function rotator({ draining = false, empty = false } = {}): Promise<Rotato
     policy: POLICY,
     verifyPush: async (authorization) =>
       authorization === "Bearer genuine"
-        ? { genuine: true }
+        ? { outcome: "genuine" }
         : {
-            genuine: false,
             outcome: authorization === "Bearer unknown" ? "unavailable" : "refused",
             reason: "of the test",
           },

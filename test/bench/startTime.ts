@@ -8,7 +8,7 @@ const POLL = 1;
 const PATIENCE = 20_000;
 
 /** A request that a server answers with 200 once it has started. */
-export interface FirstRequest {
+interface FirstRequest {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
 }

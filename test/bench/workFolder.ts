@@ -68,7 +68,7 @@ export class WorkFolder implements Disposable {
   }
 }
 
-export interface ServiceFolder {
+interface ServiceFolder {
   readonly directory: string;
   /** Size of an archive with only the programs. */
   readonly programBytes: number;

@@ -2,23 +2,23 @@ import { createSecretManagerStandIn, type SecretManagerStandIn } from "./secretM
 import type { Snapshot } from "./secretManager/store.ts";
 import { load, type RunningStandIn, save, startStandIn } from "./standIn/server.ts";
 
-export interface SecretManagerOptions {
-  /** A free one if left out. */
+interface SecretManagerOptions {
+  /** Default: a free one. */
   readonly port?: number;
-  /** Unix time in seconds; the machine's if left out. */
+  /** Unix time in seconds; default: this machine's. */
   readonly clock?: () => number;
-  /** File that keeps the secrets from one run to the next. */
+  /** File that keeps the secrets between runs. */
   readonly state?: string;
 }
 
-/** Its URL is what SECRET_MANAGER_ENDPOINT is set to. */
+/** Its URL is the value of SECRET_MANAGER_ENDPOINT. */
 export interface RunningSecretManager extends RunningStandIn {
   readonly standIn: SecretManagerStandIn;
 }
 
 /**
  * Starts a stand-in for Secret Manager's v1 REST API on this machine. Other processes control its
- * faults, lag and clock by `POST /_control/{fail,heal,lag,advance}`.
+ * faults, lag and clock with `POST /_control/{fail,heal,lag,advance}`.
  */
 export async function startSecretManager({
   port = 0,

@@ -2,28 +2,25 @@ import { load, type RunningStandIn, save, startStandIn } from "./standIn/server.
 import type { Snapshot } from "./storage/objects.ts";
 import { createStorageStandIn, type StorageStandIn } from "./storage/standIn.ts";
 
-export interface StorageOptions {
-  /** A free one if left out. */
-  readonly port?: number;
-  /** Unix time in seconds; the machine's if left out. */
+interface StorageOptions {
+  /** Unix time in seconds; default: this machine's. */
   readonly clock?: () => number;
-  /** What is there at the beginning. */
+  /** Initial content. */
   readonly snapshot?: Snapshot;
-  /** File that keeps the objects from one run to the next. */
+  /** File that keeps the objects between runs. */
   readonly state?: string;
 }
 
-/** Its URL is what CLOUD_STORAGE_ENDPOINT is set to. */
+/** Its URL is the value of CLOUD_STORAGE_ENDPOINT. */
 export interface RunningStorage extends RunningStandIn {
   readonly standIn: StorageStandIn;
 }
 
 /**
  * Starts a stand-in for Cloud Storage's JSON API on this machine. Other processes control its
- * faults, uploads and clock by `POST /_control/{fail,heal,upload,advance}`.
+ * faults, uploads and clock with `POST /_control/{fail,heal,upload,advance}`.
  */
 export async function startStorage({
-  port = 0,
   clock,
   snapshot,
   state,
@@ -36,5 +33,5 @@ export async function startStorage({
       onChange: (snapshot) => save(state, snapshot),
     }),
   });
-  return { ...(await startStandIn(standIn, port)), standIn };
+  return { ...(await startStandIn(standIn)), standIn };
 }

@@ -30,7 +30,6 @@ export interface DeclaredOptions {
   readonly protect: boolean;
   readonly retainOnDelete: boolean;
   readonly ignoreChanges: readonly string[];
-  readonly additionalSecretOutputs: readonly string[];
   /** Its hooks, as `MOMENT NAME`. */
   readonly hooks: readonly string[];
 }
@@ -164,7 +163,6 @@ interface RegisterRequest {
   getRetainondelete(): boolean;
   getDependenciesList(): string[];
   getIgnorechangesList(): string[];
-  getAdditionalsecretoutputsList(): string[];
   getHooks():
     | {
         getBeforeCreateList(): string[];
@@ -218,7 +216,6 @@ function describe(request: RegisterRequest, urn: string): DeclaredResource {
       protect: request.getProtect(),
       retainOnDelete: request.getRetainondelete(),
       ignoreChanges: request.getIgnorechangesList(),
-      additionalSecretOutputs: request.getAdditionalsecretoutputsList(),
       hooks: hooksOf(request),
     },
   };

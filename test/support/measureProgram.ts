@@ -5,8 +5,8 @@ import { evaluateStack } from "./declaredStack.ts";
 const USAGE = `Usage: npm run measure
 
 Measures how long the Pulumi program takes from the start of its process to the registration of its
-last resource, bundle included, and how much memory it uses at most. All resources are declared;
-what answers at once is Pulumi's mock monitor.
+last resource, including the bundle, and its peak memory. Pulumi's mock monitor responds to all
+registrations at once, so Google's time is not included.
 
   -h, --help   print this
 `;

@@ -11,15 +11,15 @@ const CODES = {
   UNAVAILABLE: 503,
 } as const;
 
-export type ApiStatus = keyof typeof CODES;
+type ApiStatus = keyof typeof CODES;
 
-/** The status of a refusal of the call itself. */
+/** The status of an HTTP status code. */
 export function statusOf(code: number): ApiStatus {
   const statuses = Object.keys(CODES) as ApiStatus[];
   return statuses.find((status) => CODES[status] === code) ?? "INTERNAL";
 }
 
-/** A refusal in Google's shape. */
+/** An error in Google's format. */
 export class ApiError extends Error {
   readonly status: ApiStatus;
 

@@ -1,6 +1,6 @@
 import { COMMON_FAULTS, type FaultRuleOf } from "../standIn/faults.ts";
 
-/** What a call can be for. */
+/** Kinds of calls. */
 export const CALLS = [
   "createSecret",
   "getSecret",

@@ -6,18 +6,18 @@ import { ApiError, statusOf } from "./apiError.ts";
 import { CALLS, type Call, FAULTS, type Fault } from "./faults.ts";
 import { createStore, type Snapshot, type Store } from "./store.ts";
 
-export interface StandInDeps {
-  /** Unix time in seconds: what Secret Manager's own clock says. */
+interface StandInDeps {
+  /** Secret Manager's clock: Unix time in seconds. */
   readonly clock?: () => number;
   readonly snapshot?: Snapshot | undefined;
   readonly onChange?: (snapshot: Snapshot) => void;
 }
 
-/** Secret Manager without a server: its rules, faults and counters. */
+/** Secret Manager without a server: its behavior, faults and counters. */
 export interface SecretManagerStandIn extends FaultyStandIn<Call, Fault> {
-  /** For a test's own changes: no faults, not counted. */
+  /** For a test's own changes, which have no faults and are not counted. */
   readonly store: Store;
-  /** By how many seconds lists and `latest` are behind what is read by number. */
+  /** Lets lists and `latest` lag by some seconds. Reads by number never lag. */
   setLag(seconds: number): void;
 }
 

@@ -5,7 +5,7 @@ import { ApiError } from "./apiError.ts";
 type Seconds = number;
 type State = "ENABLED" | "DISABLED" | "DESTROYED";
 
-/** What became of a version, and when. */
+/** A change of a version's state. */
 interface Change {
   readonly at: Seconds;
   readonly state: State;
@@ -16,7 +16,7 @@ interface StoredVersion {
   readonly number: number;
   readonly createTime: Seconds;
   readonly checksumGiven: boolean;
-  /** Base64; empty once it is destroyed. */
+  /** Base64; empty after destruction. */
   payload: string;
   readonly changes: Change[];
 }
@@ -25,12 +25,12 @@ interface StoredSecret {
   readonly project: string;
   readonly name: string;
   readonly createTime: Seconds;
-  /** As it was given: replication, labels, rotation, topics, versionDestroyTtl. */
+  /** As created: replication, labels, rotation, topics, versionDestroyTtl. */
   readonly settings: Record<string, unknown>;
   readonly versions: StoredVersion[];
 }
 
-/** All that is kept; JSON. */
+/** The stored state, as JSON. */
 export type Snapshot = readonly StoredSecret[];
 
 export interface ListQuery {
@@ -39,15 +39,15 @@ export interface ListQuery {
   readonly pageToken: string;
 }
 
-export interface StoreDeps {
+interface StoreDeps {
   readonly clock: () => Seconds;
-  /** Seconds by which lists and `latest` are behind. */
+  /** Seconds by which lists and `latest` lag. */
   readonly lag: () => number;
   readonly snapshot?: Snapshot | undefined;
   readonly onChange: (snapshot: Snapshot) => void;
 }
 
-/** Secret Manager's rules, without HTTP. Methods take and return the API's JSON. */
+/** Secret Manager's behavior, without HTTP. Methods take and return the API's JSON. */
 export type Store = ReturnType<typeof createStore>;
 
 const MAX_PAYLOAD = 65_536;
@@ -80,7 +80,7 @@ export function createStore({ clock, lag, snapshot = [], onChange }: StoreDeps) 
     );
   }
 
-  /** The versions as lists see them: those of some time ago, the newest first. */
+  /** The versions in lists, newest first: their state of some seconds ago, if lists lag. */
   function listed(secret: StoredSecret) {
     const time = clock() - lag();
     return secret.versions
@@ -223,7 +223,7 @@ export function createStore({ clock, lag, snapshot = [], onChange }: StoreDeps) 
   };
 }
 
-/** The version's state at that time: its last change, and what was scheduled for later. */
+/** The version's state at a time: its last change, or the destruction that it scheduled. */
 function stateAt({ changes, createTime }: StoredVersion, time: Seconds): Change {
   const last = changes.findLast(({ at }) => at <= time) ?? { at: createTime, state: "ENABLED" };
   const { scheduledDestroyTime: end } = last;
@@ -243,7 +243,7 @@ function describeSecret(secret: StoredSecret) {
   };
 }
 
-/** Google names resources by their project's number, whatever they were asked for by. */
+/** In its responses, Google names resources by their project's number. */
 function secretName({ project, name }: StoredSecret): string {
   return `projects/${projectNumber(project)}/secrets/${name}`;
 }

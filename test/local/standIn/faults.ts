@@ -1,40 +1,40 @@
 import { answer, type Reply } from "./reply.ts";
 
-/** What can happen to a call to any API. */
+/** Faults of a call that every API can have. */
 export const COMMON_FAULTS = [
   /** The connection breaks. */
   "unreachable",
-  /** No answer ever. */
+  /** No response. */
   "hang",
   "unauthenticated",
   "forbidden",
   "exhausted",
   "internal",
   "unavailable",
-  /** 200 and no JSON. */
+  /** 200, but no JSON. */
   "garbage",
-  /** 200 and JSON of another kind. */
+  /** 200, but another kind of JSON. */
   "nonsense",
-  /** 404 of a proxy, not of Google. */
+  /** A 404 from a proxy, not from Google. */
   "proxy404",
-  /** The call is done, and the answer is lost. */
+  /** The call succeeds, but its response is lost. */
   "lostAnswer",
 ] as const;
 export type CommonFault = (typeof COMMON_FAULTS)[number];
 
 export interface FaultRuleOf<Call, Fault> {
   readonly fault: Fault;
-  /** Which calls fail; all if left out. */
+  /** Calls that fail; default: all. */
   readonly on?: readonly Call[];
-  /** How many calls fail; all from now on if left out. */
+  /** Number of calls that fail; default: all from now on. */
   readonly times?: number;
 }
 
-/** Faults on demand. */
-export interface Faults<Call, Fault> {
+/** The rules that decide which calls fail. */
+interface Faults<Call, Fault> {
   add(rule: FaultRuleOf<Call, Fault>): void;
   clear(): void;
-  /** The fault that this call meets, if any. */
+  /** The fault of this call, if any. */
   next(call: Call): Fault | undefined;
 }
 
@@ -64,7 +64,7 @@ const REFUSALS = {
   unavailable: [503, "The service is currently unavailable."],
 } as const;
 
-/** What happens to a call instead of an answer. `refuse` writes an error as its API does. */
+/** The reply to a call with a fault. `refuse` creates an error in the API's format. */
 export function failing(
   fault: Exclude<CommonFault, "lostAnswer">,
   nonsense: object,

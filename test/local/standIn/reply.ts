@@ -1,4 +1,6 @@
 import { withoutZeros } from "../../support/googleJson.ts";
+
+/** A request to a stand-in. */
 export interface ApiRequest {
   readonly method: string;
   readonly url: URL;
@@ -7,7 +9,7 @@ export interface ApiRequest {
   readonly body: string;
 }
 
-/** An answer, or what happens to the connection instead. */
+/** A response, or a connection that hangs or breaks. */
 export type Reply =
   | {
       readonly kind: "answer";
@@ -20,7 +22,7 @@ export type Reply =
 
 /** A stand-in for an API, without a server. */
 export interface StandIn {
-  /** Its time now, in Unix seconds. */
+  /** The API's time, in Unix seconds. */
   now(): number;
   handle(request: ApiRequest): Reply | Promise<Reply>;
 }

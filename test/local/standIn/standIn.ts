@@ -2,38 +2,38 @@ import { parseObject } from "../../../service/pure/json.ts";
 import { createFaults, type FaultRuleOf } from "./faults.ts";
 import { type ApiRequest, answer, fetchOf, type Reply, type StandIn } from "./reply.ts";
 
-/** A stand-in whose calls are counted and fail on demand. */
+/** A stand-in that counts its calls, and lets them fail on request. */
 export interface FaultyStandIn<Call extends string, Fault extends string> extends StandIn {
-  /** Calls so far, those that failed too. */
+  /** Number of calls so far, including failed ones. */
   readonly calls: Readonly<Record<Call, number>>;
-  /** From now on, calls fail in that way. */
+  /** Lets further calls fail. */
   fail(rule: FaultRuleOf<Call, Fault>): void;
-  /** Nothing fails any more. */
+  /** Removes all faults. */
   heal(): void;
-  /** Lets this stand-in's clock run ahead by so many more seconds. */
+  /** Advances the API's clock by more seconds. */
   advance(seconds: number): void;
-  /** Answers without a network. */
+  /** `fetch` that calls the stand-in without a network. */
   readonly fetch: typeof fetch;
 }
 
-export interface FaultyApi<Call extends string, Fault extends string> {
-  /** Unix time in seconds, by the API's own clock. */
+interface FaultyApi<Call extends string, Fault extends string> {
+  /** The API's clock: Unix time in seconds. */
   readonly clock: () => number;
   readonly calls: readonly Call[];
   readonly faults: readonly Fault[];
-  /** What else another process can set, to so many seconds. */
+  /** Further controls of other processes, whose value is in seconds. */
   readonly settings: Readonly<Record<string, (seconds: number) => void>>;
-  /** Answers a request. `count` counts the call, and returns the fault that it meets. */
+  /** Handles a request. `count` counts the call, and returns its fault, if any. */
   readonly handle: (
     request: ApiRequest,
     count: (call: Call) => Fault | undefined,
   ) => Reply | Promise<Reply>;
-  /** An error as the API writes it. */
+  /** Creates an error in the API's format. */
   readonly refuse: (code: number, message: string) => Reply;
 }
 
 /**
- * Other processes control it: `POST /_control/fail` with a rule, `/_control/heal`,
+ * Other processes control it with `POST /_control/fail` and a rule, `/_control/heal`,
  * `/_control/advance` or a setting's name with seconds, and `GET /_control/calls`.
  */
 export function createFaultyStandIn<Call extends string, Fault extends string>({

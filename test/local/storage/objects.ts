@@ -12,29 +12,29 @@ export interface StoredObject {
 
 interface StoredBucket {
   readonly name: string;
-  /** In the order of names. */
+  /** Sorted by name. */
   readonly objects: StoredObject[];
 }
 
-/** All that is kept; JSON. */
+/** The stored state, as JSON. */
 export type Snapshot = readonly StoredBucket[];
 
 export interface ListQuery {
   readonly prefix: string;
   readonly startOffset: string;
   readonly endOffset: string;
-  /** 0 for the most that there can be. */
+  /** 0: the largest possible. */
   readonly maxResults: number;
   readonly pageToken: string;
 }
 
-export interface ObjectsDeps {
+interface ObjectsDeps {
   readonly clock: () => Seconds;
   readonly snapshot?: Snapshot | undefined;
   readonly onChange: (snapshot: Snapshot) => void;
 }
 
-/** A refusal in Cloud Storage's shape. */
+/** An error in Cloud Storage's format. */
 export class StorageError extends Error {
   readonly code: number;
   readonly reason: string;
@@ -54,7 +54,7 @@ export class StorageError extends Error {
 /** https://cloud.google.com/storage/docs/json_api/v1/objects/list */
 const MAX_PAGE = 1000;
 
-/** Cloud Storage's rules for empty objects, without HTTP. Methods use the API's JSON. */
+/** Cloud Storage's behavior for empty objects, without HTTP. Methods use the API's JSON. */
 export type Objects = ReturnType<typeof createObjects>;
 
 export function createObjects({ clock, snapshot = [], onChange }: ObjectsDeps) {
@@ -113,7 +113,7 @@ export function createObjects({ clock, snapshot = [], onChange }: ObjectsDeps) {
       throw new StorageError(404, "notFound", `No such object: ${bucket}/${name}`);
     },
 
-    /** What no client here may do. */
+    /** For tests: the service's account may not delete. */
     remove(bucket: string, name: string) {
       const { objects } = find(bucket);
       const index = position(objects, name);
@@ -130,7 +130,7 @@ export function createObjects({ clock, snapshot = [], onChange }: ObjectsDeps) {
         throw new StorageError(412, "conditionNotMet", message);
       }
       if (exists) {
-        // What the service's account isn't allowed: overwriting takes the right to delete.
+        // Overwriting needs the permission to delete, which the service's account lacks.
         throw new StorageError(403, "forbidden", "The account lacks storage.objects.delete.");
       }
       if (object.name === "" || object.name.length > 1024) {
@@ -144,7 +144,7 @@ export function createObjects({ clock, snapshot = [], onChange }: ObjectsDeps) {
   };
 }
 
-/** Index of the name, or where it would be. */
+/** Index of the name, or the index at which it would be inserted. */
 function position(objects: readonly StoredObject[], name: string): number {
   let low = 0;
   let high = objects.length;

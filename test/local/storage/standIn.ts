@@ -4,25 +4,25 @@ import { type ApiRequest, answer, type Reply } from "../standIn/reply.ts";
 import { createFaultyStandIn, type FaultyStandIn } from "../standIn/standIn.ts";
 import { createObjects, type Objects, type Snapshot, StorageError } from "./objects.ts";
 
-/** What a call can be for. */
+/** Kinds of calls. */
 export const CALLS = ["createBucket", "getBucket", "list", "get", "create"] as const;
 export type Call = (typeof CALLS)[number];
 export type FaultRule = FaultRuleOf<Call, CommonFault>;
 
-export interface StorageStandInDeps {
-  /** Unix time in seconds: what Cloud Storage's own clock says. */
+interface StorageStandInDeps {
+  /** Cloud Storage's clock: Unix time in seconds. */
   readonly clock?: () => number;
-  /** Lets so many seconds pass. */
+  /** Waits for some seconds. */
   readonly wait?: (seconds: number) => Promise<void>;
   readonly snapshot?: Snapshot | undefined;
   readonly onChange?: (snapshot: Snapshot) => void;
 }
 
-/** Cloud Storage without a server: its rules for empty objects, faults and counters. */
+/** Cloud Storage without a server: its behavior for empty objects, faults and counters. */
 export interface StorageStandIn extends FaultyStandIn<Call, CommonFault> {
-  /** For a test's own changes: no faults, not counted. */
+  /** For a test's own changes, which have no faults and are not counted. */
   readonly objects: Objects;
-  /** An upload takes so many seconds from now on, whether or not its sender waits for it. */
+  /** Lets uploads take some seconds from now on, whether or not the client waits for them. */
   setUploadTime(seconds: number): void;
 }
 
@@ -133,7 +133,7 @@ function describeBucket(objects: Objects, name: string): object {
   throw new StorageError(404, "notFound", "The specified bucket does not exist.");
 }
 
-/** The resource and the type of the content, which is empty: nothing else is stored here. */
+/** The resource and the content type. The content must be empty, because none is stored. */
 function parseMultipart(
   type: string,
   body: string,
@@ -160,7 +160,7 @@ function parseTime(text: string): string {
   throw new StorageError(400, "invalid", `Invalid value for customTime: ${text}`);
 }
 
-/** What `fields` asks for, of the top level and of `items`: all of it if it is left out. */
+/** The parts of a response that the parameter `fields` selects, at the top level and in `items`. */
 function selected(body: object, fields: string | null): object {
   if (fields === null) return body;
   // `items(a,b)` is a short form of `items/a,items/b`.

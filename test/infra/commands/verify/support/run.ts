@@ -13,7 +13,7 @@ export interface Run {
 }
 
 /** A run with `--json`. */
-export interface JsonRun extends Run {
+interface JsonRun extends Run {
   readonly json: Report;
   /** IDs of the checks by outcome. */
   readonly failed: readonly string[];

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { atExit } from "../local/atExit.ts";
 import { signIn } from "../support/signIn.ts";
 import { changedFiles, copyRepository, follow, readInstructions } from "./repository.ts";
 
@@ -19,6 +20,12 @@ const START_TIMEOUT = 60_000;
 
 const folder = mkdtempSync(join(tmpdir(), "phoenix-adoption-"));
 const copy = join(folder, "repository");
+const children = new Set<ChildProcess>();
+atExit(() => {
+  for (const { pid } of children) if (pid !== undefined) process.kill(-pid, "SIGTERM");
+  rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+});
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 let site: Site | undefined;
 try {
   copyRepository(copy);
@@ -34,7 +41,6 @@ try {
   await run("verify", site.url);
 } finally {
   await site?.end();
-  rmSync(folder, { recursive: true, force: true });
 }
 
 /** Runs an npm script in the copy, and prints its output if it fails. */
@@ -124,13 +130,16 @@ function expectThat(what: string, holds: boolean): void {
 }
 
 function npm(script: string, ...args: string[]): ChildProcess {
-  return spawn("npm", ["run", script, "--", ...args], {
+  const child = spawn("npm", ["run", script, "--", ...args], {
     cwd: copy,
     stdio: ["ignore", "pipe", "pipe"],
-    // Its own process group, which `end` signals.
+    // Its own process group, so that a signal reaches npm and all its children.
     detached: true,
     env: { ...process.env, NO_COLOR: "1" },
   });
+  children.add(child);
+  child.once("close", () => children.delete(child));
+  return child;
 }
 
 function say(what: string): void {

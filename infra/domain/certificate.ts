@@ -28,8 +28,8 @@ export interface DnsRecord {
 }
 
 /**
- * A certificate that Google issues and renews. A DNS record of its own proves who owns the domain,
- * so the certificate is there before the domain's address leads here.
+ * A certificate that Google issues and renews. A separate DNS record proves who owns the domain, so
+ * the certificate can be issued before the domain's address points here.
  */
 export class DomainCertificate extends ComponentResource {
   /** The certificate map as a target proxy takes it, once it has the certificate. */
@@ -40,7 +40,7 @@ export class DomainCertificate extends ComponentResource {
   constructor(name: string, args: DomainCertificateArgs, opts?: ComponentResourceOptions) {
     super("infra:domain:DomainCertificate", name, {}, opts);
     const { project, domain, prefix } = args;
-    // Another domain's certificate is made beside the old one, which the map uses until then.
+    // A new domain's certificate is created while the map still uses the old one.
     const ofDomain = `${prefix}-${createHash("sha256").update(domain).digest("hex").slice(0, 8)}`;
     const common = { project, labels: { ...args.labels } };
     const options = { parent: this, dependsOn: [args.certificateManagerApi] };
@@ -50,8 +50,8 @@ export class DomainCertificate extends ComponentResource {
         ...common,
         name: ofDomain,
         domain,
-        // The default takes the record _acme-challenge, which whoever serves the domain until now
-        // may need to renew their own certificate.
+        // The default uses the record _acme-challenge, which the domain's current server may need to
+        // renew its own certificate.
         type: "PER_PROJECT_RECORD",
       },
       options,
@@ -77,7 +77,7 @@ export class DomainCertificate extends ComponentResource {
       },
       options,
     );
-    // A proxy must get the map after its entry: the entry's name makes it wait.
+    // A proxy must get the map after the entry exists, so the URI depends on the entry.
     this.map = interpolate`//certificatemanager.googleapis.com/${map.id}`.apply((uri) =>
       entry.name.apply(() => uri),
     );

@@ -32,7 +32,7 @@ export interface LoadBalancerArgs {
   readonly prefix: string;
   /** In ASCII. */
   readonly domain: string;
-  /** One for each region, from which each client gets the nearest. */
+  /** One for each region. Each client gets the nearest. */
   readonly services: readonly ServedBy[];
   /** Requests a minute from one IP address; more get 429. */
   readonly requestsPerMinute: number;
@@ -107,7 +107,7 @@ export class LoadBalancer extends ComponentResource {
             name: `${prefix}-redirect`,
             defaultUrlRedirect: {
               httpsRedirect: true,
-              // The Host header of a request over http may say anything.
+              // The Host header of a request over http can be forged.
               hostRedirect: domain,
               redirectResponseCode: "MOVED_PERMANENTLY_DEFAULT",
               // The provider requires it, though it is the default.

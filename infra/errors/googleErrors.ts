@@ -64,7 +64,7 @@ const REMEDIES: readonly Remedy[] = [
     pattern: /invoker_iam_disabled|requireInvokerIam/,
     remedy: (stack) =>
       "A policy of the organization, run.managed.requireInvokerIam, forbids invokerIamDisabled. Run " +
-      `\`npx pulumi config set --stack ${stack} publicAccess allUsers\` to let everyone in by a grant, ` +
+      `\`npx pulumi config set --stack ${stack} publicAccess allUsers\` to let everyone in with a grant, ` +
       "or with `private` to let in principals with roles/run.invoker only.",
   },
   {

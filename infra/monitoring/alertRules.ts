@@ -95,8 +95,8 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       query: refused(LOST_SESSIONS.filter((outcome) => outcome !== UNAVAILABLE)),
       lasting: 0,
       advice:
-        "`unknown_key`: the cookies name a key that was never a version of the secret. They are " +
-        "another secret's, or forged.\n\n" +
+        "`unknown_key`: the cookies name a key that was never a version of the secret. They were " +
+        "made with another secret, or forged.\n\n" +
         "`retired_key`: the cookies name a version that is disabled or destroyed; its number N is the " +
         "`kid` of these requests' entries. If the version has leaked, or after " +
         `\`${rotate} --compromised\`, this is intended: leave it disabled, and visitors sign in again. ` +
@@ -195,8 +195,8 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       query: `${undelivered(args.deadLetters)} > 0`,
       lasting: 0,
       advice:
-        `The rotator failed for hours; its log says why. Rotate by hand with \`${rotate}\`, then take ` +
-        `the message out: \`gcloud pubsub subscriptions pull ${args.deadLetters} --auto-ack ` +
+        `The rotator failed for hours; its log says why. Rotate by hand with \`${rotate}\`, then remove ` +
+        `the message: \`gcloud pubsub subscriptions pull ${args.deadLetters} --auto-ack ` +
         `--project ${project}\`.`,
     });
   }

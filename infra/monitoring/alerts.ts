@@ -117,7 +117,7 @@ export class Alerts extends ComponentResource {
       title: "The service can't be reached",
       severity: "CRITICAL",
       advice:
-        "From two regions at least, `/health/ready` does not answer, or says that there is no key.",
+        "`/health/ready` fails from at least two regions: the service does not answer, or it has no key.",
       conditions: [
         moreThanOne("Fails from two regions", filter, {
           alignmentPeriod: "600s",

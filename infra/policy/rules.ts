@@ -48,7 +48,7 @@ export const RULES: readonly PolicyRule[] = [
   },
   {
     name: "public-only-by-invocation",
-    description: "All the world may call the web service, and nothing else.",
+    description: "Everyone may call the web service, and may do nothing else.",
     violations: ({ type, inputs, stack, product }) => {
       const { member, members = [], role, name } = inputs;
       const open = [member, ...(Array.isArray(members) ? members : [])]
@@ -63,11 +63,11 @@ export const RULES: readonly PolicyRule[] = [
   },
   {
     name: "only-the-web-service-is-reachable",
-    description: "Whoever calls another service comes from inside and shows who it is.",
+    description: "Services other than the web service are internal, and require authentication.",
     violations: of(SERVICE, (inputs) => {
       if (isWebService(inputs)) return [];
       return [
-        ...(inputs.invokerIamDisabled === true ? ["can be called by everybody"] : []),
+        ...(inputs.invokerIamDisabled === true ? ["can be called without authentication"] : []),
         ...(inputs.ingress === "INGRESS_TRAFFIC_INTERNAL_ONLY"
           ? []
           : ["can be reached from outside"]),
@@ -76,13 +76,16 @@ export const RULES: readonly PolicyRule[] = [
   },
   {
     name: "regions-fail-over",
-    description: "A service behind the load balancer says whether its region can answer.",
+    description:
+      "Behind the load balancer, a service has a readiness probe, which does not depend on the keys.",
     violations: of(SERVICE, (inputs) =>
       inputs.ingress === "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
         ? containers(inputs).flatMap((container) => {
             const path = text(at(container, "readinessProbe", "httpGet", "path"));
             if (path === "") return ["has no readiness probe"];
-            return path === "/health/ready" ? ["fails over to regions without keys, too"] : [];
+            return path === "/health/ready"
+              ? ["fails over when the keys can't be read, which affects all regions"]
+              : [];
           })
         : [],
     ),
@@ -103,7 +106,7 @@ export const RULES: readonly PolicyRule[] = [
   },
   {
     name: "load-balancers-limit-and-log",
-    description: "A load balancer limits the requests of one address, and logs all of them.",
+    description: "A load balancer limits the requests of each IP address, and logs requests.",
     violations: (resource) => [
       ...of(BACKEND, (inputs) => [
         ...(inputs.securityPolicy ? [] : ["has no security policy"]),
@@ -112,7 +115,7 @@ export const RULES: readonly PolicyRule[] = [
       ...of(SECURITY_POLICY, (inputs) => {
         const rules = [inputs.rules ?? []].flat();
         const limits = rules.some((rule) => text(at(rule, "action")) === "throttle");
-        return limits ? [] : ["limits nobody's requests"];
+        return limits ? [] : ["has no limit for requests"];
       })(resource),
     ],
   },
@@ -130,37 +133,40 @@ export const RULES: readonly PolicyRule[] = [
   },
   {
     name: "private-buckets",
-    description: "Buckets are closed to the public, and keep what is replaced.",
+    description: "Buckets are not public, and keep replaced objects.",
     violations: of(BUCKET, (inputs) => [
       ...(inputs.publicAccessPrevention === "enforced" ? [] : ["can be made public"]),
       ...(inputs.uniformBucketLevelAccess === true ? [] : ["has access lists for objects"]),
       ...(at(inputs, "versioning", "enabled") === true || isEnded(inputs)
         ? []
-        : ["loses what is replaced"]),
+        : ["does not keep replaced objects"]),
     ]),
   },
   {
     name: "ended-sessions-expire",
-    description: "The list of the ended forgets what no session can need, and nothing before.",
+    description: "Objects in the bucket of ended sessions are deleted by their custom time only.",
     violations: of(BUCKET, (inputs) => {
       if (!isEnded(inputs)) return [];
       const rules = [inputs.lifecycleRules ?? []].flat();
       const byCustomTime = (rule: unknown) =>
         Number(at(rule, "condition", "daysSinceCustomTime")) >= 1;
       return [
-        ...(rules.length > 0 ? [] : ["keeps everything for ever"]),
-        ...(rules.every(byCustomTime) ? [] : ["deletes by something else than the custom time"]),
+        ...(rules.length > 0 ? [] : ["never deletes objects"]),
+        ...(rules.every(byCustomTime)
+          ? []
+          : ["deletes objects by another condition than their custom time"]),
       ];
     }),
   },
   {
     name: "secrets-are-kept",
-    description: "SECRET_KEY outlives mistakes: a destroyed version comes back within a week.",
+    description:
+      "SECRET_KEY can't be deleted in prod, and destroyed versions can be restored for a week.",
     violations: of(SECRET, (inputs, stack) => {
       if (!text(inputs.secretId).endsWith("-SECRET_KEY")) return [];
       const delay = Number.parseInt(text(inputs.versionDestroyTtl) || "0", 10);
       return [
-        ...(delay >= WEEK ? [] : ["loses a destroyed version within a week"]),
+        ...(delay >= WEEK ? [] : ["loses a destroyed version in less than a week"]),
         ...(stack === "prod" && inputs.deletionProtection !== true
           ? ["can be deleted in prod"]
           : []),
@@ -171,7 +177,7 @@ export const RULES: readonly PolicyRule[] = [
     name: "versions-are-left-alone",
     description: "No deployment deletes a version of a secret.",
     violations: of(SECRET_VERSION, (inputs) =>
-      inputs.deletionPolicy === "ABANDON" ? [] : ["is destroyed with its resource"],
+      inputs.deletionPolicy === "ABANDON" ? [] : ["is destroyed when Pulumi deletes the resource"],
     ),
   },
   {
@@ -188,13 +194,13 @@ export const RULES: readonly PolicyRule[] = [
           : ["pays for instances without requests"]),
         ...(/^scratch$|@sha256:[0-9a-f]{64}$/.test(text(container.image))
           ? []
-          : ["runs an image that can change by itself"]),
+          : ["runs an image without a digest"]),
       ]),
     ]),
   },
   {
     name: "no-secret-in-the-open",
-    description: "No environment shows a secret.",
+    description: "No environment variable contains a secret.",
     violations: of(SERVICE, (inputs) =>
       environment(inputs)
         .filter(({ name, value }) => {
@@ -202,7 +208,7 @@ export const RULES: readonly PolicyRule[] = [
           if (name === "SECRET_KEY") return !text(value).startsWith("sm://");
           return /SECRET|PASSWORD|TOKEN/.test(name);
         })
-        .map(({ name }) => `shows ${name} in its environment`),
+        .map(({ name }) => `has the secret ${name} in its environment`),
     ),
   },
   {
@@ -218,7 +224,8 @@ export const RULES: readonly PolicyRule[] = [
   },
   {
     name: "prod-is-guarded",
-    description: "In prod the web service can't be deleted, is warm, and knows who may sign in.",
+    description:
+      "In prod the web service can't be deleted, has a warm instance, and limits who may sign in.",
     violations: of(SERVICE, (inputs, stack) => {
       if (stack !== "prod" || !isWebService(inputs)) return [];
       const names = environment(inputs).map(({ name }) => name);
@@ -232,14 +239,15 @@ export const RULES: readonly PolicyRule[] = [
   },
   {
     name: "subscriptions-last",
-    description: "Subscriptions never expire; a push has a token, and a place for what fails.",
+    description:
+      "Subscriptions never expire. Push subscriptions send a token, and have a dead-letter topic.",
     violations: of(SUBSCRIPTION, (inputs) => [
       ...(at(inputs, "expirationPolicy", "ttl") === "" ? [] : ["expires when it is not used"]),
       ...(inputs.pushConfig === undefined
         ? []
         : [
             ...(at(inputs, "pushConfig", "oidcToken") ? [] : ["pushes without a token"]),
-            ...(inputs.deadLetterPolicy ? [] : ["loses what can't be delivered"]),
+            ...(inputs.deadLetterPolicy ? [] : ["has no dead-letter topic"]),
           ]),
     ]),
   },

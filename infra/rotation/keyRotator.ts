@@ -52,7 +52,7 @@ export class KeyRotator extends ComponentResource {
         project,
         accountId: names.push,
         displayName: accountTitle(names.push, "push"),
-        // `npm run bootstrap` may have made it, to grant its use to deployments alone.
+        // `npm run bootstrap` may have created it, to let only deployments act as it.
         createIgnoreAlreadyExists: true,
       },
       { parent: this, dependsOn: [apis.of("iam")] },
@@ -139,7 +139,7 @@ export class KeyRotator extends ComponentResource {
         project,
         accountId: names.rotator,
         displayName: accountTitle(names.rotator, "rotator"),
-        // `npm run bootstrap` may have made it, to grant its use to deployments alone.
+        // `npm run bootstrap` may have created it, to let only deployments act as it.
         createIgnoreAlreadyExists: true,
       },
       { parent: this, dependsOn: [apis.of("iam")] },

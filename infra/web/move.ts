@@ -18,15 +18,15 @@ export async function noteOfMove(move: Move): Promise<string | undefined> {
   const before = await deployedUrl(move);
   if (before === undefined || before === publicUrl) return undefined;
   const note =
-    `This moves the service from ${before} to ${publicUrl}. Everyone signs in once more, because ` +
+    `This moves the service from ${before} to ${publicUrl}. Everyone has to sign in again, because ` +
     `cookies belong to one host, and ${before} closes. Register ${publicUrl}/login/callback with ` +
     "the sign-in provider first. ";
   if (publicUrl.endsWith(".run.app")) {
-    // Whoever gets the address could get a certificate, and the cookies that browsers have.
-    return `${note}Take the DNS records of ${before} out first: Google gives its address to others.`;
+    // The next owner of the address could get a certificate, and then browsers' cookies.
+    return `${note}Before that, remove the DNS records of ${before}: Google may give its address to others.`;
   }
   return (
-    `${note}Nobody reaches ${publicUrl} until its DNS records and its certificate are there: see ` +
+    `${note}Nobody can reach ${publicUrl} until its DNS records and certificate exist: see ` +
     "Moving without a gap in infra/README.md."
   );
 }

@@ -20,7 +20,7 @@ export interface ServiceContainerArgs {
   readonly environment: Readonly<Record<string, EnvironmentValue>>;
   readonly cpu: string;
   readonly memory: string;
-  /** Whether a load balancer is to send requests to another region while this one can't answer. */
+  /** Whether a load balancer should send requests to another region while this one can't answer. */
   readonly failsOver: boolean;
 }
 
@@ -61,8 +61,8 @@ export function serviceContainer(args: ServiceContainerArgs): Container {
     },
     // A region whose instances fail it gets no requests:
     // https://docs.cloud.google.com/run/docs/configuring/configure-service-health
-    // It doesn't depend on the keys: they are the same everywhere, so an outage of Secret Manager
-    // that lasts would take all regions out at once.
+    // It doesn't depend on the keys: they are the same everywhere, so a long outage of Secret Manager
+    // would remove all regions at once.
     ...(args.failsOver && {
       readinessProbe: {
         httpGet: { path: "/health/live" },

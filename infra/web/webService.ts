@@ -130,13 +130,13 @@ export class WebService extends ComponentResource {
   }
 }
 
-/** Whoever could reach Cloud Run's own address would pass by the load balancer's limits. */
+/** Closes Cloud Run's own address, which would bypass the load balancer's limits. */
 function ingressOf(domain: string | undefined) {
   if (domain === undefined) return { ingress: "INGRESS_TRAFFIC_ALL" };
   return {
     ingress: "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
     defaultUriDisabled: true,
-    // Callers of a private service have tokens for the address that they know.
+    // Callers of a private service have tokens for the domain.
     customAudiences: [`https://${domain}`],
   };
 }

@@ -76,7 +76,7 @@ describe("a rule is broken by", () => {
       breach: "a list of the ended that is kept for ever",
       id: "gcp:storage/bucket:Bucket ended-sessions",
       inputs: () => ({ lifecycleRules: [] }),
-      expected: "ended-sessions-expire: ended-sessions keeps everything for ever",
+      expected: "ended-sessions-expire: ended-sessions never deletes objects",
     },
     {
       breach: "a list of the ended that forgets by age",
@@ -85,7 +85,7 @@ describe("a rule is broken by", () => {
         lifecycleRules: [{ action: { type: "Delete" }, condition: { age: 7 } }],
       }),
       expected:
-        "ended-sessions-expire: ended-sessions deletes by something else than the custom time",
+        "ended-sessions-expire: ended-sessions deletes objects by another condition than their custom time",
     },
     {
       breach: "a secret of prod that can be deleted",
@@ -97,13 +97,14 @@ describe("a rule is broken by", () => {
       breach: "a secret whose versions are destroyed at once",
       id: SECRET,
       inputs: () => ({ versionDestroyTtl: undefined }),
-      expected: "secrets-are-kept: session-key loses a destroyed version within a week",
+      expected: "secrets-are-kept: session-key loses a destroyed version in less than a week",
     },
     {
       breach: "a version that goes with its resource",
       id: VERSION,
       inputs: () => ({ deletionPolicy: "DELETE" }),
-      expected: "versions-are-left-alone: oidc-client-secret is destroyed with its resource",
+      expected:
+        "versions-are-left-alone: oidc-client-secret is destroyed when Pulumi deletes the resource",
     },
     {
       breach: "a basic role",
@@ -133,7 +134,7 @@ describe("a rule is broken by", () => {
       breach: "a rotator without the check of who calls it",
       id: ROTATOR,
       inputs: () => ({ invokerIamDisabled: true }),
-      expected: "only-the-web-service-is-reachable: rotator can be called by everybody",
+      expected: "only-the-web-service-is-reachable: rotator can be called without authentication",
     },
     {
       breach: "a rotator that can be reached from outside",
@@ -164,8 +165,7 @@ describe("a rule is broken by", () => {
       breach: "an image by its tag",
       id: WEB,
       inputs: (inputs) => container(inputs, { image: "europe-docker.pkg.dev/a/b/c:latest" }),
-      expected:
-        "services-run-as-themselves: web-europe-west1 runs an image that can change by itself",
+      expected: "services-run-as-themselves: web-europe-west1 runs an image without a digest",
     },
     {
       breach: "a domain that can be passed by",
@@ -191,7 +191,8 @@ describe("a rule is broken by", () => {
       id: WEB,
       inputs: (inputs) =>
         container(inputs, { readinessProbe: { httpGet: { path: "/health/ready" } } }),
-      expected: "regions-fail-over: web-europe-west1 fails over to regions without keys, too",
+      expected:
+        "regions-fail-over: web-europe-west1 fails over when the keys can't be read, which affects all regions",
     },
     {
       breach: "a backend without limits",
@@ -209,7 +210,7 @@ describe("a rule is broken by", () => {
       breach: "a security policy that lets everything through",
       id: "gcp:compute/securityPolicy:SecurityPolicy domain",
       inputs: () => ({ rules: [{ priority: 2_147_483_647, action: "allow" }] }),
-      expected: "load-balancers-limit-and-log: domain limits nobody's requests",
+      expected: "load-balancers-limit-and-log: domain has no limit for requests",
     },
     {
       breach: "a proxy with Google's default of TLS",

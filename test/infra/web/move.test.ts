@@ -31,16 +31,16 @@ async function warnings(
 }
 
 test.each([
-  ["to a domain", RUN, DOMAIN, OWN, "Nobody reaches"],
-  ["back from a domain", OWN, {}, RUN, "Take the DNS records"],
-  ["from one domain to another", "https://old.acme.example", DOMAIN, OWN, "Nobody reaches"],
+  ["to a domain", RUN, DOMAIN, OWN, "Nobody can reach"],
+  ["back from a domain", OWN, {}, RUN, "Before that, remove the DNS records"],
+  ["from one domain to another", "https://old.acme.example", DOMAIN, OWN, "Nobody can reach"],
 ])(
   "before a deployment that moves the service %s, it warns that everyone has to sign in again",
   async (_what, from, config, to, then) => {
     expect(await warnings(from, config)).toEqual([
       expect.stringMatching(
         new RegExp(
-          `moves the service from ${from} to ${to}\\. Everyone signs in once more.* ${then} `,
+          `moves the service from ${from} to ${to}\\. Everyone has to sign in again.* ${then} `,
         ),
       ),
     ]);

@@ -2,14 +2,21 @@ import { createInterface } from "node:readline/promises";
 import { UsageError } from "./commandLine.ts";
 
 /** Asks a yes-or-no question. */
-export type Ask = (question: string) => Promise<boolean>;
+type Ask = (question: string) => Promise<boolean>;
 
-interface Confirmation {
+/** How a command talks to its operator. */
+export interface Terminal {
+  /** Prints results, to standard output. */
+  readonly print: (text: string) => void;
+  /** Prints errors, progress and prompts, to standard error. */
+  readonly tell: (text: string) => void;
+  /** Undefined if nobody can answer. */
+  readonly ask: Ask | undefined;
+}
+
+interface Confirmation extends Pick<Terminal, "ask" | "tell"> {
   /** Whether `--yes` was given, which answers the question. */
   readonly yes: boolean;
-  /** Undefined if there is no terminal. */
-  readonly ask: Ask | undefined;
-  readonly tell: (text: string) => void;
   /** What is going to be done, if it is not on the screen yet. */
   readonly summary: string | undefined;
 }
@@ -31,17 +38,21 @@ export async function confirm({ yes, ask, tell, summary }: Confirmation): Promis
   return agreed;
 }
 
-/** Asks on the terminal; undefined if standard input is not a terminal. */
-export const askOnTerminal: Ask | undefined = process.stdin.isTTY ? ask : undefined;
+/** This process's terminal. */
+export const terminal: Terminal = {
+  print: (text) => console.log(text),
+  tell: (text) => console.error(text),
+  ask: process.stdin.isTTY ? ask : undefined,
+};
 
 async function ask(question: string): Promise<boolean> {
   // Standard output is for results.
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return /^y(es)?$/i.test((await terminal.question(question)).trim());
+    return /^y(es)?$/i.test((await lines.question(question)).trim());
   } catch {
     return false; // end of input is not a yes
   } finally {
-    terminal.close();
+    lines.close();
   }
 }

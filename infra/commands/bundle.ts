@@ -1,5 +1,6 @@
 import { relative } from "node:path";
 import { type Archive, buildArchive } from "../bundle/archive.ts";
+import { terminal } from "./ask.ts";
 import { parseCommandLine, runCommand } from "./commandLine.ts";
 
 const HELP = `Usage: npm run bundle [-- --json]
@@ -40,5 +41,5 @@ process.exitCode = await runCommand(
     },
   },
   process.argv.slice(2),
-  { print: (text) => console.log(text), tell: (text) => console.error(text) },
+  terminal,
 );

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { OperatorError } from "../../service/contract/errors.ts";
+import type { Terminal } from "./ask.ts";
 
 /** Invalid arguments. The message has one line per mistake. */
 export class UsageError extends OperatorError {
@@ -116,7 +117,7 @@ interface Command<Options> {
 export async function runCommand<Options>(
   { name, help, parse, run }: Command<Options>,
   args: readonly string[],
-  { print, tell }: { print: (text: string) => void; tell: (text: string) => void },
+  { print, tell }: Pick<Terminal, "print" | "tell">,
 ): Promise<0 | 1 | 2> {
   try {
     const options = parse(args);

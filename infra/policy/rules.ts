@@ -17,7 +17,7 @@ export interface PolicyRule {
   readonly name: string;
   readonly description: string;
   /** The resource's violations, as clauses that follow its name; empty if there are none. */
-  violations(resource: CheckedResource): string[];
+  violations(resource: CheckedResource): readonly string[];
 }
 
 const BACKEND = "gcp:compute/backendService:BackendService";
@@ -37,14 +37,13 @@ export const RULES: readonly PolicyRule[] = [
   {
     name: "grants-on-single-resources",
     description: "Roles are granted on single resources, and never basic ones.",
-    violations: ({ type, inputs }) => [
-      ...(/^gcp:(projects|folder|organizations)\/iam/i.test(type)
-        ? ["grants a role on more than one resource"]
-        : []),
-      ...(["roles/owner", "roles/editor", "roles/viewer"].includes(text(inputs.role))
-        ? [`grants the basic role ${text(inputs.role)}`]
-        : []),
-    ],
+    violations: ({ type, inputs }) =>
+      found([
+        /^gcp:(projects|folder|organizations)\/iam/i.test(type) &&
+          "grants a role on more than one resource",
+        ["roles/owner", "roles/editor", "roles/viewer"].includes(text(inputs.role)) &&
+          `grants the basic role ${text(inputs.role)}`,
+      ]),
   },
   {
     name: "public-only-by-invocation",
@@ -67,10 +66,8 @@ export const RULES: readonly PolicyRule[] = [
     violations: of(SERVICE, (inputs) => {
       if (isWebService(inputs)) return [];
       return [
-        ...(inputs.invokerIamDisabled === true ? ["can be called without authentication"] : []),
-        ...(inputs.ingress === "INGRESS_TRAFFIC_INTERNAL_ONLY"
-          ? []
-          : ["can be reached from outside"]),
+        inputs.invokerIamDisabled === true && "can be called without authentication",
+        inputs.ingress !== "INGRESS_TRAFFIC_INTERNAL_ONLY" && "can be reached from outside",
       ];
     }),
   },
@@ -97,10 +94,9 @@ export const RULES: readonly PolicyRule[] = [
       const url = environment(inputs).find(({ name }) => name === "PUBLIC_URL")?.value;
       if (!isWebService(inputs) || !text(url) || /\.run\.app$/.test(text(url))) return [];
       return [
-        ...(inputs.ingress === "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
-          ? []
-          : ["can be reached past its load balancer"]),
-        ...(inputs.defaultUriDisabled === true ? [] : ["answers at Cloud Run's own address"]),
+        inputs.ingress !== "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER" &&
+          "can be reached past its load balancer",
+        inputs.defaultUriDisabled !== true && "answers at Cloud Run's own address",
       ];
     }),
   },
@@ -109,8 +105,8 @@ export const RULES: readonly PolicyRule[] = [
     description: "A load balancer limits the requests of each IP address, and logs requests.",
     violations: (resource) => [
       ...of(BACKEND, (inputs) => [
-        ...(inputs.securityPolicy ? [] : ["has no security policy"]),
-        ...(at(inputs, "logConfig", "enable") === true ? [] : ["has no log"]),
+        !inputs.securityPolicy && "has no security policy",
+        at(inputs, "logConfig", "enable") !== true && "has no log",
       ])(resource),
       ...of(SECURITY_POLICY, (inputs) => {
         const rules = [inputs.rules ?? []].flat();
@@ -135,11 +131,11 @@ export const RULES: readonly PolicyRule[] = [
     name: "private-buckets",
     description: "Buckets are not public, and keep replaced objects.",
     violations: of(BUCKET, (inputs) => [
-      ...(inputs.publicAccessPrevention === "enforced" ? [] : ["can be made public"]),
-      ...(inputs.uniformBucketLevelAccess === true ? [] : ["has access lists for objects"]),
-      ...(at(inputs, "versioning", "enabled") === true || isEnded(inputs)
-        ? []
-        : ["does not keep replaced objects"]),
+      inputs.publicAccessPrevention !== "enforced" && "can be made public",
+      inputs.uniformBucketLevelAccess !== true && "has access lists for objects",
+      at(inputs, "versioning", "enabled") !== true &&
+        !isEnded(inputs) &&
+        "does not keep replaced objects",
     ]),
   },
   {
@@ -151,10 +147,8 @@ export const RULES: readonly PolicyRule[] = [
       const byCustomTime = (rule: unknown) =>
         Number(at(rule, "condition", "daysSinceCustomTime")) >= 1;
       return [
-        ...(rules.length > 0 ? [] : ["never deletes objects"]),
-        ...(rules.every(byCustomTime)
-          ? []
-          : ["deletes objects by another condition than their custom time"]),
+        rules.length === 0 && "never deletes objects",
+        !rules.every(byCustomTime) && "deletes objects by another condition than their custom time",
       ];
     }),
   },
@@ -166,10 +160,8 @@ export const RULES: readonly PolicyRule[] = [
       if (!text(inputs.secretId).endsWith("-SECRET_KEY")) return [];
       const delay = Number.parseInt(text(inputs.versionDestroyTtl) || "0", 10);
       return [
-        ...(delay >= WEEK ? [] : ["loses a destroyed version in less than a week"]),
-        ...(stack === "prod" && inputs.deletionProtection !== true
-          ? ["can be deleted in prod"]
-          : []),
+        !(delay >= WEEK) && "loses a destroyed version in less than a week",
+        stack === "prod" && inputs.deletionProtection !== true && "can be deleted in prod",
       ];
     }),
   },
@@ -184,17 +176,13 @@ export const RULES: readonly PolicyRule[] = [
     name: "services-run-as-themselves",
     description: "A service has its own account, probes, and request-based billing.",
     violations: of(SERVICE, (inputs) => [
-      ...(at(inputs, "template", "serviceAccount") === undefined
-        ? ["runs as the project's default account"]
-        : []),
+      at(inputs, "template", "serviceAccount") === undefined &&
+        "runs as the project's default account",
       ...containers(inputs).flatMap((container) => [
-        ...(container.startupProbe && container.livenessProbe ? [] : ["has no probes"]),
-        ...(at(container, "resources", "cpuIdle") === true
-          ? []
-          : ["pays for instances without requests"]),
-        ...(/^scratch$|@sha256:[0-9a-f]{64}$/.test(text(container.image))
-          ? []
-          : ["runs an image without a digest"]),
+        !(container.startupProbe && container.livenessProbe) && "has no probes",
+        at(container, "resources", "cpuIdle") !== true && "pays for instances without requests",
+        !/^scratch$|@sha256:[0-9a-f]{64}$/.test(text(container.image)) &&
+          "runs an image without a digest",
       ]),
     ]),
   },
@@ -231,9 +219,9 @@ export const RULES: readonly PolicyRule[] = [
       const names = environment(inputs).map(({ name }) => name);
       const warm = at(inputs, "scaling", "minInstanceCount");
       return [
-        ...(inputs.deletionProtection === true ? [] : ["can be deleted in prod"]),
-        ...(typeof warm === "number" && warm >= 1 ? [] : ["has no warm instance in prod"]),
-        ...(names.includes("ALLOWED_USERS") ? [] : ["lets everyone sign in in prod"]),
+        inputs.deletionProtection !== true && "can be deleted in prod",
+        !(typeof warm === "number" && warm >= 1) && "has no warm instance in prod",
+        !names.includes("ALLOWED_USERS") && "lets everyone sign in in prod",
       ];
     }),
   },
@@ -242,13 +230,11 @@ export const RULES: readonly PolicyRule[] = [
     description:
       "Subscriptions never expire. Push subscriptions send a token, and have a dead-letter topic.",
     violations: of(SUBSCRIPTION, (inputs) => [
-      ...(at(inputs, "expirationPolicy", "ttl") === "" ? [] : ["expires when it is not used"]),
-      ...(inputs.pushConfig === undefined
-        ? []
-        : [
-            ...(at(inputs, "pushConfig", "oidcToken") ? [] : ["pushes without a token"]),
-            ...(inputs.deadLetterPolicy ? [] : ["has no dead-letter topic"]),
-          ]),
+      at(inputs, "expirationPolicy", "ttl") !== "" && "expires when it is not used",
+      inputs.pushConfig !== undefined &&
+        !at(inputs, "pushConfig", "oidcToken") &&
+        "pushes without a token",
+      inputs.pushConfig !== undefined && !inputs.deadLetterPolicy && "has no dead-letter topic",
     ]),
   },
 ];
@@ -263,11 +249,17 @@ function isEnded(inputs: CheckedResource["inputs"]): boolean {
   return text(inputs.name).endsWith("-ended");
 }
 
+/** The violations of a resource of one type; `false` stands for none. */
 function of(
   type: string,
-  violations: (inputs: CheckedResource["inputs"], stack: string) => string[],
+  violations: (inputs: CheckedResource["inputs"], stack: string) => (string | false)[],
 ): PolicyRule["violations"] {
-  return (resource) => (resource.type === type ? violations(resource.inputs, resource.stack) : []);
+  return (resource) =>
+    resource.type === type ? found(violations(resource.inputs, resource.stack)) : [];
+}
+
+function found(violations: readonly (string | false)[]): string[] {
+  return violations.filter((violation) => violation !== false);
 }
 
 /** The value at a path; undefined if any part is missing. */

@@ -1,13 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
-import { askOnTerminal } from "../ask.ts";
+import { terminal } from "../ask.ts";
 import { runProgram } from "../runProgram.ts";
 import { runBootstrapCommand } from "./command.ts";
 
 process.exitCode = await runBootstrapCommand(process.argv.slice(2), {
   env: process.env,
-  print: (text) => console.log(text),
-  tell: (text) => console.error(text),
-  ask: askOnTerminal,
+  ...terminal,
   run: runProgram,
   readFile: (path) => (existsSync(path) ? readFileSync(path, "utf8") : undefined),
   wait: (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000)),

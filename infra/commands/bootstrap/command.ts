@@ -1,7 +1,7 @@
 import { OperatorError } from "../../../service/contract/errors.ts";
 import type { Environment } from "../../../service/contract/settings.ts";
 import { findNameProblems, LOCAL_STACK } from "../../config/placement.ts";
-import { type Ask, confirm } from "../ask.ts";
+import { confirm, type Terminal } from "../ask.ts";
 import { runCommand, UsageError } from "../commandLine.ts";
 import type { RunProgram } from "../runProgram.ts";
 import type { Found } from "./found.ts";
@@ -24,14 +24,8 @@ import {
 } from "./report.ts";
 
 /** What the command uses of the outside world. */
-interface CommandDeps {
+interface CommandDeps extends Terminal {
   readonly env: Environment;
-  /** Prints results, to standard output. */
-  readonly print: (text: string) => void;
-  /** Prints errors, progress and prompts, to standard error. */
-  readonly tell: (text: string) => void;
-  /** Undefined if there is no terminal. */
-  readonly ask: Ask | undefined;
   readonly run: RunProgram;
   /** The file's text; undefined if there is none. */
   readonly readFile: (path: string) => string | undefined;

@@ -1,11 +1,9 @@
-import { askOnTerminal } from "../ask.ts";
+import { terminal } from "../ask.ts";
 import { runProgram } from "../runProgram.ts";
 import { runEndSessionsCommand } from "./command.ts";
 
 process.exitCode = await runEndSessionsCommand(process.argv.slice(2), {
-  print: (text) => console.log(text),
-  tell: (text) => console.error(text),
-  ask: askOnTerminal,
+  ...terminal,
   run: runProgram,
   clock: () => Date.now() / 1000,
 });

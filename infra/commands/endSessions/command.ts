@@ -2,29 +2,21 @@ import { OperatorError } from "../../../service/contract/errors.ts";
 import { addressMark, EVERYBODY, userMark, type Who } from "../../../service/ended/marks.ts";
 import { createMarkWriter } from "../../../service/ended/markWriter.ts";
 import { parseBucket } from "../../../service/ended/settings.ts";
-import type { AccessTokens } from "../../../service/google/accessToken.ts";
 import { CLOUD_STORAGE_API, createBucket } from "../../../service/google/bucket.ts";
 import { createRestClient } from "../../../service/google/restClient.ts";
 import { parseObject } from "../../../service/pure/json.ts";
-import { type Ask, confirm } from "../ask.ts";
+import { confirm, type Terminal } from "../ask.ts";
 import { runCommand } from "../commandLine.ts";
 import { readOutputs } from "../rotate/stackOutputs.ts";
 import type { RunProgram } from "../runProgram.ts";
 import { type EndSessionsOptions, HELP, parseEndSessionsOptions, type Whose } from "./options.ts";
 
 /** What the command uses of the outside world. */
-interface CommandDeps {
-  /** Prints results, to standard output. */
-  readonly print: (text: string) => void;
-  /** Prints errors and prompts, to standard error. */
-  readonly tell: (text: string) => void;
-  /** Undefined if there is no terminal. */
-  readonly ask: Ask | undefined;
+interface CommandDeps extends Terminal {
   readonly run: RunProgram;
   /** Unix time in seconds; may be wrong. */
   readonly clock: () => number;
   readonly fetch?: typeof fetch;
-  readonly accessTokens?: AccessTokens;
 }
 
 /** Seconds that one upload may take. */

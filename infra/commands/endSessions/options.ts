@@ -1,8 +1,7 @@
 import { isEmailAddress } from "../../../service/contract/emailAddress.ts";
 import { CLOUD_STORAGE_API } from "../../../service/google/bucket.ts";
-import { endpointOf } from "../../../service/google/endpoint.ts";
 import { parseCommandLine, UsageError } from "../commandLine.ts";
-import { parseStack } from "../rotate/options.ts";
+import { parseEndpointOption, parseStack } from "../rotate/options.ts";
 
 /** The user whose sessions end, by e-mail address or by the provider's ID; or everyone. */
 export type Whose =
@@ -56,7 +55,7 @@ export function parseEndSessionsOptions(args: readonly string[]): EndSessionsOpt
     json: "flag",
   });
   if (commandLine === "help") return "help";
-  const { stack, user, subject, everyone, endpoint: text, ...values } = commandLine.values;
+  const { stack, user, subject, everyone, endpoint, ...values } = commandLine.values;
   if (stack === undefined) throw new UsageError("Name the stack: --stack STACK, such as prod.");
   const whose: Whose[] = [
     ...(user === undefined ? [] : [{ user }]),
@@ -73,18 +72,12 @@ export function parseEndSessionsOptions(args: readonly string[]): EndSessionsOpt
     throw new UsageError("--user takes one e-mail address, such as ada@example.com.");
   }
   if (subject === "") throw new UsageError("--subject takes the provider's ID of a user.");
-  const endpoint = endpointOf(CLOUD_STORAGE_API, text);
-  if (endpoint === undefined) {
-    throw new UsageError(
-      "--endpoint takes only http on this machine, such as http://127.0.0.1:8085.",
-    );
-  }
   return {
     stack: parseStack(stack),
     whose: chosen,
     yes: values.yes,
     dryRun: values["dry-run"],
     json: values.json,
-    endpoint,
+    endpoint: parseEndpointOption(CLOUD_STORAGE_API, endpoint),
   };
 }

@@ -17,7 +17,7 @@ import {
   rotate,
   type StepResult,
 } from "../../../service/rotator/rotate.ts";
-import { type Ask, confirm } from "../ask.ts";
+import { confirm, type Terminal } from "../ask.ts";
 import { runCommand } from "../commandLine.ts";
 import type { RunProgram } from "../runProgram.ts";
 import { HELP, parseRotateOptions, type RotateOptions } from "./options.ts";
@@ -32,14 +32,8 @@ import {
 import { readStackKeys } from "./stackOutputs.ts";
 
 /** What the command uses of the outside world. */
-interface CommandDeps {
+interface CommandDeps extends Terminal {
   readonly env: Environment;
-  /** Prints results, to standard output. */
-  readonly print: (text: string) => void;
-  /** Prints errors and prompts, to standard error. */
-  readonly tell: (text: string) => void;
-  /** Undefined if there is no terminal. */
-  readonly ask: Ask | undefined;
   readonly run: RunProgram;
   readonly random: (bytes: number) => Uint8Array;
   readonly fetch?: typeof fetch;

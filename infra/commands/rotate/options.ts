@@ -1,4 +1,5 @@
 import { endpointOf } from "../../../service/google/endpoint.ts";
+import type { GoogleApi } from "../../../service/google/googleApiError.ts";
 import {
   parseSecretReference,
   SECRET_MANAGER_API,
@@ -61,12 +62,6 @@ export function parseRotateOptions(args: readonly string[]): RotateOptions | "he
   if ((stack === undefined) === (secret === undefined)) {
     throw new UsageError("Name the secret: either --stack STACK or --secret projects/P/secrets/S.");
   }
-  const endpoint = endpointOf(SECRET_MANAGER_API, values.endpoint);
-  if (endpoint === undefined) {
-    throw new UsageError(
-      "--endpoint takes only http on this machine, such as http://127.0.0.1:8085.",
-    );
-  }
   return {
     target:
       stack === undefined ? { secret: parseSecret(secret ?? "") } : { stack: parseStack(stack) },
@@ -75,7 +70,7 @@ export function parseRotateOptions(args: readonly string[]): RotateOptions | "he
     yes: values.yes,
     dryRun: values["dry-run"],
     json: values.json,
-    endpoint,
+    endpoint: parseEndpointOption(SECRET_MANAGER_API, values.endpoint),
   };
 }
 
@@ -106,4 +101,16 @@ function parseSecret(text: string): SecretReference {
 export function parseStack(text: string): string {
   if (/^[\w.][\w.-]*(\/[\w.][\w.-]*){0,2}$/.test(text)) return text;
   throw new UsageError("--stack takes the name of a Pulumi stack, such as dev.");
+}
+
+/**
+ * The API's base URL, with `--endpoint` or without.
+ * @throws UsageError
+ */
+export function parseEndpointOption(api: GoogleApi, text: string | undefined): string {
+  const endpoint = endpointOf(api, text);
+  if (endpoint !== undefined) return endpoint;
+  throw new UsageError(
+    "--endpoint takes only http on this machine, such as http://127.0.0.1:8085.",
+  );
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { styleText } from "node:util";
+import { terminal } from "../ask.ts";
 import { applicationChecks } from "./application.ts";
 import { runVerifyCommand } from "./command.ts";
 import { fetchAt } from "./resolve.ts";
@@ -15,9 +16,8 @@ async function askHidden(question: string): Promise<string> {
 }
 
 process.exitCode = await runVerifyCommand(process.argv.slice(2), {
+  ...terminal,
   env: process.env,
-  print: (text) => console.log(text),
-  tell: (text) => console.error(text),
   progress: createProgress(process.stderr),
   paint: (style, text) => styleText(style, text, { stream: process.stdout }),
   askHidden: process.stdin.isTTY && process.stderr.isTTY ? askHidden : undefined,

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { application } from "../../../service/application.ts";
 import { OperatorError } from "../../../service/contract/errors.ts";
 import { printable } from "../../../service/pure/printable.ts";
+import type { Terminal } from "../ask.ts";
 import { parseCommandLine, runCommand, UsageError } from "../commandLine.ts";
 import { comparisons, readSnapshot, takeSnapshot, writeSnapshot } from "./before.ts";
 import type { Check, CheckContext } from "./check.ts";
@@ -46,12 +47,8 @@ one that others can read is refused. Delete it when you are done.
 Exit status: 0 if nothing failed, 1 if something did, 2 if the arguments are invalid.
 `;
 
-export interface VerifyDeps {
+export interface VerifyDeps extends Pick<Terminal, "print" | "tell"> {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Prints results. */
-  readonly print: (text: string) => void;
-  /** Prints to standard error. */
-  readonly tell: (text: string) => void;
   /** Replaces the progress line; without a text, removes it. */
   readonly progress: (text?: string) => void;
   readonly paint: Paint;

@@ -26,7 +26,7 @@ import { WebAccount } from "./web/webAccount.ts";
 import { WebService } from "./web/webService.ts";
 
 /** The stack's outputs (`npx pulumi stack output`). None is secret. */
-export interface StackOutputs {
+interface StackOutputs {
   /** Address of the web service. */
   readonly url: Output<string>;
   /** IPv4 address of the load balancer; empty without a domain. */
@@ -57,7 +57,7 @@ export interface StackOutputs {
 }
 
 /** How the service uses SECRET_KEY's versions, in seconds. */
-export interface KeyPolicy {
+interface KeyPolicy {
   /** From a version's creation until it signs. Instances accept it from the start. */
   readonly activationDelay: number;
   /** Between two refreshes of the key ring by one instance. */

@@ -12,7 +12,7 @@ import type { Settings } from "./settings.ts";
 export type ServiceValues = { readonly [Name in SettingName]: SettingValue<Name> };
 
 /** The services' settings as text, without secrets; undefined: unset. */
-export type ServiceTexts = Readonly<Partial<Record<SettingName, string>>>;
+type ServiceTexts = Readonly<Partial<Record<SettingName, string>>>;
 
 export interface ServiceConfig {
   readonly values: ServiceValues;

@@ -14,7 +14,7 @@ import { nearest } from "./nearest.ts";
 /** Namespaces of settings that the Google provider and Pulumi read. */
 const FOREIGN = ["gcp", "pulumi"];
 
-export interface SettingsArgs {
+interface SettingsArgs {
   /** Name of the Pulumi project: the namespace of its settings. */
   readonly product: string;
   readonly deployment: Deployment & { readonly environment: string };

@@ -11,7 +11,7 @@ import {
   type Resource,
 } from "@pulumi/pulumi";
 
-export interface DomainCertificateArgs {
+interface DomainCertificateArgs {
   readonly project: string;
   readonly labels: Readonly<Record<string, string>>;
   /** Prefix of the resources' names at Google. */

@@ -19,13 +19,13 @@ import type { Apis } from "../apis.ts";
 import { type DnsRecord, DomainCertificate } from "./certificate.ts";
 
 /** A Cloud Run service that serves the domain's requests. */
-export interface ServedBy {
+interface ServedBy {
   readonly region: string;
   /** Name of the Cloud Run service. */
   readonly name: Input<string>;
 }
 
-export interface LoadBalancerArgs {
+interface LoadBalancerArgs {
   readonly project: string;
   readonly labels: Readonly<Record<string, string>>;
   /** Name of the resources at Google, and prefix where there are several of a kind. */

@@ -17,7 +17,7 @@ export interface AlertRule {
   readonly advice: string;
 }
 
-export interface AlertRulesArgs {
+interface AlertRulesArgs {
   /** For commands. */
   readonly id: StackId;
   readonly project: string;

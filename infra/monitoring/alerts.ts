@@ -13,7 +13,7 @@ import {
 import type { Grantee } from "../keys/sessionKey.ts";
 import type { AlertRule } from "./alertRules.ts";
 
-export interface AlertsArgs {
+interface AlertsArgs {
   readonly project: string;
   /** Prefix of the policies' display names. */
   readonly title: string;

@@ -1,7 +1,7 @@
 import type { MetricNames } from "./logMetrics.ts";
 import { counted, ofService, undelivered } from "./promql.ts";
 
-export interface DashboardArgs {
+interface DashboardArgs {
   readonly title: string;
   readonly serviceName: string;
   /** Whether the service is in several regions. */

@@ -2,7 +2,7 @@ import { Metric } from "@pulumi/gcp/logging/metric.js";
 import { ComponentResource, type ComponentResourceOptions, type Resource } from "@pulumi/pulumi";
 import { LOG_EVENTS, LOG_FIELDS } from "../../service/contract/logEvents.ts";
 
-export interface LogMetricsArgs {
+interface LogMetricsArgs {
   readonly project: string;
   /** The Cloud Run service whose log entries are counted; also the prefix of the metrics' names. */
   readonly serviceName: string;

@@ -10,7 +10,7 @@ import { LogMetrics } from "./logMetrics.ts";
 /** Rotation periods after which a key that was not replaced raises an alert. */
 const OLD_KEY_PERIODS = 1.5;
 
-export interface MonitoringArgs {
+interface MonitoringArgs {
   readonly id: StackId;
   readonly project: string;
   readonly labels: Readonly<Record<string, string>>;

@@ -1,7 +1,7 @@
 import { KNOWN_LATER } from "./known.ts";
 
 /** A resource that a stack declares. */
-export interface CheckedResource {
+interface CheckedResource {
   /** Such as `gcp:cloudrunv2/service:Service`. */
   readonly type: string;
   readonly name: string;
@@ -13,7 +13,7 @@ export interface CheckedResource {
 }
 
 /** A rule that holds in every stack. */
-export interface PolicyRule {
+interface PolicyRule {
   readonly name: string;
   readonly description: string;
   /** The resource's violations, as clauses that follow its name; empty if there are none. */

@@ -1,6 +1,6 @@
 import { getService } from "@pulumi/gcp/cloudrunv2/getService.js";
 
-export interface Move {
+interface Move {
   readonly project: string;
   readonly region: string;
   /** Name of the Cloud Run service. */

@@ -1,6 +1,6 @@
 import { getProject } from "@pulumi/gcp/organizations/getProject.js";
 
-export interface PublicUrlArgs {
+interface PublicUrlArgs {
   readonly project: string;
   readonly region: string;
   /** Name of the Cloud Run service. */

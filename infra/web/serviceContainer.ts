@@ -11,9 +11,9 @@ export interface SecretValue {
   readonly version: Input<string>;
 }
 
-export type EnvironmentValue = string | SecretValue;
+type EnvironmentValue = string | SecretValue;
 
-export interface ServiceContainerArgs {
+interface ServiceContainerArgs {
   readonly release: Release;
   /** The bundle's file that runs. */
   readonly entry: "index.js" | "rotator.js";

@@ -12,7 +12,7 @@ import { accountTitle } from "../names.ts";
 import { ClientSecret, type ClientSecretArgs } from "./clientSecret.ts";
 import type { SecretValue } from "./serviceContainer.ts";
 
-export interface WebAccountArgs {
+interface WebAccountArgs {
   readonly project: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly accountId: string;

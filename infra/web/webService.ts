@@ -17,7 +17,7 @@ import type { Grantee } from "../keys/sessionKey.ts";
 import { serviceContainer } from "./serviceContainer.ts";
 import type { WebAccount } from "./webAccount.ts";
 
-export interface WebServiceArgs {
+interface WebServiceArgs {
   readonly project: string;
   readonly region: string;
   readonly labels: Readonly<Record<string, string>>;

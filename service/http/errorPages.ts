@@ -9,14 +9,10 @@ import {
 } from "../session/errors.ts";
 import { messagePage } from "./html.ts";
 import { sendProblem } from "./problem.ts";
+import type { ProblemDetails } from "./problemDetails.ts";
 
 /** The error as the client sees it. */
-interface Answer {
-  readonly status: number;
-  readonly code: string;
-  readonly title: string;
-  readonly detail: string;
-}
+type Answer = ProblemDetails & { readonly detail: string };
 
 const UNEXPECTED: Answer = {
   status: 500,
@@ -128,7 +124,7 @@ const HOME = { href: "/", label: "Go to the start page" };
 
 function send(req: Request, res: Response, answer: Answer): void {
   if (isApi(req) || req.accepts(["html", "json"]) === "json") {
-    sendProblem(res, { ...answer });
+    sendProblem(res, answer);
     return;
   }
   res

@@ -8,7 +8,6 @@ import { type ApiFailure, GoogleApiError } from "../../service/google/googleApiE
 import { createRestClient } from "../../service/google/restClient.ts";
 import {
   createSecretVersions,
-  createVersionStore,
   parseSecretReference,
   SECRET_MANAGER_API,
 } from "../../service/google/secretVersions.ts";
@@ -83,8 +82,7 @@ export async function ensureFirstVersion({
     timeout: CALL_TIMEOUT,
     accessTokens: tokensOf(env),
   });
-  const versions = createSecretVersions(client, secret);
-  const store = createVersionStore(client, secret);
+  const store = createSecretVersions(client, secret);
 
   async function attempt(): Promise<boolean> {
     if (await hadAny()) {
@@ -99,7 +97,7 @@ export async function ensureFirstVersion({
 
   /** Numbers start at 1 and are never reused, and reads by number are strongly consistent. */
   async function hadAny(): Promise<boolean> {
-    return (await versions.get(1)) !== undefined;
+    return (await store.get(1)) !== undefined;
   }
 
   async function hasEnabled(): Promise<boolean> {

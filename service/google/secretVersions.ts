@@ -55,7 +55,6 @@ export type VersionReading =
   | { readonly state: "UNREADABLE"; readonly error: unknown; readonly refused: boolean };
 
 export type SecretVersions = ReturnType<typeof createSecretVersions>;
-export type VersionStore = ReturnType<typeof createVersionStore>;
 
 /** Limit for versions that a lagging list omits, which are read by number. */
 export const UNLISTED_VERSIONS = 100;
@@ -91,37 +90,44 @@ export function secretResource({ project, name }: SecretReference): string {
   return `projects/${project}/secrets/${name}`;
 }
 
-/** Reads a secret's versions. Every failure is a GoogleApiError; every answer is checked. */
+/** Reads and changes a secret's versions. Every failure is a GoogleApiError. */
 export function createSecretVersions(client: RestClient, secret: SecretReference) {
-  const resource = `v1/${secretResource(secret)}/versions`;
+  const resource = `v1/${secretResource(secret)}`;
 
   /** A version in any state, without its payload; undefined if there is none. Never lags. */
   async function get(version: number): Promise<SecretVersion | undefined> {
-    const body = await unlessFailedAs("NOT_FOUND", client.get(`${resource}/${version}`));
+    const body = await unlessFailedAs("NOT_FOUND", client.get(`${resource}/versions/${version}`));
     return body && parseVersion(body, secret, version);
+  }
+
+  /**
+   * All versions, the newest first, destroyed ones too, and the server's time if the response has
+   * it. May lag behind the truth for minutes, and rarely for hours.
+   */
+  async function list() {
+    const versions: SecretVersion[] = [];
+    let serverTime: Seconds | undefined;
+    let pageToken: string | undefined;
+    let pages = 0;
+    do {
+      const query = { pageSize: PAGE_SIZE, pageToken };
+      const page = await client.list(`${resource}/versions`, "versions", query);
+      versions.push(...page.items.map((item) => parseVersion(item, secret)));
+      serverTime ??= page.serverTime;
+      pageToken = page.nextPageToken;
+      pages += 1;
+    } while (pageToken !== undefined && pages < MAX_PAGES);
+    return { versions, serverTime };
+  }
+
+  async function change(version: number, verb: string, body: object): Promise<void> {
+    const changed = await client.post(`${resource}/versions/${version}:${verb}`, body);
+    parseVersion(changed, secret, version);
   }
 
   return {
     get,
-
-    /**
-     * All versions, the newest first, destroyed ones too, and the server's time if the response has
-     * it. May lag behind the truth for minutes, and rarely for hours.
-     */
-    async list() {
-      const versions: SecretVersion[] = [];
-      let serverTime: Seconds | undefined;
-      let pageToken: string | undefined;
-      let pages = 0;
-      do {
-        const page = await client.list(resource, "versions", { pageSize: PAGE_SIZE, pageToken });
-        versions.push(...page.items.map((item) => parseVersion(item, secret)));
-        serverTime ??= page.serverTime;
-        pageToken = page.nextPageToken;
-        pages += 1;
-      } while (pageToken !== undefined && pages < MAX_PAGES);
-      return { versions, serverTime };
-    },
+    list,
 
     /**
      * A version with its payload if it is enabled. Never lags, never rejects.
@@ -129,7 +135,7 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
      */
     async access(version: number, last?: VersionReading["state"]): Promise<VersionReading> {
       try {
-        const { name, payload } = await client.get(`${resource}/${version}:access`);
+        const { name, payload } = await client.get(`${resource}/versions/${version}:access`);
         parseName(name, secret, version);
         return { state: "ENABLED", payload: parsePayload(asObject(payload)) };
       } catch (error) {
@@ -144,20 +150,7 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
         return { state: "UNREADABLE", error, refused };
       }
     },
-  };
-}
 
-/** Reads and changes a secret's versions. Every failure is a GoogleApiError. */
-export function createVersionStore(client: RestClient, secret: SecretReference) {
-  const { list, get } = createSecretVersions(client, secret);
-  const resource = `v1/${secretResource(secret)}`;
-
-  async function change(version: number, verb: string, body: object): Promise<void> {
-    const changed = await client.post(`${resource}/versions/${version}:${verb}`, body);
-    parseVersion(changed, secret, version);
-  }
-
-  return {
     /**
      * All versions, without payloads, and the server's time, so that ages don't depend on this
      * machine's clock. What is decided on them can't be undone, and a list may lag: so every

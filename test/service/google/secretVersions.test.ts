@@ -2,7 +2,6 @@ import { describe, expect, test } from "@jest/globals";
 import { createRestClient } from "../../../service/google/restClient.ts";
 import {
   createSecretVersions,
-  createVersionStore,
   parseSecretReference,
   SECRET_MANAGER_API,
   secretResource,
@@ -29,8 +28,7 @@ function answering(answer: (url: URL, method: string) => Response) {
   });
   return {
     sent,
-    source: createSecretVersions(client, SECRET),
-    store: createVersionStore(client, SECRET),
+    store: createSecretVersions(client, SECRET),
   };
 }
 
@@ -106,11 +104,11 @@ describe("reading", () => {
 
   test("fails after ten pages of an endless list", async () => {
     let calls = 0;
-    const { source } = answering(() => {
+    const { store } = answering(() => {
       calls += 1;
       return Response.json({ versions: [], nextPageToken: "again" });
     });
-    expect((await source.list()).versions).toEqual([]);
+    expect((await store.list()).versions).toEqual([]);
     expect(calls).toBe(10);
   });
 
@@ -123,7 +121,7 @@ describe("reading", () => {
       fetch,
     });
     const secret = { ...SECRET, name: "ANOTHER" };
-    const store = createVersionStore(client, secret);
+    const store = createSecretVersions(client, secret);
     await expect(store.read()).rejects.toMatchObject({ failure: "NOT_FOUND" });
   });
 });
@@ -269,13 +267,13 @@ describe("an outage", () => {
     async (fault, failure, message) => {
       const bench = createRotationBench();
       bench.add();
-      const version = await bench.source.get(1);
+      const version = await bench.store.get(1);
       if (version === undefined) throw new Error("There is no version.");
       bench.standIn.fail({ fault });
       const begin = bench.time.now();
       for (const call of [
         () => bench.store.read(),
-        () => bench.source.get(1),
+        () => bench.store.get(1),
         () => bench.store.add(PAYLOAD),
         () => bench.store.disable(version),
         () => bench.store.destroy(version),
@@ -288,7 +286,7 @@ describe("an outage", () => {
         expect(text).not.toContain(PAYLOAD.toString("base64"));
       }
       expect(bench.time.now() - begin).toBe(fault === "hang" ? 5 * CALL_TIMEOUT : 0);
-      const { state, ...reading } = await bench.time.settle(bench.source.access(1));
+      const { state, ...reading } = await bench.time.settle(bench.store.access(1));
       expect([state, reading]).toMatchObject([
         "UNREADABLE",
         { refused: false, error: { failure } },
@@ -308,7 +306,7 @@ describe("an outage", () => {
 describe("a payload", () => {
   const data = PAYLOAD.toString("base64");
   const name = "projects/123/secrets/SECRET_KEY/versions/5";
-  const read = (body: object) => answering(() => Response.json(body)).source.access(5);
+  const read = (body: object) => answering(() => Response.json(body)).store.access(5);
 
   test("is accepted with the right checksum, as text or number, or without one", async () => {
     for (const dataCrc32c of [String(crc32c(PAYLOAD)), crc32c(PAYLOAD), undefined]) {

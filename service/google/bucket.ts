@@ -23,6 +23,8 @@ export const CLOUD_STORAGE_API: GoogleApi = {
   },
 };
 
+const invalid = (what: string) => invalidAnswer(CLOUD_STORAGE_API, what);
+
 export interface StoredObject {
   readonly name: string;
   /** Unix time by the server's clock. */
@@ -129,8 +131,4 @@ function parseObject({ name, timeCreated, metadata }: JsonObject): StoredObject 
 function named(name: string, object: StoredObject): StoredObject {
   if (object.name !== name) throw invalid("another object than the one asked for");
   return object;
-}
-
-function invalid(what: string) {
-  return invalidAnswer(CLOUD_STORAGE_API, what);
 }

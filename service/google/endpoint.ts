@@ -29,8 +29,3 @@ export function endpointOf(
   const isKnown = googles.test(url.origin) || isLoopbackHttp(url);
   return isKnown && url.href === `${url.origin}/` ? url.origin : undefined;
 }
-
-/** Whether calls carry a token: always to Google, never to this machine. */
-export function needsToken(endpoint: string): boolean {
-  return !isLoopbackHttp(new URL(endpoint));
-}

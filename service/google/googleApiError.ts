@@ -23,7 +23,6 @@ export type ApiFailure =
   | "INVALID_ANSWER";
 
 export interface GoogleApi {
-  /** Name in errors. */
   readonly name: string;
   /** Prefix of its errors' codes. */
   readonly code: "SECRET_MANAGER" | "CLOUD_STORAGE";

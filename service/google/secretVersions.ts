@@ -31,6 +31,8 @@ export const SECRET_MANAGER_API: GoogleApi = {
   },
 };
 
+const invalid = (what: string) => invalidAnswer(SECRET_MANAGER_API, what);
+
 export interface SecretReference {
   /** ID or number of the project. */
   readonly project: string;
@@ -250,8 +252,4 @@ function parsePayload({ data, dataCrc32c }: JsonObject = {}): Buffer {
     throw invalid("a payload whose checksum is wrong");
   }
   return bytes;
-}
-
-function invalid(what: string) {
-  return invalidAnswer(SECRET_MANAGER_API, what);
 }

@@ -81,17 +81,12 @@ function summarize(entries: ReadonlyMap<number, KnownVersion>) {
     if (!entries.has(n)) unlisted.push(n);
   }
   const changeable = existing.filter(({ state }) => state !== "DESTROYED");
-  const usable = changeable.flatMap(({ key, ...known }) =>
-    key === undefined ? [] : { ...known, key },
-  );
   return {
-    /** The versions whose keys are accepted. */
-    usable,
-    /** The usable versions of known age, which may sign. */
-    aged: usable.flatMap(({ createTime, ...known }) =>
-      createTime === undefined ? [] : { ...known, createTime },
+    /** The versions with a key whose age is known, so that it may sign. */
+    aged: changeable.flatMap(({ key, createTime, ...known }) =>
+      key === undefined || createTime === undefined ? [] : { ...known, key, createTime },
     ),
-    /** The usable versions, and the unreadable ones, which other instances may be able to read. */
+    /** The versions with a key, and the unreadable ones, which other instances may be able to read. */
     enabled: changeable.filter(({ state, key }) => key !== undefined || state === "UNREADABLE"),
     /** Numbers of all versions that may exist and are not destroyed, whose state can change. */
     changeable: [...changeable.map(({ version }) => version), ...unlisted],

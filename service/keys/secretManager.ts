@@ -16,13 +16,11 @@ import { JITTER, type KeyLimits, MAX_AGE_INTERVALS, READ_TIMEOUT, RETRY_AFTER } 
 import type { KeyLookup, Readiness, SessionKey, SessionKeys } from "./sessionKeys.ts";
 import { createVersionReader } from "./versionReader.ts";
 
-export interface SecretManagerKeysDeps extends Omit<RestClientDeps, "api" | "timeout"> {
+interface SecretManagerKeysDeps extends Omit<RestClientDeps, "api" | "timeout"> {
   readonly secret: SecretReference;
   readonly limits: KeyLimits;
   readonly log: EventLog;
-  /** Unix time in seconds, which may have fractions. */
   readonly clock: () => Seconds;
-  /** From 0 to below 1. */
   readonly random?: () => number;
 }
 
@@ -98,12 +96,12 @@ export function createSecretManagerKeys(deps: SecretManagerKeysDeps): SessionKey
 
   function reportRefreshed(): void {
     failure = undefined;
-    const { usable, aged } = known.summary();
+    const { enabled, aged } = known.summary();
     const newest = Math.max(0, ...aged.map(({ createTime }) => createTime));
     log.info(
       {
         event: "key_ring_refreshed",
-        versions: usable.map(({ key }) => key.kid),
+        versions: enabled.flatMap(({ key }) => key?.kid ?? []),
         signing_kid: signer()?.kid,
         ...(newest > 0 && { newest_key_age: Math.round(clock() - newest) }),
       },

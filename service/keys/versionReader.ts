@@ -72,10 +72,9 @@ export function createVersionReader({ source, known, log, abortAfter }: VersionR
   async function readList({ number }: Reading): Promise<void> {
     const { versions } = await source.list();
     for (const { version, state, createTime } of versions) {
-      if (known.get(version) !== undefined) continue;
       // The list decides only about destroyed versions.
       const settled = state === "DESTROYED" ? state : "UNREADABLE";
-      known.learn(number, version, { state: settled, createTime });
+      if (!known.get(version)) known.learn(number, version, { state: settled, createTime });
     }
     isListed = true;
   }

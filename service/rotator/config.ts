@@ -13,17 +13,6 @@ import {
   SECRET_MANAGER_API,
   type SecretReference,
 } from "../google/secretVersions.ts";
-import type { RotationPolicy } from "./plan.ts";
-
-interface RotatorConfig {
-  readonly logLevel: string;
-  readonly port: number;
-  readonly secret: SecretReference;
-  readonly endpoint: string;
-  readonly policy: RotationPolicy;
-  /** Expected claims of the tokens in Pub/Sub's pushes. */
-  readonly push: { readonly audience: string; readonly account: string };
-}
 
 /**
  * An hour, the shortest rotation period of Secret Manager, so a second message within it is a
@@ -35,7 +24,7 @@ const MINIMUM_AGE = 3600;
  * Parses the rotator's environment variables.
  * @throws ConfigError with all problems.
  */
-export function parseRotatorConfig(env: Environment): RotatorConfig {
+export function parseRotatorConfig(env: Environment) {
   return readAll((collect) => ({
     logLevel: collect(readSetting(env, "logLevel")),
     port: collect(parsePort(env)),
@@ -46,6 +35,7 @@ export function parseRotatorConfig(env: Environment): RotatorConfig {
       sessionLifetime: collect(readSetting(env, "sessionLifetime")),
       minimumAge: MINIMUM_AGE,
     },
+    /** Expected claims of the tokens in Pub/Sub's pushes. */
     push: {
       audience: collect(required(env, "PUSH_AUDIENCE", "the audience of the subscription's token")),
       account: collect(required(env, "PUSH_ACCOUNT", "the address of the subscription's account")),

@@ -2,6 +2,7 @@ import type { JWTVerifyGetKey } from "jose";
 import { messageOf } from "../contract/errors.ts";
 import { once } from "../pure/once.ts";
 import { printable } from "../pure/printable.ts";
+import type { Seconds } from "../pure/seconds.ts";
 
 /** Google's public keys for ID tokens. */
 const CERTIFICATES = new URL("https://www.googleapis.com/oauth2/v3/certs");
@@ -28,8 +29,7 @@ interface PushTokenDeps {
   readonly account: string;
   /** Default: Google's keys, which are fetched when needed and cached. */
   readonly keys?: JWTVerifyGetKey;
-  /** Unix time in seconds. */
-  readonly clock?: () => number;
+  readonly clock?: () => Seconds;
 }
 
 /**

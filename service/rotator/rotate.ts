@@ -14,7 +14,6 @@ export interface StepResult {
   readonly outcome: "done" | "skipped" | "failed";
   /** The new version of a step that adds one. */
   readonly added?: SecretVersion;
-  /** Cause of a failure. */
   readonly error?: unknown;
 }
 

@@ -1,28 +1,25 @@
 import { expect, test } from "@jest/globals";
 import { CLOUD_STORAGE_API } from "../../../service/google/bucket.ts";
-import { needsToken, parseEndpoint } from "../../../service/google/endpoint.ts";
+import { parseEndpoint } from "../../../service/google/endpoint.ts";
 import { SECRET_MANAGER_API } from "../../../service/google/secretVersions.ts";
 
 function parse(text: string) {
   return parseEndpoint({ SECRET_MANAGER_ENDPOINT: text }, SECRET_MANAGER_API);
 }
 
-test("the default is Secret Manager's own address, which gets a token", () => {
+test("the default is Secret Manager's own address", () => {
   expect(parseEndpoint({}, SECRET_MANAGER_API)).toEqual({
     value: "https://secretmanager.googleapis.com",
   });
-  expect(needsToken("https://secretmanager.googleapis.com")).toBe(true);
   expect(parse("https://secretmanager.europe-west1.rep.googleapis.com/")).toEqual({
     value: "https://secretmanager.europe-west1.rep.googleapis.com",
   });
 });
 
 test.each(["http://127.0.0.1:8085", "http://localhost:8085/", "http://[::1]:8085"])(
-  "%s is on this machine, and never gets a token",
+  "%s is on this machine, and accepted",
   (text) => {
-    const parsed = parse(text);
-    expect(parsed).toEqual({ value: text.replace(/\/$/, "") });
-    expect("value" in parsed && needsToken(parsed.value)).toBe(false);
+    expect(parse(text)).toEqual({ value: text.replace(/\/$/, "") });
   },
 );
 

@@ -39,6 +39,8 @@ export function notFound(): RequestHandler {
  */
 export function errorHandler({ log }: { readonly log: Logger }): ErrorRequestHandler {
   return (error, req, res, _next) => {
+    // A stream into a response that the client, or the error page of its session, has ended.
+    if (res.closed && error?.code === "ERR_STREAM_PREMATURE_CLOSE") return;
     const answer = answerTo(error);
     const line = { ...describeForLog(error), ...res.locals.trace };
     const request = `${req.method} ${req.path.slice(0, 100)}`;
@@ -48,7 +50,7 @@ export function errorHandler({ log }: { readonly log: Logger }): ErrorRequestHan
     }
     if (res.headersSent) {
       // Closing the connection tells the client that the response is incomplete.
-      res.destroy();
+      if (!res.writableEnded) res.destroy();
       return;
     }
     for (const name of REPRESENTATION_HEADERS) res.removeHeader(name);

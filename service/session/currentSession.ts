@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Request, Response } from "express";
+import type { ErrorRequestHandler, Request, Response } from "express";
 import { OperatorError } from "../contract/errors.ts";
 import type { EventLog } from "../process/eventLog.ts";
 import type { Seconds } from "../pure/seconds.ts";
@@ -24,6 +24,8 @@ export interface SessionStore {
   /** Seconds from sign-in until a session ends. */
   readonly lifetime: Seconds;
   readonly log: EventLog;
+  /** Sends the error response to a request whose session can't be stored, synchronously. */
+  readonly onError: ErrorRequestHandler;
 }
 
 export interface SessionChanges {
@@ -67,15 +69,14 @@ export class CurrentSession {
   }
 
   get session(): Session {
-    if (this.#session === undefined) {
-      const data = this.credential === undefined ? {} : this.#store.open(this);
-      this.#session = new VisibleSession(this.credential, this.idToken, data);
-      this.#before = JSON.stringify(this.#session);
-      this.#req.res?.on("close", reportLateData);
-    }
+    this.#session ??= this.#show(this.credential === undefined ? {} : this.#store.open(this));
     // The close event is over, so nothing else would notice what changes now.
     if (this.#req.res?.closed) setImmediate(reportLateData.bind(this.#req.res));
     return this.#session;
+  }
+
+  get onError(): ErrorRequestHandler {
+    return this.#store.onError;
   }
 
   start({ user_id, user_email, id_token, iat: begins, ...provider }: SignedIn): void {
@@ -123,8 +124,14 @@ export class CurrentSession {
     this.#change = change;
     this.credential = credential;
     this.idToken = idToken;
-    this.#session = new VisibleSession(credential, idToken, {});
-    this.#before = "{}";
+    this.#show({});
+  }
+
+  #show(data: Readonly<Record<string, unknown>>): Session {
+    if (this.#session === undefined) this.#req.res?.on("close", reportLateData);
+    this.#session = new VisibleSession(this.credential, this.idToken, data);
+    this.#before = JSON.stringify(this.#session);
+    return this.#session;
   }
 
   #changedData(): string | undefined {

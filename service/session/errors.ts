@@ -1,4 +1,5 @@
 import { type ErrorCode, OperatorError } from "../contract/errors.ts";
+import { shown } from "../pure/printable.ts";
 
 /** A session's changes can't be stored: the response is an error, and the session is unchanged. */
 export abstract class SessionNotKeptError extends OperatorError {}
@@ -10,7 +11,7 @@ export class SessionTooLargeError extends SessionNotKeptError {
     super(
       "SESSION_TOO_LARGE",
       `The session's cookie would be ${bytes} bytes, and may have ${limit}. ` +
-        `Its largest field is ${field} with ${size} bytes: store less in it.`,
+        `Its largest field is ${named(field)} with ${size} bytes: store less in it.`,
     );
   }
 }
@@ -33,7 +34,7 @@ export class SessionNotSerializableError extends SessionNotKeptError {
   constructor(field: string, options?: ErrorOptions) {
     super(
       "SESSION_NOT_SERIALIZABLE",
-      `The session's field ${field} is not JSON: store plain objects, arrays, strings, finite ` +
+      `The session's field ${named(field)} is not JSON: store plain objects, arrays, strings, finite ` +
         "numbers, booleans and null.",
       options,
     );
@@ -45,8 +46,8 @@ export class NoSessionError extends SessionNotKeptError {
   constructor(fields: readonly string[]) {
     super(
       "SESSION_NOT_STARTED",
-      `The session's field ${fields[0]} can't be kept, because nobody is signed in. Store it after ` +
-        "startSession, and in routes behind requireSignIn.",
+      `The session's field ${named(fields[0])} can't be kept, because nobody is ` +
+        "signed in. Store it after startSession, and in routes behind requireSignIn.",
     );
   }
 }
@@ -100,6 +101,11 @@ export class EndedUnavailableError extends SessionUnavailableError {
       retryAfter,
     );
   }
+}
+
+/** A field's name for a message: an application may take names from users. */
+function named(field = ""): string {
+  return field && shown(field).slice(1, -1);
 }
 
 function largestField(content: object): [field: string, bytes: number] {

@@ -44,7 +44,7 @@ export function filesystemSessions(deps: FilesystemDeps): AddSessions {
   const { name } = sessionCookie(deps.secure);
   const handlerOf = once(() => createHandler(name, deps));
 
-  const store: SessionStore = {
+  const files: Omit<SessionStore, "onError"> = {
     ...deps,
     open: ({ received }) => (received as StoredRequest).session?.data ?? {},
     keep({ credential, idToken, received }, changes) {
@@ -61,6 +61,7 @@ export function filesystemSessions(deps: FilesystemDeps): AddSessions {
 
   return (app, onError) => {
     defineSession(app);
+    const store: SessionStore = { ...files, onError };
     app.use(async function session(req: Request, res: Response, next: NextFunction) {
       await deps.keys.refresh();
       const handler = await handlerOf();
@@ -79,7 +80,7 @@ export function filesystemSessions(deps: FilesystemDeps): AddSessions {
         setSession(req, new CurrentSession(store, req, credential, idToken, stored));
         // Wraps express-session's own methods on this response, which save the session.
         const { writeHead, write, end, flushHeaders } = res;
-        keepBeforeHeaders(res, { writeHead, write, end, flushHeaders }, onError);
+        keepBeforeHeaders(res, { writeHead, write, end, flushHeaders });
         next();
       });
     } satisfies RequestHandler);

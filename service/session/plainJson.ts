@@ -6,42 +6,47 @@ import { SessionNotSerializableError } from "./errors.ts";
  * a Map or NaN.
  */
 export function plainJson(data: object): string {
-  let field: string | undefined;
+  const members = Object.keys(data).flatMap((name) => {
+    const json = fieldJson(data, name);
+    return json === undefined ? [] : [`${JSON.stringify(name)}:${json}`];
+  });
+  return `{${members.join()}}`;
+}
+
+function fieldJson(data: object, name: string): string | undefined {
   try {
-    // Not the entries: a getter that throws would leave the field unknown.
-    for (const name of Object.keys(data)) {
-      field = name;
-      const fault = findFault(Reflect.get(data, name), name, []);
-      if (fault !== undefined) throw new SessionNotSerializableError(fault);
-    }
-    return JSON.stringify(data);
+    return JSON.stringify(plainCopy(Reflect.get(data, name), name, []));
   } catch (error) {
     if (error instanceof SessionNotSerializableError) throw error;
-    // A getter or a proxy threw.
-    throw new SessionNotSerializableError(field ?? "(unknown)", { cause: error });
+    // A getter or a proxy threw, or the value is nested too deeply.
+    throw new SessionNotSerializableError(name, { cause: error });
   }
 }
 
-/** The path of the first value that isn't JSON. */
-function findFault(value: unknown, path: string, around: readonly object[]): string | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === "string" || typeof value === "boolean") return undefined;
-  if (typeof value === "number") return Number.isFinite(value) ? undefined : path;
-  if (typeof value !== "object" || around.includes(value)) return path;
+/** A copy without methods and getters, which could answer differently when it is serialized. */
+function plainCopy(value: unknown, path: string, around: readonly object[]): unknown {
+  if (value === undefined || value === null) return value;
+  if (typeof value === "string" || typeof value === "boolean") return value;
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  if (typeof value !== "object" || around.includes(value)) {
+    throw new SessionNotSerializableError(path);
+  }
   const within = [...around, value];
   if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) {
-      const place = `${path}[${index}]`;
-      const fault = item === undefined ? place : findFault(item, place, within);
-      if (fault !== undefined) return fault;
-    }
-    return undefined;
+    const items = Array.from(value, (item: unknown, index) => {
+      const copy = plainCopy(item, `${path}[${index}]`, within);
+      if (copy === undefined) throw new SessionNotSerializableError(`${path}[${index}]`);
+      return copy;
+    });
+    // Other properties of an array, such as those of a RegExp match, are not JSON.
+    if (Object.keys(value).length === items.length) return items;
+    throw new SessionNotSerializableError(path);
   }
   const prototype = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return path;
-  for (const [name, item] of Object.entries(value)) {
-    const fault = findFault(item, `${path}.${name}`, within);
-    if (fault !== undefined) return fault;
+  if (prototype !== Object.prototype && prototype !== null) {
+    throw new SessionNotSerializableError(path);
   }
-  return undefined;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [name, plainCopy(item, `${path}.${name}`, within)]),
+  );
 }

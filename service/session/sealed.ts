@@ -26,7 +26,7 @@ import {
   KeysUnavailableError,
   SessionTooLargeError,
 } from "./errors.ts";
-import { type Opened, type ReadyToken, type Refusal, type Sealer, then } from "./sealer.ts";
+import { type Opened, type ReadyToken, type Refusal, type Sealer, whenKnown } from "./sealer.ts";
 import type { Credential, SessionReport } from "./session.ts";
 import { defineSession, keepBeforeHeaders } from "./sessionHooks.ts";
 import type { AddSessions } from "./sessions.ts";
@@ -91,7 +91,7 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
     if (value === undefined) return { outcome: "none" };
     const token = value.length > MAX_COOKIE_BYTES ? undefined : tokenIn(value);
     if (token === undefined) return { outcome: "malformed" };
-    return then(sealer.open(cookie.name, token), admit);
+    return whenKnown(sealer.open(cookie.name, token), admit);
   }
 
   function admit(opened: Opened): Received | Promise<Received> {
@@ -103,7 +103,7 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
     const credential = credentialIn(sealed.iat, sealed.exp, sealed.data);
     if (credential === undefined) return { outcome: "malformed" };
     const idToken = () => idTokenIn(opened);
-    return then(ended.check(credential), (standing): Received => {
+    return whenKnown(ended.check(credential), (standing): Received => {
       if (standing === "live") return { outcome: "ok", kid, age, credential, idToken };
       if (standing === "ended") return { outcome: standing, kid, age, credential, idToken };
       return { outcome: "ended_unavailable", kid, age, ...standing };
@@ -126,7 +126,7 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
     return header?.includes(`${prefix}-`) === true;
   }
 
-  const store: SessionStore = {
+  const cookies: Omit<SessionStore, "onError"> = {
     clock,
     lifetime,
     log: deps.log,
@@ -202,7 +202,7 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
     throw new SessionTooLargeError(line.length, MAX_DATA_COOKIE_BYTES, data);
   }
 
-  function session(req: Request, res: Response, next: NextFunction): void {
+  function session(store: SessionStore, req: Request, res: Response, next: NextFunction): void {
     function begin(): void {
       const received = openCredential(req);
       if (received instanceof Promise) received.then(prepare, next);
@@ -239,8 +239,10 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
 
   return (app, onError) => {
     defineSession(app);
-    keepBeforeHeaders(app.response, Object.getPrototypeOf(app.response), onError);
-    app.use(session);
+    const prototype = Object.getPrototypeOf(app.response);
+    keepBeforeHeaders(prototype, Object.getPrototypeOf(prototype));
+    const store: SessionStore = { ...cookies, onError };
+    app.use((req, res, next) => session(store, req, res, next));
   };
 }
 

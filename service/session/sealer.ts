@@ -112,7 +112,7 @@ export function createSealer({
   function prepare(token: string): ReadyToken | Refusal | Promise<ReadyToken | Refusal> {
     const parsed = parseToken(token);
     if (parsed === undefined) return { outcome: "malformed" };
-    return then(keys.find(parsed.kid), (lookup) => {
+    return whenKnown(keys.find(parsed.kid), (lookup) => {
       if (lookup.status !== "found") return refuse(parsed.kid, lookup);
       return {
         outcome: "ready",
@@ -143,7 +143,7 @@ export function createSealer({
     },
 
     open: (name, token, boundTo) =>
-      then(prepare(token), (ready) =>
+      whenKnown(prepare(token), (ready) =>
         ready.outcome === "ready" ? ready.open(name, boundTo) : ready,
       ),
 
@@ -157,7 +157,7 @@ export function createSealer({
       const parsed = parseSignature(signature);
       if (parsed === undefined) return { outcome: "malformed" };
       const { kid } = parsed;
-      return then(keys.find(kid), (lookup): Verified => {
+      return whenKnown(keys.find(kid), (lookup): Verified => {
         if (lookup.status !== "found") return refuse(kid, lookup);
         const { key } = lookup;
         return isSignatureOf(text, parsed, key, { name, environment })
@@ -179,8 +179,11 @@ function refuse(
   return { outcome: "key_unavailable", kid, retryAfter: lookup.retryAfter };
 }
 
-/** Like `Promise.then`, but synchronous where the value is no promise. */
-export function then<Value, Result>(
+/**
+ * Like `Promise.then`, but synchronous where the value is no promise. Not named so: `import()` takes
+ * a module that exports `then` for a promise.
+ */
+export function whenKnown<Value, Result>(
   value: Value | Promise<Value>,
   next: (value: Value) => Result | Promise<Result>,
 ): Result | Promise<Result> {

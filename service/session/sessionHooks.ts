@@ -1,15 +1,13 @@
-import type { ErrorRequestHandler, Express, Request, Response } from "express";
+import type { Express, Request, Response } from "express";
 import { type CurrentSession, currentSession, findSession } from "./currentSession.ts";
 
-/** Sends the error response to a request whose session can't be stored, synchronously. */
-export type OnSessionError = ErrorRequestHandler;
-
 /**
- * Defines `req.session` on the prototype of an application's requests. An accessor on each request
- * would keep the request in memory until the next full garbage collection.
+ * Defines `req.session` on the prototype of requests. An accessor on each request would keep the
+ * request in memory until the next full garbage collection. Express' own prototype, because a
+ * router doesn't give an application that it calls the prototypes of the outer one.
  */
 export function defineSession(app: Express): void {
-  Object.defineProperty(app.request, "session", {
+  Object.defineProperty(Object.getPrototypeOf(app.request), "session", {
     configurable: true,
     get(this: Request) {
       return currentSession(this).session;
@@ -34,18 +32,14 @@ function callbackAmong(values: readonly unknown[]): Callback | undefined {
 
 /**
  * Stores the session before a response's first byte: every way to respond goes through one of these
- * four methods. If the session can't be stored, `onError` responds in the handler's place, and
+ * four methods. If the session can't be stored, its `onError` responds in the handler's place, and
  * later writes of the handler are discarded. Nothing is thrown, because the caller may be a
  * callback, where an exception would end the process.
  *
- * @param target the prototype of an application's responses, or one response.
+ * @param target the prototype of responses, or one response.
  * @param methods the original methods.
  */
-export function keepBeforeHeaders(
-  target: Response,
-  methods: ResponseMethods,
-  onError: OnSessionError,
-): void {
+export function keepBeforeHeaders(target: Response, methods: ResponseMethods): void {
   /** Whether the caller may write its response. */
   function keep(res: Response): boolean {
     const { req } = res;
@@ -69,8 +63,10 @@ export function keepBeforeHeaders(
 
   function answerError(current: CurrentSession, error: unknown, res: Response): void {
     answering.add(res);
+    // Without the wrappers of other middleware: compression would go on with its own headers.
+    Object.assign(res, hooks);
     try {
-      onError(error, res.req, res, () => {});
+      current.onError(error, res.req, res, () => {});
     } catch (fault) {
       current.report("error_page_failed", fault);
       res.destroy();
@@ -78,7 +74,7 @@ export function keepBeforeHeaders(
     answering.delete(res);
   }
 
-  Object.assign(target, {
+  const hooks = {
     writeHead(this: Response, status: number, reason?: unknown, headers?: unknown) {
       if (!keep(this)) return this;
       const given = typeof reason === "string" ? headers : (reason ?? headers);
@@ -106,17 +102,17 @@ export function keepBeforeHeaders(
     flushHeaders(this: Response) {
       if (keep(this)) methods.flushHeaders.call(this);
     },
-  });
+  };
+  Object.assign(target, hooks);
 }
 
 /** Sets headers as `writeHead` does, except that Set-Cookie is appended to the session's. */
 function addHeaders(res: Response, given: object): void {
-  const pairs = Array.isArray(given)
+  const pairs: [name: string, value: string][] = Array.isArray(given)
     ? given.flatMap((name, index) => (index % 2 === 0 ? [[String(name), given[index + 1]]] : []))
     : Object.entries(given);
-  for (const [name, value] of pairs) {
-    if (/^set-cookie$/i.test(name)) res.appendHeader(name, value);
-    // A response that sets the session's cookie stays `no-store`.
-    else if (!/^cache-control$/i.test(name)) res.setHeader(name, value);
-  }
+  // A response that sets the session's cookie stays `no-store`.
+  const others = pairs.filter(([name]) => !/^cache-control$/i.test(name));
+  for (const [name] of others) if (!/^set-cookie$/i.test(name)) res.removeHeader(name);
+  for (const [name, value] of others) res.appendHeader(name, value);
 }

@@ -15,7 +15,7 @@ const clock = () => Math.floor(Date.now() / 1000);
 const keys = createStaticKeys(SECRET);
 const credential = { ...visitorSession(1), iat: clock(), exp: clock() + 604_800 };
 const log = createLog({ level: "info" });
-const store = { clock, lifetime: 604_800, log, open: () => ({}), keep() {} };
+const store = { clock, lifetime: 604_800, log, open: () => ({}), keep() {}, onError() {} };
 listen(
   createApp({
     log,

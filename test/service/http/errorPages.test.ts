@@ -1,3 +1,5 @@
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { expect, test } from "@jest/globals";
 import express from "express";
 import { OperatorError } from "../../../service/contract/errors.ts";
@@ -5,6 +7,7 @@ import { notFound } from "../../../service/http/errorPages.ts";
 import {
   InsecureTransportError,
   KeysUnavailableError,
+  SessionNotSerializableError,
   SessionTooLargeError,
 } from "../../../service/session/errors.ts";
 import { serve } from "../../support/httpServer.ts";
@@ -28,6 +31,16 @@ const ERRORS: Record<string, () => unknown> = {
   server: () => Object.assign(new Error("the password is hunter2"), { status: 502 }),
 };
 
+/** More than a connection buffers. */
+const LARGE = 10_000_000;
+
+async function* endless(): AsyncGenerator<string> {
+  for (;;) {
+    yield "x";
+    await new Promise(setImmediate);
+  }
+}
+
 /** A service whose routes each fail in one way. */
 async function start() {
   const { app, lines } = sessionApp({}, (routes) => {
@@ -39,6 +52,13 @@ async function start() {
     routes.get("/half", (_req, res, next) => {
       res.write("half of it");
       next(new Error("the password is hunter2"));
+    });
+    routes.get("/whole", (_req, res) => {
+      res.send("x".repeat(LARGE));
+      throw new Error("the password is hunter2");
+    });
+    routes.get("/endless", async (_req, res) => {
+      await pipeline(Readable.from(endless()), res);
     });
     routes.use(notFound());
   });
@@ -111,6 +131,13 @@ test("a session that is too large names its largest field with its size", async 
   expect(JSON.parse(text).detail).toMatch(/largest field is note with 3002 bytes/);
 });
 
+test("a field's name in a message is short and without control characters", () => {
+  const control = String.fromCharCode(27);
+  const { message } = new SessionNotSerializableError(`größe${control}[31m${"x".repeat(5_000)}`);
+  expect(message).toContain("field größe\\u001b[31mxxx");
+  expect(message.length).toBeLessThan(300);
+});
+
 test("details of an unexpected error are in the log, and not in the response", async () => {
   await using service = await start();
   for (const kind of ["bug", "text", "operator", "server"]) {
@@ -170,4 +197,24 @@ test("an error after the headers are sent closes the connection, so that the cli
   await using service = await start();
   await expect(service.get("/half")).rejects.toThrow();
   expect(service.lines).toEqual([expect.objectContaining({ message: "GET /half failed" })]);
+});
+
+test("an error after a complete response is logged, and the client receives all of the response", async () => {
+  await using service = await start();
+  const { status, text } = await service.get("/whole");
+  expect([status, text.length]).toEqual([200, LARGE]);
+  expect(service.lines).toEqual([expect.objectContaining({ event: "request_failed" })]);
+});
+
+test("a client that leaves in the middle of a stream is not an error", async () => {
+  await using service = await start();
+  const left = new Promise((resolve) => {
+    service.server.once("request", (_req, res) => res.once("close", resolve));
+  });
+  const response = await fetch(`${service.url}/endless`);
+  await response.body?.cancel();
+  await left;
+  // The route's rejection reaches the error handler after the close event.
+  await new Promise(setImmediate);
+  expect(service.lines).toEqual([]);
 });

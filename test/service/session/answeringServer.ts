@@ -1,8 +1,9 @@
-import { readFile } from "node:fs";
+import { createReadStream, readFile } from "node:fs";
 import { createServer } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import { createGzip } from "node:zlib";
 import express, { type Express, type Request, type Response } from "express";
 import { errorHandler } from "../../../service/http/errorPages.ts";
 import { createStaticKeys } from "../../../service/keys/static.ts";
@@ -11,6 +12,13 @@ import { createSealer } from "../../../service/session/sealer.ts";
 import { startSession } from "../../../service/session/session.ts";
 import { createSessions } from "../../../service/session/sessions.ts";
 import { endedHere } from "../../support/endedHere.ts";
+
+const VISITOR = {
+  user_id: "ada",
+  id_token: "a.b.c",
+  iss: "https://accounts.example",
+  of_domain: true,
+};
 
 type Style = (res: Response, change: () => void) => unknown;
 
@@ -41,7 +49,39 @@ const STYLES: Record<string, (res: Response) => unknown> = {
   pipeline: (res) => pipeline(Readable.from(["do", "ne"]), res),
   sendFile: (res) => res.sendFile(import.meta.filename),
   download: (res) => res.download(import.meta.filename),
+  "pipeline of a file": (res) => pipeline(createReadStream(import.meta.filename), res),
+  "send through compression": (res) => compressed(res).send("done"),
+  "writes through compression": (res) => {
+    compressed(res).write("do");
+    setImmediate(() => res.end("ne"));
+  },
 };
+
+/** Wraps a response's methods as the package compression does. */
+function compressed(res: Response): Response {
+  const { writeHead, write, end } = res;
+  const gzip = createGzip();
+  gzip.on("data", (chunk) => write.call(res, chunk, "utf8"));
+  gzip.on("end", () => end.call(res, undefined, "utf8"));
+  const begin = () => {
+    if (!res.headersSent) res.writeHead(res.statusCode);
+  };
+  return Object.assign(res, {
+    writeHead(status: number) {
+      res.setHeader("Content-Encoding", "gzip").removeHeader("Content-Length");
+      return writeHead.call(res, status);
+    },
+    write(chunk: string) {
+      begin();
+      return gzip.write(chunk);
+    },
+    end(chunk: string) {
+      begin();
+      gzip.end(chunk);
+      return res;
+    },
+  });
+}
 
 /** Ways that change the session after the handler has returned. */
 const LATER_STYLES: Record<string, Style> = {
@@ -85,6 +125,11 @@ const LATE_STYLES: Record<string, Style> = {
     res.send("done");
     change();
   },
+  "after the answer to a sign-in": (res, change) => {
+    startSession(res.req, VISITOR);
+    res.send("done");
+    change();
+  },
   "after the response has closed": (res, change) => {
     res.on("close", () => setImmediate(change));
     res.send("done");
@@ -108,6 +153,7 @@ const CHANGES: Record<string, (req: Request) => void> = {
   "a date": (req) => keep(req, { deep: { at: new Date() } }),
   "not a number": (req) => keep(req, Number.NaN),
   "a function": (req) => keep(req, () => {}),
+  "a match": (req) => keep(req, "a note".match(/note/)),
   "a getter that throws": (req) =>
     keep(req, Object.defineProperty({}, "x", { enumerable: true, get: fail })),
   "a getter of its own that throws": (req) =>
@@ -116,13 +162,6 @@ const CHANGES: Record<string, (req: Request) => void> = {
   "a sign-in": (req) => startSession(req, VISITOR),
   "a sign-in that is too large": (req) =>
     startSession(req, { ...VISITOR, user_email: `${"notes".repeat(1_000)}@example.com` }),
-};
-
-const VISITOR = {
-  user_id: "ada",
-  id_token: "a.b.c",
-  iss: "https://accounts.example",
-  of_domain: true,
 };
 
 function keep(req: Request, notes: unknown): void {

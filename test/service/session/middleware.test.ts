@@ -1,4 +1,5 @@
 import { expect, test } from "@jest/globals";
+import express, { Router } from "express";
 import * as fc from "fast-check";
 import type { SessionKeys } from "../../../service/keys/sessionKeys.ts";
 import { createStaticKeys } from "../../../service/keys/static.ts";
@@ -389,4 +390,85 @@ test("a token that was sealed under another name is not accepted as a session", 
     const { json } = await service.get("/read", `session=${value}`);
     expect([name, json().outcome.session]).toEqual([name, outcome]);
   }
+});
+
+test("data reads back as it was stored, and whatever JSON would change is refused", async () => {
+  let next: unknown;
+  const { app } = sessionApp({}, (routes) => {
+    routes.get("/sign-in", (req, res) => {
+      startSession(req, signedIn("ada"));
+      res.json({});
+    });
+    routes.get("/store", (req, res) => {
+      Object.assign(req.session, next);
+      res.json({});
+    });
+    routes.get("/read", (req, res) => res.json(req.session));
+  });
+  await using server = await serve(app);
+  const get = (path: string, cookie = "") => fetch(server.url + path, { headers: { cookie } });
+  const cookie = pairOf((await get("/sign-in")).headers.getSetCookie());
+  async function store(data: unknown) {
+    next = data;
+    const { status, headers } = await get("/store", cookie);
+    const read = await get("/read", `${cookie}; ${pairOf(headers.getSetCookie())}`);
+    return [status, await read.text()];
+  }
+
+  await fc.assert(
+    fc.asyncProperty(fc.json({ maxDepth: 3, stringUnit: "binary" }), async (json) => {
+      fc.pre(json.length < 500);
+      const data = JSON.stringify(JSON.parse(`{"data":${json}}`)).replaceAll(":-0", ":0");
+      expect(await store(JSON.parse(data))).toEqual([200, data]);
+    }),
+  );
+  const named = '{"__proto__":{"user_id":"grace"},"constructor":1,"toString":"a","then":2}';
+  expect(await store(JSON.parse(`{"data":${named}}`))).toEqual([200, `{"data":${named}}`]);
+
+  const serializesItself = Object.defineProperty({ a: 1 }, "toJSON", { value: () => "changed" });
+  expect(await store({ data: serializesItself })).toEqual([200, '{"data":{"a":1}}']);
+  let reads = 0;
+  const alternating = Object.defineProperty({}, "a", {
+    enumerable: true,
+    get: () => (++reads % 2 === 1 ? 1 : new Date()),
+  });
+  expect(await store({ data: alternating })).toEqual([200, '{"data":{"a":1}}']);
+  for (const data of [[1, undefined], Array(2), Object.assign([1], { two: 2 }), Array(1e5)]) {
+    expect(await store({ data })).toEqual([500, "{}"]);
+  }
+});
+
+test("a session works in an application that a router of the service calls", async () => {
+  const inner = express();
+  inner.get("/sign-in", (req, res) => {
+    startSession(req, signedIn("ada"));
+    res.json({});
+  });
+  inner.get("/read", (req, res) => {
+    res.json(shown(req));
+  });
+  inner.get("/large", (req, res) => {
+    req.session.note = "x".repeat(9_000);
+    res.json({});
+  });
+  const { app } = sessionApp({}, (routes) => routes.use(Router().use("/inner", inner)));
+  await using server = await serve(app);
+  const get = (path: string, cookie = "") => fetch(server.url + path, { headers: { cookie } });
+  const cookie = pairOf((await get("/inner/sign-in")).headers.getSetCookie());
+  expect(await (await get("/inner/read", cookie)).json()).toMatchObject(ADA);
+  expect((await get("/inner/large", cookie)).status).toBe(500);
+});
+
+test("headers that a route passes to writeHead all arrive beside the session's cookie", async () => {
+  const { app } = sessionApp({}, (routes) => {
+    routes.get("/", (req, res) => {
+      startSession(req, signedIn("ada"));
+      res.set("Link", "<old>");
+      res.writeHead(200, ["Link", "<a>", "Set-Cookie", "a=b", "Link", "<b>", "Age", "1"]).end();
+    });
+  });
+  await using server = await serve(app);
+  const { headers } = await fetch(server.url);
+  expect([headers.get("link"), headers.get("age")]).toEqual(["<a>, <b>", "1"]);
+  expect(headers.getSetCookie()).toEqual([expect.stringMatching(/^session=/), "a=b"]);
 });

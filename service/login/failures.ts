@@ -49,7 +49,7 @@ const FAILURES = {
     title: "This sign-in is over",
     text: [
       "It took longer than ten minutes, was used already, or was begun in another browser.",
-      "If this comes again, your browser may be blocking cookies for this site.",
+      "If this happens again, your browser may be blocking cookies for this site.",
     ],
   },
   /** The callback does not match the sign-in. */
@@ -57,7 +57,7 @@ const FAILURES = {
     level: "warn",
     status: 400,
     title: "This sign-in is not valid",
-    text: ["What came back does not answer what this browser asked for, so it was not used."],
+    text: ["The provider's answer does not belong to the sign-in that this browser began."],
   },
   /** The code is used up or expired, even after a second attempt. */
   code_refused: {

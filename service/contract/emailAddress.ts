@@ -8,13 +8,13 @@ const LABEL = "[a-z\\d](?:[a-z\\d-]{0,61}[a-z\\d])?";
 const DOMAIN = new RegExp(`^(?=.{1,253}$)(?:${LABEL}\\.)+(?!\\d+$)${LABEL}$`);
 
 /**
- * Normalizes an e-mail address for comparison: A to Z in lower case, the domain in ASCII
+ * Normalizes an e-mail address for comparison: A to Z in lower case, NFC, the domain in ASCII
  * (`ada@müller.example` becomes `ada@xn--mller-kva.example`). Undefined if it is not an address.
  */
 export function comparableAddress(text: string): string | undefined {
   const [, local, domain] = ADDRESS.exec(text) ?? [];
   if (local === undefined || domain === undefined) return undefined;
-  return `${lowerCase(local)}@${comparableDomain(domain)}`;
+  return `${lowerCase(local).normalize("NFC")}@${comparableDomain(domain)}`;
 }
 
 /**

@@ -75,10 +75,11 @@ export function redirectToPublicUrl({
   const allHosts: ReadonlySet<string> = new Set([publicUrl.host, ...alsoServedAt]);
 
   function isServed({ headers }: Request, hosts: ReadonlySet<string>): boolean {
-    const host = URL.parse(`${publicUrl?.protocol}//${headers.host}/`)?.host ?? "";
-    const forwarded = String(headers["x-forwarded-host"] ?? "").toLowerCase();
+    // Several fronts make a list, and some name the port.
+    const names = [headers.host, ...String(headers["x-forwarded-host"] ?? "").split(",")];
+    const asked = names.map((name) => URL.parse(`${publicUrl?.protocol}//${name?.trim()}/`)?.host);
     const shown = [headers.origin, headers.referer].map((url) => URL.parse(url ?? "")?.origin);
-    return hosts.has(host) || hosts.has(forwarded) || shown.includes(publicUrl?.origin);
+    return asked.some((host = "") => hosts.has(host)) || shown.includes(publicUrl?.origin);
   }
 
   return function toPublicUrl(req, res, next) {

@@ -47,10 +47,12 @@ function addressIn({ email }: Claims): string | undefined {
  * whether the owner of the address's domain is verified.
  */
 function verdictIn({ email_verified, xms_edov }: Claims): EmailVerdict {
-  const said = String(email_verified ?? xms_edov);
-  if (said === "true" || (email_verified === undefined && said === "1")) return "verified";
-  if (said === "false" || (email_verified === undefined && said === "0")) return "unverified";
-  return "unstated";
+  const said = email_verified ?? xms_edov;
+  // An object's text can be "true" too, such as that of [true].
+  const text = typeof said === "object" ? "" : String(said).toLowerCase();
+  const forms = isStated(email_verified) ? ["true", "false"] : ["true", "false", "1", "0"];
+  if (!forms.includes(text)) return "unstated";
+  return text === "true" || text === "1" ? "verified" : "unverified";
 }
 
 /** Whether the provider's claims say that the account belongs to its address's domain. */
@@ -61,10 +63,15 @@ function isHosted(email: string, claims: Claims, issuer: URL): boolean {
     case "hd":
       return isText(claims.hd) || /@gmail\.com$/i.test(email);
     case "xms_edov":
-      return claims.email_verified === undefined && verdictIn(claims) === "verified";
+      return !isStated(claims.email_verified) && verdictIn(claims) === "verified";
     default:
       return false;
   }
+}
+
+/** Some providers write null for a claim that they leave out. */
+function isStated(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
 function isText(value: unknown): boolean {

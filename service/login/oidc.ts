@@ -7,6 +7,7 @@ import { emailOf } from "./claims.ts";
 import { type FailureDetails, SignInError } from "./failures.ts";
 import { isName, type LogoutToken, verifyLogoutToken } from "./logoutToken.ts";
 import {
+  ConnectionError,
   causeOf,
   createProviderCache,
   MovedError,
@@ -17,7 +18,7 @@ import {
 
 /** Who signed in. */
 export interface Identity extends ClaimedEmail {
-  /** `iss` of the ID token. */
+  /** The configured issuer, which `iss` of the ID token may spell differently. */
   readonly issuer: string;
   readonly subject: string;
   /** The provider's id of the session in which the user signed in there. */
@@ -63,7 +64,10 @@ export function createOidcClient(deps: ProviderDeps): OidcClient {
     try {
       return await task(provider);
     } catch (error) {
-      const latest = isStale(error) ? await cache.reread(provider) : provider;
+      const latest =
+        areKeysStale(error) || areEndpointsStale(error)
+          ? await cache.reread(provider, !areKeysStale(error))
+          : provider;
       if (latest === provider) throw translate(error);
       return await task(latest).catch((again: unknown) => {
         throw translate(again);
@@ -97,8 +101,11 @@ export function createOidcClient(deps: ProviderDeps): OidcClient {
       );
       const claims = tokens.claims();
       const idToken = tokens.id_token;
-      if (claims === undefined || idToken === undefined) {
-        throw new SignInError("provider_error", { step: "tokens" });
+      if (claims === undefined || idToken === undefined || !isName(claims.sub)) {
+        throw new SignInError("provider_error", {
+          step: "tokens",
+          cause: 'there is no valid "sub"',
+        });
       }
       // TLS already authenticates the token. The signature protects even if a proxy intercepts TLS.
       await withProvider(({ metadata, keys }) =>
@@ -111,14 +118,14 @@ export function createOidcClient(deps: ProviderDeps): OidcClient {
         trustedDomains,
         userinfo: () =>
           withProvider(async ({ configuration, metadata }) =>
-            metadata.userinfo_endpoint === undefined
-              ? undefined
-              : await openid.fetchUserInfo(configuration, tokens.access_token, claims.sub),
+            metadata.userinfo_endpoint
+              ? await openid.fetchUserInfo(configuration, tokens.access_token, claims.sub)
+              : undefined,
           ),
       });
       return {
         ...email,
-        issuer: claims.iss,
+        issuer: issuer.href,
         subject: claims.sub,
         // A longer one ends nothing, and would keep its owner out: it goes into the cookie.
         providerSid: isName(claims.sid) ? claims.sid : undefined,
@@ -127,16 +134,17 @@ export function createOidcClient(deps: ProviderDeps): OidcClient {
     },
 
     verifyLogoutToken: (token) =>
-      withProvider(({ metadata, keys }) =>
-        verifyLogoutToken(token, {
+      withProvider(async ({ metadata, keys }) => {
+        const verified = await verifyLogoutToken(token, {
           keys,
           issuer: metadata.issuer,
           clientId,
           algorithms: metadata.id_token_signing_alg_values_supported ?? DEFAULT_ALGORITHMS,
           namesSessions: metadata.backchannel_logout_session_supported === true,
           clock: deps.clock,
-        }),
-      ),
+        });
+        return typeof verified === "string" ? verified : { ...verified, issuer: issuer.href };
+      }),
 
     async endSessionUrl(returnTo, hint) {
       const { metadata } = await cache.current();
@@ -169,13 +177,14 @@ function promptForAccount(metadata: openid.ServerMetadata): { readonly prompt?: 
   return known.includes("login") ? { prompt: "login" } : {};
 }
 
-/**
- * Whether newer metadata may help: an endpoint is gone, or a token's key is unknown or has changed
- * under its old id, or without one.
- */
-function isStale(error: unknown): boolean {
+/** Whether an endpoint is gone, or can't be connected to. */
+function areEndpointsStale(error: unknown): boolean {
+  return (causeIn(error, MovedError) ?? causeIn(error, ConnectionError)) !== undefined;
+}
+
+/** Whether a token's key is unknown or has changed under its old id, or without one. */
+function areKeysStale(error: unknown): boolean {
   return (
-    causeIn(error, MovedError) !== undefined ||
     error instanceof errors.JWKSNoMatchingKey ||
     error instanceof errors.JWSSignatureVerificationFailed
   );
@@ -212,17 +221,27 @@ function translate(error: unknown): SignInError {
   return new SignInError(throughBrowser ? "forged_answer" : "provider_error", details);
 }
 
-type OAuthError = Pick<openid.ResponseBodyError, "error" | "error_description">;
+type OAuthError = Pick<openid.ResponseBodyError, "error"> & {
+  readonly error_description?: unknown;
+};
 
 function reportedBy({ error, error_description = "" }: OAuthError): FailureDetails {
-  return { error: printable(error, 200), error_description: printable(error_description, 200) };
+  const description = printable(String(error_description), 200);
+  return { error: printable(error, 200), error_description: description };
 }
 
 function describe(error: unknown): FailureDetails {
   if (error instanceof errors.JOSEError) return { error: error.code };
-  if (!(error instanceof openid.ClientError)) return { cause: causeOf(error) };
-  const inner = error.cause instanceof Error ? error.cause.message : undefined;
-  return { error: error.code ?? "", cause: printable(inner ?? error.message, 200) };
+  const inner =
+    error instanceof openid.ClientError && isOAuthError(error.cause) ? error.cause : error;
+  if (!isOAuthError(inner)) return { cause: causeOf(error) };
+  const status = inner.cause instanceof Response ? inner.cause.status : undefined;
+  return { error: inner.code, cause: printable(inner.message, 200), status };
+}
+
+/** Whether openid-client found fault with the provider's metadata or with a response. */
+function isOAuthError(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && "code" in error && /^OAUTH_/.test(String(error.code));
 }
 
 /** The error or its cause, if that is an instance of the class. */

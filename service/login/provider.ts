@@ -35,9 +35,9 @@ export interface ProviderCache {
   current(): Promise<Provider>;
   /**
    * The provider after its document was read again, because what `known` says no longer holds;
-   * `known` itself if that was done too often already.
+   * `known` itself if that was done too often already. `keepKeys`: its keys are not in doubt.
    */
-  reread(known: Provider): Promise<Provider>;
+  reread(known: Provider, keepKeys: boolean): Promise<Provider>;
 }
 
 const TIMEOUT: Seconds = 10;
@@ -53,9 +53,14 @@ const RELOAD_INTERVAL: Seconds = 1;
 const REREAD_BURST = 5;
 const REREAD_INTERVAL = 30;
 
-/** The provider did not answer, or answered with 429 or 5xx. */
+/** The provider did not answer in time, or with a status that may pass. */
 export class UnreachableError extends Error {
-  override readonly name = "UnreachableError";
+  override readonly name: string = "UnreachableError";
+}
+
+/** No connection to an endpoint: it may be elsewhere now, or the connection was an idle one. */
+export class ConnectionError extends UnreachableError {
+  override readonly name = "ConnectionError";
 }
 
 /** An endpoint is not where the discovery document says. */
@@ -70,9 +75,11 @@ export function createProviderCache(deps: ProviderDeps): ProviderCache {
   const rereads = createTokenBucket(REREAD_BURST, REREAD_INTERVAL);
   let known: { readonly provider: Provider; readonly until: Seconds } | undefined;
 
-  const read = () =>
+  const read = (sameKeys?: Provider) =>
     readOnce("", async () => {
-      const provider = await discover(deps);
+      const found = await discover(deps);
+      const keep = found.metadata.jwks_uri === sameKeys?.metadata.jwks_uri;
+      const provider = keep ? { ...found, ...(sameKeys && { keys: sameKeys.keys }) } : found;
       known = { provider, until: clock() + MAX_AGE };
       return provider;
     });
@@ -88,10 +95,10 @@ export function createProviderCache(deps: ProviderDeps): ProviderCache {
       });
     },
 
-    async reread(stale) {
+    async reread(stale, keepKeys) {
       const latest = known?.provider ?? stale;
       if (latest !== stale || !rereads.take(clock())) return latest;
-      return await read();
+      return await read(keepKeys ? stale : undefined);
     },
   };
 }
@@ -142,7 +149,7 @@ async function readDocument(
     throw unavailable(causeOf(error));
   }
   const { status } = response;
-  if (status >= 500 || status === 429) throw unavailable(`status ${status}`);
+  if (mayPass(status)) throw unavailable(`status ${status}`);
   if (status >= 300 && status < 400) {
     const cause = "the provider redirects the address of its discovery document";
     throw misconfigured(cause, response.headers.get("location") ?? "");
@@ -165,23 +172,38 @@ function parseDocument(text: string): openid.ServerMetadata | undefined {
   }
 }
 
+/** Server errors, Request Timeout, Too Early and Too Many Requests. */
+function mayPass(status: number): boolean {
+  return status >= 500 || [408, 425, 429].includes(status);
+}
+
 /**
- * `fetch` that throws UnreachableError for 5xx, 429 and network errors, and MovedError for redirects,
- * 404, 405 and 410. Redirects are not followed, because requests have the client secret.
+ * `fetch` that throws UnreachableError for statuses that may pass and for network errors, and
+ * MovedError for redirects, 404, 405 and 410. Redirects are not followed, because requests have the
+ * client secret.
  */
 function reachable({ fetch: send = fetch }: ProviderDeps): openid.CustomFetch {
   return async (url, options) => {
     const response = await send(url, options as RequestInit).catch((cause: unknown) => {
-      throw new UnreachableError(causeOf(cause));
+      const code = causeOf(cause);
+      throw /time.?out/i.test(code) ? new UnreachableError(code) : new ConnectionError(code);
     });
     const { status } = response;
     const isMoved = (status >= 300 && status < 400) || [404, 405, 410].includes(status);
-    if (!isMoved && status < 500 && status !== 429) return response;
+    if (!isMoved && !mayPass(status)) return withoutChallenge(response);
     await response.body?.cancel();
     throw isMoved
       ? new MovedError(`status ${status} at ${printable(url, 200)}`)
       : new UnreachableError(`status ${status}`);
   };
+}
+
+/** openid-client would report a challenge in place of the body, which has the cause. */
+function withoutChallenge(response: Response): Response {
+  if (!response.headers.has("www-authenticate")) return response;
+  const headers = new Headers(response.headers);
+  headers.delete("www-authenticate");
+  return new Response(response.body, { status: response.status, headers });
 }
 
 /**

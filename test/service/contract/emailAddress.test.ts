@@ -14,6 +14,7 @@ test.each([
   ["ada@MU\u0308LLER.example", "ada@xn--mller-kva.example"],
   ["ada@ПРИМЕР.example", "ada@xn--e1afmkfd.example"],
   ["ADA@Example.COM", "ada@example.com"],
+  ["Rene\u0301@Example.com", "ren\u00e9@example.com"],
   ["ada@corp", "ada@corp"],
 ])("%s compares as %s", (address, comparable) => {
   expect(comparableAddress(address)).toBe(comparable);
@@ -25,6 +26,7 @@ test.each([
   ["an ideographic full stop", "ada@acme\u3002example", "ada@acme.example"],
   ["a percent escape", "ada@%61cme.example", "ada@acme.example"],
   ["the dotted I", "ada@\u0130ta.example", "ada@ita.example"],
+  ["the Kelvin sign in the name", "\u212aent@acme.example", "kent@acme.example"],
   ["the dotless i", "\u0131da@acme.example", "ida@acme.example"],
 ])("%s never makes two addresses one", (_what, lookalike, address) => {
   expect(comparableAddress(lookalike)).not.toBe(comparableAddress(address));

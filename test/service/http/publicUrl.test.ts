@@ -138,6 +138,8 @@ test("hosts in alsoServedAt are served", async () => {
 
 test.each([
   ["X-Forwarded-Host", { "x-forwarded-host": "phoenix.example" }],
+  ["X-Forwarded-Host with a port", { "x-forwarded-host": "Phoenix.example:443" }],
+  ["X-Forwarded-Host of two fronts", { "x-forwarded-host": "phoenix.example, inner.example" }],
   ["Origin", { origin: "https://phoenix.example" }],
   ["Referer", { referer: "https://phoenix.example/page" }],
 ])(
@@ -153,6 +155,9 @@ test.each([
 
 test.each([
   { "x-forwarded-host": "evil.example" },
+  { "x-forwarded-host": "evil.example, phoenix.example.evil.example" },
+  { "x-forwarded-host": "phoenix.example:8443" },
+  { "x-forwarded-host": "" },
   { origin: "https://evil.example" },
   { origin: "http://phoenix.example" },
   { origin: "null" },

@@ -61,6 +61,8 @@ test.each<[string, Forgery, number, string]>([
   ["of another issuer", { claims: { iss: "https://evil.example" } }, 502, "provider_error"],
   ["that has expired", { claims: { exp: HOUR_AGO } }, 502, "provider_error"],
   ["without a subject", { claims: { sub: undefined } }, 502, "provider_error"],
+  ["with an empty subject", { claims: { sub: "" } }, 502, "provider_error"],
+  ["with a subject of 5 kB", { claims: { sub: "s".repeat(5_000) } }, 502, "provider_error"],
   ["signed by another key", { foreignKey: true }, 502, "provider_error"],
   [
     "with a changed byte",
@@ -104,11 +106,31 @@ test.each<[string, Forgery, number]>([
   ["leaves out the ID token", { answer: { status: 200, body: withoutIdToken() } }, 502],
   ["answers 500", { answer: { status: 500, body: {} } }, 503],
   ["answers 429", { answer: { status: 429, body: {} } }, 503],
+  ["answers 408", { answer: { status: 408, body: {} } }, 503],
+  [
+    "refuses with a description that is a list",
+    { answer: { status: 400, body: { error: "invalid_scope", error_description: ["no"] } } },
+    502,
+  ],
 ])("a provider that %s signs nobody in", async (_what, forgery, status) => {
   const { response, session } = await attempt(forgery);
   expect(response.status).toBe(status);
   expect(response.headers.has("retry-after")).toBe(status === 503);
   expect(session).toEqual({});
+});
+
+test.each([
+  ["with", { "www-authenticate": 'Basic realm="clients"' }],
+  ["without", {}],
+])("a refused client secret is logged as such, %s a challenge", async (_with, headers) => {
+  const body = { error: "invalid_client", error_description: "wrong secret" };
+  const { log } = await attempt({ answer: { status: 401, body, headers } });
+  expect(log).toMatchObject({ reason: "provider_error", ...body });
+});
+
+test("a refusal that is no OAuth error is logged with its status", async () => {
+  const { log } = await attempt({ answer: { status: 403, body: { message: "blocked" } } });
+  expect(log).toMatchObject({ reason: "provider_error", status: 403 });
 });
 
 test("a sign-in as another user replaces the existing session", async () => {
@@ -248,6 +270,7 @@ test.each<[string, object, string, string]>([
   ["says false", { email_verified: false }, "email_unverified", "is not verified"],
   ["says nothing", { email_verified: undefined }, "email_unstated", "does not say whether"],
   ["says a number", { email_verified: 1 }, "email_unstated", "does not say whether"],
+  ["says a list", { email_verified: ["true"] }, "email_unstated", "does not say whether"],
   ["has no address", { email: undefined }, "email_missing", "has no e-mail address"],
   ["has an empty address", { email: "" }, "email_missing", "has no e-mail address"],
 ])(

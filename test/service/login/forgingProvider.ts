@@ -14,7 +14,11 @@ export interface Forgery {
   /** Replaces the signed token. */
   readonly idToken?: (good: string) => string;
   /** Replaces the whole response. */
-  readonly answer?: { readonly status: number; readonly body: unknown };
+  readonly answer?: {
+    readonly status: number;
+    readonly body: unknown;
+    readonly headers?: Readonly<Record<string, string>>;
+  };
   readonly userinfo?: Readonly<Record<string, unknown>>;
 }
 
@@ -55,7 +59,7 @@ export async function startForgingProvider(): Promise<ForgingProvider> {
   app.post("/token", (_req, res) => {
     const { answer, claims, foreignKey = false, idToken = (good) => good } = provider.forgery;
     if (answer !== undefined) {
-      res.status(answer.status).json(answer.body);
+      res.status(answer.status).set(answer.headers).json(answer.body);
       return;
     }
     const now = Math.floor(Date.now() / 1000);

@@ -222,6 +222,7 @@ async function changingProvider(issuer = ISSUER, abortAfter?: AbortAfter) {
   let jwks = await KEYS;
   let prefix = "";
   let gone = 404;
+  let unreachable: (url: string) => boolean = () => false;
   let claims: Record<string, unknown> = {};
   let userinfo: Record<string, unknown> | undefined;
   let signing = jwks;
@@ -229,6 +230,11 @@ async function changingProvider(issuer = ISSUER, abortAfter?: AbortAfter) {
   const made = client(
     (url) => {
       const path = url.slice(issuer.length);
+      if (unreachable(path)) {
+        throw new TypeError("fetch failed", {
+          cause: Object.assign(new Error("refused"), { code: "ECONNREFUSED" }),
+        });
+      }
       if (path === DISCOVERY) {
         return Response.json({
           ...metadata(issuer),
@@ -283,6 +289,10 @@ async function changingProvider(issuer = ISSUER, abortAfter?: AbortAfter) {
       prefix = "/v2";
       gone = answer;
     },
+    /** No connection to these paths comes about. */
+    refuse(paths: (path: string) => boolean) {
+      unreachable = paths;
+    },
     async rotateKey({ publish = true, kid }: { publish?: boolean; kid?: string | undefined } = {}) {
       signing = await generateJwks();
       if (kid !== undefined) signing = { keys: signing.keys.map((key) => ({ ...key, kid })) };
@@ -323,6 +333,49 @@ test.each([301, 302, 307, 308, 405, 410])(
     await expect(provider.signIn()).resolves.toMatchObject({ subject: "1" });
   },
 );
+
+test("new endpoints are used at once if no connection to the old ones comes about", async () => {
+  const provider = await changingProvider();
+  await provider.signIn();
+  provider.move();
+  provider.refuse((path) => path === "/token");
+  await expect(provider.signIn()).resolves.toMatchObject({ subject: "1" });
+  expect(provider.paths().slice(-4)).toEqual(["/token", DISCOVERY, "/v2/token", "/v2/jwks"]);
+});
+
+test("a connection that fails once does not end a sign-in, and the keys stay known", async () => {
+  const provider = await changingProvider();
+  await provider.signIn();
+  let failed = false;
+  provider.refuse((path) => {
+    const first = path === "/token" && !failed;
+    failed ||= first;
+    return first || path === "/jwks";
+  });
+  await expect(provider.signIn()).resolves.toMatchObject({ subject: "1" });
+});
+
+test("connections that fail refresh the metadata with a rate limit", async () => {
+  const provider = await changingProvider();
+  await provider.signIn();
+  provider.refuse((path) => path === "/token");
+  for (let count = 0; count < 20; count++) {
+    await expect(provider.signIn()).rejects.toMatchObject({
+      reason: "provider_unavailable",
+      details: { cause: "ECONNREFUSED" },
+    });
+  }
+  const reads = provider.paths().filter((path) => path === DISCOVERY);
+  expect(reads.length).toBeLessThanOrEqual(6);
+});
+
+test("an issuer that is spelled otherwise than in the settings is the same, also in its tokens", async () => {
+  const provider = await changingProvider("https://ID.example/tenant");
+  const issuer = "https://id.example/tenant";
+  expect(await provider.signIn()).toMatchObject({ issuer });
+  const token = provider.logoutToken();
+  expect(await provider.oidc.verifyLogoutToken(token)).toMatchObject({ issuer });
+});
 
 test("names that are too long to be kept, of an address or of the provider's session, are left out", async () => {
   const provider = await changingProvider();
@@ -388,6 +441,7 @@ const VERIFIED = { email: "ada@acme.example", email_verified: true };
 test.each<[string, object, object | undefined, object]>([
   ["in the ID token", VERIFIED, undefined, { verdict: "verified" }],
   ["as text", { ...VERIFIED, email_verified: "true" }, undefined, { verdict: "verified" }],
+  ["as Python's text", { ...VERIFIED, email_verified: "True" }, undefined, { verdict: "verified" }],
   [
     "as the text 'false'",
     { ...VERIFIED, email_verified: "false" },
@@ -430,6 +484,12 @@ test.each<[string, object, object | undefined, object]>([
   [
     "as xms_edov in text",
     { email: VERIFIED.email, xms_edov: "1" },
+    undefined,
+    { verdict: "verified" },
+  ],
+  [
+    "as xms_edov beside null",
+    { email: VERIFIED.email, email_verified: null, xms_edov: 1 },
     undefined,
     { verdict: "verified" },
   ],

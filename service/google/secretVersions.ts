@@ -122,9 +122,9 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
     return { versions, serverTime };
   }
 
-  async function change(version: number, verb: string, body: object): Promise<void> {
+  async function change(version: number, verb: string, body: object): Promise<SecretVersion> {
     const changed = await client.post(`${resource}/versions/${version}:${verb}`, body);
-    parseVersion(changed, secret, version);
+    return parseVersion(changed, secret, version);
   }
 
   return {
@@ -202,14 +202,10 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
      * @returns false if somebody changed it meanwhile.
      */
     async destroy({ version, etag }: SecretVersion): Promise<boolean> {
-      try {
-        await change(version, "destroy", { etag });
-        return true;
-      } catch (error) {
-        if (!failedAs(error, "FAILED_PRECONDITION")) throw error;
-        const current = await get(version);
-        return current?.state === "DESTROYED" || current?.scheduledDestroyTime !== undefined;
-      }
+      const destroying = change(version, "destroy", { etag });
+      if (await unlessFailedAs("FAILED_PRECONDITION", destroying)) return true;
+      const current = await get(version);
+      return current?.state === "DESTROYED" || current?.scheduledDestroyTime !== undefined;
     },
   };
 }

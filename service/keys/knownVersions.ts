@@ -26,7 +26,6 @@ export type KnownVersions = ReturnType<typeof createKnownVersions>;
  */
 export function createKnownVersions(log: Pick<EventLog, "error">) {
   const entries = new Map<number, KnownVersion>();
-  let readings = 0;
   /** Cached, because each request needs it. */
   let summary: ReturnType<typeof summarize> | undefined;
 
@@ -47,11 +46,6 @@ export function createKnownVersions(log: Pick<EventLog, "error">) {
   }
 
   return {
-    /** The number of a reading that begins now. */
-    beginReading(): number {
-      readings += 1;
-      return readings;
-    },
     /** Stores a reading's result for a version, unless a later reading has one. */
     learn(
       reading: number,

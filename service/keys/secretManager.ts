@@ -13,7 +13,7 @@ import type { Seconds } from "../pure/seconds.ts";
 import { chooseSigner, maySign, signsFrom } from "./keyRing.ts";
 import { createKnownVersions, type KnownVersion } from "./knownVersions.ts";
 import { JITTER, type KeyLimits, MAX_AGE_INTERVALS, READ_TIMEOUT, RETRY_AFTER } from "./limits.ts";
-import type { KeyLookup, Readiness, SessionKey, SessionKeys } from "./sessionKeys.ts";
+import type { KeyLookup, SessionKey, SessionKeys } from "./sessionKeys.ts";
 import { createVersionReader } from "./versionReader.ts";
 
 interface SecretManagerKeysDeps extends Omit<RestClientDeps, "api" | "timeout"> {
@@ -132,13 +132,6 @@ export function createSecretManagerKeys(deps: SecretManagerKeysDeps): SessionKey
     return retries > 0 ? lookUp(version, retries - 1) : UNAVAILABLE;
   }
 
-  function readinessNow(): Readiness {
-    if (!isWithoutSigner()) return { ready: true };
-    const [code, reason] = whyNotReady();
-    log.error({ event: "keys_not_ready", code, reason }, "There is no key to sign sessions with");
-    return { ready: false, code };
-  }
-
   function whyNotReady(): [code: string, reason: string] {
     if (failure instanceof OperatorError) return [failure.code, failure.message];
     if (failure !== undefined) return ["INTERNAL", messageOf(failure)];
@@ -158,9 +151,12 @@ export function createSecretManagerKeys(deps: SecretManagerKeysDeps): SessionKey
       return answerOf(known.get(version)) ?? lookUp(version);
     },
     signer,
-    readiness() {
-      const waiting = isWithoutSigner() ? refresher.refresh(() => true) : undefined;
-      return waiting === undefined ? readinessNow() : waiting.then(readinessNow);
+    async readiness() {
+      if (isWithoutSigner()) await refresher.refresh(isWithoutSigner);
+      if (!isWithoutSigner()) return { ready: true };
+      const [code, reason] = whyNotReady();
+      log.error({ event: "keys_not_ready", code, reason }, "There is no key to sign sessions with");
+      return { ready: false, code };
     },
   };
 }

@@ -33,6 +33,7 @@ const PARALLEL_CALLS = 8;
  */
 export function createVersionReader({ source, known, log, abortAfter }: VersionReaderDeps) {
   let isListed = false;
+  let readings = 0;
 
   /** Begins a refresh or a lookup. */
   function begin() {
@@ -44,7 +45,8 @@ export function createVersionReader({ source, known, log, abortAfter }: VersionR
       calls.set(version, call);
       return call;
     }
-    return { number: known.beginReading(), calls, failures, read };
+    readings += 1;
+    return { number: readings, calls, failures, read };
   }
 
   type Reading = ReturnType<typeof begin>;

@@ -19,10 +19,7 @@ export function parseEndpoint(env: Environment, api: GoogleApi): Parsed<string> 
 }
 
 /** Parses an API's base URL; undefined if it is not allowed. */
-export function endpointOf(
-  { service }: GoogleApi,
-  text = `https://${service}.googleapis.com`,
-): string | undefined {
+export function endpointOf({ service }: GoogleApi, text = `https://${service}.googleapis.com`) {
   if (!URL.canParse(text)) return undefined;
   const url = new URL(text);
   const googles = new RegExp(`^https://${service}(\\.[a-z\\d-]+\\.rep)?\\.googleapis\\.com$`);

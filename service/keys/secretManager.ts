@@ -39,17 +39,13 @@ interface SecretManagerKeysDeps extends Omit<RestClientDeps, "api" | "timeout"> 
  */
 export function createSecretManagerKeys(deps: SecretManagerKeysDeps): SessionKeys {
   const { secret, limits, log, clock, random, abortAfter = AbortSignal.timeout } = deps;
+  const maxAge = MAX_AGE_INTERVALS * limits.refreshInterval;
   const client = createRestClient({ ...deps, api: SECRET_MANAGER_API, timeout: READ_TIMEOUT });
   const source = createSecretVersions(client, secret);
   const known = createKnownVersions(log);
   const reader = createVersionReader({ source, known, log, abortAfter });
   const refresher = createRefresher({
-    policy: {
-      interval: limits.refreshInterval,
-      jitter: JITTER,
-      maxAge: MAX_AGE_INTERVALS * limits.refreshInterval,
-      waitLimit: READ_TIMEOUT,
-    },
+    policy: { interval: limits.refreshInterval, jitter: JITTER, maxAge, waitLimit: READ_TIMEOUT },
     clock,
     random,
     abortAfter,

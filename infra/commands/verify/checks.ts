@@ -96,9 +96,9 @@ const SECURE_OVER_HTTP: Why = [
   "Open the site over https. On a laptop without https, leave SESSION_COOKIE_SECURE unset.",
 ];
 
-const FAILED: Why = [
+export const REQUESTS_FAILED: Why = [
   "Requests failed in the service or on the way to it.",
-  "Look for errors of the last minutes in the service's log.",
+  "Look for errors of the last minutes in the service's log, or allow more time with --timeout.",
 ];
 
 const KEYS_UNAVAILABLE: Why = [
@@ -107,14 +107,20 @@ const KEYS_UNAVAILABLE: Why = [
     "(roles/secretmanager.secretAccessor and viewer), or no version of SECRET_KEY is enabled.",
 ];
 
+const NOTHING_THERE: Why = [
+  "The application has nothing at this path.",
+  "Name another one with --page or --api.",
+];
+
+const DOES_NOT_OPEN: Why = ["It does not open, though the session is there.", LOOK_IN_LOG];
+
 const page = sessionCheck("page", "page", "held", async ({ page, session }) => {
   const answer = await session.ask(page, { headers: { accept: "text/html" } });
   if (session.lost) return skipped(LOST);
   if (answer.status !== 200 || answer.mediaType !== "text/html") {
     return failed(
       `GET ${page}: ${answer.brief} ${answer.mediaType}`,
-      "The page does not open, though the session is there.",
-      `${LOOK_IN_LOG} If it is no page of the application, name one with --page.`,
+      ...(answer.status === 404 ? NOTHING_THERE : DOES_NOT_OPEN),
     );
   }
   return answer.csrfToken === undefined
@@ -134,24 +140,24 @@ const WANTED_INSTANCES = 3;
 /** Sends concurrent requests until enough instances have answered. */
 const api = sessionCheck("api", "API", "held", async (context) => {
   const { client, api, session, requests, instances = WANTED_INSTANCES, progress } = context;
-  const odd = new Set<string>();
   await client.load(
     requests,
     async (turn) => {
-      const answer = await session.ask(api);
-      if (answer.status !== 200 && !answer.isFailure) odd.add(answer.brief);
+      await session.ask(api);
       const met = count(instancesOf(session.uses).length, "instance");
       progress(`asking the API: ${count(turn + 1, "request")}, answers from ${met}`);
     },
     (turns) => turns >= LEAST_REQUESTS && instancesOf(session.uses).length >= instances,
   );
   if (session.lost) return skipped(LOST);
-  return odd.size === 0
+  const odd = session.uses.filter(
+    (use) => use.url.pathname === api && use.status !== 200 && !use.isFailure,
+  );
+  return odd.length === 0
     ? ok(`${api} answers`)
     : failed(
-        `GET ${api}: ${[...odd].join(", ")}`,
-        "The API does not answer.",
-        `${LOOK_IN_LOG} If the application has no such path, name another with --api.`,
+        `GET ${api}: ${[...new Set(odd.map(({ brief }) => brief))].join(", ")}`,
+        ...(odd.every(({ status }) => status === 404) ? NOTHING_THERE : DOES_NOT_OPEN),
       );
 });
 
@@ -255,7 +261,9 @@ const serverErrors = sessionCheck("server-errors", "server errors", "held", ({ s
   const kinds = Map.groupBy(faults, ({ brief }) => brief);
   return failed(
     [...kinds].map(([kind, own]) => `${own.length} x ${kind}`).join(", "),
-    ...(faults.some(({ code }) => code === "keys_unavailable") ? KEYS_UNAVAILABLE : FAILED),
+    ...(faults.some(({ code }) => code === "keys_unavailable")
+      ? KEYS_UNAVAILABLE
+      : REQUESTS_FAILED),
   );
 });
 
@@ -304,6 +312,7 @@ const logout = sessionCheck("logout", "sign-out", "intact", async (context) => {
   if (session.source !== "made") {
     return skipped("it would end your session; only one that this command made is ended");
   }
+  if (context.signedOut.api.status !== 401) return skipped(OPEN_API);
   const again = await signIn(client, url, true);
   if (again.outcome !== "signed_in") return skipped("a second sign-in was refused");
   const { visitor } = again;
@@ -372,9 +381,13 @@ const csrf = sessionCheck("csrf", "CSRF", "intact", async ({ page, api, session 
   );
 });
 
+/** Why a check is skipped that recognizes an ended or forged session by the API's 401. */
+const OPEN_API = "the API does not answer 401 without a session: see 401 answers";
+
 const unauthorized = check("unauthorized", "401 answers", ({ api, signedOut }) => {
   const { status, mediaType, code, json } = signedOut.api;
   const seen = `GET ${api} without a session: ${status} ${mediaType || "without a type"}`;
+  if (status === 404) return failed(seen, ...NOTHING_THERE);
   if (status !== 401) {
     return failed(
       seen,
@@ -393,6 +406,8 @@ const unauthorized = check("unauthorized", "401 answers", ({ api, signedOut }) =
 
 const pageRedirect = check("page-redirect", "way to sign in", ({ page, url, signedOut }) => {
   const { status, location } = signedOut.page;
+  const seen = `GET ${page} without a session: ${status}`;
+  if (status === 404) return failed(seen, ...NOTHING_THERE);
   const right =
     location?.origin === url.origin &&
     location.pathname === "/login" &&
@@ -400,15 +415,15 @@ const pageRedirect = check("page-redirect", "way to sign in", ({ page, url, sign
   return right
     ? ok(`from ${page} and back to it`)
     : failed(
-        `GET ${page} without a session: ${status}` +
-          (location ? `, to ${location.origin}${location.pathname}` : ""),
+        seen + (location ? `, to ${location.origin}${location.pathname}` : ""),
         "Pages don't send people without a session to sign in and back.",
         "Put requireSignIn before every page that needs a session.",
       );
 });
 
 const forgeries = check("forgeries", "forged cookies", async (context) => {
-  const { client, url, https, api, session, random } = context;
+  const { client, url, https, api, session, random, signedOut } = context;
+  if (signedOut.api.status !== 401) return skipped(OPEN_API);
   const { name, value } = session?.cookie ?? { name: sessionCookie(https).name, value: "" };
   const form = tokenForm(value);
   const cookies = {

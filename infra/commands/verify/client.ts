@@ -30,10 +30,12 @@ interface ClientDeps {
 export class Client {
   readonly #deps: ClientDeps;
   requests = 0;
+  /** Requests without an answer. */
+  lost = 0;
   /** The largest clock skew that was seen, in seconds; positive if the server is ahead. */
   skew: { readonly seconds: number; readonly instance: string | undefined } | undefined;
   /** Requests without an answer since the last answer. */
-  #lost = 0;
+  #lostInARow = 0;
 
   constructor(deps: ClientDeps) {
     this.#deps = deps;
@@ -50,7 +52,8 @@ export class Client {
     this.requests += 1;
     const began = clock();
     const answer = await this.#send(url, request);
-    this.#lost = answer.error === undefined ? 0 : this.#lost + 1;
+    if (answer.error !== undefined) this.lost += 1;
+    this.#lostInARow = answer.error === undefined ? 0 : this.#lostInARow + 1;
     this.#compareClocks(answer, began);
     for (const { value } of answer.setCookies) secrets.add(value);
     for (const value of answer.location?.searchParams.values() ?? []) secrets.add(value);
@@ -64,7 +67,7 @@ export class Client {
       const response = await fetch(url, {
         method,
         redirect: "manual",
-        signal: AbortSignal.timeout(this.#lost < MAX_LOST ? timeout : GONE_TIMEOUT),
+        signal: AbortSignal.timeout(this.#lostInARow < MAX_LOST ? timeout : GONE_TIMEOUT),
         headers: { accept: "application/json", ...(cookie && { cookie }), ...headers },
         ...(body !== undefined && { body }),
       });
@@ -85,7 +88,7 @@ export class Client {
   ): Promise<void> {
     let turns = 0;
     const visitor = async () => {
-      while (turns < most && this.#lost < MAX_LOST && !enough(turns)) await turn(turns++);
+      while (turns < most && this.#lostInARow < MAX_LOST && !enough(turns)) await turn(turns++);
     };
     const width = Math.min(100, Math.max(12, Math.floor(most / 8)));
     await Promise.all(Array.from({ length: width }, visitor));

@@ -5,8 +5,8 @@ import { printable } from "../../../service/pure/printable.ts";
 import type { Terminal } from "../ask.ts";
 import { parseCommandLine, runCommand, UsageError } from "../commandLine.ts";
 import { comparisons, readSnapshot, takeSnapshot, writeSnapshot } from "./before.ts";
-import type { Check, CheckContext } from "./check.ts";
-import { FIRST, LAST } from "./checks.ts";
+import { type Check, type CheckContext, failed } from "./check.ts";
+import { FIRST, LAST, REQUESTS_FAILED } from "./checks.ts";
 import { Client, Secrets } from "./client.ts";
 import { describeRun, isPassed, type Paint, type Result, runToJson } from "./report.ts";
 import type { fetchAt } from "./resolve.ts";
@@ -194,7 +194,13 @@ async function verify(
   const compared = snapshot === undefined ? [] : comparisons(snapshot, context);
   for (const { id, title, run } of [...FIRST, ...deps.applicationChecks, ...LAST, ...compared]) {
     progress(`checking ${title}`);
-    const { outcome, seen, findings } = await run(context);
+    const { lost } = client;
+    const verdict = await run(context);
+    // A request without an answer shows nothing else.
+    const { outcome, seen, findings } =
+      verdict.outcome === "failed" && client.lost > lost
+        ? failed(verdict.seen, ...REQUESTS_FAILED)
+        : verdict;
     results.push({
       ...{ id, title, outcome, seen: show(seen) },
       findings: findings.map(({ cause, remedy }) => ({ cause: show(cause), remedy: show(remedy) })),

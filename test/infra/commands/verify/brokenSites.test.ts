@@ -213,7 +213,7 @@ test.each<[what: string, check: string, cause: string, damage: RequestHandler]>(
 
 /** Findings that necessarily follow. */
 const BESIDES: Record<string, readonly string[]> = {
-  unauthorized: ["logout", "content-security-policy"],
+  unauthorized: ["content-security-policy"],
 };
 
 test("reports sessions that are too short", async () => {
@@ -334,6 +334,8 @@ test("a lost response fails the check that sent the request, and no other", asyn
   });
   expect(failed).toEqual(["logout"]);
   expect(text("logout")).toContain("POST /logout: no answer (CONNECTION_LOST)");
+  expect(text("logout")).toContain("Requests failed in the service or on the way to it.");
+  expect(text("logout")).not.toContain("does not make the browser forget");
 });
 
 test("reports instances that don't learn of each other's sign-outs", async () => {

@@ -344,6 +344,14 @@ test("requests the given page and API path", async () => {
   expect(text("api")).toContain(`${application.api}/ answers`);
 });
 
+test("calls no session forged or ended that a path without sign-in lets in", async () => {
+  await using running = await site(instance({ oidc: provider.oidc }));
+  const { failed, skipped, text } = await runJson([running.url, "--api", "/api/none", ...FEW]);
+  expect(failed).toEqual(["api", "unauthorized"]);
+  expect(text("unauthorized")).toContain("Name another one with --page or --api.");
+  expect(skipped).toEqual(expect.arrayContaining(["forgeries", "logout"]));
+});
+
 test("reports that a session which no instance accepts is invalid", async () => {
   await using running = await deployed();
   const { failed, text } = await runJson(["https://phoenix.test", ...FEW], {

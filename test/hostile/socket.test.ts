@@ -3,6 +3,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { ada } from "../local/identity/users.ts";
+import { closeServer, listenOnLoopback } from "../support/httpServer.ts";
 import { createChance, seedFrom } from "./chance.ts";
 import { everyPlace, everyShape } from "./cookies.ts";
 import { cookieOf, createTarget, createTargetServer, createTokens, tokenFor } from "./target.ts";
@@ -25,12 +26,10 @@ const onUnhandled = (reason: unknown) => void unhandled.push(reason);
 
 beforeAll(async () => {
   process.on("unhandledRejection", onUnhandled);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  port = (server.address() as { port: number }).port;
+  port = await listenOnLoopback(server);
 });
 afterAll(async () => {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  await closeServer(server);
   process.off("unhandledRejection", onUnhandled);
 });
 

@@ -1,7 +1,8 @@
 import * as http from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterEach, expect, test } from "@jest/globals";
+import { closeServer, listenOnLoopback } from "../support/httpServer.ts";
 import { type Backend, Balancer, type BalancerOptions } from "./balancer.ts";
 
 const cleanups: (() => unknown)[] = [];
@@ -20,15 +21,14 @@ async function backend(answer: http.RequestListener): Promise<TestBackend> {
     it.requests += 1;
     answer(request, response);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const port = await listenOnLoopback(server);
   const agent = new http.Agent({ keepAlive: true });
   cleanups.push(() => {
     agent.destroy();
-    server.closeAllConnections();
-    return new Promise((resolve) => server.close(resolve));
+    return closeServer(server);
   });
   const it: TestBackend = {
-    port: (server.address() as AddressInfo).port,
+    port,
     agent,
     server,
     requests: 0,

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,6 +8,7 @@ import { Storage } from "@google-cloud/storage";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { CLOUD_STORAGE_API, createBucket } from "../../service/google/bucket.ts";
 import { createRestClient } from "../../service/google/restClient.ts";
+import { closeServer, listenOnLoopback } from "../support/httpServer.ts";
 import { type RunningStorage, startStorage } from "./storage.ts";
 
 /**
@@ -283,9 +284,8 @@ function report(what: string, found: string | undefined, missing: string): void 
 }
 
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
+  const server = createServer();
+  const port = await listenOnLoopback(server);
+  await closeServer(server);
+  return port;
 }

@@ -12,10 +12,12 @@ const TRANSIENT = [
   /service account [^\n]* does not exist/i,
   // Also the answer for an account that was created a moment ago.
   /iam\.serviceaccounts\.\w+'? denied [^\n]*\(or it may not exist\)/i,
-  /Unknown service account|Resource not found \(resource=|resourceNotReady/i,
+  /Unknown service account|Gaia id not found|Resource not found \(resource=|resourceNotReady/i,
+  // Google may know a new project's metrics only after some minutes.
+  /Cannot find metric/i,
   /Cloud Run Service Agent does not have permission to get access tokens|serverless-robot-prod/,
   /concurrent policy changes|Error 409: Conflict for resource|Error 409:[^\n]*\baborted\b/i,
-  /RATE_?LIMIT_?EXCEEDED|Quota exceeded for quota metric [^\n]*per minute/i,
+  /RATE_?LIMIT_?EXCEEDED|quota [^\n]*per minute/i,
   /Error (500|502|503|504)\b/,
   /connection reset by peer|TLS handshake timeout|i\/o timeout|unexpected EOF/,
 ];
@@ -106,7 +108,7 @@ const REMEDIES: readonly Remedy[] = [
       `config set --stack ${stack} gcp:region REGION\` with one that it allows, or take the region out of the setting regions.`,
   },
   {
-    pattern: /constraints\/[\w.]+|Operation denied by org policy|organization policy/i,
+    pattern: /constraints\/[\w.]+|Operation denied by org policy|organization('s)? policy/i,
     remedy: (stack, project) =>
       "A policy of the organization forbids this; the message above names it. Ask for an exemption of " +
       `${project}, then run \`npx pulumi up --stack ${stack}\` again.`,
@@ -146,6 +148,33 @@ const REMEDIES: readonly Remedy[] = [
       "New projects have small quotas of CPUs and memory. Run `npx pulumi config set --stack " +
       `${stack} maxInstances NUMBER\` with fewer, or ask for more at ` +
       "https://console.cloud.google.com/iam-admin/quotas.",
+  },
+  {
+    pattern: /Quota '\w+' exceeded/i,
+    remedy: (stack, project) =>
+      "The project's quota, which the message above names, is used up; some are 0 in a new project. Ask " +
+      `for more at https://console.cloud.google.com/iam-admin/quotas?project=${project}. Then run ` +
+      `\`npx pulumi up --stack ${stack}\` again.`,
+  },
+  {
+    pattern: /permission to read the image|artifactregistry\.repositories\.downloadArtifacts/i,
+    remedy: (stack, project) =>
+      "Whoever deploys and Cloud Run's agent both need to read the image of the setting image: `gcloud " +
+      "artifacts repositories add-iam-policy-binding REPOSITORY --location LOCATION --role " +
+      `roles/artifactregistry.reader --member MEMBER --project ${project}\`. Then run ` +
+      `\`npx pulumi up --stack ${stack}\` again.`,
+  },
+  {
+    pattern: /accept (the )?(terms of service|tos)\b/i,
+    remedy: (stack) =>
+      "The account that deploys has not accepted Google Cloud's terms. Open " +
+      `https://console.cloud.google.com with it, then run \`npx pulumi up --stack ${stack}\` again.`,
+  },
+  {
+    pattern: /bucket name is not available/i,
+    remedy: (stack) =>
+      "Another project has a bucket of this name, which is unique in the world. Change the name of the " +
+      `stack, \`npx pulumi stack rename --stack ${stack} NAME\`, or \`name\` in Pulumi.yaml.`,
   },
   {
     pattern: /Error 409\b|alreadyExists|already exists/i,

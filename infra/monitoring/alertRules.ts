@@ -40,6 +40,8 @@ interface AlertRulesArgs {
 const REFUSED = 10;
 /** Longer than the queries' five-minute window, so that one log entry raises no alert. */
 const PERSISTENT = 420;
+/** The shortest duration that Google's JSON is sure to keep: a zero could be omitted. */
+const AT_ONCE = 60;
 
 /** The only outcome that strangers can't cause while Secret Manager answers. */
 const UNAVAILABLE = "key_unavailable" satisfies (typeof LOST_SESSIONS)[number];
@@ -93,7 +95,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       // A warning only: anybody can raise it by forging cookies.
       severity: "WARNING",
       query: refused(LOST_SESSIONS.filter((outcome) => outcome !== UNAVAILABLE)),
-      lasting: 0,
+      lasting: AT_ONCE,
       advice:
         "`unknown_key`: the cookies name a key that was never a version of the secret. They were " +
         "made with another secret, or forged.\n\n" +
@@ -129,7 +131,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       title: "A version of SECRET_KEY is unusable",
       severity: "ERROR",
       query: trouble(LOG_EVENTS.keySkipped),
-      lasting: 0,
+      lasting: AT_ONCE,
       advice:
         "The entries `key_skipped` name the version and its fault; a payload needs at least 32 " +
         `characters. Disable the version, then \`${rotate}\`. Do it before the next scheduled ` +
@@ -181,7 +183,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       title: "SECRET_KEY was not rotated",
       severity: "WARNING",
       query: `sum(increase(${counted(metrics.oldKeys)}[1h])) > 0`,
-      lasting: 0,
+      lasting: AT_ONCE,
       advice:
         "The newest key is older than one and a half periods. See the rotator's log and the dead " +
         `letters; \`${rotate}\` rotates by hand.`,
@@ -193,7 +195,7 @@ export function alertRules(args: AlertRulesArgs): AlertRule[] {
       title: "A rotation of SECRET_KEY failed for good",
       severity: "ERROR",
       query: `${undelivered(args.deadLetters)} > 0`,
-      lasting: 0,
+      lasting: AT_ONCE,
       advice:
         `The rotator failed for hours; its log says why. Rotate by hand with \`${rotate}\`, then remove ` +
         `the message: \`gcloud pubsub subscriptions pull ${args.deadLetters} --auto-ack ` +

@@ -63,6 +63,22 @@ const TRANSIENT: readonly [when: string, message: string][] = [
       "minute' of service 'serviceusage.googleapis.com' for consumer 'project_number:1'.",
   ],
   [
+    "accounts were created too fast",
+    "Error 429: A quota has been reached for project number 1: Service accounts created per minute per project.",
+  ],
+  [
+    "buckets were created too fast",
+    "Error 429: The project exceeded the rate limit for creating and deleting buckets., rateLimitExceeded",
+  ],
+  [
+    "a new account has no identity yet",
+    "Error 400: Gaia id not found for email x@acme.iam, badRequest",
+  ],
+  [
+    "a new project's metrics are unknown",
+    'Error 404: Cannot find metric that matches type = "monitoring.googleapis.com/uptime_check/check_passed".',
+  ],
+  [
     "a new account can't be granted roles on yet",
     "Error 403: Permission 'iam.serviceAccounts.getIamPolicy' denied on resource (or it may not exist).",
   ],
@@ -221,6 +237,33 @@ const PERMANENT: readonly [when: string, message: string, remedy: RegExp][] = [
     "Error 429: Quota violated: CpuAllocPerProjectRegion requested: 20000 allowed: 10000",
     /maxInstances NUMBER/,
   ],
+  ...["IN_USE_ADDRESSES' exceeded.  Limit: 8.0", "SECURITY_POLICIES' exceeded.  Limit: 0.0"].map(
+    (what): [string, string, RegExp] => [
+      `a quota of the load balancer is too small: ${what}`,
+      `Error waiting to create: Error 403: Quota '${what} globally., quotaExceeded`,
+      /iam-admin\/quotas\?project=acme-phoenix\. Then run `npx pulumi up --stack staging`/,
+    ],
+  ),
+  [
+    "whoever deploys can't read the image",
+    'Error 403: Permission "artifactregistry.repositories.downloadArtifacts" denied on resource "r"',
+    /roles\/artifactregistry\.reader --member MEMBER --project acme-phoenix/,
+  ],
+  [
+    "nobody has accepted the terms",
+    "Error 403: Callers must accept Terms of Service: Google Cloud, forbidden",
+    /console\.cloud\.google\.com with it, then run/,
+  ],
+  [
+    "a perimeter forbids the call",
+    "Error 403: Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: x",
+    /exemption of acme-phoenix/,
+  ],
+  [
+    "a bucket's name is taken",
+    "Error 409: The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again., conflict",
+    /stack rename --stack staging NAME.*Pulumi\.yaml/,
+  ],
   [
     "an update before this one broke off",
     "Error 409: Resource 'phoenix-dev' already exists., alreadyExists",
@@ -266,6 +309,15 @@ describe("the remedy", () => {
     const { told } = await decide("create", ["Error 400: Billing must be enabled"], {});
     expect(told).toEqual([expect.stringContaining("gcloud billing projects link PROJECT ")]);
   });
+});
+
+test("an image that Cloud Run's agent can't read has a remedy, once the agent is known everywhere", async () => {
+  const unreadable =
+    "Error 403: Google Cloud Run Service Agent service-1@serverless-robot-prod.iam.gserviceaccount.com " +
+    "must have permission to read the image, europe-west1-docker.pkg.dev/other/repository/image.";
+  expect(await decide("create", [unreadable])).toMatchObject({ again: true });
+  const { told } = await decide("create", Array(19).fill(unreadable));
+  expect(told).toEqual([expect.stringContaining("roles/artifactregistry.reader")]);
 });
 
 test("an operation is retried every ten seconds for three minutes, and then the remedy is shown", async () => {

@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import { type Archive, buildArchive } from "../bundle/archive.ts";
-import { terminal } from "./ask.ts";
-import { parseCommandLine, runCommand } from "./commandLine.ts";
+import { type Terminal, terminal } from "./ask.ts";
+import { createCommand, parseCommandLine } from "./commandLine.ts";
 
 const HELP = `Usage: npm run bundle [-- --json]
 
@@ -29,17 +29,15 @@ function formatSize(bytes: number): string {
     : `${(bytes / 1_000_000).toFixed(2)} MB`;
 }
 
-process.exitCode = await runCommand(
-  {
-    name: "bundle",
-    help: HELP,
-    parse: (args) => parseCommandLine(args, { json: "flag" }),
-    async run({ values: { json } }) {
-      const archive = buildArchive();
-      console.log(json ? JSON.stringify(archive) : describe(archive));
-      return true;
-    },
+const bundle = createCommand({
+  name: "bundle",
+  help: HELP,
+  parse: (args) => parseCommandLine(args, { json: "flag" }),
+  async run({ values: { json } }, { print }: Terminal) {
+    const archive = buildArchive();
+    print(json ? JSON.stringify(archive) : describe(archive));
+    return true;
   },
-  process.argv.slice(2),
-  terminal,
-);
+});
+
+process.exitCode = await bundle(process.argv.slice(2), terminal);

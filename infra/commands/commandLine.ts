@@ -102,35 +102,37 @@ function isOption(text: string): boolean {
   return /^-[^\d]/.test(text);
 }
 
-/** What a command is, apart from where it runs. */
-interface Command<Options> {
+interface Command<Options, Deps> {
   /** As npm runs it, such as `rotate`. */
   readonly name: string;
   readonly help: string;
   /** @throws UsageError */
   readonly parse: (args: readonly string[]) => Options | "help";
   /** Whether all was done. @throws OperatorError */
-  readonly run: (options: Options) => Promise<boolean>;
+  readonly run: (options: Options, deps: Deps) => Promise<boolean>;
 }
 
-/** Runs a command and returns its exit status: 0 done, 1 not done, 2 invalid arguments. */
-export async function runCommand<Options>(
-  { name, help, parse, run }: Command<Options>,
-  args: readonly string[],
-  { print, tell }: Pick<Terminal, "print" | "tell">,
-): Promise<0 | 1 | 2> {
-  try {
-    const options = parse(args);
-    if (options === "help") {
-      print(help);
-      return 0;
+/** Creates a command, which returns its exit status: 0 done, 1 not done, 2 invalid arguments. */
+export function createCommand<Options, Deps extends Pick<Terminal, "print" | "tell">>({
+  name,
+  help,
+  parse,
+  run,
+}: Command<Options, Deps>): (args: readonly string[], deps: Deps) => Promise<0 | 1 | 2> {
+  return async (args, deps) => {
+    try {
+      const options = parse(args);
+      if (options === "help") {
+        deps.print(help);
+        return 0;
+      }
+      return (await run(options, deps)) ? 0 : 1;
+    } catch (error) {
+      if (!(error instanceof OperatorError)) throw error;
+      deps.tell(error.message);
+      if (!(error instanceof UsageError)) return 1;
+      deps.tell(`See npm run ${name} -- --help.`);
+      return 2;
     }
-    return (await run(options)) ? 0 : 1;
-  } catch (error) {
-    if (!(error instanceof OperatorError)) throw error;
-    tell(error.message);
-    if (!(error instanceof UsageError)) return 1;
-    tell(`See npm run ${name} -- --help.`);
-    return 2;
-  }
+  };
 }

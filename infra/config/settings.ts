@@ -59,7 +59,7 @@ export class Settings {
   }
 
   /** Reports a fault that a check found. `secret`: the remedy's command asks for the value. */
-  fault(setting: string, { cause, mend }: Fault, secret = false): void {
+  fault(setting: string, { cause, mend }: Fault, secret?: boolean): void {
     if (secret) this.report(setting, cause, this.setSecret(setting));
     else if (mend === "default") this.report(setting, cause, this.toDefault(setting));
     else if ("value" in mend) this.report(setting, cause, this.setTo(setting, mend.value));

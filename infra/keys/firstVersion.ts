@@ -11,6 +11,7 @@ import {
   parseSecretReference,
   SECRET_MANAGER_API,
 } from "../../service/google/secretVersions.ts";
+import { once } from "../../service/pure/once.ts";
 import { planRotation } from "../../service/rotator/plan.ts";
 import { CALL_TIMEOUT, RotationError, rotate } from "../../service/rotator/rotate.ts";
 import { RETRIES, sleep } from "../errors/retries.ts";
@@ -51,11 +52,9 @@ export function firstVersionHook(options: FirstVersionOptions): ResourceHook {
  * same time, and each would add one.
  */
 export function firstVersionOnce(options: FirstVersionOptions): () => Promise<void> {
-  let ensured: Promise<boolean> | undefined;
-  return async () => {
-    ensured ??= ensureFirstVersion(options);
-    await ensured;
-  };
+  return once(async () => {
+    await ensureFirstVersion(options);
+  });
 }
 
 /**

@@ -2,7 +2,7 @@ import { OperatorError } from "../../../service/contract/errors.ts";
 import type { Environment } from "../../../service/contract/settings.ts";
 import { findNameProblems, LOCAL_STACK } from "../../config/placement.ts";
 import { confirm, type Terminal } from "../ask.ts";
-import { runCommand, UsageError } from "../commandLine.ts";
+import { createCommand, UsageError } from "../commandLine.ts";
 import type { RunProgram } from "../runProgram.ts";
 import type { Found } from "./found.ts";
 import type { Goal } from "./goal.ts";
@@ -47,21 +47,12 @@ const EXISTS = /already exists|ALREADY_EXISTS/i;
 /**
  * Runs `npm run bootstrap` and returns its exit status: 0 done, 1 not done, 2 invalid arguments.
  */
-export function runBootstrapCommand(
-  args: readonly string[],
-  deps: CommandDeps,
-): Promise<0 | 1 | 2> {
-  return runCommand(
-    {
-      name: "bootstrap",
-      help: HELP,
-      parse: parseBootstrapOptions,
-      run: (options) => bootstrap(options, deps),
-    },
-    args,
-    deps,
-  );
-}
+export const runBootstrapCommand = createCommand({
+  name: "bootstrap",
+  help: HELP,
+  parse: parseBootstrapOptions,
+  run: bootstrap,
+});
 
 async function bootstrap(options: BootstrapOptions, deps: CommandDeps): Promise<boolean> {
   const { print, tell, ask } = deps;

@@ -6,7 +6,7 @@ import { CLOUD_STORAGE_API, createBucket } from "../../../service/google/bucket.
 import { createRestClient } from "../../../service/google/restClient.ts";
 import { parseObject } from "../../../service/pure/json.ts";
 import { confirm, type Terminal } from "../ask.ts";
-import { runCommand } from "../commandLine.ts";
+import { createCommand } from "../commandLine.ts";
 import { readOutputs } from "../rotate/stackOutputs.ts";
 import type { RunProgram } from "../runProgram.ts";
 import { type EndSessionsOptions, HELP, parseEndSessionsOptions, type Whose } from "./options.ts";
@@ -29,21 +29,12 @@ const KNOWN_WITHIN = 20;
  * Runs `npm run end-sessions` and returns its exit status: 0 done, 1 not done, 2 invalid
  * arguments.
  */
-export function runEndSessionsCommand(
-  args: readonly string[],
-  deps: CommandDeps,
-): Promise<0 | 1 | 2> {
-  return runCommand(
-    {
-      name: "end-sessions",
-      help: HELP,
-      parse: parseEndSessionsOptions,
-      run: (options) => endSessions(options, deps),
-    },
-    args,
-    deps,
-  );
-}
+export const runEndSessionsCommand = createCommand({
+  name: "end-sessions",
+  help: HELP,
+  parse: parseEndSessionsOptions,
+  run: endSessions,
+});
 
 async function endSessions(options: EndSessionsOptions, deps: CommandDeps): Promise<boolean> {
   const { stack, whose, dryRun, json, yes, endpoint } = options;

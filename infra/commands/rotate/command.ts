@@ -18,7 +18,7 @@ import {
   type StepResult,
 } from "../../../service/rotator/rotate.ts";
 import { confirm, type Terminal } from "../ask.ts";
-import { runCommand } from "../commandLine.ts";
+import { createCommand } from "../commandLine.ts";
 import type { RunProgram } from "../runProgram.ts";
 import { HELP, parseRotateOptions, type RotateOptions } from "./options.ts";
 import {
@@ -41,18 +41,12 @@ interface CommandDeps extends Terminal {
 }
 
 /** Runs `npm run rotate` and returns its exit status: 0 done, 1 not done, 2 invalid arguments. */
-export function runRotateCommand(args: readonly string[], deps: CommandDeps): Promise<0 | 1 | 2> {
-  return runCommand(
-    {
-      name: "rotate",
-      help: HELP,
-      parse: parseRotateOptions,
-      run: (options) => runRotation(options, deps),
-    },
-    args,
-    deps,
-  );
-}
+export const runRotateCommand = createCommand({
+  name: "rotate",
+  help: HELP,
+  parse: parseRotateOptions,
+  run: runRotation,
+});
 
 async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<boolean> {
   const { target, dryRun, json, yes, endpoint } = options;

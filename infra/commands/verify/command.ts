@@ -3,7 +3,7 @@ import { application } from "../../../service/application.ts";
 import { OperatorError } from "../../../service/contract/errors.ts";
 import { printable } from "../../../service/pure/printable.ts";
 import type { Terminal } from "../ask.ts";
-import { parseCommandLine, runCommand, UsageError } from "../commandLine.ts";
+import { createCommand, parseCommandLine, UsageError } from "../commandLine.ts";
 import { comparisons, readSnapshot, takeSnapshot, writeSnapshot } from "./before.ts";
 import { type Check, type CheckContext, failed } from "./check.ts";
 import { FIRST, LAST, REQUESTS_FAILED } from "./checks.ts";
@@ -92,11 +92,9 @@ export function runVerifyCommand(args: readonly string[], deps: VerifyDeps): Pro
       return false;
     }
   }
-  const command = { name: "verify", help: HELP, parse: parseOptions, run };
-  return runCommand(command, args, {
-    print,
-    tell: (text) => deps.tell(text.split("\n").map(show).join("\n")),
-  });
+  const command = createCommand({ name: "verify", help: HELP, parse: parseOptions, run });
+  const tell = (text: string) => deps.tell(text.split("\n").map(show).join("\n"));
+  return command(args, { print, tell });
 }
 
 type Options = Exclude<ReturnType<typeof parseOptions>, "help">;

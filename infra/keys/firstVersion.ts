@@ -7,7 +7,7 @@ import { parseEndpoint } from "../../service/google/endpoint.ts";
 import { type ApiFailure, GoogleApiError } from "../../service/google/googleApiError.ts";
 import { createRestClient } from "../../service/google/restClient.ts";
 import {
-  createSecretVersions,
+  createVersionStore,
   parseSecretReference,
   SECRET_MANAGER_API,
 } from "../../service/google/secretVersions.ts";
@@ -81,7 +81,7 @@ export async function ensureFirstVersion({
     timeout: CALL_TIMEOUT,
     accessTokens: tokensOf(env),
   });
-  const store = createSecretVersions(client, secret);
+  const store = createVersionStore(client, secret);
 
   async function attempt(): Promise<boolean> {
     if (await hadAny()) {

@@ -57,6 +57,7 @@ export type VersionReading =
   | { readonly state: "UNREADABLE"; readonly error: unknown; readonly refused: boolean };
 
 export type SecretVersions = ReturnType<typeof createSecretVersions>;
+export type VersionStore = ReturnType<typeof createVersionStore>;
 
 /** Limit for versions that a lagging list omits, which are read by number. */
 export const UNLISTED_VERSIONS = 100;
@@ -92,7 +93,7 @@ export function secretResource({ project, name }: SecretReference): string {
   return `projects/${project}/secrets/${name}`;
 }
 
-/** Reads and changes a secret's versions. Every failure is a GoogleApiError. */
+/** Reads a secret's versions. Every failure is a GoogleApiError; every answer is checked. */
 export function createSecretVersions(client: RestClient, secret: SecretReference) {
   const resource = `v1/${secretResource(secret)}`;
 
@@ -122,11 +123,6 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
     return { versions, serverTime };
   }
 
-  async function change(version: number, verb: string, body: object): Promise<SecretVersion> {
-    const changed = await client.post(`${resource}/versions/${version}:${verb}`, body);
-    return parseVersion(changed, secret, version);
-  }
-
   return {
     get,
     list,
@@ -152,6 +148,24 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
         return { state: "UNREADABLE", error, refused };
       }
     },
+  };
+}
+
+/**
+ * Reads and changes a secret's versions. It stands apart so that the web service, which only reads
+ * them, ships without the code that adds one.
+ */
+export function createVersionStore(client: RestClient, secret: SecretReference) {
+  const reader = createSecretVersions(client, secret);
+  const resource = `v1/${secretResource(secret)}`;
+
+  async function change(version: number, verb: string, body: object): Promise<SecretVersion> {
+    const changed = await client.post(`${resource}/versions/${version}:${verb}`, body);
+    return parseVersion(changed, secret, version);
+  }
+
+  return {
+    ...reader,
 
     /**
      * All versions, without payloads, and the server's time, so that ages don't depend on this
@@ -160,7 +174,7 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
      * out.
      */
     async read() {
-      const { versions: listed, serverTime } = await list();
+      const { versions: listed, serverTime } = await reader.list();
       const newestListed = Math.max(0, ...listed.map(({ version }) => version));
       const destroyed = new Map(
         listed.filter(({ state }) => state === "DESTROYED").map((v) => [v.version, v]),
@@ -169,7 +183,7 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
       // Numbers have no gaps. If the list was cut off, older versions are left out.
       const first = listed.length < MAX_PAGES * PAGE_SIZE ? 1 : (listed.at(-1)?.version ?? 1);
       for (let number = first; number <= newestListed + UNLISTED_VERSIONS; number += 1) {
-        const version = destroyed.get(number) ?? (await get(number));
+        const version = destroyed.get(number) ?? (await reader.get(number));
         if (version !== undefined) versions.unshift(version);
         else if (number > newestListed) break;
       }
@@ -193,7 +207,7 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
         await change(version, "disable", {});
       } catch (error) {
         const isConflict = failedAs(error, "FAILED_PRECONDITION");
-        if (!isConflict || (await get(version))?.state === "ENABLED") throw error;
+        if (!isConflict || (await reader.get(version))?.state === "ENABLED") throw error;
       }
     },
 
@@ -204,7 +218,7 @@ export function createSecretVersions(client: RestClient, secret: SecretReference
     async destroy({ version, etag }: SecretVersion): Promise<boolean> {
       const destroying = change(version, "destroy", { etag });
       if (await unlessFailedAs("FAILED_PRECONDITION", destroying)) return true;
-      const current = await get(version);
+      const current = await reader.get(version);
       return current?.state === "DESTROYED" || current?.scheduledDestroyTime !== undefined;
     },
   };

@@ -11,7 +11,7 @@ import type { KnownVersions } from "./knownVersions.ts";
 import { LOOKUP_INTERVAL } from "./limits.ts";
 
 interface VersionReaderDeps {
-  readonly source: Pick<SecretVersions, "list" | "get" | "access">;
+  readonly source: SecretVersions;
   readonly known: KnownVersions;
   readonly log: EventLog;
   readonly abortAfter: AbortAfter;

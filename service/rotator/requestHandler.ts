@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener } from "node:http";
 import { messageOf } from "../contract/errors.ts";
-import type { SecretReference, SecretVersions } from "../google/secretVersions.ts";
+import type { SecretReference, VersionStore } from "../google/secretVersions.ts";
 import type { EventLog } from "../process/eventLog.ts";
 import { planRotation, type RotationPolicy } from "./plan.ts";
 import { parsePushMessage } from "./pushMessage.ts";
@@ -8,7 +8,7 @@ import type { VerifyPush } from "./pushToken.ts";
 import { rotate } from "./rotate.ts";
 
 interface RequestHandlerDeps {
-  readonly store: SecretVersions;
+  readonly store: VersionStore;
   readonly secret: SecretReference;
   readonly policy: RotationPolicy;
   readonly verifyPush: VerifyPush;

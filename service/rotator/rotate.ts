@@ -1,5 +1,5 @@
 import { messageOf, OperatorError } from "../contract/errors.ts";
-import type { SecretVersion, SecretVersions } from "../google/secretVersions.ts";
+import type { SecretVersion, VersionStore } from "../google/secretVersions.ts";
 import type { RotationPlan, Step } from "./plan.ts";
 
 /** Time limit of one call in seconds. It is long, because adding a version can be slow. */
@@ -34,7 +34,7 @@ export class RotationError extends OperatorError {
 }
 
 interface RotationDeps {
-  readonly store: SecretVersions;
+  readonly store: VersionStore;
   /** Returns that many cryptographically strong random bytes. */
   readonly random: (bytes: number) => Uint8Array;
   /** Called with each step's result when the step has ended. */

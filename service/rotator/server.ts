@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { createRestClient } from "../google/restClient.ts";
-import { createSecretVersions, SECRET_MANAGER_API } from "../google/secretVersions.ts";
+import { createVersionStore, SECRET_MANAGER_API } from "../google/secretVersions.ts";
 import { createLog } from "../process/log.ts";
 import { drainOnSigterm } from "../process/shutdown.ts";
 import { listen, start } from "../process/start.ts";
@@ -14,7 +14,7 @@ start(() => {
   const { logLevel, port, secret, endpoint, policy, push } = parseRotatorConfig(process.env);
   const log = createLog({ level: logLevel });
   const client = createRestClient({ api: SECRET_MANAGER_API, endpoint, timeout: CALL_TIMEOUT });
-  const store = createSecretVersions(client, secret);
+  const store = createVersionStore(client, secret);
   const server = createServer();
   const draining = drainOnSigterm(server, log);
   const handler = createRequestHandler({

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { createRestClient } from "../../service/google/restClient.ts";
 import {
-  createSecretVersions,
+  createVersionStore,
   parseSecretReference,
   SECRET_MANAGER_API,
 } from "../../service/google/secretVersions.ts";
@@ -179,7 +179,7 @@ export function keyInjector(deps: InjectorDeps): Injector {
     endpoint: secretManager.url,
     timeout: 5,
   });
-  const store = createSecretVersions(client, secret);
+  const store = createVersionStore(client, secret);
 
   /** Rotates as `npm run rotate` does. */
   async function rotation(): Promise<void> {

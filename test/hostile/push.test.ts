@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { type InjectOptions, inject } from "light-my-request";
 import { createRestClient } from "../../service/google/restClient.ts";
-import { createSecretVersions, SECRET_MANAGER_API } from "../../service/google/secretVersions.ts";
+import { createVersionStore, SECRET_MANAGER_API } from "../../service/google/secretVersions.ts";
 import { createRequestHandler } from "../../service/rotator/requestHandler.ts";
 import { createSecretManagerStandIn } from "../local/secretManager/standIn.ts";
 import { ENDPOINT, SECRET } from "../support/keyBench.ts";
@@ -40,7 +40,7 @@ function rotator() {
   });
   const ignore = () => undefined;
   const handler = createRequestHandler({
-    store: createSecretVersions(client, SECRET),
+    store: createVersionStore(client, SECRET),
     secret: SECRET,
     policy: { activationDelay: 1_800, sessionLifetime: 604_800, minimumAge: 3_600 },
     verifyPush: async () => ({ outcome: "genuine" }),

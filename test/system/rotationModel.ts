@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Express } from "express";
 import { inject } from "light-my-request";
 import { createRestClient } from "../../service/google/restClient.ts";
-import { createSecretVersions, SECRET_MANAGER_API } from "../../service/google/secretVersions.ts";
+import { createVersionStore, SECRET_MANAGER_API } from "../../service/google/secretVersions.ts";
 import { RETIREMENT_MARGIN } from "../../service/keys/keyRing.ts";
 import { LOOKUP_INTERVAL, MAX_AGE_INTERVALS, READ_TIMEOUT } from "../../service/keys/limits.ts";
 import type { SessionKeys } from "../../service/keys/sessionKeys.ts";
@@ -306,7 +306,7 @@ export class RotationModel {
       fetch: this.#bench.standIn.fetch,
       abortAfter: this.#bench.time.abortAfter,
     });
-    const store = createSecretVersions(client, SECRET);
+    const store = createVersionStore(client, SECRET);
     const work = async () => {
       const { versions, now } = await store.read();
       const plan = planRotation(versions, POLICY, now, reason);

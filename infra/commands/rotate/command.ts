@@ -4,7 +4,7 @@ import { type Environment, optional } from "../../../service/contract/settings.t
 import type { AccessTokens } from "../../../service/google/accessToken.ts";
 import { createRestClient } from "../../../service/google/restClient.ts";
 import {
-  createSecretVersions,
+  createVersionStore,
   SECRET_MANAGER_API,
   type SecretReference,
   secretResource,
@@ -62,7 +62,7 @@ async function runRotation(options: RotateOptions, deps: CommandDeps): Promise<b
     endpoint,
     timeout: CALL_TIMEOUT,
   });
-  const store = createSecretVersions(client, secret);
+  const store = createVersionStore(client, secret);
 
   const reason: RotationReason = options.compromised ? "compromised" : "planned";
   // Adding another version is useless until the newest one signs.

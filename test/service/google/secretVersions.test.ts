@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { createRestClient } from "../../../service/google/restClient.ts";
 import {
-  createSecretVersions,
+  createVersionStore,
   parseSecretReference,
   SECRET_MANAGER_API,
   secretResource,
@@ -28,7 +28,7 @@ function answering(answer: (url: URL, method: string) => Response) {
   });
   return {
     sent,
-    store: createSecretVersions(client, SECRET),
+    store: createVersionStore(client, SECRET),
   };
 }
 
@@ -121,7 +121,7 @@ describe("reading", () => {
       fetch,
     });
     const secret = { ...SECRET, name: "ANOTHER" };
-    const store = createSecretVersions(client, secret);
+    const store = createVersionStore(client, secret);
     await expect(store.read()).rejects.toMatchObject({ failure: "NOT_FOUND" });
   });
 });

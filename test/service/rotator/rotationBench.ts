@@ -1,8 +1,8 @@
 import { createRestClient } from "../../../service/google/restClient.ts";
 import {
-  createSecretVersions,
+  createVersionStore,
   SECRET_MANAGER_API,
-  type SecretVersions,
+  type VersionStore,
 } from "../../../service/google/secretVersions.ts";
 import type { RotationPolicy } from "../../../service/rotator/plan.ts";
 import { CALL_TIMEOUT } from "../../../service/rotator/rotate.ts";
@@ -18,7 +18,7 @@ export const POLICY: RotationPolicy = {
 };
 
 export interface RotationBench extends KeyBench {
-  readonly store: SecretVersions;
+  readonly store: VersionStore;
   /** `VERSION STATE` of each version, oldest first, without lag or faults. */
   states(): string[];
   payload(version: number): string;
@@ -38,7 +38,7 @@ export function createRotationBench(settings: Record<string, unknown> = {}): Rot
   });
   return {
     ...bench,
-    store: createSecretVersions(client, SECRET),
+    store: createVersionStore(client, SECRET),
     states() {
       const states: string[] = [];
       for (let version = 1; ; version += 1) {

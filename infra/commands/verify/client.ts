@@ -130,6 +130,8 @@ export class Answer {
   readonly body: string;
   /** Number of bytes of the body that were read. */
   readonly bytes: number;
+  /** X-Instance; undefined if it is missing or malformed. */
+  readonly instance: string | undefined;
   /** Why there is no answer. */
   readonly error: SiteError | undefined;
 
@@ -145,15 +147,10 @@ export class Answer {
     this.status = status;
     this.headers = headers;
     this.setCookies = headers.getSetCookie().flatMap((line) => parseSetCookie(line) ?? []);
+    [this.instance] = /^[\w.-]{1,40}$/.exec(headers.get("x-instance") ?? "") ?? [];
     this.body = text;
     this.bytes = bytes;
     this.error = error;
-  }
-
-  /** X-Instance; undefined if it is missing or malformed. */
-  get instance(): string | undefined {
-    const name = this.headers.get("x-instance") ?? "";
-    return /^[\w.-]{1,40}$/.test(name) ? name : undefined;
   }
 
   /** The media type without its parameters. */

@@ -11,7 +11,9 @@ interface SiteOptions extends Pick<CheckContext, "page" | "api" | "requests" | "
   readonly site: URL;
 }
 
-interface SiteDeps extends Pick<CheckContext, "progress" | "random"> {
+interface SiteDeps extends Pick<CheckContext, "random"> {
+  /** Replaces the progress line; without a text, removes it. */
+  readonly progress: (text?: string) => void;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly askHidden: ((question: string) => Promise<string>) | undefined;
 }
@@ -65,7 +67,7 @@ export async function visitSite(
     if (way.outcome === "signed_in") return new Session("made", way.cookie, { client, url }, way);
     if (way.outcome === "refused") return "there is no session: nobody can sign in";
     if (snapshot !== undefined) return offered("saved", snapshot.cookie);
-    progress("");
+    progress();
     const { name } = sessionCookie(https);
     const text = await askHidden?.(
       `Paste the value of the cookie ${name} (nothing is shown), or press Enter to do without: `,

@@ -80,7 +80,7 @@ export function filesystemSessions(deps: FilesystemDeps): AddSessions {
         setSession(req, new CurrentSession(store, req, credential, idToken, stored));
         // Wraps express-session's own methods on this response, which save the session.
         const { writeHead, write, end, flushHeaders } = res;
-        keepBeforeHeaders(res, { writeHead, write, end, flushHeaders });
+        keepBeforeHeaders(res, () => ({ writeHead, write, end, flushHeaders }));
         next();
       });
     } satisfies RequestHandler);

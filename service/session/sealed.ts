@@ -240,7 +240,7 @@ export function sealedSessions(deps: SealedSessionDeps): AddSessions {
   return (app, onError) => {
     defineSession(app);
     const prototype = Object.getPrototypeOf(app.response);
-    keepBeforeHeaders(prototype, Object.getPrototypeOf(prototype));
+    keepBeforeHeaders(prototype, () => Object.getPrototypeOf(prototype));
     const store: SessionStore = { ...cookies, onError };
     app.use((req, res, next) => session(store, req, res, next));
   };

@@ -37,9 +37,9 @@ function callbackAmong(values: readonly unknown[]): Callback | undefined {
  * callback, where an exception would end the process.
  *
  * @param target the prototype of responses, or one response.
- * @param methods the original methods.
+ * @param methods the original methods, asked for at each call: others may replace their prototype too
  */
-export function keepBeforeHeaders(target: Response, methods: ResponseMethods): void {
+export function keepBeforeHeaders(target: Response, methods: () => ResponseMethods): void {
   /** Whether the caller may write its response. */
   function keep(res: Response): boolean {
     const { req } = res;
@@ -79,28 +79,32 @@ export function keepBeforeHeaders(target: Response, methods: ResponseMethods): v
       if (!keep(this)) return this;
       const given = typeof reason === "string" ? headers : (reason ?? headers);
       if (typeof given !== "object" || given === null || !this.hasHeader("Set-Cookie")) {
-        return methods.writeHead.call(this, status, reason, headers);
+        return methods().writeHead.call(this, status, reason, headers);
       }
       addHeaders(this, given);
-      return methods.writeHead.call(this, status, typeof reason === "string" ? reason : undefined);
+      return methods().writeHead.call(
+        this,
+        status,
+        typeof reason === "string" ? reason : undefined,
+      );
     },
 
     write(this: Response, chunk: unknown, encoding?: unknown, callback?: unknown) {
-      if (keep(this)) return methods.write.call(this, chunk, encoding, callback);
+      if (keep(this)) return methods().write.call(this, chunk, encoding, callback);
       const done = callbackAmong([encoding, callback]);
       if (done !== undefined) process.nextTick(done);
       return true;
     },
 
     end(this: Response, chunk?: unknown, encoding?: unknown, callback?: unknown) {
-      if (keep(this)) return methods.end.call(this, chunk, encoding, callback);
+      if (keep(this)) return methods().end.call(this, chunk, encoding, callback);
       const done = callbackAmong([chunk, encoding, callback]);
       if (done !== undefined) process.nextTick(done);
       return this;
     },
 
     flushHeaders(this: Response) {
-      if (keep(this)) methods.flushHeaders.call(this);
+      if (keep(this)) methods().flushHeaders.call(this);
     },
   };
   Object.assign(target, hooks);

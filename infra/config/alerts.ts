@@ -12,6 +12,9 @@ export interface AlertsConfig {
 /** Log levels that suppress the entries that alerts count. */
 const UNCOUNTED: readonly string[] = ["warn", "error", "fatal"];
 
+/** Notification channels of an alert policy: https://cloud.google.com/monitoring/quotas */
+const MOST_RECIPIENTS = 16;
+
 export function parseAlerts(settings: Settings, logLevel: string | undefined): AlertsConfig {
   const alertEmails = parseAlertEmails(settings);
   const alertChannels = parseAlertChannels(settings);
@@ -20,6 +23,14 @@ export function parseAlerts(settings: Settings, logLevel: string | undefined): A
       "logLevel",
       `is ${logLevel}, which suppresses the log entries that alerts count`,
       settings.setTo("logLevel", "info"),
+    );
+  }
+  const recipients = alertEmails.length + alertChannels.length;
+  if (recipients > MOST_RECIPIENTS) {
+    settings.report(
+      "alertEmails",
+      `and ${settings.nameOf("alertChannels")} have ${recipients} entries, and an alert can have ${MOST_RECIPIENTS}`,
+      `${settings.setLike("alertEmails", "ADDRESSES", "oncall@example.com")}, a group's address`,
     );
   }
   return { alertEmails, alertChannels };

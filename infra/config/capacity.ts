@@ -70,7 +70,7 @@ function parseSize(settings: Settings) {
 function parseMemory(settings: Settings, cpu: string): string {
   const setting = "memory";
   const memory = settings.text(setting);
-  const match = /^(\d{1,5})(Mi|Gi)$/.exec(memory);
+  const match = /^([1-9]\d{0,4})(Mi|Gi)$/.exec(memory);
   if (match === null) {
     settings.report(
       setting,

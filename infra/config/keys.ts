@@ -56,11 +56,11 @@ function parsePeriod(settings: Settings, activationDelay: number): number | unde
   const setting = "rotationPeriod";
   const value = settings.text(setting);
   if (value === "") return undefined;
-  const match = /^(\d{1,5})([dh])$/.exec(value);
+  const match = /^(\d{1,4}(?=d)|\d{1,5}(?=h))([dh])$/.exec(value);
   if (match === null) {
     settings.report(
       setting,
-      `is ${shown(value)}, not days or hours`,
+      `is ${shown(value)}, not up to 9999 days (d) or 99999 hours (h)`,
       settings.setLike(setting, "PERIOD", "30d"),
     );
     return undefined;

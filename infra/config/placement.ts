@@ -131,6 +131,9 @@ function parseSecretLocations(settings: Settings, regions: readonly string[]): s
   return unique;
 }
 
+/** A resource has at most 64, two of which are the program's. */
+const MOST_LABELS = 62;
+
 /** https://cloud.google.com/resource-manager/docs/labels-overview#requirements */
 function parseLabels(settings: Settings): Record<string, string> {
   const setting = "labels";
@@ -138,12 +141,18 @@ function parseLabels(settings: Settings): Record<string, string> {
   const pairs = settings.pairs(setting, remedy);
   for (const [key, value] of pairs) {
     const taken = key === "app" || key === "environment" || key.startsWith("goog");
-    const valid = /^[a-z][a-z0-9_-]{0,62}$/.test(key) && /^[a-z0-9_-]{0,63}$/.test(value);
+    const valid = /^[a-z][a-z0-9_-]{0,62}$/.test(key) && /^[a-z0-9_-]{1,63}$/.test(value);
     if (valid && !taken) continue;
     const why = taken
       ? "whose key is taken"
       : "which Google does not take: only lower-case letters, digits, hyphens and underscores";
     settings.report(setting, `has ${shown(`${key}=${value}`)}, ${why}`, remedy);
   }
-  return Object.fromEntries(pairs);
+  const labels = Object.fromEntries(pairs);
+  const { length } = Object.keys(labels);
+  if (length < pairs.length) settings.report(setting, "has a key twice", remedy);
+  if (length > MOST_LABELS) {
+    settings.report(setting, `has ${length} labels, more than ${MOST_LABELS}`, remedy);
+  }
+  return labels;
 }

@@ -43,6 +43,10 @@ function parseBaseImage(settings: Settings): string {
   return baseImage;
 }
 
+/** Registries that Cloud Run can read; without a host it is Docker Hub. */
+const READABLE =
+  /^(([a-z]+\.)?gcr\.io|([a-z0-9-]+-)?docker\.pkg\.dev|docker\.io)\/|^[^.:/]+(\/|(:[^/]+)?@)/;
+
 function parseImage(settings: Settings): string | undefined {
   const image = settings.text("image");
   if (image !== "" && !/^[a-z0-9][\w./:-]*@sha256:[0-9a-f]{64}$/.test(image)) {
@@ -50,6 +54,12 @@ function parseImage(settings: Settings): string | undefined {
       "image",
       `is ${shown(image)}, which has no digest: the image could change without a deployment`,
       `${settings.setTo("image", "REPOSITORY@sha256:DIGEST")} with the digest that \`docker push\` printed`,
+    );
+  } else if (image !== "" && !READABLE.test(image)) {
+    settings.report(
+      "image",
+      `is ${shown(image)}, in a registry that Cloud Run can't read`,
+      `${settings.setTo("image", "REPOSITORY@sha256:DIGEST")} with a repository of Artifact Registry; a remote one serves other registries' images`,
     );
   }
   return image === "" ? undefined : image;

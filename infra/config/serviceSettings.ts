@@ -19,6 +19,9 @@ export interface ServiceConfig {
   readonly texts: ServiceTexts;
 }
 
+/** Size of an environment variable's value: https://cloud.google.com/run/quotas */
+const MOST_BYTES = 32_768;
+
 /** Checks the services' settings with the services' own checks. */
 export function parseServiceSettings(settings: Settings): ServiceConfig {
   const values: Partial<Record<SettingName, unknown>> = {};
@@ -29,6 +32,11 @@ export function parseServiceSettings(settings: Settings): ServiceConfig {
     const value = unset ? fallback : settings.check(name, check, secret);
     values[name] = value;
     if (!unset && !secret) texts[name] = Array.isArray(value) ? value.join(",") : text;
+    const bytes = Buffer.byteLength(text);
+    if (bytes > MOST_BYTES) {
+      const cause = `has ${bytes} bytes, and Cloud Run allows ${MOST_BYTES}`;
+      settings.report(name, cause, `${settings.setTo(name, "VALUE")} with a shorter value`);
+    }
   }
   const { allowedUsers, oidcIssuer, oidcClientId, oidcClientSecret, oidcTrustedDomains } =
     values as Partial<ServiceValues>;

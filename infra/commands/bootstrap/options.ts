@@ -50,9 +50,13 @@ const FORMS = {
     /^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$/,
     "--billing-account takes an ID such as 012345-6789AB-CDEF01; see gcloud billing accounts list.",
   ],
-  github: [/^[\w-]+\/[\w.-]+$/, "--github takes a repository as OWNER/NAME."],
+  // GitHub's commands would take `.` and `..` for parts of a path.
+  github: [
+    /^\w[\w-]{0,38}\/(?!\.{1,2}$|.*\.git$)[\w.-]{1,100}$/i,
+    "--github takes a repository as OWNER/NAME.",
+  ],
   approvers: [
-    /^[\w-]+(\/[\w.-]+)?(,[\w-]+(\/[\w.-]+)?)*$/,
+    /^\w[\w-]*(\/\w[\w-]*)?(,\w[\w-]*(\/\w[\w-]*)?)*$/,
     "--approvers takes logins and ORG/TEAM, separated by commas.",
   ],
 } as const;

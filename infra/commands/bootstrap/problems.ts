@@ -1,6 +1,9 @@
 import type { Found } from "./found.ts";
 import { type Goal, jobs, KEY, KEY_RING, keyArgs, needsApproval, secretsProvider } from "./goal.ts";
 
+/** https://docs.github.com/en/rest/deployments/environments */
+const MOST_REVIEWERS = 6;
+
 /**
  * Everything that prevents the setup, each with its remedy. The command changes nothing if there is
  * any.
@@ -59,6 +62,12 @@ export function findProblems(goal: Goal, found: Found): string[] {
     if (present.length === 0 && github.approvers.length === 0) {
       problems.push(
         `Nobody could approve a deployment to ${stack}. Add --approvers LOGIN,ORG/TEAM. Whoever starts a deployment can't approve it, so name at least two people.`,
+      );
+    }
+    const all = new Set([...present, ...github.approvers].map(({ type, id }) => `${type} ${id}`));
+    if (all.size > MOST_REVIEWERS) {
+      problems.push(
+        `GitHub's environment ${stack} would have ${all.size} approvers, and GitHub allows ${MOST_REVIEWERS}. Name a team: --approvers ORG/TEAM.`,
       );
     }
   }

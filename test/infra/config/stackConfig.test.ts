@@ -292,6 +292,13 @@ const REFUSALS: Refusal[] = [
     remedy: /phoenix:rotationPeriod 4h`/,
   },
   {
+    setting: "phoenix:rotationPeriod",
+    because: "Secret Manager allows a hundred years",
+    changes: { "phoenix:rotationPeriod": "36501d" },
+    cause: 'is "36501d", not up to 9999 days (d) or 99999 hours (h)',
+    remedy: /phoenix:rotationPeriod PERIOD`, such as 30d/,
+  },
+  {
     setting: "phoenix:publicAccess",
     because: "there is no such way, and both policies that may forbid the others are named",
     changes: { "phoenix:publicAccess": "everyone" },
@@ -323,6 +330,12 @@ const REFUSALS: Refusal[] = [
     remedy: /phoenix:memory SIZE`, such as 512Mi/,
   },
   {
+    setting: "phoenix:memory",
+    because: "Google would write it without the zero, and each `up` would change it",
+    changes: { "phoenix:memory": "0512Mi" },
+    remedy: /phoenix:memory SIZE`, such as 512Mi/,
+  },
+  {
     setting: "phoenix:concurrency",
     because: "Cloud Run allows 1000",
     changes: { "phoenix:concurrency": "1001" },
@@ -339,6 +352,26 @@ const REFUSALS: Refusal[] = [
     because: "a tag can move",
     changes: { "phoenix:image": "europe-docker.pkg.dev/acme/phoenix/web:latest" },
     remedy: /REPOSITORY@sha256:DIGEST/,
+  },
+  {
+    setting: "phoenix:image",
+    because: "Cloud Run can't read this registry",
+    changes: { "phoenix:image": `ghcr.io/acme/web@sha256:${"a".repeat(64)}` },
+    remedy: /REPOSITORY@sha256:DIGEST` with a repository of Artifact Registry/,
+  },
+  {
+    setting: "phoenix:image",
+    because: "Cloud Run can't read this machine's registry",
+    changes: { "phoenix:image": `localhost:5000/web@sha256:${"a".repeat(64)}` },
+    remedy: /Artifact Registry/,
+  },
+  {
+    setting: "phoenix:allowedUsers",
+    because: "it is longer than an environment variable",
+    changes: {
+      "phoenix:allowedUsers": Array.from({ length: 2000 }, (_, n) => `u${n}@acme.example`).join(),
+    },
+    remedy: /phoenix:allowedUsers VALUE` with a shorter value/,
   },
   {
     setting: "phoenix:traffic",
@@ -384,6 +417,34 @@ const REFUSALS: Refusal[] = [
     because: "the key is the program's own",
     changes: { "phoenix:labels": "environment=other" },
     remedy: /phoenix:labels LABELS`, such as team=web/,
+  },
+  {
+    setting: "phoenix:labels",
+    because: "a key is there twice",
+    changes: { "phoenix:labels": "team=web,team=api" },
+    remedy: /phoenix:labels LABELS`/,
+  },
+  {
+    setting: "phoenix:labels",
+    because: "Google omits an empty value, and each `up` would add it again",
+    changes: { "phoenix:labels": "team=" },
+    remedy: /phoenix:labels LABELS`/,
+  },
+  {
+    setting: "phoenix:labels",
+    because: "Google allows 64, of which two are the program's",
+    changes: { "phoenix:labels": Array.from({ length: 63 }, (_, n) => `k${n}=v`).join() },
+    cause: "has 63 labels, more than 62",
+    remedy: /phoenix:labels LABELS`/,
+  },
+  {
+    setting: "phoenix:alertEmails",
+    because: "an alert policy has at most 16 channels",
+    changes: {
+      "phoenix:alertEmails": Array.from({ length: 17 }, (_, n) => `a${n}@b.example`).join(),
+    },
+    cause: "and phoenix:alertChannels have 17 entries, and an alert can have 16",
+    remedy: /phoenix:alertEmails ADDRESSES`/,
   },
   {
     setting: "phoenix:alertEmails",
@@ -753,6 +814,18 @@ test("the regions are gcp:region alone, unless more are set; a new region takes 
     "europe-west1",
     "us-new1",
   ]);
+});
+
+test.each([
+  "gcr.io/acme/web",
+  "eu.gcr.io/acme/web",
+  "europe-docker.pkg.dev/acme/phoenix/web",
+  "docker.io/acme/web",
+  "acme/web",
+  "web:1.2",
+])("Cloud Run can read the image %s", (repository) => {
+  const image = `${repository}@sha256:${"a".repeat(64)}`;
+  expect(parseConfig(valuesOf("dev", { "phoenix:image": image }), "dev").image).toBe(image);
 });
 
 test("a longer refresh interval than the setting is reported, and only then", () => {

@@ -537,6 +537,18 @@ describe("delivery from GitHub", () => {
     );
   });
 
+  test("more approvers than GitHub allows are refused before anything changes", async () => {
+    const cloud = emptyCloud();
+    const approvers = ["a", "bb", "ccc", "dddd", "eeeee", "ffffff", "ggggggg"].join();
+    const { status, out, err, changes } = await run(cloud, [
+      ...PROD.slice(0, -1),
+      approvers,
+      "--yes",
+    ]);
+    expect([status, changes]).toEqual([1, []]);
+    expect(out + err).toContain("would have 7 approvers, and GitHub allows 6. Name a team");
+  });
+
   test("dev accepts jobs on main only, and needs no approval", async () => {
     const cloud = emptyCloud();
     await run(cloud, [...DEV, ...GITHUB, "--yes"]);
@@ -673,6 +685,13 @@ describe("invalid arguments", () => {
     [[...DEV, "--region", "europe"], "--region takes a region such as europe-west1."],
     [["dev", "--project", PROJECT, "--billing-account", "1"], "--billing-account takes an ID"],
     [[...DEV, "--github", "phoenix"], "--github takes a repository as OWNER/NAME."],
+    ...["acme/..", "acme/.", "../acme", "acme/phoenix.git", "-a/phoenix", "acme/a/b"].map(
+      (name): [string[], string] => [
+        [...DEV, `--github=${name}`],
+        "--github takes a repository as OWNER/NAME.",
+      ],
+    ),
+    [[...PROD.slice(0, -1), "acme/.."], "--approvers takes logins and ORG/TEAM"],
     [[...DEV, ...GITHUB, "--approvers", "grace"], "--approvers is for prod with --github."],
     [["prod", ...DEV.slice(1), "--approvers", "grace"], "--approvers is for prod with --github."],
     [[...PROD.slice(0, -1), "a b"], "--approvers takes logins and ORG/TEAM"],

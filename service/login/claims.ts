@@ -46,13 +46,18 @@ function addressIn({ email }: Claims): string | undefined {
  * Cognito and Apple write `email_verified` as text. Microsoft leaves it out, and says by `xms_edov`
  * whether the owner of the address's domain is verified.
  */
-function verdictIn({ email_verified, xms_edov }: Claims): EmailVerdict {
-  const said = email_verified ?? xms_edov;
+function verdictIn(claims: Claims): EmailVerdict {
+  const said = claims.email_verified ?? claims.xms_edov;
   // An object's text can be "true" too, such as that of [true].
   const text = typeof said === "object" ? "" : String(said).toLowerCase();
-  const forms = isStated(email_verified) ? ["true", "false"] : ["true", "false", "1", "0"];
-  if (!forms.includes(text)) return "unstated";
-  return text === "true" || text === "1" ? "verified" : "unverified";
+  if (text === "true" || (text === "1" && lacksVerdict(claims))) return "verified";
+  if (text === "false" || (text === "0" && lacksVerdict(claims))) return "unverified";
+  return "unstated";
+}
+
+/** Some providers write null for a claim that they leave out. */
+function lacksVerdict({ email_verified }: Claims): boolean {
+  return (email_verified ?? undefined) === undefined;
 }
 
 /** Whether the provider's claims say that the account belongs to its address's domain. */
@@ -61,19 +66,10 @@ function isHosted(email: string, claims: Claims, issuer: URL): boolean {
     case "each":
       return true;
     case "hd":
-      return isText(claims.hd) || /@gmail\.com$/i.test(email);
+      return (typeof claims.hd === "string" && claims.hd !== "") || /@gmail\.com$/i.test(email);
     case "xms_edov":
-      return !isStated(claims.email_verified) && verdictIn(claims) === "verified";
+      return lacksVerdict(claims) && verdictIn(claims) === "verified";
     default:
       return false;
   }
-}
-
-/** Some providers write null for a claim that they leave out. */
-function isStated(value: unknown): boolean {
-  return value !== undefined && value !== null;
-}
-
-function isText(value: unknown): boolean {
-  return typeof value === "string" && value !== "";
 }

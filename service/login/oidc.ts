@@ -7,7 +7,6 @@ import { emailOf } from "./claims.ts";
 import { type FailureDetails, SignInError } from "./failures.ts";
 import { isName, type LogoutToken, verifyLogoutToken } from "./logoutToken.ts";
 import {
-  ConnectionError,
   causeOf,
   createProviderCache,
   MovedError,
@@ -41,6 +40,9 @@ export interface OidcClient {
   /** Verifies a logout token; returns it, or the reason why it is invalid. */
   verifyLogoutToken(token: string): Promise<LogoutToken | string>;
 }
+
+/** Of the provider's sign-out page, whose sealed URL has to fit into a cookie. */
+const MAX_URL_LENGTH = 2_500;
 
 const SCOPE = "openid email profile";
 
@@ -153,7 +155,7 @@ export function createOidcClient(deps: ProviderDeps): OidcClient {
       url.searchParams.set("client_id", clientId);
       url.searchParams.set("post_logout_redirect_uri", returnTo);
       if (hint !== undefined) url.searchParams.set("logout_hint", hint);
-      return url;
+      return url.href.length > MAX_URL_LENGTH ? undefined : url;
     },
   };
 }
@@ -179,7 +181,8 @@ function promptForAccount(metadata: openid.ServerMetadata): { readonly prompt?: 
 
 /** Whether an endpoint is gone, or can't be connected to. */
 function areEndpointsStale(error: unknown): boolean {
-  return (causeIn(error, MovedError) ?? causeIn(error, ConnectionError)) !== undefined;
+  const { connectionFailed = false } = causeIn(error, UnreachableError) ?? {};
+  return connectionFailed || causeIn(error, MovedError) !== undefined;
 }
 
 /** Whether a token's key is unknown or has changed under its old id, or without one. */
@@ -216,8 +219,8 @@ function translate(error: unknown): SignInError {
   ) {
     return new SignInError("provider_unavailable", details);
   }
-  const subject = subjectOf(error);
-  const throughBrowser = "parameters" in subject || subject.claim === "nonce";
+  const { parameters, claim } = (oauthErrorIn(error)?.cause ?? {}) as Record<string, unknown>;
+  const throughBrowser = parameters !== undefined || claim === "nonce";
   return new SignInError(throughBrowser ? "forged_answer" : "provider_error", details);
 }
 
@@ -232,16 +235,17 @@ function reportedBy({ error, error_description = "" }: OAuthError): FailureDetai
 
 function describe(error: unknown): FailureDetails {
   if (error instanceof errors.JOSEError) return { error: error.code };
-  const inner =
-    error instanceof openid.ClientError && isOAuthError(error.cause) ? error.cause : error;
-  if (!isOAuthError(inner)) return { cause: causeOf(error) };
-  const status = inner.cause instanceof Response ? inner.cause.status : undefined;
-  return { error: inner.code, cause: printable(inner.message, 200), status };
+  const { code, message, cause } = oauthErrorIn(error) ?? {};
+  if (code === undefined || message === undefined) return { cause: causeOf(error) };
+  const status = cause instanceof Response ? cause.status : undefined;
+  return { error: code, cause: printable(message, 200), status };
 }
 
-/** Whether openid-client found fault with the provider's metadata or with a response. */
-function isOAuthError(error: unknown): error is Error & { readonly code: string } {
-  return error instanceof Error && "code" in error && /^OAUTH_/.test(String(error.code));
+/** The innermost error in which openid-client finds fault with metadata, a response or a token. */
+function oauthErrorIn(error: unknown): (Error & { readonly code: string }) | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const isOne = "code" in error && /^OAUTH_/.test(String(error.code));
+  return oauthErrorIn(error.cause) ?? (isOne ? (error as Error & { code: string }) : undefined);
 }
 
 /** The error or its cause, if that is an instance of the class. */
@@ -251,10 +255,4 @@ function causeIn<Kind extends Error>(
 ): Kind | undefined {
   const cause = error instanceof Error ? error.cause : undefined;
   return [error, cause].find((candidate) => candidate instanceof kind) as Kind | undefined;
-}
-
-/** The subject of a failed check, as openid-client reports it. */
-function subjectOf(error: unknown): { readonly claim?: unknown } {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause.cause : {};
-  return typeof cause === "object" && cause !== null ? cause : {};
 }

@@ -1,6 +1,7 @@
 import { isNativeError } from "node:util/types";
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from "jose";
 import * as openid from "openid-client";
+import { messageOf } from "../contract/errors.ts";
 import { type AbortAfter, aborted } from "../process/abort.ts";
 import { createFreshRun } from "../pure/freshRun.ts";
 import { asObject } from "../pure/json.ts";
@@ -42,6 +43,9 @@ export interface ProviderCache {
 
 const TIMEOUT: Seconds = 10;
 
+/** Maximum characters of a response, of which the largest have many keys or groups. */
+const MAX_LENGTH = 1_000_000;
+
 /** Lifetime of a cached discovery document, and the pause before a failed refresh is retried. */
 const MAX_AGE: Seconds = 600;
 const RETRY_INTERVAL: Seconds = 30;
@@ -55,12 +59,14 @@ const REREAD_INTERVAL = 30;
 
 /** The provider did not answer in time, or with a status that may pass. */
 export class UnreachableError extends Error {
-  override readonly name: string = "UnreachableError";
-}
+  override readonly name = "UnreachableError";
+  /** Whether the connection failed: the endpoint may be elsewhere now, or the connection was idle. */
+  readonly connectionFailed: boolean;
 
-/** No connection to an endpoint: it may be elsewhere now, or the connection was an idle one. */
-export class ConnectionError extends UnreachableError {
-  override readonly name = "ConnectionError";
+  constructor(cause: string, connectionFailed = false) {
+    super(cause);
+    this.connectionFailed = connectionFailed;
+  }
 }
 
 /** An endpoint is not where the discovery document says. */
@@ -121,13 +127,10 @@ async function discover(deps: ProviderDeps): Promise<Provider> {
  *
  * @throws SignInError: `provider_unavailable` if that may pass, `misconfigured` if it can't
  */
-async function readDocument(
-  { config: { issuer }, fetch: send = fetch }: ProviderDeps,
-  timeout: Seconds,
-): Promise<openid.ServerMetadata> {
+async function readDocument(deps: ProviderDeps, timeout: Seconds): Promise<openid.ServerMetadata> {
+  const { issuer } = deps.config;
   const url = `${issuer.href.replace(/\/$/, "")}/.well-known/openid-configuration`;
   const step = "discovery";
-  const unavailable = (cause: string) => new SignInError("provider_unavailable", { step, cause });
   const misconfigured = (cause: string, found?: string) =>
     new SignInError("misconfigured", {
       step,
@@ -136,26 +139,20 @@ async function readDocument(
       ...(found !== undefined && { found: printable(found, 300) }),
       cause,
     });
-  let response: Response;
-  let text: string;
-  try {
-    response = await send(url, {
-      headers: { accept: "application/json" },
-      redirect: "manual",
-      signal: AbortSignal.timeout(timeout * 1000),
-    });
-    text = await response.text();
-  } catch (error) {
-    throw unavailable(causeOf(error));
-  }
+  const response = await exchange(deps, url, {
+    headers: { accept: "application/json" },
+    redirect: "manual",
+    signal: AbortSignal.timeout(timeout * 1000),
+  }).catch((error: unknown) => {
+    throw new SignInError("provider_unavailable", { step, cause: messageOf(error) });
+  });
   const { status } = response;
-  if (mayPass(status)) throw unavailable(`status ${status}`);
   if (status >= 300 && status < 400) {
     const cause = "the provider redirects the address of its discovery document";
     throw misconfigured(cause, response.headers.get("location") ?? "");
   }
   if (status !== 200) throw misconfigured(`status ${status} instead of a discovery document`);
-  const document = parseDocument(text);
+  const document = parseDocument(await response.text());
   if (document === undefined) throw misconfigured("what is there is no discovery document");
   if (URL.parse(document.issuer)?.href !== issuer.href) {
     throw misconfigured("the provider calls itself something else", document.issuer);
@@ -172,38 +169,50 @@ function parseDocument(text: string): openid.ServerMetadata | undefined {
   }
 }
 
-/** Server errors, Request Timeout, Too Early and Too Many Requests. */
-function mayPass(status: number): boolean {
-  return status >= 500 || [408, 425, 429].includes(status);
+/**
+ * Sends a request and reads the whole response, because a body can fail, stall or be endless too.
+ * @throws UnreachableError for that, for network errors and for statuses that may pass
+ */
+async function exchange(
+  { fetch: send = fetch }: ProviderDeps,
+  url: string,
+  init: RequestInit,
+): Promise<Response> {
+  let response: Response;
+  let text = "";
+  try {
+    response = await send(url, init);
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body ?? []) {
+      text += decoder.decode(chunk, { stream: true });
+      if (text.length > MAX_LENGTH) break;
+    }
+  } catch (error) {
+    const code = causeOf(error);
+    throw new UnreachableError(code, !/time.?out/i.test(code));
+  }
+  const { status } = response;
+  if (text.length > MAX_LENGTH) throw new UnreachableError("the response is too long");
+  if (status >= 500 || [408, 425, 429].includes(status)) {
+    throw new UnreachableError(`status ${status}`);
+  }
+  const headers = new Headers(response.headers);
+  // openid-client would report a challenge in place of the body, which has the cause.
+  headers.delete("www-authenticate");
+  return new Response(text || null, { status, headers });
 }
 
 /**
- * `fetch` that throws UnreachableError for statuses that may pass and for network errors, and
- * MovedError for redirects, 404, 405 and 410. Redirects are not followed, because requests have the
- * client secret.
+ * `fetch` that throws UnreachableError, and MovedError for redirects, 404, 405 and 410. Redirects
+ * are not followed, because requests have the client secret.
  */
-function reachable({ fetch: send = fetch }: ProviderDeps): openid.CustomFetch {
+function reachable(deps: ProviderDeps): openid.CustomFetch {
   return async (url, options) => {
-    const response = await send(url, options as RequestInit).catch((cause: unknown) => {
-      const code = causeOf(cause);
-      throw /time.?out/i.test(code) ? new UnreachableError(code) : new ConnectionError(code);
-    });
+    const response = await exchange(deps, url, options as RequestInit);
     const { status } = response;
-    const isMoved = (status >= 300 && status < 400) || [404, 405, 410].includes(status);
-    if (!isMoved && !mayPass(status)) return withoutChallenge(response);
-    await response.body?.cancel();
-    throw isMoved
-      ? new MovedError(`status ${status} at ${printable(url, 200)}`)
-      : new UnreachableError(`status ${status}`);
+    if ((status < 300 || status >= 400) && ![404, 405, 410].includes(status)) return response;
+    throw new MovedError(`status ${status} at ${printable(url, 200)}`);
   };
-}
-
-/** openid-client would report a challenge in place of the body, which has the cause. */
-function withoutChallenge(response: Response): Response {
-  if (!response.headers.has("www-authenticate")) return response;
-  const headers = new Headers(response.headers);
-  headers.delete("www-authenticate");
-  return new Response(response.body, { status: response.status, headers });
 }
 
 /**

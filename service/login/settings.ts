@@ -43,15 +43,12 @@ export function parseSignInSettings(
     // Undefined if the list itself is invalid.
     collected(none(allowListFaults(allowedUsers ?? ["?"], deployment)));
     const trustedDomains = collected(readSetting(env, "oidcTrustedDomains", deployment));
-    const known = clientId && clientSecret ? issuer : undefined;
-    collected(none(domainTrustFaults(allowedUsers ?? [], known, trustedDomains ?? [])));
-    return {
-      oidc:
-        issuer && clientId && clientSecret
-          ? { issuer, clientId, clientSecret, trustedDomains }
-          : undefined,
-      allowedUsers,
-    };
+    const oidc =
+      issuer && clientId && clientSecret
+        ? { issuer, clientId, clientSecret, trustedDomains }
+        : undefined;
+    collected(none(domainTrustFaults(allowedUsers ?? [], oidc?.issuer, trustedDomains ?? [])));
+    return { oidc, allowedUsers };
   });
 }
 

@@ -109,10 +109,40 @@ test.each<[string, (init?: RequestInit) => Response | Promise<Response>]>([
   ["never answers", (init) => untilAborted(init)],
   ["answers 500", () => new Response("", { status: 500 })],
   ["answers 429", () => new Response("", { status: 429 })],
+  ["stops in the middle of a response", () => new Response(startOf((body) => body.error()))],
+  ["never ends a response", (init) => new Response(startOf((body) => stall(body, init)))],
+  ["sends a response without end", () => new Response(startOf(() => {}, "x".repeat(100_000)))],
 ])("a provider that %s is unavailable", async (_what, answer) => {
-  const { begin } = client((_url, init) => answer(init));
-  await expect(begin()).rejects.toMatchObject({ reason: "provider_unavailable" });
+  const proofs = createProofs();
+  const callback = new URL(`${REDIRECT_URI}?code=1&state=${proofs.state}`);
+  for (const path of [DISCOVERY, "/token"]) {
+    const { oidc } = client((url, init) =>
+      url.endsWith(path) ? answer(init) : Response.json(metadata()),
+    );
+    await expect(oidc.redeem(callback, proofs)).rejects.toMatchObject({
+      reason: "provider_unavailable",
+    });
+  }
 });
+
+/** A body that repeats a text for as long as it is read; `then` is called before each. */
+function startOf(then: (body: ReadableStreamDefaultController) => unknown, text = "{") {
+  let begun = false;
+  return new ReadableStream({
+    async pull(body) {
+      if (begun) await then(body);
+      begun = true;
+      body.enqueue(new TextEncoder().encode(text));
+    },
+  });
+}
+
+function stall(body: ReadableStreamDefaultController, init?: RequestInit): Promise<void> {
+  return untilAborted(init).then(
+    () => undefined,
+    (error: unknown) => body.error(error),
+  );
+}
 
 test.each<[string, string, () => Response, string | undefined]>([
   [
@@ -565,13 +595,15 @@ test("the provider's sign-out page gets the client, the return URL and a hint of
   });
 });
 
-test.each([undefined, "javascript:alert(1)", "nonsense"])(
-  "the provider's sign-out page %p is ignored",
-  async (end_session_endpoint) => {
-    const { oidc } = client(() => Response.json({ ...metadata(), end_session_endpoint }));
-    expect(await oidc.endSessionUrl("https://phoenix.example/", undefined)).toBeUndefined();
-  },
-);
+test.each([
+  undefined,
+  "javascript:alert(1)",
+  "nonsense",
+  `https://id.example/${"x".repeat(5_000)}`,
+])("the provider's sign-out page %p is ignored", async (end_session_endpoint) => {
+  const { oidc } = client(() => Response.json({ ...metadata(), end_session_endpoint }));
+  expect(await oidc.endSessionUrl("https://phoenix.example/", undefined)).toBeUndefined();
+});
 
 function signed(
   claims: object,

@@ -71,6 +71,24 @@ test("signing out in one tab signs out in the other", async () => {
   expect(await other.content()).not.toContain(ada.email);
 });
 
+test("a tab reloads if the other tab's sign-out fails, because it has stopped saving", async () => {
+  const visit = await beginVisit();
+  await visit.context.clock.install();
+  const other = await visit.openTab();
+  await visit.page.route("**/logout", (route) => route.fulfill({ status: 503, body: "later" }));
+  const told = other.evaluate(
+    `new Promise((resolve) => new BroadcastChannel("session").addEventListener("message", resolve)).then(() => {})`,
+  );
+  await visit.page.getByRole("button", { name: "Sign out", exact: true }).click();
+  await visit.page.getByText("later").waitFor();
+  await told;
+  const reloaded = other.waitForEvent("load");
+  await other.clock.fastForward("00:10");
+  await reloaded;
+  await visit.untilLoaded(other);
+  visit.forgive(/status of 503/);
+});
+
 test("signing in again in one tab renews the other's token, in its forms as well", async () => {
   const visit = await beginVisit();
   const other = await visit.openTab();

@@ -41,6 +41,12 @@ interface SessionEvents<Message> {
 /** Milliseconds to wait for a sign-out before the browser submits the form itself. */
 const SIGN_OUT_TIMEOUT = 3000;
 
+/**
+ * Milliseconds that a tab waits for another tab's sign-out. Then it reloads: the sign-out may have
+ * failed, or the browser submitted the form, after which no message comes.
+ */
+const SIGNED_OUT_TIMEOUT = 10_000;
+
 /** Milliseconds after which fetching the token is given up. */
 const RENEW_TIMEOUT = 12_000;
 
@@ -60,8 +66,10 @@ export function watchSession<Message>(events: SessionEvents<Message> = {}): Page
   const tell = (message: TabMessage) => channel.postMessage(message);
 
   channel.addEventListener("message", ({ data }: MessageEvent<TabMessage>) => {
-    if (data.type === "signing-out") events.onSignOut?.();
-    else if (data.type === "signed-out") leave("/");
+    if (data.type === "signing-out") {
+      events.onSignOut?.();
+      setTimeout(() => location.reload(), SIGNED_OUT_TIMEOUT);
+    } else if (data.type === "signed-out") leave("/");
     else if (data.user !== user) location.reload();
     else if (data.type === "application") events.onMessage?.(data.message as Message);
     else {

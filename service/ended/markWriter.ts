@@ -41,7 +41,7 @@ export function createMarkWriter({ bucket, clock }: MarkWriterDeps): MarkWriter 
   async function write(
     folder: Folder,
     who: Who,
-    { expires, before }: { readonly expires: Seconds; readonly before?: Seconds },
+    { expires, before }: { readonly expires?: Seconds; readonly before?: Seconds | undefined },
   ): Promise<Seconds> {
     let time = clock();
     let holdsBefore = before;
@@ -50,7 +50,7 @@ export function createMarkWriter({ bucket, clock }: MarkWriterDeps): MarkWriter 
       const random = randomBytes(8).toString("base64url");
       const created = await bucket.create({
         name: markObject(folder, { who, time }, random),
-        customTime: expires,
+        customTime: expires ?? time + MAX_LIFETIME,
         ...(holdsBefore !== undefined && { metadata: { [BEFORE]: String(holdsBefore) } }),
       });
       if (created === undefined) continue;
@@ -72,10 +72,8 @@ export function createMarkWriter({ bucket, clock }: MarkWriterDeps): MarkWriter 
     },
 
     async endPeople(who, before) {
-      const expires = clock() + MAX_LIFETIME;
-      const given = before === undefined ? {} : { before };
-      const holdsBefore = await write("people", who, { expires, ...given });
-      await write("feed", who, { expires, before: holdsBefore });
+      const holdsBefore = await write("people", who, { before });
+      await write("feed", who, { before: holdsBefore });
       return holdsBefore;
     },
   };

@@ -19,8 +19,8 @@ export interface BackchannelDeps {
   readonly log: EventLog;
 }
 
-/** Tokens that an instance remembers, so that repeating them causes no call. */
-const REMEMBERED_TOKENS = 1000;
+/** Logouts that an instance remembers, so that repeating their tokens causes no call. */
+const REMEMBERED_LOGOUTS = 1000;
 
 /** Seconds after a failure in which the provider is not called, because anybody can send tokens. */
 const RETRY_AFTER: Seconds = 10;
@@ -37,7 +37,7 @@ const parseBody = express.urlencoded({ extended: false, limit: "16kb" });
  * https://openid.net/specs/openid-connect-backchannel-1_0.html
  */
 export function backchannelRoutes({ client, ended, clock, log }: BackchannelDeps): Router {
-  const seen = createRecentEntries<true>(REMEMBERED_TOKENS);
+  const seen = createRecentEntries<true>(REMEMBERED_LOGOUTS);
   const logLines = createTokenBucket(LOG_BURST, LOG_INTERVAL);
   let notLogged = 0;
   /** Unix time before which the provider's metadata is not read, because the last read failed. */
@@ -55,12 +55,14 @@ export function backchannelRoutes({ client, ended, clock, log }: BackchannelDeps
     }
   }
 
-  async function end({ ended: whose, issuer, iat, jti }: LogoutToken): Promise<boolean> {
-    if (seen.get(jti)) return false;
+  async function end({ ended: whose, issuer, iat }: LogoutToken): Promise<boolean> {
+    // Not by `jti`, which a provider may use twice.
+    const logout = JSON.stringify([whose, iat]);
+    if (seen.get(logout)) return false;
     const who =
       "sid" in whose ? providerSessionMark(issuer, whose.sid) : userMark(issuer, whose.subject);
     await ended.endPeople(who, iat);
-    seen.set(jti, true);
+    seen.set(logout, true);
     return true;
   }
 

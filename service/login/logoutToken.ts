@@ -5,7 +5,6 @@ import type { Seconds } from "../pure/seconds.ts";
 /** A verified logout token: which sessions ended, and when. */
 export interface LogoutToken {
   readonly issuer: string;
-  readonly jti: string;
   readonly iat: Seconds;
   /** The session at the provider, or the user whose sessions have all ended. */
   readonly ended: { readonly sid: string } | { readonly subject: string };
@@ -69,7 +68,7 @@ export async function verifyLogoutToken(
   const session = isName(sid) ? { sid } : undefined;
   const ended = namesSessions || subject === undefined ? (session ?? subject) : subject;
   if (ended === undefined) return 'it has neither "sub" nor "sid"';
-  return { issuer, jti, iat, ended };
+  return { issuer, iat, ended };
 }
 
 /** Whether a claim can name a session or a token. */

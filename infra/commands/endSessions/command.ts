@@ -55,7 +55,7 @@ async function endSessions(options: EndSessionsOptions, deps: CommandDeps): Prom
 
   const summary = json ? plan : undefined;
   if (dryRun || !(await confirm({ yes, ask, tell, summary }))) {
-    if (json) print(toJson(undefined));
+    report({ outcome: dryRun ? "planned" : "declined" });
     return dryRun;
   }
   const api = CLOUD_STORAGE_API;
@@ -63,15 +63,14 @@ async function endSessions(options: EndSessionsOptions, deps: CommandDeps): Prom
   const writer = createMarkWriter({ bucket: createBucket(client, bucket), clock });
   const endedAt = await writer.endPeople(who);
   const time = new Date(endedAt * 1000).toISOString();
-  if (json) print(toJson(time));
+  report({ outcome: "done", endedAt: time });
   say(
     `Ended: ${described} that began by ${time}. Every instance refuses them within ${KNOWN_WITHIN} s.`,
   );
   return true;
 
-  function toJson(endedAt: string | undefined): string {
-    const outcome = endedAt === undefined ? { outcome: "planned" } : { outcome: "done", endedAt };
-    return JSON.stringify({ stack, ...whose, ...outcome }, null, 2);
+  function report(outcome: object): void {
+    if (json) print(JSON.stringify({ stack, ...whose, ...outcome }, null, 2));
   }
 }
 

@@ -209,6 +209,19 @@ describe("all sessions of a user", () => {
     }
   });
 
+  test("are ended up to the second request, also while the first is being uploaded", async () => {
+    const bench = createEndedBench();
+    const instance = bench.instance();
+    const who = userMark(ISSUER, "1");
+    bench.standIn.setUploadTime(4);
+    const first = instance.endPeople(who);
+    await bench.time.advance(7);
+    const between = sessionAt(bench.time.now(), { sid: "between" });
+    await bench.time.advance(0.5);
+    await bench.time.settle(Promise.all([first, instance.endPeople(who)]));
+    expect(await check(bench, bench.instance(), between)).toBe("ended");
+  });
+
   test("are ended up to the time of a logout token, and later ones are not", async () => {
     const bench = createEndedBench();
     const [one, other] = [bench.instance(), bench.instance()];

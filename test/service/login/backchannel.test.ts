@@ -160,6 +160,15 @@ test("a token ends sessions that began before its time: later ones are valid, an
   expect(site.bench.standIn.calls.create).toBe(2);
 });
 
+test("tokens with the same jti each end their user's sessions", async () => {
+  const site = createSite();
+  for (const sub of ["ada", "grace"]) {
+    const token = await logoutToken({ sub, sid: undefined, jti: "used twice" });
+    expect((await site.send(token)).statusCode).toBe(200);
+    expect(await site.hasEnded(sub)).toBe(true);
+  }
+});
+
 const past = () => Math.floor(Date.now() / 1000) - 3600;
 
 test.each<[string, () => Promise<string>]>([

@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { runEndSessionsCommand } from "../../../../infra/commands/endSessions/command.ts";
 import { HELP } from "../../../../infra/commands/endSessions/options.ts";
+import { MAX_LIFETIME } from "../../../../service/contract/serviceSettings.ts";
 import { createEndedBench, type EndedBench, ISSUER } from "../../../support/endedBench.ts";
 
 const OUTPUTS = { endedSessions: "gs://ended", oidcIssuer: `${ISSUER}/` };
@@ -61,8 +62,18 @@ test.each([
 
 test("uses the server's clock, not the machine's", async () => {
   const bench = createEndedBench();
-  await run(bench, [...STACK, "--everyone", "--yes"], { clockOffset: -86_400 });
+  const years = 3 * 31_536_000;
+  await run(bench, [...STACK, "--everyone", "--yes"], { clockOffset: -years });
   expect(await refused(bench)).toHaveLength(3);
+  // The bucket deletes objects some time after their customTime.
+  for (const folder of ["people/", "feed/"]) {
+    const { objects } = await bench.bucket(2).list({ prefix: folder });
+    const kept = objects.map(({ name }) => {
+      const { customTime } = bench.standIn.objects.get("ended", name);
+      return Date.parse(String(customTime)) / 1000 - bench.time.now();
+    });
+    expect(Math.max(...kept)).toBe(MAX_LIFETIME);
+  }
 });
 
 test("a dry run changes nothing, and neither does a declined question", async () => {
@@ -81,6 +92,8 @@ test("prints one JSON object for programs", async () => {
   const planned = await run(bench, [...args, "--dry-run"]);
   const about = { stack: "prod", user: "ada@example.com" };
   expect(JSON.parse(planned.out)).toEqual({ ...about, outcome: "planned" });
+  const declined = await run(bench, args, { answer: false });
+  expect(JSON.parse(declined.out)).toEqual({ ...about, outcome: "declined" });
   const done = await run(bench, [...args, "--yes"]);
   const endedAt = new Date(bench.time.now() * 1000).toISOString();
   expect(JSON.parse(done.out)).toEqual({ ...about, outcome: "done", endedAt });

@@ -81,8 +81,9 @@ export function createBucket(client: RestClient, bucket: string): Bucket {
 
   return {
     async list(query) {
-      const all = { ...query, fields: `items(${FIELDS}),nextPageToken` };
-      const { items, ...page } = await client.list(`storage/v1/${path}`, "items", all);
+      const all = { ...query, fields: `kind,items(${FIELDS}),nextPageToken` };
+      const url = `storage/v1/${path}`;
+      const { items, ...page } = await client.list(url, "items", all, "storage#objects");
       const objects = items.map(parseObject);
       if (!objects.every(({ name }) => name.startsWith(query.prefix))) {
         throw invalid("other objects than those asked for");

@@ -149,11 +149,12 @@ export function createRestClient({
 
     /**
      * A page of a list, and the server's time; undefined if the response has none.
-     * @param field of the response that has the list
+     * @param field of the response that has the list; Google leaves it out if the list is empty
+     * @param emptyKind of an empty list, in APIs whose lists have a kind
      */
-    async list(path: string, field: string, query: Query) {
+    async list(path: string, field: string, query: Query, emptyKind?: string) {
       const { body, serverTime } = await call(path, query);
-      const { [field]: list = [], nextPageToken } = body;
+      const { [field]: list = body.kind === emptyKind ? [] : undefined, nextPageToken } = body;
       if (!Array.isArray(list)) throw invalidAnswer(api, `a list without ${field}`);
       return {
         items: list.map((item) => asObject(item) ?? {}),

@@ -79,7 +79,7 @@ test("requests ask only for the fields that are used", async () => {
   const { sent, bucket } = createBench();
   await bucket.list({ prefix: "a/" });
   expect(sent[0]?.searchParams.get("fields")).toBe(
-    "items(name,timeCreated,metadata),nextPageToken",
+    "kind,items(name,timeCreated,metadata),nextPageToken",
   );
 });
 
@@ -139,6 +139,7 @@ describe("a failure of Cloud Storage is", () => {
 });
 
 test.each([
+  ["neither items nor Google's kind", {}],
   ["items that are not a list", { items: {} }],
   ["an object of another folder", { items: [{ name: "b", timeCreated: "2026-01-01T00:00:00Z" }] }],
   ["an object without a time", { items: [{ name: "a/" }] }],

@@ -10,7 +10,8 @@ interface PageSession {
   tell(message: unknown): void;
 }
 
-const originals = { fetch: globalThis.fetch, BroadcastChannel: globalThis.BroadcastChannel };
+const { fetch, BroadcastChannel, setTimeout } = globalThis;
+const originals = { fetch, BroadcastChannel, setTimeout };
 afterEach(() => {
   Object.assign(globalThis, originals);
   for (const name of ["document", "window", "location"]) Reflect.deleteProperty(globalThis, name);
@@ -24,6 +25,7 @@ async function openPage(fetch: (path: string, init: RequestInit) => Promise<Part
   const told: unknown[] = [];
   const metas = { user: { content: "ada" }, "csrf-token": { content: "old" } };
   const field = { value: "old" };
+  let elapse = () => {};
   let receive: (event: { data: unknown }) => void = () => {};
   let submit: (event: { preventDefault(): void }) => Promise<void> = async () => {};
   const form = {
@@ -42,6 +44,9 @@ async function openPage(fetch: (path: string, init: RequestInit) => Promise<Part
       querySelectorAll: (selector: string) => (selector.startsWith("#") ? [form] : [field]),
     },
     window: { addEventListener() {} },
+    setTimeout: (callback: () => void) => {
+      elapse = callback;
+    },
     location: {
       reload: () => void seen.push("reloaded"),
       replace: (path: string) => void seen.push(path),
@@ -65,6 +70,8 @@ async function openPage(fetch: (path: string, init: RequestInit) => Promise<Part
     session,
     tokens: () => [session.csrfToken(), field.value],
     receive: (data: unknown) => receive({ data }),
+    /** Lets the page's timer run out. */
+    elapse: () => elapse(),
     submit: () => submit({ preventDefault() {} }),
   };
 }
@@ -151,6 +158,13 @@ test.each<[string, object, unknown[], string]>([
   const page = await openPage(unreachable);
   page.receive(message);
   expect([page.seen, page.tokens()]).toEqual([seen, [token, token]]);
+});
+
+test("a page reloads if no message says that the other tab's sign-out succeeded", async () => {
+  const page = await openPage(unreachable);
+  page.receive({ type: "signing-out" });
+  page.elapse();
+  expect(page.seen).toEqual(["forgot", "reloaded"]);
 });
 
 test("signing out removes the user's data, sends the token, notifies the other tabs and leaves", async () => {

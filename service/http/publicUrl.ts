@@ -77,9 +77,12 @@ export function redirectToPublicUrl({
   function isServed({ headers }: Request, hosts: ReadonlySet<string>): boolean {
     // Several fronts make a list, and some name the port.
     const names = [headers.host, ...String(headers["x-forwarded-host"] ?? "").split(",")];
-    const asked = names.map((name) => URL.parse(`${publicUrl?.protocol}//${name?.trim()}/`)?.host);
-    const shown = [headers.origin, headers.referer].map((url) => URL.parse(url ?? "")?.origin);
-    return asked.some((host = "") => hosts.has(host)) || shown.includes(publicUrl?.origin);
+    const hostOf = (name = "") => URL.parse(`${publicUrl?.protocol}//${name.trim()}/`)?.host ?? "";
+    const originOf = (url = "") => URL.parse(url)?.origin;
+    return (
+      names.some((name) => hosts.has(hostOf(name))) ||
+      [headers.origin, headers.referer].some((url) => originOf(url) === publicUrl?.origin)
+    );
   }
 
   return function toPublicUrl(req, res, next) {

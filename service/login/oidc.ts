@@ -66,10 +66,9 @@ export function createOidcClient(deps: ProviderDeps): OidcClient {
     try {
       return await task(provider);
     } catch (error) {
-      const latest =
-        areKeysStale(error) || areEndpointsStale(error)
-          ? await cache.reread(provider, !areKeysStale(error))
-          : provider;
+      const keysAreStale = areKeysStale(error);
+      if (!keysAreStale && !areEndpointsStale(error)) throw translate(error);
+      const latest = await cache.reread(provider, !keysAreStale);
       if (latest === provider) throw translate(error);
       return await task(latest).catch((again: unknown) => {
         throw translate(again);

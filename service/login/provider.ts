@@ -84,8 +84,8 @@ export function createProviderCache(deps: ProviderDeps): ProviderCache {
   const read = (sameKeys?: Provider) =>
     readOnce("", async () => {
       const found = await discover(deps);
-      const keep = found.metadata.jwks_uri === sameKeys?.metadata.jwks_uri;
-      const provider = keep ? { ...found, ...(sameKeys && { keys: sameKeys.keys }) } : found;
+      const keeps = sameKeys?.metadata.jwks_uri === found.metadata.jwks_uri;
+      const provider = sameKeys && keeps ? { ...found, keys: sameKeys.keys } : found;
       known = { provider, until: clock() + MAX_AGE };
       return provider;
     });

@@ -45,7 +45,7 @@ const SIGN_OUT_TIMEOUT = 3000;
  * Milliseconds that a tab waits for another tab's sign-out. Then it reloads: the sign-out may have
  * failed, or the browser submitted the form, after which no message comes.
  */
-const SIGNED_OUT_TIMEOUT = 10_000;
+const RELOAD_DELAY = 10_000;
 
 /** Milliseconds after which fetching the token is given up. */
 const RENEW_TIMEOUT = 12_000;
@@ -68,7 +68,7 @@ export function watchSession<Message>(events: SessionEvents<Message> = {}): Page
   channel.addEventListener("message", ({ data }: MessageEvent<TabMessage>) => {
     if (data.type === "signing-out") {
       events.onSignOut?.();
-      setTimeout(() => location.reload(), SIGNED_OUT_TIMEOUT);
+      setTimeout(() => location.reload(), RELOAD_DELAY);
     } else if (data.type === "signed-out") leave("/");
     else if (data.user !== user) location.reload();
     else if (data.type === "application") events.onMessage?.(data.message as Message);
